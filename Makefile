@@ -1,0 +1,38 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint type docs bench constraints clean
+PY := .venv/bin/python
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+.venv/ready-demo: pyproject.toml constraints.txt tools/environment
+	tools/environment demo
+.venv/ready-dev: pyproject.toml constraints.txt tools/environment
+	tools/environment dev
+
+demo: .venv/ready-demo  ## review a deployed model against its successor, on real data
+	.venv/bin/supersede demo --out out
+
+test: .venv/ready-dev  ## run all tests
+	$(PY) -m pytest -n 2 $(TESTS)
+
+lint: .venv/ready-dev  ## style and import rules
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+
+type: .venv/ready-dev  ## strict types
+	.venv/bin/mypy
+
+docs: .venv/ready-dev  ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+
+bench: .venv/ready-dev  ## measure against peers; rewrites docs/benchmarks.md
+	$(PY) -m benchmarks
+
+constraints:  ## choose the newest versions that fit together
+	tools/environment constraints
+
+clean:  ## remove everything that was made
+	rm -rf .venv site out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,104 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    SupersedeError
+    ├── ArgumentError              (ValueError)   an argument outside what it may be
+    ├── MissingExtraError          (ImportError)  an optional dependency is not installed
+    ├── ReportError                (OSError)      a report could not be written
+    ├── TooFewLabelsError          (ValueError)   the data cannot carry the number asked for
+    └── TableError                 (ValueError)   the predictions or labels are not as they must be
+        ├── SourceError            (OSError)      a file is missing, unreadable or truncated
+        ├── EmptyTableError                       no rows
+        ├── MissingColumnError     (LookupError)  a column is not there
+        ├── ItemError                             item ids missing or not unique
+        ├── MissingPredictionError                a model has no prediction for some items
+        └── ColumnTypeError        (TypeError)    a column's type does not fit its use
+
+A message says what is wrong, where, what was found, what was expected, and how to mend it. Catch
+`SupersedeError` for all of them, or the builtin that a leaf also derives from.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ArgumentError",
+    "ColumnTypeError",
+    "EmptyTableError",
+    "ItemError",
+    "MissingColumnError",
+    "MissingExtraError",
+    "MissingPredictionError",
+    "ReportError",
+    "SourceError",
+    "SupersedeError",
+    "TableError",
+    "TooFewLabelsError",
+]
+
+
+class SupersedeError(Exception):
+    """Root of all errors that this package raises on purpose."""
+
+
+class ArgumentError(SupersedeError, ValueError):
+    """An argument is outside what it may be."""
+
+
+class MissingExtraError(SupersedeError, ImportError):
+    """An optional dependency is not installed."""
+
+    @classmethod
+    def of(cls, package: str, extra: str, purpose: str) -> "MissingExtraError":
+        """Name the missing package, what it is needed for, and the command that installs it."""
+        return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
+
+
+class ReportError(SupersedeError, OSError):
+    """A report could not be written; nothing that was there before is lost."""
+
+
+class TooFewLabelsError(SupersedeError, ValueError):
+    """The labels cannot carry the number that was asked for."""
+
+
+class TableError(SupersedeError, ValueError):
+    """The predictions or labels are not as they must be."""
+
+
+class SourceError(TableError, OSError):
+    """A file is missing, unreadable or truncated."""
+
+
+class EmptyTableError(TableError):
+    """There are no rows."""
+
+
+class MissingColumnError(TableError, LookupError):
+    """A column is not there."""
+
+    @classmethod
+    def of(
+        cls, column: str, available: Iterable[str], use: str, mend: str = ""
+    ) -> "MissingColumnError":
+        """Name the column, what it was wanted for, and the columns nearest to it."""
+        names = list(available)
+        near = difflib.get_close_matches(column, names, n=3, cutoff=0.5)
+        folded = [name for name in names if name.lower() == column.lower()]
+        hint = list(dict.fromkeys([*folded, *near]))
+        meant = f"; did you mean {' or '.join(map(repr, hint))}?" if hint else ""
+        listed = ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")
+        return cls(f"no column {column!r} for {use}{meant} (the table has: {listed}) {mend}".strip())
+
+
+class ItemError(TableError):
+    """Item ids are missing or not unique."""
+
+
+class MissingPredictionError(TableError):
+    """A model has no prediction for some of the items."""
+
+
+class ColumnTypeError(TableError, TypeError):
+    """A column's type does not fit its use."""
