@@ -89,7 +89,9 @@ class MissingColumnError(TableError, LookupError):
         hint = list(dict.fromkeys([*folded, *near]))
         meant = f"; did you mean {' or '.join(map(repr, hint))}?" if hint else ""
         listed = ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")
-        return cls(f"no column {column!r} for {use}{meant} (the table has: {listed}) {mend}".strip())
+        return cls(
+            f"no column {column!r} for {use}{meant} (the table has: {listed}) {mend}".strip()
+        )
 
 
 class ItemError(TableError):
