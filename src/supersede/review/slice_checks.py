@@ -98,7 +98,7 @@ class NoSliceWorse:
             half = np.maximum((high - low) / 2, 1e-300) / z(evidence.confidence)
             p = ndtr(((low + high) / 2 + self.delta) / half)
             parts.append(_Slices(margin.names, flips.n, flips.gain.mean, low, high, p))
-            variances.append(flips.nfr + flips.pfr - flips.gain.mean**2)
+            variances.append(half**2 * (flips.gain_n + 2))
         return _Slices.joined(parts).finding(
             check="no_slice_worse",
             question="Does any slice get worse?",
