@@ -32,7 +32,11 @@ def test_help_imports_no_engine():
 def test_reading_and_reviewing_need_the_base_install_only():
     code = (
         "import sys\n"
-        "for name in ('pandas', 'polars', 'sklearn', 'torch'): sys.modules[name] = None\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'pandas', 'polars', 'sklearn', 'torch'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
         "import supersede\n"
         "rows = {'y': [1, 0], 'a': [1, 0], 'b': [1, 0]}\n"
         "print(supersede.compare(rows, old='a', new='b').to_html()[:15])"
