@@ -20,6 +20,7 @@ from supersede.search.stopping.expected_regret import ExpectedRegretGap
 from supersede.search.stopping.history import History, State, Trial
 from supersede.search.stopping.improvement import ExpectedImprovement, ProbabilityOfImprovement
 from supersede.search.stopping.nadeau_bengio import blocked, corrected_error, variance_factor
+from supersede.search.stopping.optimistic_gain import OptimisticGain, optimistic_gain
 from supersede.search.stopping.patience import AtLeast, Budget, Deadline, NoImprovement, Settled
 from supersede.search.stopping.probabilistic_regret import ProbabilisticRegretBound
 from supersede.search.stopping.regret_bound import FrozenRegretBound, RegretBound, regret_bound
@@ -56,6 +57,7 @@ __all__ = [
     "Judgement",
     "Memory",
     "NoImprovement",
+    "OptimisticGain",
     "Parameter",
     "ProbabilisticRegretBound",
     "ProbabilityOfImprovement",
@@ -72,6 +74,7 @@ __all__ = [
     "bootstrap_error",
     "corrected_error",
     "decide",
+    "optimistic_gain",
     "regret_bound",
     "variance_factor",
 ]

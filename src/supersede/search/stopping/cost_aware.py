@@ -51,11 +51,9 @@ class CostAware:
 
     Args:
         seconds_per_error: Seconds that a gain of one statistical error is worth.
-        unknown: See `RegretBound`.
     """
 
     seconds_per_error: float
-    unknown: float = 0.01
 
     def __post_init__(self) -> None:
         if not self.seconds_per_error > 0:
@@ -65,7 +63,7 @@ class CostAware:
     def judge(self, evidence: Evidence) -> Judgement:
         """Weigh the best buy that is left."""
         surrogate = evidence.surrogate
-        one_error, _ = worth(evidence, 1.0, self.unknown)
+        one_error, _ = worth(evidence, 1.0)
         if evidence.flat or (surrogate is not None and surrogate.exhausted):
             return Judgement(True, "nothing is left to gain", 0.0, one_error)
         seconds = np.array([t.seconds or np.nan for t in evidence.history.finished], dtype=float)

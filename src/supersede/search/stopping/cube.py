@@ -48,7 +48,7 @@ class Cube:
     @cached_property
     def conditional(self) -> tuple[bool, ...]:
         """Which parameters do not always apply."""
-        absent: list[bool] = np.isnan(self.units).any(axis=0).tolist()
+        absent = [bool(column.any()) for column in np.isnan(self.units).T]
         return tuple(bool(p.when) or gone for p, gone in zip(self.parameters, absent, strict=True))
 
     @cached_property

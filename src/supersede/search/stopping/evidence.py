@@ -61,6 +61,16 @@ class Evidence:
         return self.estimate(self.history)
 
     @cached_property
+    def yardstick(self) -> StatisticalError | None:
+        """The statistical error; without one, the noise that the surrogate finds in the values."""
+        if self.error is not None and np.isfinite(self.error.value):
+            return self.error
+        if self.surrogate is None:
+            return None
+        noise = self.surrogate.transform.scale * self.surrogate.posterior.hyper.noise**0.5
+        return StatisticalError(noise, "noise about the surrogate: no error was reported")
+
+    @cached_property
     def flat(self) -> bool:
         """Whether at least two trials have a value, and all the same."""
         values = self.history.losses[self.history.complete]

@@ -74,17 +74,15 @@ class ExpectedRegretGap:
     Args:
         times: How many statistical errors the gap must be below.
         below: An absolute threshold, in units of the objective, in place of ``times``.
-        unknown: See `RegretBound`.
     """
 
     times: float = 0.5
     below: float | None = None
-    unknown: float = 0.01
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Compare the two."""
         surrogate = evidence.surrogate
-        threshold, name = worth(evidence, self.times, self.unknown)
+        threshold, name = worth(evidence, self.times)
         if self.below is not None:
             threshold, name = self.below, f"{self.below:.3g}"
         if evidence.flat or (surrogate is not None and surrogate.exhausted):

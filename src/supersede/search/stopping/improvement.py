@@ -49,17 +49,15 @@ class ExpectedImprovement:
     Args:
         times: How many statistical errors it must be below.
         below: An absolute threshold, in units of the objective, in place of ``times``.
-        unknown: See `RegretBound`.
     """
 
     times: float = 0.1
     below: float | None = None
-    unknown: float = 0.001
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Compare the two."""
         surrogate = evidence.surrogate
-        threshold, name = worth(evidence, self.times, self.unknown)
+        threshold, name = worth(evidence, self.times)
         if self.below is not None:
             threshold, name = self.below, f"{self.below:.3g}"
         if evidence.flat or (surrogate is not None and surrogate.exhausted):
@@ -80,17 +78,15 @@ class ProbabilityOfImprovement:
     Args:
         below: Probability below which the search stops, in (0, 1).
         times: The gain that counts, in statistical errors; 0 for the published rule.
-        unknown: See `RegretBound`.
     """
 
     below: float = 0.05
     times: float = 1.0
-    unknown: float = 0.01
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Compare the two."""
         surrogate = evidence.surrogate
-        gain, _ = worth(evidence, self.times, self.unknown) if self.times else (0.0, "")
+        gain, _ = worth(evidence, self.times) if self.times else (0.0, "")
         if evidence.flat or (surrogate is not None and surrogate.exhausted):
             return Judgement(True, "nothing is left to improve", 0.0, gain)
         if surrogate is None or gain is None:

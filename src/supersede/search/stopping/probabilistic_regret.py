@@ -77,19 +77,17 @@ class ProbabilisticRegretBound:
         delta: Probability with which more may be missed, in (0, 1).
         draws: Most draws to make.
         places: Most places to draw at; the cost grows with the cube.
-        unknown: See `RegretBound`.
     """
 
     times: float = 1.0
     delta: float = 0.1
     draws: int = 1024
     places: int = 200
-    unknown: float = 0.05
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Draw, and compare."""
         surrogate = evidence.surrogate
-        gain, name = worth(evidence, self.times, self.unknown)
+        gain, name = worth(evidence, self.times)
         if evidence.flat or (surrogate is not None and surrogate.exhausted):
             return Judgement(True, "nothing is left to gain", 0.0, gain)
         if surrogate is None or gain is None:

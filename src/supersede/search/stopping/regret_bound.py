@@ -59,20 +59,17 @@ class RegretBound:
         times: How many errors the bound must be below.
         delta: See `regret_bound`.
         share: Share of the best trials that is fitted, in (0, 1]; the article's is 0.5.
-        unknown: Where there is no statistical error: the share of the spread of the values
-            (best to median) that is held to be worth having.
     """
 
     times: float = 1.0
     delta: float = 0.1
     share: float = 1.0
-    unknown: float = 0.01
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Compare the two."""
         fitted = evidence if self.share >= 1 else evidence.of_best(self.share)
         bound = regret_bound(fitted, self.delta)
-        threshold, name = worth(evidence, self.times, self.unknown)
+        threshold, name = worth(evidence, self.times)
         if bound is None or threshold is None:
             return Judgement(False, "too few trials have a value to bound what is left to gain")
         if evidence.flat:
@@ -82,17 +79,13 @@ class RegretBound:
         return Judgement(bound <= threshold, reason, bound, threshold)
 
 
-def worth(evidence: Evidence, times: float, unknown: float) -> tuple[float | None, str]:
-    """The gain that is worth having, and its name: errors, or else a share of the spread."""
-    error = evidence.error
-    if error is not None and math.isfinite(error.value):
-        value = times * error.value
-        return value, f"{value:.3g} = {times:g} x the statistical error ({error.source})"
-    known = evidence.history.losses[evidence.history.complete]
-    if len(known) < 2:
+def worth(evidence: Evidence, times: float) -> tuple[float | None, str]:
+    """The gain that is worth having, ``times`` the error, and what to call it."""
+    error = evidence.yardstick
+    if error is None:
         return None, ""
-    value = unknown * float(np.median(known) - known.min())
-    return value, f"{value:.3g} = {unknown:.2%} of best to median (no statistical error is known)"
+    value = times * error.value
+    return value, f"{value:.3g} = {times:g} x the statistical error ({error.source})"
 
 
 def published_error(history: History) -> float | None:
