@@ -21,7 +21,14 @@ from supersede.search.stopping.history import History, State, Trial
 from supersede.search.stopping.improvement import ExpectedImprovement, ProbabilityOfImprovement
 from supersede.search.stopping.nadeau_bengio import blocked, corrected_error, variance_factor
 from supersede.search.stopping.optimistic_gain import OptimisticGain, optimistic_gain
-from supersede.search.stopping.patience import AtLeast, Budget, Deadline, NoImprovement, Settled
+from supersede.search.stopping.patience import (
+    AtLeast,
+    Budget,
+    Contrast,
+    Deadline,
+    NoImprovement,
+    Settled,
+)
 from supersede.search.stopping.probabilistic_regret import ProbabilisticRegretBound
 from supersede.search.stopping.regret_bound import FrozenRegretBound, RegretBound, regret_bound
 from supersede.search.stopping.space import Categorical, Float, Int, Parameter, Space
@@ -40,6 +47,7 @@ __all__ = [
     "AtLeast",
     "Budget",
     "Categorical",
+    "Contrast",
     "CostAware",
     "Criterion",
     "Deadline",

@@ -11,7 +11,8 @@ from supersede.search.stopping.combine import AllOf, AnyOf
 from supersede.search.stopping.evidence import Criterion, Evidence, Judgement
 from supersede.search.stopping.history import History, State
 from supersede.search.stopping.optimistic_gain import OptimisticGain
-from supersede.search.stopping.patience import AtLeast, NoImprovement, Settled
+from supersede.search.stopping.patience import AtLeast, Contrast, NoImprovement, Settled
+from supersede.search.stopping.regret_bound import RegretBound
 from supersede.search.stopping.statistical_error import ErrorEstimate, ReportedError
 from supersede.search.stopping.surrogate import Memory, Settings
 
@@ -19,7 +20,15 @@ __all__ = ["DEFAULT", "Decision", "decide"]
 
 # Chosen by leaving data sets out, on recorded searches: docs/explanation/stopping.md says how.
 DEFAULT: Criterion = AnyOf(
-    Settled(trials=20), AllOf(AtLeast(trials=20), NoImprovement(trials=25), OptimisticGain(times=7))
+    Settled(trials=20),
+    AllOf(
+        AtLeast(trials=20),
+        Contrast(errors=1, trials=60),
+        AnyOf(
+            RegretBound(times=1),
+            AllOf(NoImprovement(trials=20, share=0.5), OptimisticGain(times=7)),
+        ),
+    ),
 )
 
 

@@ -1,13 +1,16 @@
 """Reasons to stop that need no model: enough trials, money or time spent, nothing new for long."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from supersede.errors import ArgumentError
 from supersede.search.stopping.evidence import Evidence, Judgement
 
-__all__ = ["AtLeast", "Budget", "Deadline", "NoImprovement", "Settled"]
+__all__ = ["AtLeast", "Budget", "Contrast", "Deadline", "NoImprovement", "Settled"]
 
 
 def _positive(name: str, value: float | None) -> None:
@@ -18,22 +21,28 @@ def _positive(name: str, value: float | None) -> None:
 
 @dataclass(frozen=True)
 class NoImprovement:
-    """The best value did not change in so many trials that have a value.
+    """The best value did not change for long.
 
     Args:
-        trials: How many.
+        trials: In how many trials that have a value, at least.
+        share: In what share of all trials that have a value, at least, in [0, 1): half means that
+            the second half of the search found nothing better.
     """
 
     trials: int = 30
+    share: float = 0.0
 
     def __post_init__(self) -> None:
         _positive("trials", self.trials)
+        if not 0 <= self.share < 1:
+            msg = f"share: got {self.share!r}; expected a number in [0, 1)"
+            raise ArgumentError(msg)
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Count the trials after the best."""
         since = evidence.history.stagnation
-        reason = f"{since} trials since the best one, of {self.trials} to wait"
-        return Judgement(since >= self.trials, reason)
+        wait = max(self.trials, math.ceil(self.share * len(evidence.history.complete)))
+        return Judgement(since >= wait, f"{since} trials since the best one, of {wait} to wait")
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,41 @@ class AtLeast:
         count = len(evidence.history.complete)
         reason = f"{count} trials have a value, at least {self.trials} are to be made"
         return Judgement(count >= self.trials, reason)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The values differ by more than the statistical error, or luck had its chance.
+
+    On a plain, where all values agree within the error, a model of them has nothing to go by: a
+    narrow optimum would go unnoticed however sure the model is. Only numbers help there:
+    ``trials`` random places miss a basin of share p of the space with probability (1 - p)^trials,
+    below 5 % for p = 5 % and 60 trials.
+
+    Args:
+        errors: How many errors the best value must lie below the median.
+        trials: How many trials with a value are enough without that.
+    """
+
+    errors: float = 1.0
+    trials: int = 60
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Compare best and median."""
+        known = evidence.history.losses[evidence.history.complete]
+        error = evidence.yardstick
+        if len(known) >= self.trials:
+            return Judgement(True, f"{len(known)} trials have a value")
+        if len(known) < 2 or error is None:
+            return Judgement(False, "too few trials have a value to tell a slope from a plain")
+        rise = float(np.median(known) - known.min())
+        if rise > self.errors * error.value:
+            return Judgement(True, f"the best is {rise:.3g} better than the median")
+        reason = (
+            f"best and median differ by {rise:.3g}, within the error {error.value:.3g}: on such a "
+            f"plain {self.trials} trials are to be made"
+        )
+        return Judgement(False, reason)
 
 
 @dataclass(frozen=True)
