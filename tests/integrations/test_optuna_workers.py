@@ -1,0 +1,122 @@
+"""Eight processes on one study; the leader is killed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import optuna
+import pytest
+
+from supersede.integrations.optuna import decision_of
+
+from .optuna_worker import NAME, storage_of
+
+WORKERS = 8
+
+
+def _binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """A private cluster; it may not run as root, so then it runs as the user postgres."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    home = Path(tempfile.mkdtemp(prefix="supersede-pg-"))
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(home, "postgres")
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = home / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run([*as_user, *command], check=True, capture_output=True, cwd=home)
+
+    run(str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "tester", "--no-sync")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {home}"
+    control = str(binaries / "pg_ctl")
+    run(control, "-D", str(data), "-o", options, "-l", str(home / "log"), "-w", "start")
+    try:
+        yield f"postgresql+psycopg://tester@127.0.0.1:{port}/postgres"
+    finally:
+        run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+        shutil.rmtree(home)
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite", "postgresql"])
+def test_all_workers_stop_though_the_leader_is_killed(kind, tmp_path, request):
+    where = {
+        "journal": lambda: str(tmp_path / "journal.log"),
+        "sqlite": lambda: f"sqlite:///{tmp_path}/study.db",
+        "postgresql": lambda: request.getfixturevalue("postgres"),
+    }[kind]()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(study_name=NAME, storage=storage_of(kind, where))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    script = Path(__file__).with_name("optuna_worker.py")
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(script), kind, where, str(tmp_path)],
+            env=environment,
+        )
+        for _ in range(WORKERS)
+    ]
+    try:
+        killed = _kill_leader(study, tmp_path)
+        decided = _wait_for_decision(study)
+        for worker in workers:
+            worker.wait(timeout=30)
+        decision, trials = decision_of(study), study.get_trials()
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+        _close(study)
+    assert [w.returncode for w in workers if w.pid != killed] == [0] * (WORKERS - 1)
+    assert decision.stop
+    assert decision.trials >= 40
+    late = Counter(t.user_attrs.get("pid") for t in trials if t.datetime_start > decided)
+    assert max(late.values(), default=0) <= 1, late
+
+
+def _close(study: optuna.Study) -> None:
+    backend = getattr(study._storage, "_backend", None)
+    if isinstance(backend, optuna.storages.RDBStorage):
+        backend.remove_session()
+        backend.engine.dispose()
+
+
+def _kill_leader(study: optuna.Study, folder: Path) -> int:
+    """End the leader the hard way as soon as it has judged 20 trials; its process."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        beat = study.user_attrs.get("supersede:leader")
+        if beat and beat["trials"] >= 20:
+            pid = int((folder / beat["worker"]).read_text())
+            os.kill(pid, signal.SIGKILL)
+            return pid
+        time.sleep(0.05)
+    pytest.fail("no worker took the lead")
+
+
+def _wait_for_decision(study: optuna.Study) -> datetime:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if decision_of(study) is not None:
+            return datetime.now()
+        time.sleep(0.02)
+    pytest.fail("no decision was published")
