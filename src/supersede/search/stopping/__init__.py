@@ -31,6 +31,7 @@ from supersede.search.stopping.patience import (
 )
 from supersede.search.stopping.probabilistic_regret import ProbabilisticRegretBound
 from supersede.search.stopping.regret_bound import FrozenRegretBound, RegretBound, regret_bound
+from supersede.search.stopping.replay import Replay, replay
 from supersede.search.stopping.space import Categorical, Float, Int, Parameter, Space
 from supersede.search.stopping.statistical_error import (
     ErrorEstimate,
@@ -70,6 +71,7 @@ __all__ = [
     "ProbabilisticRegretBound",
     "ProbabilityOfImprovement",
     "RegretBound",
+    "Replay",
     "ReportedError",
     "Settings",
     "Settled",
@@ -84,5 +86,6 @@ __all__ = [
     "decide",
     "optimistic_gain",
     "regret_bound",
+    "replay",
     "variance_factor",
 ]
