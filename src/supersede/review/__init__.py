@@ -1,0 +1,1 @@
+"""Old against new: checks, a verdict, and a report in one file."""

@@ -1,0 +1,86 @@
+"""Do scores mean what they say? Calibration from counts in equal bins of the score."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.errors import ArgumentError
+from supersede.metrics.cells import count_cells
+from supersede.table.table import Table
+
+__all__ = ["Calibration", "calibration"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scores against labels, in bins of equal width.
+
+    Attributes:
+        n: Items in each bin, shape ``(bins,)``.
+        score: Mean score in each bin; NaN for empty bins.
+        share: Share of label 1 in each bin; NaN for empty bins.
+        brier: Mean squared difference of score and label.
+    """
+
+    n: Floats
+    score: Floats
+    share: Floats
+    brier: float
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: the mean gap of score and share, weighted by the bins' items.
+
+        The estimate is biased upwards in small samples (Bröcker 2012; Kumar et al. 2019), so
+        compare it only between models on the same items.
+        """
+        filled = self.n > 0
+        gaps = np.abs(self.score[filled] - self.share[filled])
+        return float((gaps * self.n[filled]).sum() / self.n.sum())
+
+
+def calibration(table: Table, model: str, *, bins: int = 15) -> Calibration:
+    """Calibration of a model's scores.
+
+    Args:
+        table: Predictions with scores in [0, 1] and a label of 0 and 1.
+        model: Which model.
+        bins: Number of bins of equal width.
+
+    Returns:
+        Counts by bin and the Brier score.
+
+    Raises:
+        ArgumentError: The model has no scores, or there is no label to hold them against.
+
+    Example:
+        >>> import supersede
+        >>> table = supersede.read(
+        ...     {"y": [0, 1, 1, 1], "m": [0.1, 0.9, 0.9, 0.4]}, models=["m"]
+        ... )
+        >>> round(calibration(table, "m").error, 3)
+        0.225
+    """
+    score, truth = table.score(model), table.class_label()
+    if score is None or truth is None:
+        msg = f"model {model!r} has no scores to calibrate; name a score column and a 0/1 label"
+        raise ArgumentError(msg)
+    rows = table.rows.mutate(__score=score, __truth=truth)
+    rows = rows.filter(rows["__score"].notnull(), rows["__truth"].notnull())
+    s, y = rows["__score"], rows["__truth"]
+    sums = {"n": rows.count(), "s": s.sum(), "y": y.sum(), "b": ((s - y) * (s - y)).sum()}
+    place = (s * bins).floor().cast("int64").clip(0, bins - 1)
+    (cells,) = count_cells(rows, {"bin": place}, sums, [("bin",)])
+    at = cells["bin"].to_numpy()
+    n, total, ones = np.zeros(bins), np.zeros(bins), np.zeros(bins)
+    n[at], total[at], ones[at] = (cells[k].to_numpy() for k in ("n", "s", "y"))
+    filled = n > 0
+    return Calibration(
+        n=n,
+        score=np.divide(total, n, out=np.full(bins, np.nan), where=filled),
+        share=np.divide(ones, n, out=np.full(bins, np.nan), where=filled),
+        brier=float(cells["b"].to_numpy().sum() / n.sum()),
+    )
