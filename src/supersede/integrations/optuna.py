@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from supersede.errors import HistoryError, MissingExtraError
@@ -38,13 +39,16 @@ try:
     from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
     from optuna.trial import FrozenTrial, TrialState
 except ImportError as missing:  # pragma: no cover
-    _absent = MissingExtraError.of("optuna", "optuna", "stopping an Optuna study")
+    _absent = MissingExtraError.of(
+        package="optuna", extra="optuna", purpose="stopping an Optuna study"
+    )
     raise _absent from missing
 
 __all__ = [
     "StopWhen",
     "decision_of",
     "history_of",
+    "load",
     "report_folds",
     "report_losses",
     "report_standard_error",
@@ -84,6 +88,36 @@ def report_losses(trial: optuna.Trial, losses: Sequence[float]) -> None:
 def report_standard_error(trial: optuna.Trial, error: float) -> None:
     """Keep your own standard error of the value with a trial."""
     trial.set_user_attr(_ERROR, float(error))
+
+
+def load(name: str, storage: str) -> optuna.Study:
+    """A study by its name.
+
+    Args:
+        name: Of the study.
+        storage: A URL, or the path of a journal file.
+
+    Returns:
+        The study.
+
+    Raises:
+        HistoryError: There is no such study, or its storage cannot be opened.
+    """
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from sqlalchemy.exc import SQLAlchemyError
+
+    where: str | JournalStorage = storage
+    if "://" not in storage:
+        if not Path(storage).is_file():
+            msg = f"no journal {storage!r}; expected a file, or a URL such as sqlite:///study.db"
+            raise HistoryError(msg)
+        where = JournalStorage(JournalFileBackend(storage))
+    try:
+        return optuna.load_study(study_name=name, storage=where)
+    except (KeyError, ValueError, ImportError, SQLAlchemyError) as problem:
+        msg = f"cannot load the study {name!r} from {storage}: {problem}"
+        raise HistoryError(msg) from problem
 
 
 def history_of(study: optuna.Study) -> History:

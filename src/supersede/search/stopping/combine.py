@@ -9,9 +9,9 @@ __all__ = ["AllOf", "AnyOf", "InARow"]
 
 
 def _joined(stop: bool, chosen: list[Judgement], every: list[Judgement]) -> Judgement:
-    """The reasons of the chosen ones, and the numbers of the first that has any."""
+    """The reasons of the chosen ones that have something to say, and the first numbers."""
     numbers = next((j for j in every if j.improvement is not None), chosen[0])
-    reason = "; ".join(j.reason for j in chosen)
+    reason = "; ".join(j.reason for j in chosen if j.reason)
     return Judgement(stop, reason, numbers.improvement, numbers.error)
 
 
@@ -44,7 +44,8 @@ class AnyOf:
         """Ask all; the reasons given are those that decided."""
         said = [criterion.judge(evidence) for criterion in self.criteria]
         wanted = [j for j in said if j.stop]
-        return _joined(bool(wanted), wanted or said, wanted or said)
+        # the numbers shown are those of the last criterion, so that they stay of one kind
+        return _joined(bool(wanted), wanted or said, said[::-1])
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def decide(
     best = history.best
     return Decision(
         stop=said.stop,
-        reason=said.reason + _missing(history),
+        reason=(said.reason or "every condition holds") + _missing(history),
         best=None if best is None or best.value is None else float(best.value),
         improvement=_finite(said.improvement),
         error=_finite(said.error),

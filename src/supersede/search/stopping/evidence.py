@@ -23,7 +23,7 @@ class Judgement:
 
     Args:
         stop: Whether it would stop.
-        reason: Why, in words; it reads after "because".
+        reason: Why, in words; empty where it goes without saying.
         improvement: What is left to gain, in units of the objective, if the criterion tells.
         error: The size of gain that it holds to be worth having, in the same units.
     """

@@ -54,8 +54,9 @@ class AtLeast:
     def judge(self, evidence: Evidence) -> Judgement:
         """Count the trials with a value."""
         count = len(evidence.history.complete)
-        reason = f"{count} trials have a value, at least {self.trials} are to be made"
-        return Judgement(count >= self.trials, reason)
+        if count >= self.trials:
+            return Judgement(True, "")
+        return Judgement(False, f"{count} trials have a value, at least {self.trials} are to")
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ class Contrast:
         known = evidence.history.losses[evidence.history.complete]
         error = evidence.yardstick
         if len(known) >= self.trials:
-            return Judgement(True, f"{len(known)} trials have a value")
+            return Judgement(True, "")
         if len(known) < 2 or error is None:
             return Judgement(False, "too few trials have a value to tell a slope from a plain")
         rise = float(np.median(known) - known.min())
         if rise > self.errors * error.value:
-            return Judgement(True, f"the best is {rise:.3g} better than the median")
+            return Judgement(True, "")
         reason = (
             f"best and median differ by {rise:.3g}, within the error {error.value:.3g}: on such a "
             f"plain {self.trials} trials are to be made"
@@ -112,7 +113,7 @@ class Settled:
         if evidence.flat and len(evidence.history.complete) >= min(self.trials, size):
             count = len(evidence.history.complete)
             return Judgement(True, f"all {count} values are the same", 0.0)
-        return Judgement(False, "the space is not exhausted and values vary")
+        return Judgement(False, "")
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def replay(
         >>> trials = [Trial({"x": x}, (x - 0.3) ** 2, standard_error=0.01) for x in grid]
         >>> found = replay(History(Space({"x": Float(0, 1)}), trials))
         >>> found.stop, found.lost
-        (35, 0.0)
+        (24, 0.0)
     """
     count = len(history.finished)
     if count == 0:
