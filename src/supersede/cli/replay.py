@@ -28,8 +28,8 @@ def replay(
 ) -> int:
     """Say when a finished search could have stopped, and what that would have cost.
 
-    The search is an Optuna study, or a CSV file with one row a trial in the order in which they ended:
-    a column of values, one for each parameter, and where known fold_0, fold_1, … (scores of
+    The search is an Optuna study, or a CSV file with one row a trial in the order in which they
+    ended: a column of values, one for each parameter, and where known fold_0, fold_1, … (scores of
     the folds), standard_error, seconds, and state (complete, pruned or failed). A running study is
     judged as far as it got.
 
