@@ -74,7 +74,7 @@ class ReportedError:
         0.1732
     """
 
-    pool: int = 5
+    pool: int = 1
     paired: bool = False
     folds_per_repeat: int | None = None
     test_sizes: Sequence[float] | None = None
@@ -85,7 +85,7 @@ class ReportedError:
     def __call__(self, history: History) -> StatisticalError | None:
         """The pooled error of the best trials that carry what it takes; None if none does."""
         order = history.complete[np.argsort(history.losses[history.complete], kind="stable")]
-        ranked = [history.finished[i] for i in order[: 4 * self.pool]]
+        ranked = [history.finished[i] for i in order[: max(20, 4 * self.pool)]]
         carrying = [trial for trial in ranked if not math.isnan(self._of(trial)[0])]
         if not carrying:
             return None
