@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 import optuna
+import optuna.terminator
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from benchmarks.hpo_replay import Run, runs

@@ -22,6 +22,7 @@ from supersede.search.stopping.space import (
     grid_units,
     round_unit,
     to_unit,
+    units_of,
 )
 
 __all__ = ["Cube", "cube_of"]
@@ -178,7 +179,7 @@ def cube_of(history: History) -> Cube:
     """The finished trials of a history, columns ordered by what they hold, not by name."""
     parameters = history.space.parameters
     columns = {
-        name: np.array([to_unit(p, t.params.get(name)) for t in history.finished], dtype=np.float64)
+        name: units_of(p, [t.params.get(name) for t in history.finished])
         for name, p in parameters.items()
         if p.size > 1  # what cannot vary tells nothing apart
     }

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 __all__ = ["Hyper", "Posterior", "condition", "fit"]
@@ -54,8 +54,22 @@ def prior_mode(d: int) -> Array:
 
 
 def _squared(a: Array, b: Array) -> Array:
-    sq = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
-    out: Array = np.maximum(sq, 0, out=sq)
+    out: Array = a @ (-2 * b.T)
+    out += np.einsum("ij,ij->i", a, a)[:, None]
+    out += np.einsum("ij,ij->i", b, b)
+    np.maximum(out, 0, out=out)
+    return out
+
+
+def _kernel(squared: Array) -> Array:
+    """The kernel alone; in place, for the many points of a pool."""
+    r = np.sqrt(5 * squared)
+    out = r * r
+    out /= 3
+    out += r
+    out += 1
+    np.negative(r, out=r)
+    out *= np.exp(r, out=r)
     return out
 
 
@@ -64,6 +78,12 @@ def _matern(squared: Array) -> tuple[Array, Array]:
     r = np.sqrt(5 * squared)
     decay = np.exp(-r)
     return (1 + r + r * r / 3) * decay, (-5 / 6) * (1 + r) * decay
+
+
+def _solve(lower: Array, right: Array, transposed: bool = False) -> Array:
+    """The solution z of L z = right, or of its transpose; lapack itself, for its small overhead."""
+    solution: Array = lapack.dtrtrs(lower, right, lower=1, trans=int(transposed))[0]
+    return solution
 
 
 def _priors(theta: Array) -> tuple[float, Array]:
@@ -176,9 +196,9 @@ class Posterior:
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of f at features ``(q, m)``; both of shape ``(q,)``."""
-        k, _ = _matern(_squared(x * self.scale, self.z))
+        k = _kernel(_squared(x * self.scale, self.z))
         k *= self.hyper.amplitude
-        v = solve_triangular(self.lower, k.T, lower=True, check_finite=False)
+        v = _solve(self.lower, k.T)
         variance = self.hyper.amplitude - np.einsum("ij,ij->j", v, v)
         return self.mean + k @ self.alpha, np.sqrt(np.maximum(variance, 1e-12))
 
@@ -187,8 +207,8 @@ class Posterior:
         zx = x * self.scale
         k, dk = _matern(_squared(zx, self.z))
         k, dk = k * self.hyper.amplitude, dk * self.hyper.amplitude
-        v = solve_triangular(self.lower, k.T, lower=True, check_finite=False)
-        w = solve_triangular(self.lower, v, lower=True, trans=1, check_finite=False).T
+        v = _solve(self.lower, k.T)
+        w = _solve(self.lower, v, transposed=True).T
         deviation = np.sqrt(np.maximum(self.hyper.amplitude - np.einsum("ij,ij->j", v, v), 1e-12))
 
         def by_feature(weights: Array) -> Array:
@@ -208,9 +228,9 @@ class Posterior:
     def covariance(self, x: Array) -> Array:
         """Joint covariance of f at features ``(q, m)``, shape ``(q, q)``."""
         zx = x * self.scale
-        k = self.hyper.amplitude * _matern(_squared(zx, self.z))[0]
-        v = solve_triangular(self.lower, k.T, lower=True, check_finite=False)
-        joint: Array = self.hyper.amplitude * _matern(_squared(zx, zx))[0] - v.T @ v
+        k = self.hyper.amplitude * _kernel(_squared(zx, self.z))
+        v = _solve(self.lower, k.T)
+        joint: Array = self.hyper.amplitude * _kernel(_squared(zx, zx)) - v.T @ v
         return joint
 
 
@@ -233,7 +253,7 @@ def condition(
     z = x * scale
     noise = hyper.noise + _JITTER
     if lower is None:
-        k = hyper.amplitude * _matern(_squared(z, z))[0]
+        k = hyper.amplitude * _kernel(_squared(z, z))
         k.flat[:: len(y) + 1] += noise
         grown = np.asarray(np.linalg.cholesky(k), dtype=np.float64)
     else:
@@ -241,21 +261,19 @@ def condition(
     for row in range(len(grown), len(y)):
         grown = _appended(grown, z[: row + 1], hyper.amplitude, noise)
     both = np.stack([np.ones_like(y), y], axis=1)
-    half = solve_triangular(grown, both, lower=True, check_finite=False)
+    half = _solve(grown, both)
     mean = float(half[:, 0] @ half[:, 1] / (half[:, 0] @ half[:, 0]))
-    alpha = solve_triangular(
-        grown, half[:, 1] - mean * half[:, 0], lower=True, trans=1, check_finite=False
-    )
+    alpha = _solve(grown, half[:, 1] - mean * half[:, 0], transposed=True)
     return Posterior(hyper, scale, z, grown, mean, alpha)
 
 
 def _appended(lower: Array, z: Array, amplitude: float, noise: float) -> Array:
     """The factor with one more row: that of the last point of ``z``."""
     n = len(lower)
-    k = amplitude * _matern(_squared(z[-1:], z[:-1]))[0][0]
-    row = solve_triangular(lower, k, lower=True, check_finite=False)
+    k = amplitude * _kernel(_squared(z[-1:], z[:-1]))[0]
+    row = _solve(lower, k)
     grown = np.zeros((n + 1, n + 1))
     grown[:n, :n] = lower
     grown[n, :n] = row
-    grown[n, n] = math.sqrt(max(amplitude + noise - row @ row, _JITTER))
+    grown[n, n] = math.sqrt(max(amplitude + noise - float(row @ row), _JITTER))
     return grown

@@ -121,6 +121,20 @@ def to_unit(parameter: Parameter, value: object) -> float:
     return 0.5 if high == low else min(max((x - low) / (high - low), -10.0), 11.0)
 
 
+def units_of(parameter: Parameter, values: list[Any]) -> NDArray[np.float64]:
+    """`to_unit` of many values; at once where all are plain numbers, shape ``(n,)``."""
+    plain = all(type(v) in (float, int) for v in values)
+    if isinstance(parameter, Categorical) or not plain or parameter.low == parameter.high:
+        return np.array([to_unit(parameter, v) for v in values], dtype=np.float64)
+    x = np.array(values, dtype=np.float64)
+    x[~np.isfinite(x) | (parameter.log & (x <= 0))] = np.nan
+    low, high = float(parameter.low), float(parameter.high)
+    if parameter.log:
+        low, high, x = math.log(low), math.log(high), np.log(x)
+    units: NDArray[np.float64] = np.clip((x - low) / (high - low), -10.0, 11.0)
+    return units
+
+
 def round_unit(parameter: Parameter, unit: NDArray[np.float64]) -> NDArray[np.float64]:
     """The nearest positions in ``[0, 1]`` that the parameter can take."""
     if isinstance(parameter, Categorical) or (isinstance(parameter, Float) and not parameter.step):

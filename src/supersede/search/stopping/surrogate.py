@@ -113,6 +113,7 @@ class Surrogate:
         posterior: In standardised units.
         transform: Between them and losses.
         best: Smallest loss seen.
+        complete: Positions of the trials with a value.
         settings: As given.
     """
 
@@ -122,6 +123,7 @@ class Surrogate:
     best: float
     complete: NDArray[np.int64]
     settings: Settings
+    _minima: dict[float, tuple[float, Array]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def grid(self) -> Array | None:
@@ -157,6 +159,11 @@ class Surrogate:
 
     def lowest(self, width: float) -> tuple[float, Array]:
         """The smallest lower bound (mean - width x deviation), and the point that has it."""
+        if width not in self._minima:
+            self._minima[width] = self._search(width)
+        return self._minima[width]
+
+    def _search(self, width: float) -> tuple[float, Array]:
         mean, deviation = self.at_pool
         lower = mean - width * deviation
         order = np.argsort(lower, kind="stable")
@@ -299,18 +306,21 @@ def _chained(
     memory: Memory,
 ) -> Hyper:
     """The fit at the last size: a chain since the last that began from the prior."""
+    missing: list[tuple[int, bytes, Array]] = []
     hyper: Hyper | None = None
-    for size in sizes[(len(sizes) - 1) // _CHAIN * _CHAIN :]:
+    for size in sizes[: (len(sizes) - 1) // _CHAIN * _CHAIN - 1 : -1] or sizes[::-1]:
         transform = transform_of(losses[:size])
         if transform is None:
             continue
         y = transform(losses[:size], pruned[:size])
         key = _digest(x[:size], y, group.astype(np.float64), np.array([settings.growth]))
-        known = memory.fits.get(key)
-        if known is None:
-            rows = representatives(x[:size], y, settings.largest_fit)
-            known = fit(x[rows], group, y[rows], hyper)
-        hyper = _remember(memory.fits, key, known, most=64)
+        hyper = memory.fits.get(key)
+        if hyper is not None:
+            break
+        missing.append((size, key, y))
+    for size, key, y in reversed(missing):
+        rows = representatives(x[:size], y, settings.largest_fit)
+        hyper = _remember(memory.fits, key, fit(x[rows], group, y[rows], hyper), most=64)
     if hyper is None:
         msg = "no size with values that vary"  # surrogate_of has checked the last
         raise AssertionError(msg)
