@@ -2,18 +2,18 @@
 
 ``python -m benchmarks.stopping_default`` prints the table of docs/explanation/stopping.md.
 
-Each data set in turn is left out with all its searches, of whatever model; the rule is chosen on the
-others, and scored on the one left out. Chosen is the rule that saves the largest share of trials, in
-the mean over forests, boosting and networks, among those that on the data at hand
+Each data set in turn is left out with all its searches, of whatever model; the rule is chosen on
+the others, and scored on the one left out. Chosen is the rule that saves the largest share of
+trials, in the mean over forests, boosting and networks, among those that on the data at hand
 
 - lose at most .008 (forests) and .003 (boosting) of RYC in the mean, and .20 and .26 in one search,
 - stop wrongly in at most 9 % of the searches of forests and boosting together,
-- lose, on networks, at most .03 more than the naive frontier at the same RTC (about one standard error
-  of sixty searches).
+- lose, on networks, at most .03 more than the naive frontier at the same RTC (about one standard
+  error of sixty searches).
 
-Where no rule meets all, the one that exceeds them by least is chosen. Patience is a share of the trials,
-at least twenty, since a fixed number does not carry from searches of 200 trials to such of 500. The
-default is the rule that is chosen most often.
+Where no rule meets all, the one that exceeds them by least is chosen. Patience is a share of the
+trials, at least twenty, since a fixed number does not carry from searches of 200 trials to such of
+500. The default is the rule that is chosen most often.
 """
 
 import itertools

@@ -3,8 +3,8 @@
 A rule here is a function of a trace that tells after how many trials it stops (all of them: never).
 
 RTC, the share of trials saved, is (T - t) / T. RYC, the relative test change, is
-(Y_T - Y_t) / max(Y_T, Y_t) of the test errors of the best trial at the end and at the stop: negative
-where stopping early cost something (both as in Makarova et al., 2022).
+(Y_T - Y_t) / max(Y_T, Y_t) of the test errors of the best trial at the end and at the stop:
+negative where stopping early cost something (both as in Makarova et al., 2022).
 """
 
 from collections.abc import Callable, Sequence
@@ -85,10 +85,10 @@ class Family:
         waited = curve(trace).stagnation[size - 1]
         patient = (waited >= self.trials) & (waited >= np.ceil(self.share * size))
         small = trace.column(self.column) <= self.times * error
-        if "rise" not in trace.memo:
-            rise = [np.median(losses[:t]) - losses[:t].min() for t in size]
-            trace.memo["rise"] = np.array(rise)
-        contrast = (trace.memo["rise"] > error) | (size >= 60)
+        if "apart" not in trace.memo:
+            quartiles = [np.quantile(losses[:t], [0.25, 0.75]) for t in size]
+            trace.memo["apart"] = np.array([high - low for low, high in quartiles])
+        contrast = (trace.memo["apart"] > error) | (size >= 60)
         stop = contrast & ((trace.column("bound") <= error) | (patient & small))
         found = np.flatnonzero(stop)
         return int(size[found[0]]) if len(found) else trace.total

@@ -63,13 +63,13 @@ class AtLeast:
 class Contrast:
     """The values differ by more than the statistical error, or luck had its chance.
 
-    On a plain, where all values agree within the error, a model of them has nothing to go by: a
-    narrow optimum would go unnoticed however sure the model is. Only numbers help there:
-    ``trials`` random places miss a basin of share p of the space with probability (1 - p)^trials,
-    below 5 % for p = 5 % and 60 trials.
+    On a plain, where the middle half of the values agrees within the error, a model of them has
+    nothing to go by: a narrow optimum would go unnoticed however sure the model is. Only numbers help
+    there: ``trials`` random places miss a basin of share p of the space with probability
+    (1 - p)^trials, below 5 % for p = 5 % and 60 trials.
 
     Args:
-        errors: How many errors the best value must lie below the median.
+        errors: How many errors the quartiles of the values must be apart.
         trials: How many trials with a value are enough without that.
     """
 
@@ -77,19 +77,19 @@ class Contrast:
     trials: int = 60
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Compare best and median."""
+        """Compare the quartiles."""
         known = evidence.history.losses[evidence.history.complete]
         error = evidence.yardstick
         if len(known) >= self.trials:
             return Judgement(True, "")
         if len(known) < 2 or error is None:
             return Judgement(False, "too few trials have a value to tell a slope from a plain")
-        rise = float(np.median(known) - known.min())
-        if rise > self.errors * error.value:
+        low, high = np.quantile(known, [0.25, 0.75])
+        if high - low > self.errors * error.value:
             return Judgement(True, "")
         reason = (
-            f"best and median differ by {rise:.3g}, within the error {error.value:.3g}: on such a "
-            f"plain {self.trials} trials are to be made"
+            f"half of the values agree within {high - low:.3g}, the error is {error.value:.3g}: on "
+            f"such a plain {self.trials} trials are to be made"
         )
         return Judgement(False, reason)
 
