@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from supersede.errors import ArgumentError
 
@@ -45,7 +44,14 @@ def auc_error(y_true: Sequence[int] | NDArray[np.int64], scores: Sequence[float]
     m, n = len(positive), len(negative)
     if m < 2 or n < 2:
         return math.nan
-    everyone = rankdata(np.concatenate([positive, negative]))
-    above = (everyone[:m] - rankdata(positive)) / n
-    below = 1 - (everyone[m:] - rankdata(negative)) / m
+    above = _outranked(positive, negative)
+    below = 1 - _outranked(negative, positive)
     return math.sqrt(above.var(ddof=1) / m + below.var(ddof=1) / n)
+
+
+def _outranked(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each of some, the share of the others that it exceeds; equals count half."""
+    ordered = np.sort(others)
+    below = np.searchsorted(ordered, some, "left") + np.searchsorted(ordered, some, "right")
+    share: NDArray[np.float64] = below / (2 * len(others))
+    return share

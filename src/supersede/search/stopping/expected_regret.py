@@ -22,7 +22,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from supersede.search.stopping.evidence import Evidence, Judgement
 from supersede.search.stopping.gaussian_process import condition
@@ -34,6 +33,8 @@ __all__ = ["ExpectedRegretGap", "expected_regret_gap"]
 
 def expected_regret_gap(surrogate: Surrogate) -> float | None:
     """The bound on the gap, standardised; None where the last finished trial has no value."""
+    from scipy.special import ndtr  # costly to import, so only when needed
+
     posterior, cube = surrogate.posterior, surrogate.cube
     last = len(cube.units) - 1
     if len(surrogate.complete) < 5 or surrogate.complete[-1] != last:

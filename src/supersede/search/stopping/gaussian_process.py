@@ -17,8 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
-from scipy.optimize import minimize
 
 __all__ = ["Hyper", "Posterior", "condition", "fit"]
 
@@ -82,6 +80,8 @@ def _matern(squared: Array) -> tuple[Array, Array]:
 
 def _solve(lower: Array, right: Array, transposed: bool = False) -> Array:
     """The solution z of L z = right, or of its transpose; lapack itself, for its small overhead."""
+    from scipy.linalg import lapack  # see fit
+
     solution: Array = lapack.dtrtrs(lower, right, lower=1, trans=int(transposed))[0]
     return solution
 
@@ -113,6 +113,8 @@ def objective(theta: Array, x: Array, group: NDArray[np.int64], y: Array) -> tup
         The value and the gradient (Rasmussen & Williams, equation 5.9; the mean's own dependence
         drops out, because it is at its optimum).
     """
+    from scipy.linalg import lapack  # see fit
+
     n, d = len(y), len(theta) - 2
     amplitude, noise = np.exp(theta[-2:])
     z = x * np.exp(theta[:d] / 2)[group]
@@ -154,6 +156,9 @@ def fit(x: Array, group: NDArray[np.int64], y: Array, start: Hyper | None = None
     Returns:
         The mode that L-BFGS-B reaches.
     """
+    # scipy costs half a CPU second to import: whoever only keeps a history does not pay it
+    from scipy.optimize import minimize
+
     d = int(group.max()) + 1 if len(group) else 0
     begin = prior_mode(d)
     if start is not None and len(start.theta) == d + 2:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from supersede.search.stopping.evidence import Evidence, Judgement
 from supersede.search.stopping.regret_bound import worth
@@ -36,6 +35,8 @@ def searched(surrogate: Surrogate) -> Array:
 
 def expected_improvement(surrogate: Surrogate, x: Array) -> Array:
     """EI over the smallest posterior mean of the trials, standardised; shape ``(q,)``."""
+    from scipy.special import ndtr  # costly to import, so only when needed
+
     mean, deviation = surrogate.posterior.predict(x)
     z = (surrogate.at_trials[0].min() - mean) / deviation
     gain: Array = deviation * (z * ndtr(z) + np.exp(-z * z / 2) / np.sqrt(2 * np.pi))
@@ -85,6 +86,8 @@ class ProbabilityOfImprovement:
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Compare the two."""
+        from scipy.special import ndtr  # costly to import, so only when needed
+
         surrogate = evidence.surrogate
         gain, _ = worth(evidence, self.times) if self.times else (0.0, "")
         if evidence.flat or (surrogate is not None and surrogate.exhausted):

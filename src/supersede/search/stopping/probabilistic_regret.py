@@ -14,7 +14,6 @@ Assumes: as in `regret_bound`.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv
 
 from supersede.search.stopping.evidence import Evidence, Judgement
 from supersede.search.stopping.improvement import searched
@@ -47,6 +46,8 @@ def probability_within(
     surrogate: Surrogate, epsilon: float, level: float, draws: int, places: int
 ) -> Chance:
     """Probability that the best trial is within ``epsilon`` (standardised) of the minimum of f."""
+    from scipy.special import betaincinv  # costly to import, so only when needed
+
     x = searched(surrogate)
     mean, deviation = surrogate.posterior.predict(x)
     chosen = np.argsort(mean - 2 * deviation, kind="stable")[:places]

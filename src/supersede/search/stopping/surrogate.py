@@ -18,8 +18,6 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.spatial.distance import cdist
 
 from supersede.search.stopping.cube import Cube, cube_of
 from supersede.search.stopping.gaussian_process import Hyper, Posterior, condition, fit
@@ -178,6 +176,8 @@ class Surrogate:
 
     def _descend(self, starts: Array, width: float) -> Array:
         """Local minima of the lower bound, by the numeric parameters that apply; all at once."""
+        from scipy.optimize import minimize  # costly to import, so only when needed
+
         columns = np.array(list(self.cube.numeric.values()))
         free = np.zeros(starts.shape, dtype=bool)
         free[:, columns] = True
@@ -217,13 +217,12 @@ class Surrogate:
         """Share of the space, in [0, 1], with no trial within a tenth of every range."""
         rng = np.random.default_rng(self.settings.seed)
         places = self.cube.sample(512, rng) if self.grid is None else self.grid
-        inactive = 99.0  # far from every position, and no distance from itself
-        gaps = cdist(
-            np.nan_to_num(places, nan=inactive),
-            np.nan_to_num(self.cube.units, nan=inactive),
-            "chebyshev",
-        )
-        return float(np.mean(gaps.min(axis=1) > _NEAR))
+        near = np.ones((len(places), len(self.cube.units)), dtype=bool)
+        for place, trial in zip(places.T, self.cube.units.T, strict=True):
+            # where a parameter applies to neither, they agree on it
+            gap = np.abs(np.nan_to_num(place, nan=99.0)[:, None] - np.nan_to_num(trial, nan=99.0))
+            near &= gap <= _NEAR
+        return float(1 - near.any(axis=1).mean())
 
     @cached_property
     def exhausted(self) -> bool:
