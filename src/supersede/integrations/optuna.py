@@ -108,10 +108,11 @@ def load(name: str, storage: str) -> optuna.Study:
     from sqlalchemy.exc import SQLAlchemyError
 
     where: str | JournalStorage = storage
+    file = storage.removeprefix("sqlite:///")
+    if ("://" not in storage or file != storage) and not Path(file).is_file():
+        msg = f"no journal or database {file!r}; expected a file, or a URL such as sqlite:///a.db"
+        raise HistoryError(msg)
     if "://" not in storage:
-        if not Path(storage).is_file():
-            msg = f"no journal {storage!r}; expected a file, or a URL such as sqlite:///study.db"
-            raise HistoryError(msg)
         where = JournalStorage(JournalFileBackend(storage))
     try:
         return optuna.load_study(study_name=name, storage=where)

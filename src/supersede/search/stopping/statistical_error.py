@@ -114,12 +114,13 @@ class ReportedError:
         if self.in_time:
             return blocked(trial.folds), "fold scores in time"
         factor = None
-        if self.test_sizes is not None or self.folds_per_repeat is not None:
+        known = self.test_sizes is not None and len(self.test_sizes) == len(trial.folds)
+        if known or self.folds_per_repeat is not None:
             factor = variance_factor(
                 len(trial.folds),
                 folds_per_repeat=self.folds_per_repeat,
-                test_sizes=self.test_sizes,
-                train_sizes=self.train_sizes,
+                test_sizes=self.test_sizes if known else None,
+                train_sizes=self.train_sizes if known else None,
             )
         return corrected_error(trial.folds, factor), "fold scores"
 
