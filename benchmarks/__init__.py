@@ -1,1 +1,1 @@
-"""Measurements against peers; each module prints or writes one table."""
+"""Measurements beside peers, in one run: ``python -m benchmarks``, or one by its name."""
