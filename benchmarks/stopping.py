@@ -1,7 +1,7 @@
 """Stopping rules side by side; writes docs/benchmarks/stopping.md.
 
-``python -m benchmarks.stopping``, after ``python -m benchmarks.stopping_traces`` and, in an
-environment with torch, ``python -m benchmarks.stopping_optuna``. Without the recorded searches it
+``python -m benchmarks.stopping``, after ``python -m benchmarks.searches.traces`` and, in an
+environment with torch, ``python -m benchmarks.searches.optuna_terminator``. Without the recorded searches it
 says so and stops.
 """
 
@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.hpo_replay import folder
-from benchmarks.stopping_default import held_out
-from benchmarks.stopping_needle import table as needle_table
-from benchmarks.stopping_optuna_file import FILE, GRID
-from benchmarks.stopping_rules import Family, Rule, curve, frontier, naive, patience, score
-from benchmarks.stopping_traces import Trace
+from benchmarks.searches.default import held_out
+from benchmarks.searches.needle import table as needle_table
+from benchmarks.searches.optuna_file import FILE, GRID
+from benchmarks.searches.recorded import folder
+from benchmarks.searches.rules import Family, Rule, curve, frontier, naive, patience, score
+from benchmarks.searches.traces import Trace
 from supersede.search.stopping import FrozenRegretBound
 
 OUT = Path(__file__).parents[1] / "docs/benchmarks/stopping.md"
@@ -178,7 +178,7 @@ def page() -> Iterable[str]:
         "which validation gained more than the statistical error.\n"
     )
     yield f"Published stops reproduced by the frozen rule: {same} of {total}.\n"
-    yield "The default by leaving one data set out (`python -m benchmarks.stopping_default`):\n"
+    yield "The default by leaving one data set out (`python -m benchmarks.searches.default`):\n"
     yield from (f"- chosen {n} times: {rule}" for rule, n in chosen.most_common())
     for group in groups:
         yield f"\n## {group}\n"

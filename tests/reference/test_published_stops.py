@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from benchmarks.hpo_replay import folder, runs
+from benchmarks.searches.recorded import folder, runs
 
 from supersede.search.stopping import Evidence, FrozenRegretBound
 

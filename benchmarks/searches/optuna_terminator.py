@@ -3,7 +3,7 @@
 Kept in .cache/stopping/optuna.json, because torch is no part of the development environment:
 
     python -m venv .cache/optuna && .cache/optuna/bin/pip install optuna torch scipy pyarrow
-    OMP_NUM_THREADS=1 PYTHONPATH=src:. .cache/optuna/bin/python -m benchmarks.stopping_optuna
+    OMP_NUM_THREADS=1 PYTHONPATH=src:. .cache/optuna/bin/python -m benchmarks.searches.optuna_terminator
 """
 
 import json
@@ -15,8 +15,8 @@ import optuna
 import optuna.terminator
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from benchmarks.hpo_replay import Run, runs
-from benchmarks.stopping_optuna_file import FILE, GRID
+from benchmarks.searches.optuna_file import FILE, GRID
+from benchmarks.searches.recorded import Run, runs
 from supersede.search.stopping import (
     Categorical,
     Evidence,

@@ -39,7 +39,7 @@ class Run:
 def folder() -> Path | None:
     """Where the histories lie, or None."""
     named = os.environ.get("SUPERSEDE_BENCH_DATA")
-    here = Path(named) if named else Path(__file__).parents[2] / "shared/data/hpo_replay"
+    here = Path(named) if named else Path(__file__).parents[3] / "shared/data/hpo_replay"
     return here if (here / "random_forest.parquet").exists() else None
 
 

@@ -1,6 +1,6 @@
 """How the default rule was chosen, and how that choice does on data that it did not see.
 
-``python -m benchmarks.stopping_default`` prints the table of docs/explanation/stopping.md.
+``python -m benchmarks.searches.default`` prints the table of docs/explanation/stopping.md.
 
 Each data set in turn is left out with all its searches, of whatever model; the rule is chosen on
 the others, and scored on the one left out. Chosen is the rule that saves the largest share of
@@ -22,9 +22,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.hpo_replay import GROUPS
-from benchmarks.stopping_rules import Family, Score, frontier, naive, score
-from benchmarks.stopping_traces import Trace, traces
+from benchmarks.searches.recorded import GROUPS
+from benchmarks.searches.rules import Family, Score, frontier, naive, score
+from benchmarks.searches.traces import Trace, traces
 
 CANDIDATES = [
     Family(column, times, trials, share, pool)

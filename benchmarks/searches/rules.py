@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.stopping_traces import FIRST, Trace
+from benchmarks.searches.traces import FIRST, Trace
 
 Rule = Callable[[Trace], int]
 PATIENCES = (10, 15, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 250, 300, 400)

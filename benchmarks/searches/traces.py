@@ -1,6 +1,6 @@
 """What the surrogate says after each trial of each recorded search, kept in .cache/ for the tables.
 
-``python -m benchmarks.stopping_traces`` makes what is missing (half an hour on one core);
+``python -m benchmarks.searches.traces`` makes what is missing (half an hour on one core);
 delete .cache/stopping to make it anew.
 """
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.hpo_replay import GROUPS, Run, runs
+from benchmarks.searches.recorded import GROUPS, Run, runs
 from supersede.search.stopping import Evidence, Memory, ReportedError, optimistic_gain, regret_bound
 
-CACHE = Path(__file__).parents[1] / ".cache/stopping"
+CACHE = Path(__file__).parents[2] / ".cache/stopping"
 FIRST = 20
 COLUMNS = ("trials", "gain", "bound", "noise", "error_of_1", "error_of_5")
 
