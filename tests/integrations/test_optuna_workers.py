@@ -1,4 +1,4 @@
-"""Eight processes on one study; the leader is killed."""
+"""Several processes on one study; the leader is killed."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from supersede.integrations.optuna import decision_of
 
 from .optuna_worker import NAME, storage_of
 
-WORKERS = 8
+WORKERS = {"journal": 8, "sqlite": 3, "postgresql": 8}
 
 
 def _binaries() -> Path | None:
@@ -57,7 +57,7 @@ def postgres():
         shutil.rmtree(home)
 
 
-@pytest.mark.parametrize("kind", ["journal", "sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", WORKERS)
 def test_all_workers_stop_though_the_leader_is_killed(kind, tmp_path, request):
     where = {
         "journal": lambda: str(tmp_path / "journal.log"),
@@ -73,7 +73,7 @@ def test_all_workers_stop_though_the_leader_is_killed(kind, tmp_path, request):
             [sys.executable, str(script), kind, where, str(tmp_path)],
             env=environment,
         )
-        for _ in range(WORKERS)
+        for _ in range(WORKERS[kind])
     ]
     try:
         killed = _kill_leader(study, tmp_path)
@@ -86,9 +86,9 @@ def test_all_workers_stop_though_the_leader_is_killed(kind, tmp_path, request):
             worker.kill()
             worker.wait()
         _close(study)
-    assert [w.returncode for w in workers if w.pid != killed] == [0] * (WORKERS - 1)
+    assert [w.returncode for w in workers if w.pid != killed] == [0] * (WORKERS[kind] - 1)
     assert decision.stop
-    assert decision.trials >= 40
+    assert decision.trials >= 30
     late = Counter(t.user_attrs.get("pid") for t in trials if t.datetime_start > decided)
     assert max(late.values(), default=0) <= 1, late
 
@@ -101,11 +101,11 @@ def _close(study: optuna.Study) -> None:
 
 
 def _kill_leader(study: optuna.Study, folder: Path) -> int:
-    """End the leader the hard way as soon as it has judged 20 trials; its process."""
+    """End the leader the hard way as soon as it has judged 10 trials; its process."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         beat = study.user_attrs.get("supersede:leader")
-        if beat and beat["trials"] >= 20:
+        if beat and beat["trials"] >= 10:
             pid = int((folder / beat["worker"]).read_text())
             os.kill(pid, signal.SIGKILL)
             return pid
