@@ -95,6 +95,14 @@ def test_an_exhausted_space_stops_at_once():
     assert "points were tried" in decision.reason
 
 
+@pytest.mark.parametrize("points", [1, 2, 3])
+def test_even_the_smallest_space_is_exhausted(points):
+    space = Space({"n": Int(1, points)})
+    decision = decide(History(space, [Trial({"n": n}, n) for n in range(1, points + 1)]))
+    assert decision.stop
+    assert decision.improvement in (0, None)
+
+
 def test_disjoint_conditional_spaces_are_judged():
     rng = np.random.default_rng(0)
     trials = []
@@ -161,6 +169,11 @@ def test_an_empty_history_and_an_empty_space():
 def test_several_objectives_are_refused_clearly():
     with pytest.raises(HistoryError, match="several objectives"):
         Trial({"x": 0.5}, (1.0, 2.0))
+
+
+def test_numbers_beyond_a_float_are_refused():
+    with pytest.raises(HistoryError, match="beyond what a float holds"):
+        Trial({"x": 0.5}, 10**400)
 
 
 @pytest.mark.parametrize("folds", [["a", "b"], [[1.0, 2.0]], 3.0])

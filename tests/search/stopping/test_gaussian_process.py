@@ -87,7 +87,7 @@ def test_a_small_finite_space_is_searched_exactly():
     ]
     surrogate = surrogate_of(History(space, tuple(trials)))
     assert len(surrogate.pool) == 100
-    assert not surrogate.exhausted
+    assert not surrogate.cube.exhausted
 
 
 def test_memory_changes_the_time_and_not_the_answer():

@@ -64,7 +64,7 @@ class CostAware:
         """Weigh the best buy that is left."""
         surrogate = evidence.surrogate
         one_error, _ = worth(evidence, 1.0)
-        if evidence.flat or (surrogate is not None and surrogate.exhausted):
+        if evidence.settled:
             return Judgement(True, "nothing is left to gain", 0.0, one_error)
         seconds = np.array([t.seconds or np.nan for t in evidence.history.finished], dtype=float)
         if surrogate is None or not one_error or not np.isfinite(seconds).any():

@@ -120,6 +120,7 @@ class Cube:
             units[:, i] = round_unit(parameter, units[:, i])
         return units
 
+    @cached_property
     def grid(self) -> Array | None:
         """All points of a finite space, or None where there are more than 10,000.
 
@@ -127,12 +128,22 @@ class Cube:
         that such a space counts as infinite.
         """
         unknown = any(self.conditional) and not self._declared
-        if unknown or not self.names or self.space.size > _LARGEST_GRID:
+        if unknown or self.space.size > _LARGEST_GRID:
             return None
+        if not self.names:
+            return np.zeros((1, 0))
         mesh = np.meshgrid(*(grid_units(p) for p in self.parameters), indexing="ij")
         units = np.stack([m.ravel() for m in mesh], axis=1)
         self._deactivate_declared(units)
         return np.unique(units, axis=0)
+
+    @cached_property
+    def exhausted(self) -> bool:
+        """Whether a finite space has no point left that was not tried."""
+        if self.grid is None or not len(self.units):
+            return False
+        tried = {row.tobytes() for row in np.nan_to_num(self.units.round(9), nan=-1.0)}
+        return all(row.tobytes() in tried for row in np.nan_to_num(self.grid.round(9), nan=-1.0))
 
     @property
     def _declared(self) -> bool:

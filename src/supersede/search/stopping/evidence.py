@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from supersede.search.stopping.cube import cube_of
 from supersede.search.stopping.history import History
 from supersede.search.stopping.statistical_error import (
     ErrorEstimate,
@@ -75,6 +76,18 @@ class Evidence:
         """Whether at least two trials have a value, and all the same."""
         values = self.history.losses[self.history.complete]
         return len(values) > 1 and bool(np.all(values == values[0]))
+
+    @cached_property
+    def exhausted(self) -> bool:
+        """Whether all points of a finite space were tried."""
+        surrogate = self.surrogate
+        cube = cube_of(self.history) if surrogate is None else surrogate.cube
+        return len(cube.space.parameters) > 0 and cube.exhausted
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing can change: no other value was seen, or no other point is left."""
+        return self.flat or self.exhausted
 
     def earlier(self, count: int) -> "Evidence":
         """The same, as it was when ``count`` trials had ended."""

@@ -86,7 +86,7 @@ class ExpectedRegretGap:
         threshold, name = worth(evidence, self.times)
         if self.below is not None:
             threshold, name = self.below, f"{self.below:.3g}"
-        if evidence.flat or (surrogate is not None and surrogate.exhausted):
+        if evidence.settled:
             return Judgement(True, "nothing is left to gain", 0.0, threshold)
         gap = None if surrogate is None else expected_regret_gap(surrogate)
         if surrogate is None or gap is None or threshold is None or not np.isfinite(gap):

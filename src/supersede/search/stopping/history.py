@@ -1,6 +1,7 @@
 """What a search has tried so far: a plain list of trials over a typed space."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -58,6 +59,9 @@ class Trial:
                 "objectives has no single best value: judge each objective by itself"
             )
             raise HistoryError(msg)
+        if isinstance(self.value, int) and abs(self.value) > sys.float_info.max:
+            msg = "a trial's value is a whole number beyond what a float holds; scale the objective"
+            raise HistoryError(msg)
         for name in ("folds", "losses"):
             _check_numbers(name, getattr(self, name))
 
@@ -67,7 +71,7 @@ def _check_numbers(name: str, numbers: object) -> None:
         return
     try:
         fine = np.asarray(numbers, dtype=np.float64).ndim == 1
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         fine = False
     if not fine:
         msg = f"a trial's {name} are {numbers!r:.80}; expected a flat list of numbers"

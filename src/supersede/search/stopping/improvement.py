@@ -61,7 +61,7 @@ class ExpectedImprovement:
         threshold, name = worth(evidence, self.times)
         if self.below is not None:
             threshold, name = self.below, f"{self.below:.3g}"
-        if evidence.flat or (surrogate is not None and surrogate.exhausted):
+        if evidence.settled:
             return Judgement(True, "nothing is left to improve", 0.0, threshold)
         if surrogate is None or threshold is None:
             return Judgement(False, _TOO_FEW)
@@ -90,7 +90,7 @@ class ProbabilityOfImprovement:
 
         surrogate = evidence.surrogate
         gain, _ = worth(evidence, self.times) if self.times else (0.0, "")
-        if evidence.flat or (surrogate is not None and surrogate.exhausted):
+        if evidence.settled:
             return Judgement(True, "nothing is left to improve", 0.0, gain)
         if surrogate is None or gain is None:
             return Judgement(False, _TOO_FEW)

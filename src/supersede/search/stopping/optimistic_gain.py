@@ -26,13 +26,11 @@ def optimistic_gain(evidence: Evidence, delta: float = 0.1) -> float | None:
         evidence: What was tried.
         delta: See `regret_bound`.
     """
-    if evidence.flat:
+    if evidence.settled:
         return 0.0
     surrogate = evidence.surrogate
     if surrogate is None:
         return None
-    if surrogate.exhausted:
-        return 0.0
     lower, _ = surrogate.lowest(surrogate.width(delta))
     best = (surrogate.best - surrogate.transform.centre) / surrogate.transform.scale
     return max(best - lower, 0.0) * surrogate.transform.scale
@@ -54,8 +52,8 @@ class OptimisticGain:
         """Compare the two."""
         gain = optimistic_gain(evidence, self.delta)
         threshold, name = worth(evidence, self.times)
-        if evidence.flat:
-            return Judgement(True, "all values are the same", 0.0, threshold)
+        if evidence.settled:
+            return Judgement(True, "nothing is left to gain", 0.0, threshold)
         if gain is None or threshold is None:
             return Judgement(False, "too few trials have a value to bound what is left to gain")
         sign = "<=" if gain <= threshold else ">"

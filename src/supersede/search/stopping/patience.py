@@ -107,8 +107,7 @@ class Settled:
     def judge(self, evidence: Evidence) -> Judgement:
         """Look for both."""
         size = evidence.history.space.size
-        surrogate = evidence.surrogate
-        if surrogate is not None and surrogate.exhausted:
+        if evidence.exhausted:
             return Judgement(True, f"all of the at most {size:.0f} points were tried", 0.0)
         if evidence.flat and len(evidence.history.complete) >= min(self.trials, size):
             count = len(evidence.history.complete)

@@ -89,7 +89,7 @@ class ProbabilisticRegretBound:
         """Draw, and compare."""
         surrogate = evidence.surrogate
         gain, name = worth(evidence, self.times)
-        if evidence.flat or (surrogate is not None and surrogate.exhausted):
+        if evidence.settled:
             return Judgement(True, "nothing is left to gain", 0.0, gain)
         if surrogate is None or gain is None:
             return Judgement(False, "too few trials have a value to draw what the objective may be")

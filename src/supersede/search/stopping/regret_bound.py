@@ -38,13 +38,11 @@ def regret_bound(evidence: Evidence, delta: float = 0.1) -> float | None:
     Returns:
         The bound, at least 0; exactly 0 where all points of a finite space were tried.
     """
-    if evidence.flat:
+    if evidence.settled:
         return 0.0
     surrogate = evidence.surrogate
     if surrogate is None:
         return None
-    if surrogate.exhausted:
-        return 0.0
     width = surrogate.width(delta)
     mean, deviation = surrogate.at_trials
     lower, _ = surrogate.lowest(width)
@@ -72,8 +70,8 @@ class RegretBound:
         threshold, name = worth(evidence, self.times)
         if bound is None or threshold is None:
             return Judgement(False, "too few trials have a value to bound what is left to gain")
-        if evidence.flat:
-            return Judgement(True, "all trials have the same value", 0.0, threshold)
+        if evidence.settled:
+            return Judgement(True, "nothing is left to gain", 0.0, threshold)
         sign = "<=" if bound <= threshold else ">"
         reason = f"at most {bound:.3g} is left to gain, {sign} {name}"
         return Judgement(bound <= threshold, reason, bound, threshold)

@@ -124,15 +124,10 @@ class Surrogate:
     _minima: dict[float, tuple[float, Array]] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def grid(self) -> Array | None:
-        """All points, where they can be listed."""
-        return self.cube.grid()
-
-    @cached_property
     def pool(self) -> Array:
         """Features at which the space is searched: a grid, or random points and neighbours."""
-        if self.grid is not None:
-            return self.cube.features(self.grid)
+        if self.cube.grid is not None:
+            return self.cube.features(self.cube.grid)
         rng = np.random.default_rng(self.settings.seed)
         random = self.cube.sample(self.settings.candidates, rng)
         mean, _ = self.at_trials
@@ -166,7 +161,7 @@ class Surrogate:
         lower = mean - width * deviation
         order = np.argsort(lower, kind="stable")
         found, point = float(lower[order[0]]), self.pool[order[0]]
-        if self.grid is None and self.cube.numeric:
+        if self.cube.grid is None and self.cube.numeric:
             refined = self._descend(self.pool[order[:3]], width)
             mean, deviation = self.posterior.predict(refined)
             lower = mean - width * deviation
@@ -216,21 +211,13 @@ class Surrogate:
     def unseen(self) -> float:
         """Share of the space, in [0, 1], with no trial within a tenth of every range."""
         rng = np.random.default_rng(self.settings.seed)
-        places = self.cube.sample(512, rng) if self.grid is None else self.grid
+        places = self.cube.sample(512, rng) if self.cube.grid is None else self.cube.grid
         near = np.ones((len(places), len(self.cube.units)), dtype=bool)
         for place, trial in zip(places.T, self.cube.units.T, strict=True):
             # where a parameter applies to neither, they agree on it
             gap = np.abs(np.nan_to_num(place, nan=99.0)[:, None] - np.nan_to_num(trial, nan=99.0))
             near &= gap <= _NEAR
         return float(1 - near.any(axis=1).mean())
-
-    @cached_property
-    def exhausted(self) -> bool:
-        """Whether a finite space has no point left that was not tried."""
-        if self.grid is None:
-            return False
-        tried = {row.tobytes() for row in np.nan_to_num(self.cube.units.round(9), nan=-1.0)}
-        return all(row.tobytes() in tried for row in np.nan_to_num(self.grid.round(9), nan=-1.0))
 
 
 def fit_sizes(count: int, growth: float) -> list[int]:
@@ -312,7 +299,9 @@ def _chained(
         if transform is None:
             continue
         y = transform(losses[:size], pruned[:size])
-        key = _digest(x[:size], y, group.astype(np.float64), np.array([settings.growth]))
+        key = _digest(
+            x[:size], y, group.astype(np.float64), np.array([settings.growth, settings.largest_fit])
+        )
         hyper = memory.fits.get(key)
         if hyper is not None:
             break
