@@ -1,0 +1,1 @@
+"""Hosts: one short file for each library that supersede works inside of."""
