@@ -40,6 +40,6 @@ if __name__ == "__main__":
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.RandomSampler(seed=os.getpid())
     study = optuna.load_study(study_name=NAME, storage=storage_of(kind, where), sampler=sampler)
-    callback = StopWhen(AllOf(AtLeast(30), OptimisticGain(times=7)), lease=5)
+    callback = StopWhen(AllOf(AtLeast(50), OptimisticGain(times=7)), lease=5)
     (Path(folder) / callback.worker).write_text(str(os.getpid()))
     study.optimize(objective, n_trials=400, callbacks=[callback])

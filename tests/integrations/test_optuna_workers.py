@@ -41,7 +41,7 @@ def test_all_workers_stop_though_the_leader_is_killed(kind, tmp_path, request):
         killed = _kill_leader(study, tmp_path)
         decided = _wait_for_decision(study)
         for worker in workers:
-            worker.wait(timeout=30)
+            worker.wait(timeout=120)
         decision, trials = decision_of(study), study.get_trials()
     finally:
         for worker in workers:
@@ -50,7 +50,7 @@ def test_all_workers_stop_though_the_leader_is_killed(kind, tmp_path, request):
         _close(study)
     assert [w.returncode for w in workers if w.pid != killed] == [0] * (WORKERS[kind] - 1)
     assert decision.stop
-    assert decision.trials >= 30
+    assert decision.trials >= 50
     late = Counter(t.user_attrs.get("pid") for t in trials if t.datetime_start > decided)
     assert max(late.values(), default=0) <= 1, late
 
@@ -64,7 +64,7 @@ def _close(study: optuna.Study) -> None:
 
 def _kill_leader(study: optuna.Study, folder: Path) -> int:
     """End the leader the hard way as soon as it has judged 10 trials; its process."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         beat = study.user_attrs.get("supersede:leader")
         if beat and beat["trials"] >= 10:
@@ -76,7 +76,7 @@ def _kill_leader(study: optuna.Study, folder: Path) -> int:
 
 
 def _wait_for_decision(study: optuna.Study) -> datetime:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         if decision_of(study) is not None:
             return datetime.now()
