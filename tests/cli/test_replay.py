@@ -37,6 +37,26 @@ def test_a_file_is_replayed_and_drawn(history, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["trials"] == 61
 
 
+def test_a_running_search_is_watched_until_it_ends(history, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "live.html"
+    pages = []
+
+    def look(seconds):
+        assert seconds == 5
+        pages.append(out.read_text())
+        if len(pages) == 1:  # one more trial comes in between
+            with history.open("a", newline="") as file:
+                csv.writer(file).writerow([0.5, 0.9, 1, 2, "a", 0.4, 0.6, 1.5, "complete"])
+
+    monkeypatch.setattr("time.sleep", look)
+    assert main(["replay", str(history), "--watch", "5", "--out", str(out)]) == 0
+    assert len(pages) == 2
+    assert all('http-equiv="refresh" content="5.0"' in page for page in pages)
+    assert "refresh" not in out.read_text()  # the last page stays as it is
+    assert main(["replay", str(history), "--watch", "5"]) == 2
+    assert "--out" in capsys.readouterr().err
+
+
 def test_columns_become_parameters(history):
     space = read_csv(history).space.parameters
     assert isinstance(space["x"], Float)

@@ -2,6 +2,7 @@
 
 import json as jsons
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,6 +24,7 @@ def replay(
     value: str = "value",
     error: float | None = None,
     every: int = 1,
+    watch: float | None = None,
     out: Path | None = None,
     format: Literal["text", "json"] = "text",
 ) -> int:
@@ -37,7 +39,7 @@ def replay(
 
     Example: supersede replay history.csv --out replay.html
 
-    Example: supersede replay tuning --storage sqlite:///study.db
+    Example: supersede replay tuning --storage sqlite:///study.db --watch 10 --out live.html
 
     Args:
         study: Name of an Optuna study, or path of a CSV file.
@@ -46,6 +48,8 @@ def replay(
         value: The CSV file's column of values.
         error: Statistical error of the values, in their units, where trials carry none.
         every: Judge after each so-many-th trial only.
+        watch: Look again every so many seconds while the search runs, and keep the page up to date;
+            ends when nothing runs any more and no trial has come since the last look.
         out: Write a page with the picture there.
         format: How to print the outcome.
     """
@@ -57,11 +61,21 @@ def replay(
     if every < 1:
         msg = f"--every: got {every}; expected at least 1"
         raise ArgumentError(msg)
-    history = _read(study, storage, value, maximize)
+    if watch is not None and (watch <= 0 or out is None):
+        msg = f"--watch {watch:g}: give the seconds between two looks, and the page to keep: --out"
+        raise ArgumentError(msg)
     given = None if error is None else FixedError(error)
-    found = judge(history, error=given, every=every)
-    if out is not None:
-        write_whole(out, replay_page(found, title=study))
+    seen, over = -1, watch is None
+    while True:
+        history = _read(study, storage, value, maximize)
+        over = over or (not history.pending and len(history.trials) == seen)
+        seen = len(history.trials)
+        found = judge(history, error=given, every=every)
+        if out is not None:
+            write_whole(out, replay_page(found, title=study, refresh=None if over else watch))
+        if over or watch is None:
+            break
+        time.sleep(watch)
     if format == "json":
         print(jsons.dumps(found.to_dict(), indent=2))
     else:

@@ -60,12 +60,15 @@ class _Page:
     rows: list[list[str]]
 
 
-def replay_page(replay: Replay, title: str = "A search, replayed") -> str:
+def replay_page(
+    replay: Replay, title: str = "A search, replayed", *, refresh: float | None = None
+) -> str:
     """The page, complete in one text: styles and figures are inside, nothing is loaded.
 
     Args:
         replay: Of a finished search, or of what a running one has done so far.
         title: Names the search.
+        refresh: Seconds after which a browser loads the page again, for a search that runs.
 
     Returns:
         HTML.
@@ -94,7 +97,7 @@ def replay_page(replay: Replay, title: str = "A search, replayed") -> str:
         left=_left_panel(replay, steps),
         rows=_table(replay),
     )
-    return environment().get_template("search/replay.html").render(page=page)
+    return environment().get_template("search/replay.html").render(page=page, refresh=refresh)
 
 
 def _facts(replay: Replay) -> list[str]:
