@@ -23,8 +23,8 @@ from supersede.evaluate.following import Following, Look, follow
 from supersede.evaluate.labels import Annotation, Labels, read_labels
 from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
-from supersede.evaluate.planner import plan
 from supersede.evaluate.plan_file import read_plan, write_plan
+from supersede.evaluate.planner import plan
 
 __all__ = [
     "Annotation",

@@ -78,7 +78,7 @@ class Methods:
         shared = float(problem.patterns.count @ problem.share())
         if strata.take.sum() > shared and not np.ndim(self.least):
             return self.coordinated(problem)
-        needs = [(n, n_all) for n, n_all in zip(strata.take, strata.items, strict=True)]
+        needs = list(zip(strata.take.tolist(), strata.items.tolist(), strict=True))
         inside = [strata.of == g for g in range(len(needs))]
         drawn = self._enough(str(self.seed), problem.patterns, inside, needs)
         place = strata.of[drawn.pattern]
@@ -226,7 +226,7 @@ def _parent_number(problem: Problem, parent: str | None, mix: Mix) -> int:
 
 def _reserves(n: int) -> int:
     """How many items stand ready to replace skipped ones."""
-    return 3 + n // 10
+    return 1 + n // 5
 
 
 def _sample(rows: Ints, take: int, of: int) -> Sample:
