@@ -52,7 +52,7 @@ class MissingExtraError(SupersedeError, ImportError):
     """An optional dependency is not installed."""
 
     @classmethod
-    def of(cls, package: str, extra: str, purpose: str) -> "MissingExtraError":
+    def of(cls, *, package: str, extra: str, purpose: str) -> "MissingExtraError":
         """Name the missing package, what it is needed for, and the command that installs it."""
         return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
 

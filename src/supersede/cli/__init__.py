@@ -1,1 +1,66 @@
-"""The command line: one file a verb."""
+"""The command line: one file a verb.
+
+Exit codes: 0 pass or done, 1 fail, 3 undecided, 2 a usage or data error, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cyclopts import App, CycloptsError
+from cyclopts.config import Toml
+
+import supersede
+from supersede.cli.demo import demo
+from supersede.cli.review import review
+from supersede.errors import SourceError, SupersedeError
+
+__all__ = ["main"]
+
+USAGE = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code.
+
+    Example:
+        >>> main(["review", "nowhere.csv", "--old", "a", "--new", "b"])
+        2
+    """
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    app = App(
+        name="supersede",
+        help=supersede.__doc__.splitlines()[0] if supersede.__doc__ else None,
+        version=supersede.__version__,
+        result_action="return_value",
+    )
+    for command in (review, demo):
+        app.command(command)
+    try:
+        tokens, config = _config(tokens)
+        if config is not None:
+            app.config = (config,)
+        return int(app(tokens, exit_on_error=False) or 0)
+    except CycloptsError:  # Cyclopts has said what is wrong
+        return USAGE
+    except SupersedeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _config(tokens: list[str]) -> tuple[list[str], Toml | None]:
+    """Take ``--config FILE`` out of the tokens and read it; flags given beside it win."""
+    for at, word in enumerate(tokens):
+        if word == "--config" or word.startswith("--config="):
+            _, _, path = word.partition("=")
+            used = 1 if path else 2
+            path = path or "".join(tokens[at + 1 : at + 2])
+            if not Path(path).is_file():
+                msg = f"--config: no file {path!r}, seen from {Path.cwd()}"
+                raise SourceError(msg)
+            return tokens[:at] + tokens[at + used :], Toml(path, use_commands_as_keys=False)
+    return tokens, None

@@ -1,8 +1,8 @@
 """Flips: what changes for each item when a new model takes the place of an old one.
 
 An item that only the old model gets right is a negative flip; one that only the new model gets
-right, a positive flip. With c the share right of each model on an item (0 or 1, or a share over several
-runs), an item counts ``c_old * (1 - c_new)`` negative and ``(1 - c_old) * c_new`` positive flips:
+right, a positive flip. With c the share right of each model on an item (0 or 1, or a share over
+several runs), an item counts ``c_old * (1 - c_new)`` negative and ``(1 - c_old) * c_new`` positive flips:
 the chance that a user who got a right answer gets a wrong one, and the reverse. Hence, exactly,
 ``error_new = error_old - PFR + NFR``.
 
@@ -125,12 +125,21 @@ class Flips:
 
     def __add__(self, other: "Flips") -> "Flips":
         """Add another part (a shard, a day) with the same slices in the same order."""
-        added = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in _VALUES
-            if getattr(self, name) is not None
-        }
-        return Flips(self.keys, **added)
+        theirs = other._moments()
+        return Flips(self.keys, **{name: m + theirs[name] for name, m in self._moments().items()})
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Flips":
+        """Some of the slices, in the order asked for."""
+        kept = {name: moments.take(rows) for name, moments in self._moments().items()}
+        return Flips(self.keys.take(rows), **kept)
+
+    def total(self) -> "Flips":
+        """All slices, which must not overlap, as one."""
+        return Flips(pa.table({}), **{name: m.total() for name, m in self._moments().items()})
+
+    def _moments(self) -> dict[str, Moments]:
+        named = {name: getattr(self, name) for name in _VALUES}
+        return {name: moments for name, moments in named.items() if moments is not None}
 
     def to_dict(self) -> dict[str, list[object]]:
         """Columns by name: the keys, then sizes, rates and intervals."""

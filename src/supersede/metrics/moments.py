@@ -8,6 +8,7 @@ import numpy.typing as npt
 __all__ = ["Moments", "ratio"]
 
 Floats = npt.NDArray[np.float64]
+_SUMS = ("n", "w", "w2", "x", "w2x", "w2xx")
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,17 @@ class Moments:
     resampled: Floats | None = None
 
     def __add__(self, other: "Moments") -> "Moments":
-        names = ("n", "w", "w2", "x", "w2x", "w2xx")
-        return Moments(*(getattr(self, name) + getattr(other, name) for name in names))
+        return Moments(*(getattr(self, name) + getattr(other, name) for name in _SUMS))
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Moments":
+        """Some of the slices."""
+        resampled = None if self.resampled is None else self.resampled[rows]
+        kept = {name: getattr(self, name)[rows] for name in _SUMS}
+        return Moments(**kept, resampled=resampled)
+
+    def total(self) -> "Moments":
+        """All slices, which must not overlap, as one."""
+        return Moments(*(getattr(self, name).sum(keepdims=True) for name in _SUMS))
 
     @property
     def mean(self) -> Floats:

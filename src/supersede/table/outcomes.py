@@ -2,9 +2,9 @@
 
 Anything that can be graded can be compared. A model's column holds predicted classes or scores,
 which a label grades, or **graded outcomes**: right or wrong, a loss, an error within a tolerance,
-or how many of several runs went right. Each kind below says one thing to the rest of the package: how
-right the model was on an item, as a number between 0 (wrong) and 1 (right), null where the item is
-not graded.
+or how many of several runs went right. Each kind below says one thing to the rest of the package:
+how right the model was on an item, as a number between 0 (wrong) and 1 (right), null where the item
+is not graded.
 """
 
 from dataclasses import dataclass

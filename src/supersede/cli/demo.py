@@ -1,0 +1,53 @@
+"""``supersede demo``: the main job on real data."""
+
+import sys
+from pathlib import Path
+
+__all__ = ["demo"]
+
+
+def demo(*, out: Path = Path("out")) -> int:
+    """Review a deployed model against its successor on census records, and write the report.
+
+    The task: is a person in Massachusetts employed? The model in service has logged its predictions
+    for 2018; a new one is trained on 2015 and 2016 and reviewed by sex, race and both.
+
+    Args:
+        out: The folder for predictions and report.
+    """
+    import pyarrow.parquet as pq
+
+    from supersede.cli.review import review
+    from supersede.demo.employment import employment
+    from supersede.errors import ReportError
+
+    print("training the new model on the records of 2015 and 2016 …", file=sys.stderr)
+    predictions = employment()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        pq.write_table(predictions, out / "predictions.parquet")
+    except OSError as error:
+        msg = f"cannot write to {out}: {error.strerror}; choose another folder: --out"
+        raise ReportError(msg) from error
+    command = (
+        f"supersede review {out}/predictions.parquet --old deployed_prediction"
+        " --new new_prediction --label employed --group sex --group race --cross sex,race"
+        f" --min-gain -0.5% --max-nfr 2.5% --max-slice-nfr 5% --max-slice-drop 5%"
+        f" --out {out}/report.html"
+    )
+    print(f"now running:\n  {command}", file=sys.stderr)
+    review(
+        str(out / "predictions.parquet"),
+        old="deployed_prediction",
+        new=["new_prediction"],
+        label="employed",
+        group=["sex", "race"],
+        cross=["sex,race"],
+        min_gain=-0.005,
+        max_nfr=0.025,
+        max_slice_nfr=0.05,
+        max_slice_drop=0.05,
+        out=out / "report.html",
+    )
+    print(f"\nopen {out}/report.html in a browser", file=sys.stderr)
+    return 0

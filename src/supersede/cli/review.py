@@ -1,0 +1,249 @@
+"""``supersede review``: may the new model replace the old one?"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from supersede.errors import ArgumentError, SourceError
+
+if TYPE_CHECKING:
+    from supersede.review.checks import Check
+    from supersede.review.review import Review
+
+__all__ = ["review"]
+
+
+def _limit(_: Any, tokens: Sequence[Any]) -> float:
+    """``0.5%``, ``0.5pp`` or ``0.005``."""
+    text = tokens[0].value.strip()
+    for unit in ("%", "pp"):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) / 100
+    return float(text)
+
+
+Limit = Annotated[float | None, Parameter(converter=_limit, n_tokens=1, allow_leading_hyphen=True)]
+Strings = Annotated[list[str] | None, Parameter(negative="")]
+
+
+def review(
+    table: str,
+    *,
+    old: str,
+    new: Annotated[list[str], Parameter(negative="")],
+    label: str | None = None,
+    item: str | None = None,
+    group: Strings = None,
+    cross: Strings = None,
+    weight: str | None = None,
+    cost: str | None = None,
+    cluster: str | None = None,
+    missing: Literal["refuse", "wrong", "drop"] = "refuse",
+    labels: str | None = None,
+    min_gain: Limit = None,
+    max_nfr: Limit = None,
+    max_slice_nfr: Limit = None,
+    max_slice_drop: Limit = None,
+    max_gap: Limit = None,
+    max_churn: Limit = None,
+    max_score_shift: Limit = None,
+    max_flip_cost: float | None = None,
+    must_not_break: Path | None = None,
+    must_not_break_where: Strings = None,
+    min_items: int = 30,
+    chosen: str | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    out: Path | None = None,
+    json: Path | None = None,
+    markdown: Path | None = None,
+    format: Literal["text", "json", "markdown"] = "text",
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Review a new model against the one in service, and decide.
+
+    The table has one row an item and one column a model, with the predicted class (or a score of
+    class 1, cut at 0.5), and a column of labels. Limits are shares: 0.5% or 0.005. Without a limit,
+    the new model must not be worse overall, and in no slice by more than five points.
+
+    Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
+
+    Example: supersede review predictions.parquet --old a --new b --label y --group sex
+    --max-nfr 0.5% --max-slice-nfr 2% --out report.html
+
+    All flags can stand in a file, --config review.toml, as in max-nfr = "0.5%"; flags beside it win.
+
+    Args:
+        table: CSV, JSONL or Parquet: a file, or a glob in quotes.
+        old: Column of the model in service.
+        new: Column of the new model; repeat it for several candidates.
+        label: Column of labels; null where an item has none. [default: label, y, y_true or target]
+        item: Column of item ids. [default: item, item_id or id]
+        group: Column whose values are slices; repeat it for several. The classes always are.
+        cross: Columns whose combinations are slices, as in sex,race; repeat it for several.
+        weight: Column of item weights.
+        cost: Column of what a negative flip on the item costs.
+        cluster: Column of clusters of items that are not independent.
+        missing: What a missing prediction counts as.
+        labels: How the labelled items were chosen where not all are: random, or the column with
+            each item's probability of having been chosen.
+        min_gain: The new model's accuracy is higher by at least this; negative allows a loss.
+        max_nfr: At most this share of items flips from right to wrong.
+        max_slice_nfr: The same in every slice.
+        max_slice_drop: In no slice does accuracy fall by more than this.
+        max_gap: Accuracies of two groups of one column differ by at most this.
+        max_churn: At most this share of items gets another answer.
+        max_score_shift: At no threshold does the share of items above change by more than this.
+        max_flip_cost: Negative flips cost at most this an item, in the cost column's unit.
+        must_not_break: File with item ids, one a line; none of them may flip.
+        must_not_break_where: SQL condition on the table's columns; no such item may flip.
+        min_items: Smaller slices can fail but do not hold up the verdict.
+        chosen: The candidate whose verdict is the exit code. [default: the first]
+        confidence: Two-sided confidence of every interval.
+        seed: Seed of the bootstrap of clusters.
+        out: Write the report here, as HTML in one file.
+        json: Write the result here, as JSON.
+        markdown: Write a summary here, as Markdown for a pull request.
+        format: What is printed to standard output.
+        quiet: Do not show progress.
+    """
+    from supersede.review.compare import compare
+
+    checks = _checks(
+        min_gain=min_gain,
+        max_nfr=max_nfr,
+        max_slice_nfr=max_slice_nfr,
+        max_slice_drop=max_slice_drop,
+        max_gap=max_gap,
+        max_churn=max_churn,
+        max_score_shift=max_score_shift,
+        max_flip_cost=max_flip_cost,
+        listed=must_not_break,
+        conditions=must_not_break_where or [],
+        min_items=min_items,
+    )
+    with _Progress(quiet=quiet) as progress:
+        result = compare(
+            table,
+            old=old,
+            new=new,
+            checks=checks or None,
+            item=item,
+            label=label,
+            groups=group or (),
+            cross=[_columns(text) for text in cross or []],
+            weight=weight,
+            cost=cost,
+            cluster=cluster,
+            missing=missing,
+            labels=labels,
+            chosen=chosen,
+            confidence=confidence,
+            seed=seed,
+            progress=progress,
+        )
+        for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):
+            if path is not None:
+                progress(f"writing {path}")
+                _save(result, path, ending)
+    _print(result, format)
+    return result.exit_code
+
+
+def _checks(
+    *,
+    min_gain: float | None,
+    max_nfr: float | None,
+    max_slice_nfr: float | None,
+    max_slice_drop: float | None,
+    max_gap: float | None,
+    max_churn: float | None,
+    max_score_shift: float | None,
+    max_flip_cost: float | None,
+    listed: Path | None,
+    conditions: Sequence[str],
+    min_items: int,
+) -> "list[Check]":
+    from supersede.review.checks import MaxChurn, MaxFlipCost, MaxNFR, MinGain
+    from supersede.review.must_not_break import MustNotBreak
+    from supersede.review.score_shift import MaxScoreShift
+    from supersede.review.slice_checks import MaxGap, MaxSliceNFR, NoSliceWorse
+
+    checks: list[Check] = []
+    if min_gain is not None:
+        checks.append(MinGain(min_gain))
+    if max_nfr is not None:
+        checks.append(MaxNFR(max_nfr))
+    if max_slice_nfr is not None:
+        checks.append(MaxSliceNFR(max_slice_nfr, min_items=min_items))
+    if max_slice_drop is not None:
+        checks.append(NoSliceWorse(max_slice_drop, min_items=min_items))
+    if max_gap is not None:
+        checks.append(MaxGap(max_gap, min_items=min_items))
+    if max_churn is not None:
+        checks.append(MaxChurn(max_churn))
+    if max_score_shift is not None:
+        checks.append(MaxScoreShift(max_score_shift))
+    if max_flip_cost is not None:
+        checks.append(MaxFlipCost(max_flip_cost))
+    if listed is not None:
+        checks.append(MustNotBreak(items=_listed(listed)))
+    checks += [MustNotBreak(where=condition) for condition in conditions]
+    return checks
+
+
+def _listed(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        msg = f"--must-not-break: cannot read {path}: {error.strerror}; it has an item id a line"
+        raise SourceError(msg) from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    columns = tuple(part.strip() for part in text.replace("×", ",").split(",") if part.strip())
+    if len(columns) < 2:
+        msg = f"--cross {text}: name at least two columns, as in sex,race"
+        raise ArgumentError(msg)
+    return columns
+
+
+def _save(result: "Review", path: Path, ending: str) -> None:
+    if path.suffix != ending:
+        msg = f"{path}: this report's name must end in {ending}"
+        raise ArgumentError(msg)
+    result.save(path)
+
+
+def _print(result: "Review", form: str) -> None:
+    if form == "json":
+        print(result.to_json())
+    elif form == "markdown":
+        print(result.to_markdown())
+    else:
+        print(result.table.reading)
+        print(result)
+        for text in (*result.candidate.notes, *result.candidate.next_steps):
+            print(f"  → {text}")
+
+
+class _Progress:
+    """A line on standard error that says what goes on, where someone is looking."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.shown = not quiet and sys.stderr.isatty()
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __call__(self, text: str) -> None:
+        if self.shown:
+            print(f"\r\033[K{text} …", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The demonstration: a model in service, its successor, and what changes for whom."""

@@ -1,0 +1,19 @@
+"""One look for every report: the page, the figures, and how numbers are written."""
+
+from supersede.look.figures import Dot, Pair, dot_plot, dumbbell, flip_matrix
+from supersede.look.numbers import amount, count, points, share
+from supersede.look.page import environment, write_whole
+
+__all__ = [
+    "Dot",
+    "Pair",
+    "amount",
+    "count",
+    "dot_plot",
+    "dumbbell",
+    "environment",
+    "flip_matrix",
+    "points",
+    "share",
+    "write_whole",
+]

@@ -1,0 +1,113 @@
+"""Figures as inline SVG whose text keeps its size at any width: positions are in per cent."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from supersede.look.numbers import share
+from supersede.look.page import environment
+
+__all__ = ["Dot", "Pair", "dot_plot", "dumbbell", "flip_matrix"]
+
+Format = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One row of a dot plot.
+
+    Attributes:
+        label: What the row is.
+        value: The estimate.
+        low: Lower end of its interval.
+        high: Upper end.
+        n: Number of items behind it.
+        tone: ``"fail"``, ``"pass"``, ``"undecided"`` or ``"quiet"``.
+        note: Words in place of the number, such as "4 items: too few to judge".
+    """
+
+    label: str
+    value: float
+    low: float
+    high: float
+    n: float
+    tone: str = "quiet"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One row of a dumbbell plot: a share under the old model and under the new one."""
+
+    label: str
+    old: float
+    new: float
+    n: float
+
+
+def dot_plot(
+    rows: Sequence[Dot],
+    *,
+    title: str,
+    description: str,
+    limit: float | None = None,
+    form: Format = share,
+) -> Markup:
+    """Estimates with their intervals, one below the other, and a rule at the limit."""
+    # rows that are too small to judge must not squeeze the others: their lines run off the axis
+    judged = [row for row in rows if not row.note] or rows
+    ends = [v for row in judged for v in (row.low, row.high)]
+    scale = _Scale.over([*ends, 0.0] if limit is None else [*ends, 0.0, limit])
+    return _render("dot_plot", rows=rows, title=title, description=description, limit=limit,
+                   form=form, scale=scale)  # fmt: skip
+
+
+def dumbbell(rows: Sequence[Pair], *, title: str, description: str, form: Format = share) -> Markup:
+    """Old and new side by side, slice by slice; the axis spans the values, since it compares."""
+    scale = _Scale.over([value for row in rows for value in (row.old, row.new)])
+    return _render("dumbbell", rows=rows, title=title, description=description, form=form,
+                   scale=scale)  # fmt: skip
+
+
+def flip_matrix(
+    both_right: float, negative: float, positive: float, both_wrong: float, n: float
+) -> Markup:
+    """The four fates of an item as areas; the shares add up to one and n is the number of items."""
+    return _render("flip_matrix", both_right=both_right, negative=negative, positive=positive,
+                   both_wrong=both_wrong, n=n)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """A linear axis; positions are per cent of the width, with a margin for the dots."""
+
+    start: float
+    stop: float
+    step: float
+
+    @classmethod
+    def over(cls, values: Sequence[float]) -> "_Scale":
+        finite = [v for v in values if math.isfinite(v)] or [0.0]
+        low, high = min(finite), max(finite)
+        span = (high - low) or abs(high) or 1.0
+        step = 10 ** math.floor(math.log10(span / 3))
+        step *= next(m for m in (1, 2, 5, 10) if span / (step * m) <= 5)
+        return cls(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, step)
+
+    def at(self, value: float) -> float:
+        """Where a value lies, in per cent of the width."""
+        span = (self.stop - self.start) or 1.0
+        return round(2 + 96 * min(max((value - self.start) / span, 0), 1), 2)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Round values along the axis."""
+        steps = round((self.stop - self.start) / self.step)
+        return [self.start + i * self.step for i in range(steps + 1)]
+
+
+def _render(figure: str, **values: object) -> Markup:
+    module = environment().get_template("look/figures.svg").module
+    return Markup(getattr(module, figure)(**values))  # noqa: S704  # escaped by the template

@@ -1,0 +1,59 @@
+"""Pages from templates, and files that are written whole or not at all."""
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+
+from supersede.errors import ReportError
+from supersede.look import numbers
+
+__all__ = ["environment", "write_whole"]
+
+
+@cache
+def environment() -> Environment:
+    """Templates of all rooms, by room: ``look/page.html`` is the page that the others extend.
+
+    Names and values are escaped; a name that is not defined is an error.
+    """
+    rooms = ("look", "review")
+    loader = PrefixLoader({room: PackageLoader(f"supersede.{room}") for room in rooms})
+    made = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in numbers.__all__:
+        made.filters[name] = getattr(numbers, name)
+    return made
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it.
+
+    Raises:
+        ReportError: The folder cannot be written to; what was there before is still there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        msg = f"cannot write {path}: {error.strerror}; choose another place for the report"
+        raise ReportError(msg) from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    except OSError as error:
+        Path(scratch).unlink(missing_ok=True)
+        msg = f"cannot write {path}: {error.strerror}; choose another place for the report"
+        raise ReportError(msg) from error
+    except BaseException:  # an interrupt leaves nothing behind either
+        Path(scratch).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,210 @@
+"""Old against new: count, check, and decide."""
+
+from collections.abc import Callable, Sequence
+
+from supersede.errors import ArgumentError, MissingColumnError
+from supersede.look.numbers import count, share
+from supersede.review.checks import Check, MinGain
+from supersede.review.evidence import Evidence, collect_evidence
+from supersede.review.finding import Finding, Verdict, combined
+from supersede.review.review import Candidate, Review
+from supersede.review.slice_checks import NoSliceWorse
+from supersede.review.worst import worst_flips
+from supersede.table.read import read
+from supersede.table.table import Missing, Table
+
+__all__ = ["DEFAULT_CHECKS", "compare"]
+
+DEFAULT_CHECKS: tuple[Check, ...] = (MinGain(0.0), NoSliceWorse(0.05))
+"""Not worse overall, and in no slice worse by more than five points."""
+
+_SUSPICIOUS = 30  # as many items without one error are no accident
+_NAMED = 10  # classes named in a note
+
+
+def compare(
+    table: object,
+    *,
+    old: str,
+    new: str | Sequence[str],
+    checks: Sequence[Check] | None = None,
+    item: str | None = None,
+    label: str | None = None,
+    groups: Sequence[str] = (),
+    cross: Sequence[Sequence[str]] = (),
+    weight: str | None = None,
+    cost: str | None = None,
+    cluster: str | None = None,
+    missing: Missing = "refuse",
+    labels: str | None = None,
+    chosen: str | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Review:
+    """Review one or several new models against the one in service.
+
+    Args:
+        table: A `Table`, or anything that `supersede.read` reads; the columns named here are then
+            passed on to it.
+        old: The model in service.
+        new: The candidate, or several.
+        checks: The conditions; by default not worse overall and in no slice worse by more than
+            five points.
+        item: Column of item ids.
+        label: Column of labels.
+        groups: Columns that split the items into slices; the label's classes always do.
+        cross: Combinations of columns whose intersections are slices too, as ``[("sex", "race")]``.
+        weight: Column of item weights.
+        cost: Column of the cost of a negative flip.
+        cluster: Column of clusters of dependent items.
+        missing: What a missing prediction counts as: ``"refuse"``, ``"wrong"`` or ``"drop"``.
+        labels: How the labelled items were chosen, where not all are labelled: ``"random"``, or
+            the column with each item's probability of having been chosen. Where that is not said,
+            the review speaks of the labelled items only and never passes.
+        chosen: The candidate whose verdict is the review's; the first by default.
+        confidence: Two-sided confidence of every interval, in (0, 1).
+        seed: Seed of the cluster bootstrap.
+        progress: Called with a line of text before each step.
+
+    Returns:
+        The review.
+
+    Raises:
+        ArgumentError: An argument is outside what it may be, or a check needs what is not there.
+        TableError: The table cannot be read or trusted; see `supersede.read`.
+
+    Example:
+        >>> import supersede
+        >>> rows = {
+        ...     "y": [1] * 500 + [0] * 500,
+        ...     "a": [1] * 400 + [0] * 600,
+        ...     "b": [1] * 450 + [0] * 550,
+        ... }
+        >>> review = supersede.compare(rows, old="a", new="b", label="y")
+        >>> review.verdict
+        'pass'
+
+    Assumes: items are independent draws from what the models will meet (or come in the clusters
+    named), and labels are right.
+    """
+    if checks is not None and not checks:
+        msg = "checks=[] would pass anything; name a check, or leave it out for the default ones"
+        raise ArgumentError(msg)
+    candidates = [new] if isinstance(new, str) else list(new)
+    chosen = candidates[0] if candidates and chosen is None else chosen
+    _check_names(old, candidates, chosen, confidence)
+    if not isinstance(table, Table):
+        if progress:
+            progress("reading the table")
+        table = read(
+            table, item=item, label=label, models=[old, *candidates], groups=groups,
+            weight=weight, cost=cost, cluster=cluster, missing=missing,
+        )  # fmt: skip
+    for column in [*groups, *(name for names in cross for name in names)]:
+        if column not in table.rows.columns:
+            raise MissingColumnError.of(column, table.rows.columns, "a group")
+    inclusion = _inclusion(table, labels)
+    slices = list(dict.fromkeys([*((g,) for g in (*table.groups, *groups)), *map(tuple, cross)]))
+    judged = []
+    for candidate in candidates:
+        if progress:
+            progress(f"counting flips from {old} to {candidate}")
+        evidence = collect_evidence(
+            table, old, candidate, slices=slices, inclusion=inclusion,
+            labels_declared=labels is not None, confidence=confidence, seed=seed,
+        )  # fmt: skip
+        if not evidence.labelled:
+            msg = f"no item is labelled for both {old!r} and {candidate!r}; label some first"
+            raise ArgumentError(msg)
+        if progress:
+            progress(f"judging {candidate}")
+        findings = tuple(c.judge(evidence) for c in (DEFAULT_CHECKS if checks is None else checks))
+        judged.append(
+            Candidate(
+                name=candidate,
+                evidence=evidence,
+                findings=findings,
+                verdict=_verdict(evidence, findings),
+                worst=tuple(worst_flips(table, old, candidate)),
+                notes=_notes(evidence),
+            )
+        )
+    return Review(
+        table=table, old=old, candidates=tuple(judged), chosen=chosen or candidates[0],
+        confidence=confidence, labels=labels, seed=seed,
+    )  # fmt: skip
+
+
+def _check_names(
+    old: str, candidates: Sequence[str], chosen: str | None, confidence: float
+) -> None:
+    if not candidates:
+        msg = "no candidate: pass new='<model>' or new=['<model>', …]"
+        raise ArgumentError(msg)
+    if old in candidates or len(set(candidates)) < len(candidates):
+        msg = f"old={old!r} and new={list(candidates)!r} must all be different models"
+        raise ArgumentError(msg)
+    if chosen not in candidates:
+        msg = f"chosen={chosen!r} is none of the candidates {list(candidates)!r}"
+        raise ArgumentError(msg)
+    if not 0 < confidence < 1:
+        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.95"
+        raise ArgumentError(msg)
+
+
+def _inclusion(table: Table, labels: str | None) -> str | None:
+    if labels is None or labels == "random":
+        return None
+    if labels not in table.rows.columns:
+        raise MissingColumnError.of(
+            labels, table.rows.columns, "the labels' inclusion probabilities", "or labels='random'"
+        )
+    return labels
+
+
+def _verdict(evidence: Evidence, findings: Sequence[Finding]) -> Verdict:
+    verdict = combined(finding.verdict for finding in findings)
+    return "undecided" if verdict == "pass" and not evidence.sampled else verdict
+
+
+def _notes(evidence: Evidence) -> tuple[str, ...]:
+    """What a reader must know that no check asks for."""
+    notes = []
+    table, whole = evidence.table, evidence.whole
+    if not evidence.sampled:
+        notes.append(
+            f"Only {count(evidence.labelled)} of {count(table.size)} items are labelled, and it is"
+            " not said how they were chosen: all this holds for the labelled items only and cannot"
+            " pass. If they are a random sample, say labels='random'."
+        )
+    for model, moments in ((evidence.old, whole.old), (evidence.new, whole.new)):
+        if moments.mean[0] == 1 and evidence.labelled >= _SUSPICIOUS and table.label is not None:
+            notes.append(
+                f"Column {table.label!r} equals the predictions of {model!r} on all"
+                f" {count(evidence.labelled)} labelled items: is it that model's prediction under"
+                " another name?"
+            )
+    classes = evidence.classes
+    if classes is not None:
+        notes += [
+            f"{words}: {_listed(found)}."
+            for words, found in [
+                (f"Classes that only {evidence.old} predicts", classes.only_old),
+                (f"Classes that only {evidence.new} predicts", classes.only_new),
+                ("Labels that neither model ever predicts", classes.never_predicted),
+            ]
+            if found
+        ]
+        if classes.inside is not None and len(classes.inside):
+            rate = share(float(classes.inside.nfr[0]))
+            notes.append(
+                f"On the {count(classes.inside.n[0])} items whose label {evidence.old} knows,"
+                f" negative flips are {rate}."
+            )
+    return tuple(notes)
+
+
+def _listed(classes: Sequence[object]) -> str:
+    shown = ", ".join(map(str, classes[:_NAMED]))
+    return shown + (f", … ({count(len(classes))} in all)" if len(classes) > _NAMED else "")

@@ -1,0 +1,173 @@
+"""Everything that is counted to judge one candidate, before any check looks at it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from supersede.metrics.flips import Flips, count_flips
+from supersede.metrics.moments import Moments
+from supersede.table.source import collect
+from supersede.table.table import Table
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["ClassSpace", "Evidence", "Margin", "changed", "collect_evidence", "graded"]
+
+CLASS = "class"
+
+
+@dataclass(frozen=True)
+class Margin:
+    """One way of splitting the items, and the flips in each slice.
+
+    Attributes:
+        columns: What the items are split by; ``("class",)`` is the label.
+        flips: The flips, a row a slice.
+    """
+
+    columns: tuple[str, ...]
+    flips: Flips
+
+    @property
+    def names(self) -> list[str]:
+        """Each slice in words; a null is an unknown."""
+        columns = [self.flips.keys[column].to_pylist() for column in self.columns]
+        return [
+            " × ".join(
+                f"{column} = {'unknown' if value is None else value}"
+                for column, value in zip(self.columns, values, strict=True)
+            )
+            for values in zip(*columns, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class ClassSpace:
+    """Which classes the labels and the models know.
+
+    Attributes:
+        only_old: Classes that only the old model predicts.
+        only_new: Classes that only the new model predicts.
+        never_predicted: Labels that neither model ever predicts.
+        inside: Flips on the items whose label the old model knows; None where it knows them all.
+    """
+
+    only_old: tuple[object, ...]
+    only_new: tuple[object, ...]
+    never_predicted: tuple[object, ...]
+    inside: Flips | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one candidate.
+
+    Attributes:
+        table: The predictions.
+        old: The model in service.
+        new: The candidate.
+        confidence: Two-sided confidence of every interval.
+        whole: Flips over all labelled items.
+        margins: Flips by slice.
+        changed: How many items get another answer, labelled or not.
+        classes: Which classes are known to whom; None where there are no classes.
+        sampled: Whether the labelled items stand for all: all are labelled, or the user has said
+            how they were chosen.
+    """
+
+    table: Table
+    old: str
+    new: str
+    confidence: float
+    whole: Flips
+    margins: tuple[Margin, ...]
+    changed: Moments
+    classes: ClassSpace | None
+    sampled: bool
+
+    @property
+    def labelled(self) -> int:
+        """The number of labelled items."""
+        return int(self.whole.n[0])
+
+
+def graded(table: Table, old: str, new: str) -> "ir.Table":
+    """The labelled rows, with ``__old`` and ``__new``: how right each model was."""
+    rows = table.rows.mutate(__old=table.right(old), __new=table.right(new))
+    return rows.filter(rows["__old"].notnull(), rows["__new"].notnull())
+
+
+def collect_evidence(
+    table: Table,
+    old: str,
+    new: str,
+    *,
+    slices: Sequence[tuple[str, ...]],
+    inclusion: str | None,
+    labels_declared: bool,
+    confidence: float,
+    seed: int,
+) -> Evidence:
+    """Count everything in the engine; only sums come here."""
+    truth = table.class_label()
+    keys = {} if truth is None else {CLASS: truth}
+    margins = [(), *([(CLASS,)] if keys else []), *slices]
+    counted = count_flips(table, old, new, margins, keys=keys, inclusion=inclusion, seed=seed)
+    whole, *split = counted
+    found = tuple(Margin(m, _sorted(f)) for m, f in zip(margins[1:], split, strict=True))
+    classes = None if truth is None else _class_space(table, old, new, found[0].flips)
+    sampled = labels_declared or int(whole.n[0]) == table.size
+    return Evidence(
+        table, old, new, confidence, whole, found, changed(table, old, new), classes, sampled
+    )
+
+
+def changed(table: Table, old: str, new: str) -> Moments:
+    """How many items get another answer; another grade where the models give no classes."""
+    before, after = table.answer(old), table.answer(new)
+    if before is None or after is None:
+        before, after = table.right(old), table.right(new)
+    rows = table.rows.mutate(__changed=(before != after))
+    facts = rows.aggregate(n=rows["__changed"].count(), changed=rows["__changed"].sum())
+    row = collect(facts).to_pylist()[0]
+    n, x = np.array([float(row["n"])]), np.array([float(row["changed"] or 0)])
+    return Moments(n, n, n, x, x, x)
+
+
+def _sorted(flips: Flips) -> Flips:
+    """Slices in the order of their names, so that a review reads the same each time."""
+    names = flips.keys.column_names
+    order = np.array(
+        sorted(
+            range(len(flips)),
+            key=lambda i: [(v is None, str(v)) for v in (flips.keys[c][i].as_py() for c in names)],
+        ),
+        dtype=np.intp,
+    )
+    return flips.take(order)
+
+
+def _class_space(table: Table, old: str, new: str, by_class: Flips) -> ClassSpace | None:
+    answers = [table.answer(old), table.answer(new)]
+    if any(answer is None for answer in answers):
+        return None
+    knows = [
+        set(collect(table.rows.select(c=answer).distinct())["c"].to_pylist()) - {None}
+        for answer in answers
+    ]
+    labels = by_class.keys[CLASS].to_pylist()
+    known = np.array([label in knows[0] for label in labels])
+    inside = None if known.all() else by_class.take(np.flatnonzero(known)).total()
+    return ClassSpace(
+        only_old=_in_order(knows[0] - knows[1]),
+        only_new=_in_order(knows[1] - knows[0]),
+        never_predicted=_in_order(set(labels) - knows[0] - knows[1]),
+        inside=inside,
+    )
+
+
+def _in_order(classes: set[object]) -> tuple[object, ...]:
+    return tuple(sorted(classes, key=str))

@@ -1,0 +1,84 @@
+"""What a check finds, and how findings become a verdict."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+__all__ = ["EXIT_CODES", "Finding", "SliceFinding", "Verdict", "combined"]
+
+Verdict = Literal["pass", "fail", "undecided"]
+
+EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "undecided": 3}
+"""The command line's exit codes; 2 is a usage or data error."""
+
+
+@dataclass(frozen=True)
+class SliceFinding:
+    """What a check finds in one slice.
+
+    Attributes:
+        slice: The slice, such as ``sex = f``.
+        n: Labelled items in it.
+        estimate: The estimate.
+        low: Lower end of its interval, for this slice alone.
+        high: Upper end.
+        verdict: The slice's own verdict; None where it has too few items to hold up the review.
+        p_adjusted: Holm's p value for "the limit is kept", over all slices of the check.
+    """
+
+    slice: str
+    n: int
+    estimate: float
+    low: float
+    high: float
+    verdict: Verdict | None
+    p_adjusted: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check finds.
+
+    Attributes:
+        check: The check's name, as on the command line.
+        question: What it asks, in a sentence.
+        verdict: Its answer.
+        reason: Why, in a sentence.
+        estimate: The estimate; NaN where there is none.
+        low: Lower end of the interval at the review's confidence.
+        high: Upper end.
+        limit: What the estimate is held against.
+        unit: ``"share"``, ``"points"`` (differences of shares), ``"cost"`` or ``"items"``.
+        more_labels: About how many more labels would decide it if the estimates stay where they
+            are; None where it is decided, or where labels cannot decide it.
+        slices: The slices, those furthest beyond the limit first; at most `SHOWN`.
+        slice_count: How many slices were judged.
+    """
+
+    check: str
+    question: str
+    verdict: Verdict
+    reason: str
+    estimate: float
+    low: float
+    high: float
+    limit: float
+    unit: Literal["share", "points", "cost", "items"] = "share"
+    more_labels: int | None = None
+    slices: tuple[SliceFinding, ...] = field(default=())
+    slice_count: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as plain data."""
+        return asdict(self)
+
+
+def combined(verdicts: Iterable[Verdict]) -> Verdict:
+    """One verdict from many: a failure fails, and passing needs every check to pass.
+
+    Example:
+        >>> combined(["pass", "undecided", "pass"])
+        'undecided'
+    """
+    found = set(verdicts)
+    return "fail" if "fail" in found else "undecided" if "undecided" in found else "pass"

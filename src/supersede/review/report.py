@@ -1,0 +1,127 @@
+"""The review as a page, a notebook fragment, and a pull request's comment."""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from supersede.look import figures, numbers
+from supersede.look.page import environment
+from supersede.review.evidence import CLASS
+from supersede.review.finding import Finding
+from supersede.review.review import Candidate, Review
+
+__all__ = ["fragment", "markdown", "page"]
+
+_ROWS = 20  # slices in a figure; the table behind it has more
+_FORMS = {
+    "share": numbers.share,
+    "points": numbers.points,
+    "cost": numbers.amount,
+    "items": numbers.amount,
+}
+
+
+def page(review: Review) -> str:
+    """The whole report, self-contained."""
+    return environment().get_template("review/report.html").render(_context(review))
+
+
+def fragment(review: Review) -> str:
+    """Verdict and first figures, for a notebook."""
+    return environment().get_template("review/notebook.html").render(_context(review))
+
+
+def markdown(review: Review) -> str:
+    """Verdict, checks and slices, for a comment."""
+    return environment().get_template("review/comment.md").render(_context(review))
+
+
+def _context(review: Review) -> dict[str, Any]:
+    chosen = review.candidate
+    return {
+        "review": review,
+        "chosen": chosen,
+        "whole": {k: v[0] for k, v in chosen.evidence.whole.to_dict().items()},
+        "matrix": _matrix(chosen),
+        "sections": [_section(finding) for finding in chosen.findings],
+        "accuracy": _accuracy(chosen),
+        "headline": _headline(review),
+        "worst_columns": list(dict.fromkeys(k for row in chosen.worst for k in row)),
+        "forms": _FORMS,
+    }
+
+
+def _headline(review: Review) -> str:
+    chosen = review.candidate
+    by = {verdict: [f for f in chosen.findings if f.verdict == verdict] for verdict in _WORDS}
+    total = len(chosen.findings)
+    if chosen.verdict == "fail":
+        return f"{chosen.name} must not replace {review.old}: {len(by['fail'])} of {total} checks fail."
+    if chosen.verdict == "pass":
+        return f"{chosen.name} can replace {review.old}: all {total} checks pass."
+    if not by["undecided"]:
+        return (
+            f"{chosen.name} keeps every limit on the labelled items, but these may not be typical."
+        )
+    return f"Not yet: {len(by['undecided'])} of {total} checks need more labels."
+
+
+_WORDS = ("pass", "fail", "undecided")
+
+
+def _matrix(chosen: Candidate) -> Markup:
+    flips = chosen.evidence.whole
+    negative, positive = float(flips.nfr[0]), float(flips.pfr[0])
+    both_right = float(flips.old.mean[0]) - negative
+    both_wrong = 1 - both_right - negative - positive
+    return figures.flip_matrix(both_right, negative, positive, max(both_wrong, 0.0), flips.n[0])
+
+
+def _section(finding: Finding) -> dict[str, Any]:
+    """One check: its figure, and the table behind it."""
+    rows = [
+        figures.Dot(
+            label=s.slice,
+            value=s.estimate,
+            low=s.low,
+            high=s.high,
+            n=s.n,
+            tone=s.verdict or "quiet",
+            note="" if s.verdict else f"{s.n} items: too few to judge",
+        )
+        for s in finding.slices[:_ROWS]
+    ]
+    figure = figures.dot_plot(
+        rows,
+        title=finding.question,
+        description=finding.reason,
+        limit=finding.limit,
+        form=_FORMS[finding.unit],
+    )
+    return {
+        "finding": finding,
+        "figure": figure if rows else None,
+        "more": finding.slice_count - len(rows),
+    }
+
+
+def _accuracy(chosen: Candidate) -> Markup | None:
+    """Accuracy by group, old and new joined; classes have their own recall, so they stay out."""
+    pairs = []
+    for margin in chosen.evidence.margins:
+        if margin.columns != (CLASS,):
+            flips = margin.flips
+            pairs += [
+                figures.Pair(name, float(old), float(new), float(n))
+                for name, old, new, n in zip(
+                    margin.names, flips.old.mean, flips.new.mean, flips.n, strict=True
+                )
+            ]
+    if not pairs:
+        return None
+    pairs.sort(key=lambda pair: pair.new - pair.old)
+    return figures.dumbbell(
+        pairs[:_ROWS],
+        title="Accuracy of the old and the new model by group",
+        description="Grey is the old model, the accent the new one; the largest falls come first.",
+    )

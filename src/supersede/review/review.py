@@ -1,0 +1,206 @@
+"""The result of a review: a verdict, why, and everything behind it."""
+
+import json
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from supersede.look.page import write_whole
+from supersede.review.evidence import Evidence
+from supersede.review.finding import EXIT_CODES, Finding, Verdict
+from supersede.table.table import Table
+
+__all__ = ["SCHEMA_VERSION", "Candidate", "Review"]
+
+SCHEMA_VERSION = 1
+"""Version of the JSON form; raised when a field changes its meaning or goes away."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One new model, held against the old one.
+
+    Attributes:
+        name: The model.
+        verdict: Its verdict.
+        findings: What each check finds, in the order of the checks.
+        evidence: What was counted.
+        worst: The negative flips to look at first, one record each.
+        notes: What a reader must know that no check asks for.
+    """
+
+    name: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    evidence: Evidence = field(repr=False)
+    worst: tuple[dict[str, Any], ...] = field(repr=False, default=())
+    notes: tuple[str, ...] = ()
+
+    @property
+    def next_steps(self) -> list[str]:
+        """What to do now, the most useful first."""
+        steps = []
+        failed = [f for f in self.findings if f.verdict == "fail"]
+        if failed:
+            broken = [s.slice for f in failed for s in f.slices if s.verdict == "fail"]
+            where = f" in {', '.join(dict.fromkeys(broken[:3]))}" if broken else ""
+            steps.append(f"Do not deploy {self.name} yet: look at its worst flips{where}.")
+        open_ = [f for f in self.findings if f.verdict == "undecided"]
+        wanted = [f.more_labels for f in open_ if f.more_labels is not None]
+        if wanted:
+            steps.append(
+                f"Label about {max(wanted):,} more items".replace(",", "\N{NARROW NO-BREAK SPACE}")
+                + " and review again; the sizes suppose that the estimates stay where they are."
+            )
+        steps += [
+            f"{f.check}: labels alone do not decide it; review more items, or reconsider the limit."
+            for f in open_
+            if f.more_labels is None
+        ]
+        if not self.evidence.sampled:
+            steps.append("Say how the labelled items were chosen: labels='random', or a column.")
+        if self.verdict == "pass":
+            steps.append(f"{self.name} keeps every limit that was checked: deploy it.")
+        return steps
+
+    def to_dict(self) -> dict[str, Any]:
+        """The candidate as plain data."""
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "overall": {k: v[0] for k, v in self.evidence.whole.to_dict().items()},
+            "changed": float(self.evidence.changed.mean[0]),
+            "worst_flips": list(self.worst),
+            "notes": list(self.notes),
+            "next_steps": self.next_steps,
+        }
+
+
+@dataclass(frozen=True)
+class Review:
+    """Old against one or several new models.
+
+    Attributes:
+        table: The predictions.
+        old: The model in service.
+        candidates: The new models, in the order asked for.
+        chosen: The candidate whose verdict is the review's.
+        confidence: Two-sided confidence of every interval.
+        labels: How the labelled items were chosen.
+        seed: Seed of the cluster bootstrap.
+        created: When, in UTC.
+    """
+
+    table: Table
+    old: str
+    candidates: tuple[Candidate, ...]
+    chosen: str
+    confidence: float
+    labels: str | None
+    seed: int
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def candidate(self) -> Candidate:
+        """The chosen candidate."""
+        return next(c for c in self.candidates if c.name == self.chosen)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The chosen candidate's verdict."""
+        return self.candidate.verdict
+
+    @property
+    def exit_code(self) -> int:
+        """The command line's exit code: 0 pass, 1 fail, 3 undecided."""
+        return EXIT_CODES[self.verdict]
+
+    def __repr__(self) -> str:
+        lines = [f"{self.old} → {self.chosen}: {self.verdict}"]
+        lines += [f"  {f.verdict:9} {f.check}: {f.reason}" for f in self.candidate.findings]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from supersede.review.report import fragment
+
+        return fragment(self)
+
+    @property
+    def made_with(self) -> dict[str, str]:
+        """Versions of what made the review."""
+        packages = ("supersede", "ibis-framework", "duckdb", "numpy", "scipy")
+        return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The review as plain data, in the JSON form of `SCHEMA_VERSION`."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "created": self.created.isoformat(timespec="seconds"),
+            "verdict": self.verdict,
+            "exit_code": self.exit_code,
+            "old": self.old,
+            "chosen": self.chosen,
+            "confidence": self.confidence,
+            "labels": self.labels,
+            "seed": self.seed,
+            "table": {
+                "reading": self.table.reading,
+                "size": self.table.size,
+                "labelled": self.candidate.evidence.labelled,
+                "fingerprint": self.table.fingerprint,
+            },
+            "candidates": [candidate.to_dict() for candidate in self.candidates],
+            "made_with": self.made_with,
+        }
+
+    def to_json(self) -> str:
+        """The review as JSON, NaN as null."""
+        return json.dumps(_plain(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def to_html(self) -> str:
+        """The report: one HTML page that needs nothing else."""
+        from supersede.review.report import page
+
+        return page(self)
+
+    def to_markdown(self) -> str:
+        """A summary for a pull request's comment."""
+        from supersede.review.report import markdown
+
+        return markdown(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the report as the path's ending says: ``.html``, ``.json`` or ``.md``.
+
+        Raises:
+            ReportError: The file cannot be written; what was there before is still there.
+            ArgumentError: The ending is none of these.
+        """
+        from supersede.errors import ArgumentError
+
+        forms = {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown}
+        path = Path(path)
+        if path.suffix not in forms:
+            msg = f"cannot write a review as {path.name!r}; its name may end in {', '.join(forms)}"
+            raise ArgumentError(msg)
+        write_whole(path, forms[path.suffix]())
+        return path
+
+
+def _plain(value: Any) -> Any:
+    """Values that JSON has no form for, in one that it has."""
+    match value:
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float():
+            return value if value == value and abs(value) != float("inf") else None
+        case None | bool() | int() | str():
+            return value
+        case _:
+            return str(value)
