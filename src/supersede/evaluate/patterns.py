@@ -100,12 +100,19 @@ class Patterns:
         return None
 
     def state(self, label: Any) -> int | None:
-        """The number of the state that a label says; None where it says none of them."""
+        """The number of the state that a label says; None where it says none of them.
+
+        Files turn numbers into text, so that ``"1"`` says the class 1 where no class is ``"1"``.
+        """
         value = int(label) if isinstance(label, bool | np.bool_) else label
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if value in self.states:
             return self.states.index(value)
+        texts = {str(s): k for k, s in enumerate(self.states) if s != OTHER}
+        text = str(value).strip()
+        if text in texts or text.removesuffix(".0") in texts:
+            return texts.get(text, texts.get(text.removesuffix(".0")))
         return self.states.index(OTHER) if OTHER in self.states and not self.graded else None
 
     def parts(self, term: Term, state: int) -> tuple[Floats, Floats]:
