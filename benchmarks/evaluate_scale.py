@@ -32,18 +32,19 @@ def make(path: Path, rows: int) -> None:
 
 
 def run(path: Path) -> dict[str, float]:
-    """Counts, then plan and sample, in one process."""
+    """Read, count, then plan and sample, in one process; the engine may use 900 MB."""
+    import ibis
+
     import supersede
     from supersede.evaluate import plan, precision
     from supersede.evaluate.patterns import count_patterns
 
     models = [f"m{k:02d}" for k in range(MODELS)]
-    table = supersede.read(path, models=models, labelled=False)
-    con = table.rows.get_backend().con
-    con.execute("set threads = 2; set memory_limit = '1500MB'")
-    estimands = [precision(m) for m in models]
-    opened = _peak()
+    engine = ibis.duckdb.connect(memory_limit="900MB", threads=2)
     start = time.process_time()
+    table = supersede.read(engine.read_parquet(path), models=models, labelled=False)
+    estimands = [precision(m) for m in models]
+    opened = time.process_time()
     patterns = count_patterns(table, estimands)
     counted, peak = time.process_time(), _peak()
     made = plan(replace(table, item="item"), estimands)
@@ -51,10 +52,10 @@ def run(path: Path) -> dict[str, float]:
     return {
         "items": table.size,
         "patterns": len(patterns),
-        "count_cpu_s": counted - start,
-        "plan_cpu_s": planned - counted,
+        "read_cpu_s": opened - start,
+        "count_cpu_s": counted - opened,
+        "plan_cpu_s": planned - counted - (counted - opened),  # it counts again
         "labels": made.size,
-        "open_gib": opened,
         "count_gib": peak,
         "plan_gib": _peak(),
     }
