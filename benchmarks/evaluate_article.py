@@ -160,11 +160,15 @@ def _ensembles() -> list[tuple[str, np.ndarray, np.ndarray]]:
         data = pd.read_parquet(root / file).sample(30_000, random_state=0)
         y = data[label].astype(str).rank(method="dense").to_numpy() > 1
         leak = [c for c in data if c.startswith("deployed") or c in {label, "split", "weight"}]
-        x = data.drop(columns=leak).apply(lambda c: pd.factorize(c)[0] if c.dtype.kind not in "iuf" else c)
+        x = data.drop(columns=leak).apply(
+            lambda c: pd.factorize(c)[0] if c.dtype.kind not in "iuf" else c
+        )
         forest = RandomForestClassifier(5, min_samples_leaf=5, random_state=0)
         forest.fit(x[:6000].to_numpy(), y[:6000])
         test = x[6000:].to_numpy()
         votes = np.stack([t.predict(test) for t in forest.estimators_]).astype(bool)
         parent = votes.mean(axis=0) > 0.5
-        out.append((file.split("/")[0], np.concatenate([parent[None], votes]), y[6000:].astype(float)))
+        out.append(
+            (file.split("/")[0], np.concatenate([parent[None], votes]), y[6000:].astype(float))
+        )
     return out

@@ -40,7 +40,10 @@ def population() -> Population:
     patterns = Patterns((0, 1), keys, codes, COUNT)
     pattern = np.repeat(np.arange(4), COUNT)
     state = np.concatenate(
-        [(np.arange(n) < round(n * p)).astype(np.int64) for n, p in zip(COUNT, POSITIVE, strict=True)]
+        [
+            (np.arange(n) < round(n * p)).astype(np.int64)
+            for n, p in zip(COUNT, POSITIVE, strict=True)
+        ]
     )
     return Population(patterns, pattern, state)
 

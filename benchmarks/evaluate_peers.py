@@ -107,9 +107,7 @@ def _ssepy_strata(right, proxy, rng, state):
     from ssepy import ModelPerformanceEvaluator
 
     found = ModelPerformanceEvaluator(Yh=proxy, budget=BUDGET)
-    found.stratify_data(
-        clustering_algo=KMeans(n_clusters=10, random_state=0, n_init=1), X=proxy
-    )
+    found.stratify_data(clustering_algo=KMeans(n_clusters=10, random_state=0, n_init=1), X=proxy)
     variances = np.array(
         [max((proxy[found.strata_labels == s] * (1 - proxy[found.strata_labels == s])).mean(), 1e-3)
          for s in np.unique(found.strata_labels)]

@@ -79,7 +79,10 @@ def _facts(table: Table, *, fingerprint: bool) -> dict[str, Any]:
         facts["items"] = rows[table.item].nunique()
     for model, outcome in table.models.items():
         value = _prediction(table, model)
-        facts[f"missing {model}"] = value.isnull().sum()
+        column = rows[outcome.columns[0]]
+        # counting what is there lets engines answer from a file's statistics; NaN is not in them
+        present = value if column.type().is_floating() else column
+        facts[f"missing {model}"] = rows.count() - present.count()
         if isinstance(outcome, Classes) and value.type().is_floating():
             facts[f"fractions {model}"] = (value % 1 != 0).sum()
         if isinstance(outcome, Right):
