@@ -286,7 +286,7 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
             "<": lambda: column < value,
             ">=": lambda: column >= value,
         }[key.of.relation]()
-        return met.fill_null(False).cast("int64")
+        return met.ifelse(1, 0)  # null is not met; PostgreSQL casts no boolean to a number
     if key.kind == "score":
         scores = [table.score(model) for model in patterns.models]
         known = [score.cast("float64") for score in scores if score is not None]
@@ -299,7 +299,7 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
     answer = table.answer(key.of)
     assert answer is not None  # noqa: S101  # `read_keys` has told classes from grades
     if patterns.positive is not None:
-        return (answer != patterns.positive).fill_null(True).cast("int64")
+        return (answer == patterns.positive).ifelse(0, 1)
     cases = [(answer == c, i) for i, c in enumerate(patterns.states) if c != OTHER]
     return ibis.cases(*cases, else_=key.size - 1)
 
