@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from cyclopts import App
@@ -68,3 +69,44 @@ def test_unknown_estimands_and_shares_are_refused(app, table, tmp_path):
         app([*base, "--estimand", "speed"], exit_on_error=False)
     with pytest.raises(ArgumentError, match="'wide' is no share"):
         app([*base, "--margin", "wide"], exit_on_error=False)
+
+
+def test_an_undecided_review_says_what_to_label_and_the_labels_decide_it(
+    app, tmp_path, capsys, monkeypatch
+):
+    """120 labels leave the gain open; the plan labels only where the models disagree."""
+    from supersede.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    large = ensemble(items=6000, models=2, seed=2)
+    rng = np.random.default_rng(0)
+    better = np.where(rng.random(6000) < 0.15, large.truth, large.columns["m1"])
+    frame = pd.DataFrame({**large.columns, "m1": better})
+    known = rng.random(6000) < 0.02
+    frame["y"] = np.where(known, large.truth, np.nan)
+    frame.to_csv("table.csv", index=False)
+    code = main(["review", "table.csv", "--old", "m0", "--new", "m1", "--label", "y", "--item", "item", "--labels", "random", "--min-gain", "0.01", "--json", "result.json", "--out", "r.html"])  # fmt: skip
+    assert code == 3
+    frame.drop(columns="y").to_csv("bare.csv", index=False)
+    app(
+        ["plan", "bare.csv", "--item", "item", "--for-review", "result.json", "--out", "plan.csv"],
+        exit_on_error=False,
+    )
+    assert "accuracy(m1) - accuracy(m0)" in capsys.readouterr().out
+    sheet = pd.read_csv("plan.csv")
+    asked = frame.loc[sheet["item"]]
+    assert (asked["m0"] != asked["m1"]).all()
+    sheet["label"] = large.truth[sheet["item"]]
+    sheet.to_csv("labels.csv", index=False)
+    app(["estimate", "plan.csv", "labels.csv", "--out", "estimates.json"], exit_on_error=False)
+    found = json.loads((tmp_path / "estimates.json").read_text())
+    assert found["low"][0] > 0.01 or found["high"][0] < 0.01
+
+
+def test_a_decided_review_has_nothing_to_label(app, tmp_path):
+    result = tmp_path / "result.json"
+    result.write_text(json.dumps({"old": "a", "candidates": [{"name": "b", "findings": []}]}))
+    with pytest.raises(ArgumentError, match="no undecided min_gain or max_nfr"):
+        app(["plan", "t.csv", "--for-review", str(result)], exit_on_error=False)
+    with pytest.raises(ArgumentError, match="name the models"):
+        app(["plan", "t.csv"], exit_on_error=False)
