@@ -12,7 +12,7 @@ import numpy as np
 
 from supersede.evaluate.belief import Calibration, recalibrate, state_features
 from supersede.evaluate.design import Plan
-from supersede.evaluate.difference import Observed
+from supersede.evaluate.difference_estimator import Observed
 from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.estimates import assisted
 from supersede.evaluate.linear import linearise

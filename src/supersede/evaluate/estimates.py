@@ -10,7 +10,7 @@ import numpy.typing as npt
 from supersede.errors import ArgumentError, LabelError, TooFewLabelsError
 from supersede.evaluate.belief import Calibration, recalibrate, state_features
 from supersede.evaluate.design import Plan, Sample
-from supersede.evaluate.difference import Observed, Result, difference_estimate
+from supersede.evaluate.difference_estimator import Observed, Result, difference_estimate
 from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.hypergeometric import check_confidence, exact_interval, sequence_interval
 from supersede.evaluate.labels import Disagreement, Settled, read_labels, settle
