@@ -1,8 +1,7 @@
 """Two models that disagree on a tenth of the items: what optimal strata save over random sampling.
 
-The population is the one of a published-in-advance table (N = 50 000, base rate 14.4 %, negative flip
-rate 4.1 %), rebuilt from that table's allocations; planning knows the true variances, for the random
-sample as for ours, so that only the designs are compared.
+The population has N = 50 000 items, a base rate of 14.4 % and a negative flip rate of 4.1 %. Planning
+knows the true variances, for the random sample as for ours, so that only the designs are compared.
 """
 
 import numpy as np

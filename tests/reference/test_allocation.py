@@ -37,7 +37,7 @@ def test_the_articles_mean_saving_is_a_third():
     assert mean == pytest.approx(1 / 3, abs=0.002)
 
 
-def test_pattern_allocation_of_a_forest_needs_what_was_published_in_the_prototype():
+def test_a_forest_needs_as_many_labels_as_an_independent_prototype_did():
     """10 trees on digits, worst case: 652 labels by inclusion probabilities, unit by unit."""
     from benchmarks.evaluate import _precisions, _table
     from benchmarks.forests import digits

@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 _TOLERANCE = 2e-4  # relative gap to the dual bound at which the search ends
 _ROUNDS = 300
+_FAINTEST = 1e-7  # least inclusion probability of an item that matters
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def allocate(
     # scaled so that every target reads: usage <= 1
     weight = (variance / np.where(strict, 1.0, budget)[:, None])[~strict]
     slack = 1 + weight @ count  # the constraint without its finite population term
+    # what matters to any target, even one that others already meet, must be possible to draw
+    lower = np.maximum(lower, np.where((weight > 0).any(axis=0), _FAINTEST, 0.0))
     multipliers = np.zeros(len(budget))
     if not len(weight):
         labels = float(count @ lower)
@@ -98,7 +101,8 @@ def allocate(
             if result[2] > dual:
                 break
         else:
-            tried = x * np.clip(usage / slack, 0.5, 2.0)
+            # multipliers that have reached 0 must be able to rise again
+            tried = np.maximum(x, 1e-6 * x.max()) * np.clip(usage / slack, 0.5, 4.0)
             result = _evaluate(tried, count, weight, slack, lower)
         x, (probability, usage, dual) = tried, result
     assert best is not None  # noqa: S101  # at least one round
@@ -134,7 +138,7 @@ def _feasible(
     """
     factor = 1.0
     scaled = probability
-    for _ in range(30):
+    for _ in range(60):
         per_label = np.divide(count, scaled, out=np.zeros_like(count), where=scaled > 0)
         excess = float((weight @ per_label / slack).max())
         if excess <= 1 + 1e-12:
