@@ -16,6 +16,7 @@
         ├── MissingColumnError     (LookupError)  a column is not there
         ├── ItemError                             item ids missing or not unique
         ├── MissingPredictionError                a model has no prediction for some items
+        ├── LabelError                            labels do not fit the plan they are meant for
         └── ColumnTypeError        (TypeError)    a column's type does not fit its use
 
 A message says what is wrong, where, what was found, what was expected, and how to mend it. Catch
@@ -31,6 +32,7 @@ __all__ = [
     "EmptyTableError",
     "HistoryError",
     "ItemError",
+    "LabelError",
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
@@ -122,3 +124,7 @@ class MissingPredictionError(TableError):
 
 class ColumnTypeError(TableError, TypeError):
     """A column's type does not fit its use."""
+
+
+class LabelError(TableError):
+    """Labels do not fit the plan that they are meant for."""

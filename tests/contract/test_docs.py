@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 
 from supersede import review
-from supersede.cli.review import review as command
+from supersede.cli import COMMANDS
+from supersede.cli.review import review as review_command
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", [*inspect.signature(command).parameters, "config"])
-def test_every_flag_is_documented(name):
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_every_flag_is_documented(command):
     text = (DOCS / "reference" / "command-line.md").read_text()
-    assert f"--{name.replace('_', '-')}" in text or name.upper() in text
+    assert f"supersede {command.__name__}" in text or command is review_command
+    for name in inspect.signature(command).parameters:
+        assert f"--{name.replace('_', '-')}" in text or name.upper() in text, name
 
 
 def test_every_check_is_documented():

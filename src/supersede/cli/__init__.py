@@ -12,11 +12,15 @@ from cyclopts.config import Toml
 
 import supersede
 from supersede.cli.demo import demo
+from supersede.cli.estimate import estimate
+from supersede.cli.plan import plan
 from supersede.cli.replay import replay
 from supersede.cli.review import review
 from supersede.errors import SourceError, SupersedeError
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = (review, plan, estimate, replay, demo)
 
 USAGE = 2
 INTERRUPTED = 130
@@ -36,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         version=supersede.__version__,
         result_action="return_value",
     )
-    for command in (review, replay, demo):
+    for command in COMMANDS:
         app.command(command)
     try:
         tokens, config = _config(tokens)

@@ -1,1 +1,1 @@
-"""Hosts: one short file for each library that supersede works inside of."""
+"""Adapters to other tools: one short file a host."""
