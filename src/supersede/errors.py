@@ -4,6 +4,7 @@
 
     SupersedeError
     ├── ArgumentError              (ValueError)   an argument outside what it may be
+    │   └── InferredAttributeError                a protected attribute was guessed, not declared
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── ReportError                (OSError)      a report could not be written
     ├── TooFewLabelsError          (ValueError)   the data cannot carry the number asked for
@@ -26,6 +27,7 @@ __all__ = [
     "ArgumentError",
     "ColumnTypeError",
     "EmptyTableError",
+    "InferredAttributeError",
     "ItemError",
     "MissingColumnError",
     "MissingExtraError",
@@ -44,6 +46,10 @@ class SupersedeError(Exception):
 
 class ArgumentError(SupersedeError, ValueError):
     """An argument is outside what it may be."""
+
+
+class InferredAttributeError(ArgumentError):
+    """A protected attribute was guessed, not declared by the people it is about."""
 
 
 class MissingExtraError(SupersedeError, ImportError):

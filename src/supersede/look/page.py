@@ -19,7 +19,7 @@ def environment() -> Environment:
 
     Names and values are escaped; a name that is not defined is an error.
     """
-    rooms = ("look", "review")
+    rooms = ("look", "audit", "review")
     loader = PrefixLoader({room: PackageLoader(f"supersede.{room}") for room in rooms})
     made = Environment(
         loader=loader,
