@@ -15,7 +15,7 @@ demo: .venv/ready-demo  ## review a deployed model against its successor, on rea
 	.venv/bin/supersede demo --out out
 
 test: .venv/ready-dev  ## run all tests
-	$(PY) -m pytest -n 2 $(TESTS)
+	$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: .venv/ready-dev  ## style and import rules
 	.venv/bin/ruff check .

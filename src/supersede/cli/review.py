@@ -67,7 +67,7 @@ def review(
 
     The table has one row an item and one column a model, with the predicted class (or a score of
     class 1, cut at 0.5), and a column of labels. Limits are shares: 0.5% or 0.005. Without a limit,
-    the new model must not be worse overall, and in no slice by more than five points.
+    accuracy may fall by at most one point overall, and by five points in any slice.
 
     Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
 

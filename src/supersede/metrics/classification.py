@@ -12,7 +12,6 @@ from supersede.errors import ArgumentError
 from supersede.metrics.cells import count_cells
 from supersede.metrics.intervals import wilson
 from supersede.metrics.moments import ratio
-from supersede.table.outcomes import plain
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -146,7 +145,9 @@ def by_group(
         {'f': 0.5, 'm': 0.5}
     """
     truth, answer = _classes(table, model)
-    rows = table.rows.mutate(__truth=truth == positive, __answer=answer == positive)
+    rows = table.rows.mutate(
+        __truth=truth == positive, __answer=answer == positive, __weight=table.weighing()
+    )
     rows = rows.filter(truth.notnull(), answer.notnull())
     keys = {name: rows[name] for margin in margins for name in margin}
     counted = count_cells(rows, keys, _confusion_sums(rows, table), margins)
@@ -167,9 +168,9 @@ def by_class(table: Table, model: str) -> Confusion:
         ArgumentError: The model predicts no classes.
     """
     truth, answer = _classes(table, model)
-    rows = table.rows.mutate(__truth=truth, __answer=answer)
+    rows = table.rows.mutate(__truth=truth, __answer=answer, __weight=table.weighing())
     rows = rows.filter(rows["__truth"].notnull(), rows["__answer"].notnull())
-    weight = _weight(rows, table)
+    weight = rows["__weight"]
     sums = {"n": rows.count(), "w": weight.sum(), "w2": (weight * weight).sum()}
     (cells,) = count_cells(
         rows, {"truth": rows["__truth"], "answer": rows["__answer"]}, sums, [("truth", "answer")]
@@ -204,12 +205,6 @@ def _classes(table: Table, model: str) -> "tuple[ir.Value, ir.Value]":
     return truth, answer
 
 
-def _weight(rows: "ir.Table", table: Table) -> "ir.Value":
-    import ibis
-
-    return ibis.literal(1) if table.weight is None else plain(rows[table.weight])
-
-
 def _confusion_sums(rows: "ir.Table", table: Table) -> dict[str, "ir.Value"]:
     truth, answer = rows["__truth"], rows["__answer"]
     decisions = {
@@ -220,7 +215,7 @@ def _confusion_sums(rows: "ir.Table", table: Table) -> dict[str, "ir.Value"]:
     }
     if table.weight is None:
         return {name: decided.sum() for name, decided in decisions.items()}
-    weight = plain(rows[table.weight])
+    weight = rows["__weight"]
     sums = {name: (weight * decided.cast("int64")).sum() for name, decided in decisions.items()}
     return {**sums, "n": rows.count(), "w2": (weight * weight).sum()}
 

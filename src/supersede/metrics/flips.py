@@ -205,13 +205,15 @@ def count_flips(
         ([0.25], [0.25])
     """
     right = {"old": table.right(old), "new": table.right(new)}
-    rows = table.rows.mutate(**{f"__{name}": value for name, value in right.items()})
+    rows = table.rows.mutate(
+        **{f"__{name}": value for name, value in right.items()}, __weight=table.weighing(inclusion)
+    )
     rows = rows.filter(rows["__old"].notnull(), rows["__new"].notnull())
     named = {
         name: table.rows[name] for margin in margins for name in margin if name in rows.columns
     }
     named |= dict(keys or {})
-    sums = _sums(rows, table, inclusion)
+    sums = _sums(rows, table, weighted=table.weight is not None or inclusion is not None)
     if table.cluster is None:
         counted = count_cells(rows, named, sums, margins)
         return [_from_cells(cells, margin) for cells, margin in zip(counted, margins, strict=True)]
@@ -224,19 +226,13 @@ def count_flips(
     ]
 
 
-def _sums(rows: "ir.Table", table: Table, inclusion: str | None) -> dict[str, "ir.Value"]:
+def _sums(rows: "ir.Table", table: Table, *, weighted: bool) -> dict[str, "ir.Value"]:
     """The sums that flips need; four counts where items are right or wrong and weigh the same."""
-    old, new = rows["__old"], rows["__new"]
-    weights = [plain(rows[table.weight])] if table.weight is not None else []
-    if inclusion is not None:
-        weights.append(1 / plain(rows[inclusion]))
+    old, new, weight = rows["__old"], rows["__new"], rows["__weight"]
     lost, gained = old * (1 - new), (1 - old) * new
-    if not weights and old.type().is_integer() and new.type().is_integer() and table.cost is None:
+    if not weighted and old.type().is_integer() and new.type().is_integer() and table.cost is None:
         both = {"both": (old * new).sum(), "negative": lost.sum(), "positive": gained.sum()}
         return {"n": rows.count(), **both}
-    weight: ir.Value = weights[0] if weights else rows.count() * 0 + 1
-    for other in weights[1:]:
-        weight *= other
     values = {"old": old, "new": new, "negative": lost, "positive": gained, "gain": new - old}
     if table.cost is not None:
         values["cost"] = lost * plain(rows[table.cost])

@@ -1,1 +1,29 @@
 """Old against new: checks, a verdict, and a report in one file."""
+
+from supersede.review.checks import Check, MaxChurn, MaxFlipCost, MaxNFR, MinGain
+from supersede.review.compare import DEFAULT_CHECKS, compare
+from supersede.review.finding import Finding, SliceFinding, Verdict
+from supersede.review.must_not_break import MustNotBreak
+from supersede.review.review import Candidate, Review
+from supersede.review.score_shift import MaxScoreShift
+from supersede.review.slice_checks import MaxGap, MaxSliceNFR, NoSliceWorse
+
+__all__ = [
+    "DEFAULT_CHECKS",
+    "Candidate",
+    "Check",
+    "Finding",
+    "MaxChurn",
+    "MaxFlipCost",
+    "MaxGap",
+    "MaxNFR",
+    "MaxScoreShift",
+    "MaxSliceNFR",
+    "MinGain",
+    "MustNotBreak",
+    "NoSliceWorse",
+    "Review",
+    "SliceFinding",
+    "Verdict",
+    "compare",
+]

@@ -175,6 +175,8 @@ def plain(value: "ir.Value") -> "ir.Value":
     """The value with NaN as null and booleans as 0 and 1, so that engines compare it alike."""
     if value.type().is_boolean():
         return value.cast("int64")
+    if value.type().is_decimal():
+        return value.cast("float64")
     if value.type().is_floating():
         return value.isnan().ifelse(None, value)
     return value

@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError
-from supersede.table.outcomes import Classes, Loss, Outcome, Right, Scores, Within
+from supersede.errors import (
+    ArgumentError,
+    ColumnTypeError,
+    MissingColumnError,
+    MissingPredictionError,
+)
+from supersede.table.outcomes import Classes, Loss, Outcome, Right, Scores, Within, plain
 from supersede.table.source import collect, open_source
 from supersede.table.table import Missing, Table
 from supersede.table.validate import validate
@@ -155,7 +160,8 @@ def _outcome(column: str, rows: "ir.Table", label: str | None) -> Outcome:
         raise MissingColumnError.of(column, rows.columns, "a model")
     if label is None:
         return Right(column)
-    if rows[column].type().is_floating() and _has_fractions(rows, column):
+    kind = rows[column].type()
+    if (kind.is_floating() or kind.is_decimal()) and _has_fractions(rows, column):
         if not rows[label].type().is_numeric() and not rows[label].type().is_boolean():
             msg = (
                 f"model {column!r} holds fractions, so scores, but label {label!r} is"
@@ -168,8 +174,7 @@ def _outcome(column: str, rows: "ir.Table", label: str | None) -> Outcome:
 
 
 def _has_fractions(rows: "ir.Table", column: str) -> bool:
-    values = rows[column]
-    fractional = (values != values.floor()) & ~values.isnan()
+    fractional = plain(rows[column]) % 1 != 0
     return bool(collect(rows.aggregate(any=fractional.any()))["any"][0].as_py())
 
 
@@ -187,6 +192,9 @@ def _check_types(model: str, outcome: Outcome, rows: "ir.Table", label: str | No
     column = outcome.columns[0]
     kind = rows[column].type()
     numeric = kind.is_numeric() or kind.is_boolean()
+    if kind.is_null() or kind.is_unknown():  # engines give a column of nulls no type
+        msg = f"model {model!r} has no prediction at all in column {column!r}"
+        raise MissingPredictionError(msg)
     if isinstance(outcome, Right | Loss | Within | Scores) and not numeric:
         msg = f"model {model!r}: column {column!r} is {kind}, but a number is expected here"
         raise ColumnTypeError(msg)

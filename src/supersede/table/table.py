@@ -94,6 +94,13 @@ class Table:
         """The label as the models are compared with it; None where there is no label column."""
         return None if self.label is None else plain(self.rows[self.label])
 
+    def weighing(self, inclusion: str | None = None) -> "ir.Value":
+        """What each item counts for: its weight, over its probability of having been labelled."""
+        import ibis
+
+        weight = ibis.literal(1.0) if self.weight is None else plain(self.rows[self.weight])
+        return weight if inclusion is None else weight / plain(self.rows[inclusion])
+
     def class_label(self) -> "ir.Value | None":
         """The label where it is a class; None where it is a number to be met within a tolerance."""
         regression = any(isinstance(outcome, Within) for outcome in self.models.values())

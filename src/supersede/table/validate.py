@@ -74,7 +74,7 @@ def _facts(table: Table) -> dict[str, Any]:
         value = _prediction(table, model)
         facts[f"missing {model}"] = value.isnull().sum()
         if isinstance(outcome, Classes) and value.type().is_floating():
-            facts[f"fractions {model}"] = (value != value.floor()).sum()
+            facts[f"fractions {model}"] = (value % 1 != 0).sum()
         if isinstance(outcome, Right):
             facts[f"outside {model}"] = ((value < 0) | (value > 1)).sum()
         if isinstance(outcome, Runs):

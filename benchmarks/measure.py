@@ -1,0 +1,65 @@
+"""CPU seconds and peak memory of a piece of work, and the tables they are written to."""
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+DOCS = Path(__file__).parents[1] / "docs" / "benchmarks"
+
+
+def cpu() -> float:
+    """CPU seconds of this process so far, all threads, user and system."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def seconds(work: Callable[[], object], repeats: int = 5) -> float:
+    """Median CPU seconds of several runs, after one that warms up."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        start = cpu()
+        work()
+        taken.append(cpu() - start)
+    return median(taken)
+
+
+def alone(code: str) -> dict[str, float]:
+    """Run a program in a fresh process; its CPU seconds, and peak memory in MB."""
+    program = f"{code}\nimport resource, json\nu = resource.getrusage(resource.RUSAGE_SELF)\n" + (
+        "print(json.dumps({'cpu': u.ru_utime + u.ru_stime, 'mb': u.ru_maxrss / 1024}))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        cwd=DOCS.parents[1],
+    )  # fmt: skip
+    return json.loads(out.stdout.strip().splitlines()[-1])
+
+
+def write(name: str, title: str, command: str, rows: Sequence[Sequence[str]], notes: str) -> None:
+    """Write a table to the documentation; the first row is its head."""
+    packages = ("duckdb", "ibis-framework", "numpy")
+    made = ", ".join(f"{p} {version(p)}" for p in packages)
+    lines = [
+        f"# {title}",
+        "",
+        f"Printed by `{command}`. CPU seconds of all threads, user and system, on {os.cpu_count()} cores;"
+        f" Python {platform.python_version()}, {made}.",
+        "",
+        "| " + " | ".join(rows[0]) + " |",
+        "|" + "---|" * len(rows[0]),
+        *("| " + " | ".join(row) + " |" for row in rows[1:]),
+        "",
+        notes,
+        "",
+    ]
+    DOCS.mkdir(exist_ok=True)
+    (DOCS / f"{name}.md").write_text("\n".join(lines))
+    print("\n".join(lines))

@@ -1,0 +1,63 @@
+"""What importing costs, and what the package promises to export."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import supersede
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = (
+        "import sys; before = set(sys.modules); import supersede;"
+        "print(sorted({m.split('.')[0] for m in set(sys.modules) - before}"
+        " - sys.stdlib_module_names))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "['supersede']"
+
+
+def test_help_imports_no_engine():
+    code = (
+        "import sys; from supersede.cli import main; main(['--help']);"
+        "print({'ibis', 'duckdb', 'numpy', 'pyarrow', 'scipy', 'sklearn'} & set(sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip().endswith("set()")
+
+
+def test_reading_and_reviewing_need_the_base_install_only():
+    code = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'pandas', 'polars', 'sklearn', 'torch'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "import supersede\n"
+        "rows = {'y': [1, 0], 'a': [1, 0], 'b': [1, 0]}\n"
+        "print(supersede.compare(rows, old='a', new='b').to_html()[:15])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "<!doctype html>"
+
+
+@pytest.mark.parametrize("name", supersede.__all__)
+def test_public_names_exist(name):
+    assert getattr(supersede, name)
+
+
+def test_rooms_export_what_they_say():
+    for module in pkgutil.walk_packages(supersede.__path__, "supersede."):
+        if module.name.endswith("__main__"):
+            continue
+        for name in getattr(importlib.import_module(module.name), "__all__", []):
+            assert hasattr(sys.modules[module.name], name), f"{module.name}.{name}"
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        supersede.nope  # noqa: B018
