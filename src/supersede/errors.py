@@ -14,6 +14,7 @@
         ├── MissingColumnError     (LookupError)  a column is not there
         ├── ItemError                             item ids missing or not unique
         ├── MissingPredictionError                a model has no prediction for some items
+        ├── LabelError                            labels do not fit the plan they are meant for
         └── ColumnTypeError        (TypeError)    a column's type does not fit its use
 
 A message says what is wrong, where, what was found, what was expected, and how to mend it. Catch
@@ -29,6 +30,7 @@ __all__ = [
     "EmptyTableError",
     "InferredAttributeError",
     "ItemError",
+    "LabelError",
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
@@ -110,3 +112,7 @@ class MissingPredictionError(TableError):
 
 class ColumnTypeError(TableError, TypeError):
     """A column's type does not fit its use."""
+
+
+class LabelError(TableError):
+    """Labels do not fit the plan that they are meant for."""

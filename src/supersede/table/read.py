@@ -31,6 +31,7 @@ def read(
     *,
     item: str | None = None,
     label: str | None = None,
+    labelled: bool = True,
     models: Sequence[str] | Mapping[str, str | Outcome] | None = None,
     groups: Sequence[str] = (),
     weight: str | None = None,
@@ -55,6 +56,8 @@ def read(
         item: The column of item ids; unique. They cost memory to check, so that a log of 10⁸ rows
             is best read without them.
         label: The column of labels; null where an item has none.
+        labelled: False for predictions whose labels are still to come: models are then read as
+            classes, or as scores where they hold fractions, and a label column is not looked for.
         models: Model columns, or a mapping of names to columns or to outcomes such as
             ``supersede.table.Within("price", tolerance=5)``.
         groups: Columns that say who or what an item belongs to.
@@ -93,7 +96,9 @@ def read(
     rows, name = open_source(source)
     columns = list(rows.columns)
     item = _declared(item, columns, "the item id") or _first(_ITEM_NAMES, columns)
-    label = _declared(label, columns, "the label") or _first(_LABEL_NAMES, columns)
+    label = _declared(label, columns, "the label")
+    if label is None and labelled:
+        label = _first(_LABEL_NAMES, columns)
     for column, use in [(weight, "the weight"), (cost, "the cost"), (cluster, "the cluster")]:
         _declared(column, columns, use)
     for column in groups:
@@ -103,13 +108,13 @@ def read(
     if not isinstance(models, Mapping):
         models = {column: column for column in models}
     outcomes = {
-        model: _outcome(column, rows, label) if isinstance(column, str) else column
+        model: _outcome(column, rows, label, labelled) if isinstance(column, str) else column
         for model, column in models.items()
     }
     for model, outcome in outcomes.items():
         for column in outcome.columns:
             _declared(column, columns, f"model {model!r}")
-        _check_types(model, outcome, rows, label)
+        _check_types(model, outcome, rows, label, labelled)
     table = Table(
         rows,
         outcomes,
@@ -154,15 +159,15 @@ def _found_models(columns: Sequence[str]) -> list[str]:
     return found
 
 
-def _outcome(column: str, rows: "ir.Table", label: str | None) -> Outcome:
+def _outcome(column: str, rows: "ir.Table", label: str | None, labelled: bool) -> Outcome:
     """How to read a model that was given by its column alone."""
     if column not in rows.columns:
         raise MissingColumnError.of(column, rows.columns, "a model")
-    if label is None:
+    if label is None and labelled:
         return Right(column)
     kind = rows[column].type()
     if (kind.is_floating() or kind.is_decimal()) and _has_fractions(rows, column):
-        if not rows[label].type().is_numeric() and not rows[label].type().is_boolean():
+        if label is not None and not _is_number(rows[label]):
             msg = (
                 f"model {column!r} holds fractions, so scores, but label {label!r} is"
                 f" {rows[label].type()}; scores need a label of 0 and 1: map the label, or pass the"
@@ -188,27 +193,32 @@ def _score_names(column: str) -> list[str]:
     return names
 
 
-def _check_types(model: str, outcome: Outcome, rows: "ir.Table", label: str | None) -> None:
+def _is_number(value: "ir.Value") -> bool:
+    return bool(value.type().is_numeric() or value.type().is_boolean())
+
+
+def _check_types(
+    model: str, outcome: Outcome, rows: "ir.Table", label: str | None, labelled: bool
+) -> None:
     column = outcome.columns[0]
-    kind = rows[column].type()
-    numeric = kind.is_numeric() or kind.is_boolean()
+    kind, numeric = rows[column].type(), _is_number(rows[column])
     if kind.is_null() or kind.is_unknown():  # engines give a column of nulls no type
         msg = f"model {model!r} has no prediction at all in column {column!r}"
         raise MissingPredictionError(msg)
     if isinstance(outcome, Right | Loss | Within | Scores) and not numeric:
         msg = f"model {model!r}: column {column!r} is {kind}, but a number is expected here"
         raise ColumnTypeError(msg)
-    if isinstance(outcome, Classes | Scores | Within):
+    if isinstance(outcome, Classes | Scores | Within) and not (label is None and not labelled):
         if label is None:
             msg = (
                 f"model {model!r} is graded against a label, and the table has none; pass"
                 " label='<column>', or grade the outcomes: supersede.table.Right('<column>')"
             )
             raise MissingColumnError(msg)
-        truth = rows[label].type()
-        if numeric != (truth.is_numeric() or truth.is_boolean()):
+        if numeric != _is_number(rows[label]):
             msg = (
-                f"model {model!r}: column {column!r} is {kind} but label {label!r} is {truth}, so"
+                f"model {model!r}: column {column!r} is {kind} but label {label!r} is"
+                f" {rows[label].type()}, so"
                 " they would never be equal; cast one of them to the other's type"
             )
             raise ColumnTypeError(msg)

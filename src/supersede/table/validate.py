@@ -80,9 +80,8 @@ def _facts(table: Table) -> dict[str, Any]:
         if isinstance(outcome, Runs):
             right, runs = rows[outcome.right_runs], rows[outcome.runs]
             facts[f"outside {model}"] = ((right < 0) | (right > runs)).sum()
-    if any(isinstance(outcome, Scores) for outcome in table.models.values()):
-        truth = table.truth()
-        assert truth is not None  # noqa: S101  # `read` has refused scores without a label
+    truth = table.truth()
+    if truth is not None and any(isinstance(o, Scores) for o in table.models.values()):
         facts["not_binary"] = truth.notin([0, 1]).sum()
     if table.label is not None:
         facts["unlabelled"] = plain(rows[table.label]).isnull().sum()
@@ -153,7 +152,7 @@ def _check_predictions(table: Table, model: str, facts: dict[str, Any], size: in
             f" models={{{model!r}: supersede.table.Within({column!r}, tolerance=…)}}"
         )
         raise ColumnTypeError(msg)
-    if isinstance(table.outcome(model), Scores) and facts["not_binary"]:
+    if isinstance(table.outcome(model), Scores) and facts.get("not_binary"):
         msg = (
             f"model {model!r}: column {column!r} is read as scores, which need a label of 0 and 1,"
             f" but {facts['not_binary']:,} items have another one in {table.label!r}; map the"

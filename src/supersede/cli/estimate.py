@@ -1,0 +1,48 @@
+"""`supersede estimate`: what the labels prove."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["estimate"]
+
+
+def estimate(
+    plan: Path,
+    labels: str,
+    *,
+    disagreement: Literal["refuse", "majority"] = "refuse",
+    anytime: bool = False,
+    out: Path | None = None,
+    picture: Path | None = None,
+) -> None:
+    """Estimate what a plan asked, from the labels that came back.
+
+    Args:
+        plan: The file that `supersede plan` wrote.
+        labels: A CSV, JSONL or Parquet file with columns item and label, and perhaps annotator,
+            skipped and design.
+        disagreement: Refuse labels that contradict each other, or decide by majority.
+        anytime: Labels are still coming: show the looks up to now with intervals that hold at all
+            of them together, and say whether labelling may stop.
+        out: Where the estimates go, as JSON.
+        picture: Where a picture of the intervals goes, as HTML.
+    """
+    from supersede.evaluate import estimate as compute
+    from supersede.evaluate import follow, read_plan
+
+    design = read_plan(plan)
+    if anytime:
+        following = follow(design, labels, disagreement=disagreement)
+        found, shown, image = following.last, repr(following), following._repr_html_()
+        if found is not None:
+            shown += f"\n{found!r}"
+    else:
+        found = compute(design, labels, disagreement=disagreement)
+        shown, image = repr(found), found._repr_html_()
+    if out is not None and found is not None:
+        out.write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+    if picture is not None:
+        picture.write_text(image, encoding="utf-8")
+    sys.stdout.write(shown + "\n")

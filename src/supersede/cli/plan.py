@@ -1,0 +1,146 @@
+"""`supersede plan`: which items to label."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supersede.evaluate import Estimand
+    from supersede.table import Table
+
+__all__ = ["plan"]
+
+
+def plan(
+    table: str,
+    *,
+    model: Annotated[list[str], Parameter(negative=())],
+    parent: str | None = None,
+    estimand: Annotated[list[str] | None, Parameter(negative=())] = None,
+    group: Annotated[list[str] | None, Parameter(negative=())] = None,
+    positive: str = "1",
+    margin: str = "5%",
+    confidence: str = "95%",
+    method: Literal["allocated", "coordinated", "parent_child", "independent"] = "allocated",
+    mix: Literal["reshuffle", "resample"] = "reshuffle",
+    budget: int | None = None,
+    after: Path | None = None,
+    labels: Path | None = None,
+    item: str | None = None,
+    seed: int = 0,
+    out: Path = Path("plan.csv"),
+    picture: Path | None = None,
+    votes: bool = False,
+) -> None:
+    """Choose the items whose labels answer all questions at once.
+
+    Args:
+        table: A CSV, JSONL or Parquet file of predictions, one column a model.
+        model: A column of predictions; give one --model for each.
+        parent: The ensemble that the models belong to; it is estimated too.
+        estimand: precision, recall, f1, accuracy, and of the first two models (old and new):
+            negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference.
+        group: A column; every estimand is then estimated for each of its values too.
+        positive: The class that counts as positive.
+        margin: Half the width of the intervals wanted, such as 5% or 0.05.
+        confidence: Confidence of the intervals, such as 95% or 0.95.
+        method: How items are chosen.
+        mix: For parent_child, how its parts are mixed.
+        budget: How many labels can be paid; margins are then what they can be.
+        after: An earlier plan whose labels count for this one.
+        labels: The labels of the earlier plan, from which this one learns.
+        item: The column of item ids.
+        seed: Key of the permanent random numbers; keep it to reuse labels.
+        out: Where the items to label go; the design lies beside it.
+        picture: Where a picture of the plan goes, as HTML.
+        votes: Show the models' answers to annotators.
+    """
+    import supersede
+    from supersede.evaluate import estimate, read_plan, write_plan
+    from supersede.evaluate import plan as make
+
+    rows = supersede.read(
+        table, item=item, models=_models(model, parent), groups=group or (), labelled=False
+    )
+    earlier = None if after is None else read_plan(after)
+    learnt = earlier if earlier is None or labels is None else estimate(earlier, str(labels))
+    made = make(
+        rows,
+        _estimands(rows, _models(model, parent), estimand or ["precision"], group or [], positive),
+        margin=share(margin),
+        confidence=share(confidence),
+        method=method,
+        parent=parent,
+        mix=mix,
+        budget=budget,
+        after=learnt,
+        seed=seed,
+    )
+    written = write_plan(made, out, votes=votes)
+    if picture is not None:
+        picture.write_text(made._repr_html_(), encoding="utf-8")
+    sys.stdout.write(f"{made!r}\nwritten: {', '.join(map(str, written))}\n")
+
+
+def share(text: str) -> float:
+    """A share written as 5% or 0.05.
+
+    Raises:
+        ArgumentError: It is no number.
+
+    Example:
+        >>> share("5%"), share("0.95")
+        (0.05, 0.95)
+    """
+    from supersede.errors import ArgumentError
+
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        msg = f"{text!r} is no share; write 5% or 0.05"
+        raise ArgumentError(msg) from None
+
+
+def _models(models: list[str], parent: str | None) -> list[str]:
+    return list(dict.fromkeys([*([parent] if parent else []), *models]))
+
+
+def _estimands(
+    rows: "Table", models: list[str], wanted: list[str], groups: list[str], positive: str
+) -> "list[Estimand]":
+    """Estimands by name: of each model, or of the first two, overall and by group.
+
+    Raises:
+        ArgumentError: A name is unknown, or there are not two models to compare.
+    """
+    from supersede import evaluate
+    from supersede.errors import ArgumentError
+
+    target = int(positive) if positive.lstrip("-").isdigit() else positive
+    of_class = {"precision": evaluate.precision, "recall": evaluate.recall, "f1": evaluate.f1}
+    of_pair: dict[str, Callable[[str, str], Estimand]] = {
+        "negative_flip_rate": evaluate.negative_flips,
+        "positive_flip_rate": evaluate.positive_flips,
+        "accuracy_difference": lambda a, b: evaluate.accuracy(b) - evaluate.accuracy(a),
+        "precision_difference": lambda a, b: (
+            evaluate.precision(b, positive=target) - evaluate.precision(a, positive=target)
+        ),
+    }
+    found: list[Estimand] = []
+    for name in wanted:
+        if name in of_class:
+            found += [of_class[name](model, positive=target) for model in models]
+        elif name == "accuracy":
+            found += [evaluate.accuracy(model) for model in models]
+        elif name in of_pair and len(models) > 1:
+            found.append(of_pair[name](models[0], models[1]))
+        else:
+            known = ", ".join(["accuracy", *of_class, *of_pair])
+            msg = f"estimand {name!r} is unknown or needs two models; there are {known}"
+            raise ArgumentError(msg)
+    split = [e for g in groups for f in found for e in evaluate.by_group(f, rows, g)]
+    return [*found, *split]

@@ -1,0 +1,58 @@
+"""What to label next, and what the labels prove.
+
+One label set for many models and many metrics: name what you want to know, `plan` which items to
+label, and `estimate` value and interval of every number when labels come back.
+"""
+
+from supersede.evaluate.design import Expectation, Plan
+from supersede.evaluate.estimands import (
+    Estimand,
+    accuracy,
+    by_class,
+    by_group,
+    change,
+    difference,
+    f1,
+    negative_flips,
+    positive_flips,
+    precision,
+    recall,
+)
+from supersede.evaluate.estimates import Estimate, Estimates, estimate
+from supersede.evaluate.following import Following, Look, follow
+from supersede.evaluate.labels import Annotation, Labels, read_labels
+from supersede.evaluate.over_time import Change, change_between
+from supersede.evaluate.pictures import time_picture
+from supersede.evaluate.plan_file import read_plan, write_plan
+from supersede.evaluate.planner import plan
+
+__all__ = [
+    "Annotation",
+    "Change",
+    "Estimand",
+    "Estimate",
+    "Estimates",
+    "Expectation",
+    "Following",
+    "Labels",
+    "Look",
+    "Plan",
+    "accuracy",
+    "by_class",
+    "by_group",
+    "change",
+    "change_between",
+    "difference",
+    "estimate",
+    "f1",
+    "follow",
+    "negative_flips",
+    "plan",
+    "positive_flips",
+    "precision",
+    "read_labels",
+    "read_plan",
+    "recall",
+    "time_picture",
+    "write_plan",
+]

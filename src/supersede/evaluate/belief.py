@@ -1,0 +1,163 @@
+"""What labels are expected to say, before and after some are known.
+
+A belief gives each pattern a probability for each state. Plans need it to guess where labels tell
+most, estimates to predict the items without a label. A wrong belief costs labels and width; it
+cannot bias an estimate, because what it gets wrong is itself estimated from the sample.
+
+Before any label, the votes of the models are taken as one vote each for the class they name, beside
+one vote shared out as the models' answers are overall: of 10 models 8 say yes, so .8, drawn a
+little towards the average. Mean scores replace the votes where the table has them. With labels, the
+log-odds are recalibrated by a slope and a shift (Platt 1999), two numbers whatever the number of
+patterns.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.evaluate.patterns import OTHER, Patterns
+
+__all__ = ["Calibration", "Prior", "expect", "recalibrate", "state_features"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+Prior = Literal["votes", "worst"]
+_LEAST = 0.002  # no state is ruled out beforehand
+_SPREAD = 2.0  # standard deviation of the prior on slope - 1 and on the shift
+_NEWTON_STEPS = 25
+_CLOSE = 1e-7
+
+
+def expect(patterns: Patterns, prior: Prior = "votes") -> Floats:
+    """The probability of each state for each pattern, before any label.
+
+    Args:
+        patterns: The patterns.
+        prior: ``"votes"`` (or scores, where known), or ``"worst"``: all states equally likely,
+            which for two states is the worst case of any margin.
+
+    Returns:
+        Probabilities, shape ``(h, states)``; rows sum to 1.
+    """
+    states = len(patterns.states)
+    if prior == "worst":
+        return np.full((len(patterns), states), 1 / states)
+    if patterns.graded:
+        belief = _from_grades(patterns)
+    elif patterns.key("score") is not None:
+        belief = _from_scores(patterns)
+    else:
+        belief = _from_votes(patterns)
+    belief = np.clip(belief, _LEAST, None)
+    return np.asarray(belief / belief.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How log-odds of a belief are stretched and shifted to fit labels.
+
+    Attributes:
+        slope: What the log-odds are multiplied with; 1 leaves them.
+        shift: What is added for the last state; 0 leaves them.
+    """
+
+    slope: float = 1.0
+    shift: float = 0.0
+
+    def apply(self, belief: Floats, features: Floats) -> Floats:
+        """The belief after, shape ``(h, states)``."""
+        return _softmax(self.slope * _log(belief) + self.shift * features)
+
+
+def recalibrate(
+    belief: Floats, features: Floats, said: Ints, rows: Ints, weight: Floats
+) -> Calibration:
+    """Fit slope and shift to labels: the maximum of the weighted likelihood with a normal prior.
+
+    Args:
+        belief: Probabilities before, shape ``(h, states)``.
+        features: What the shift is multiplied with for each state, shape ``(states,)``.
+        said: State of each labelled item, shape ``(n,)``.
+        rows: Pattern of each labelled item, shape ``(n,)``.
+        weight: How many items each labelled one stands for, shape ``(n,)``.
+    """
+    if not len(said):
+        return Calibration()
+    sample = _log(belief[rows])
+    share = weight * (len(weight) / weight.sum())
+    design = np.stack([sample, np.broadcast_to(features, sample.shape)])  # (2, n, states)
+    at = np.take_along_axis(design, np.broadcast_to(said[None, :, None], (2, len(said), 1)), axis=2)
+    fit, start = np.array([1.0, 0.0]), np.array([1.0, 0.0])
+    for _ in range(_NEWTON_STEPS):
+        p = _softmax(np.tensordot(fit, design, 1))
+        mean = (design * p).sum(axis=2)
+        centred = design - mean[:, :, None]
+        gradient = ((at[:, :, 0] - mean) * share).sum(axis=1) - (fit - start) / _SPREAD**2
+        hessian = np.einsum("ans,bns,ns,n->ab", centred, centred, p, share, optimize=True)
+        move = np.linalg.solve(hessian + np.eye(2) / _SPREAD**2, gradient)
+        fit = fit + np.clip(move, -1.0, 1.0)
+        if np.abs(move).max() < _CLOSE:
+            break
+    return Calibration(float(fit[0]), float(fit[1]))
+
+
+def state_features(patterns: Patterns) -> Floats:
+    """What a shift is multiplied with: the last state, or how many graded models are right."""
+    if patterns.graded:
+        return np.array([sum(state) for state in patterns.states], float)
+    features = np.zeros(len(patterns.states))
+    if len(features) == 2 or patterns.states[-1] == OTHER:
+        features[-1] = 1.0
+    return features
+
+
+def _from_votes(patterns: Patterns) -> Floats:
+    states = range(len(patterns.states))
+    votes = np.zeros((len(patterns), len(patterns.states)))
+    for model in patterns.models:
+        codes = patterns.key("answer", model)
+        for state in states:
+            votes[:, state] += codes == state
+    if patterns.positive is None and OTHER in patterns.states:
+        votes[:, -1] = 0.0  # the code after the classes is an abstention, not a vote
+    overall = patterns.count @ votes
+    prior = (overall + 1) / (overall + 1).sum()
+    cast = votes.sum(axis=1, keepdims=True)
+    return np.asarray((votes + prior) / (cast + 1))
+
+
+def _from_scores(patterns: Patterns) -> Floats:
+    from_votes = patterns.states.index(1)
+    key = next(key for key in patterns.keys if key.kind == "score")
+    score = patterns.key("score")
+    assert score is not None  # noqa: S101  # asked for only where there is one
+    share = (score + 0.5) / key.size
+    others = [s for s in range(len(patterns.states)) if s != from_votes]
+    belief = np.zeros((len(patterns), len(patterns.states)))
+    belief[:, from_votes] = share
+    belief[:, others] = ((1 - share) / max(len(others), 1))[:, None]
+    return belief
+
+
+def _from_grades(patterns: Patterns) -> Floats:
+    belief = np.ones((len(patterns), len(patterns.states)))
+    for place, model in enumerate(patterns.graded):
+        codes = patterns.key("grade", model)
+        assert codes is not None  # noqa: S101
+        # a judge's grade is trusted as 9 parts in 10
+        right = 0.05 + 0.9 * (codes / 9.0)
+        for state, bits in enumerate(patterns.states):
+            belief[:, state] *= right if bits[place] else 1 - right
+    return belief
+
+
+def _softmax(logits: Floats) -> Floats:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def _log(belief: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(belief, 1e-9)))

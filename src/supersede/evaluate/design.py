@@ -1,0 +1,190 @@
+"""Plans: which items to label, with what probability, and everything an estimate needs to know."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from supersede.evaluate.belief import Calibration
+from supersede.evaluate.estimands import Estimand
+from supersede.evaluate.patterns import Patterns
+
+__all__ = ["Expectation", "Method", "Mix", "Plan", "Sample"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+Method = Literal["independent", "parent_child", "coordinated", "allocated"]
+Mix = Literal["reshuffle", "resample"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A simple random sample of a set of items.
+
+    Attributes:
+        rows: Row numbers in `Plan.items`, in the order in which they are to be used, reserves after
+            the first `take`.
+        take: How many are asked for.
+        of: Number of items of the set.
+        repeats: Rows that the article's resampling drew, some more than once; None without it.
+    """
+
+    rows: Ints
+    take: int
+    of: int
+    repeats: Ints | None = None
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a plan will get for an estimand.
+
+    Attributes:
+        name: The estimand.
+        margin: Half the interval's width that was asked for.
+        expected: Half the width expected, if labels say what the models' answers suggest.
+        items: Items whose labels matter to it.
+        alone: Labels of a simple random sample for this estimand alone, for the margin asked.
+    """
+
+    name: str
+    margin: float
+    expected: float
+    items: int
+    alone: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which items to label.
+
+    Attributes:
+        method: How items were chosen.
+        estimands: What will be estimated.
+        confidence: Two-sided confidence of the intervals.
+        seed: The key of the permanent random numbers.
+        patterns: Patterns of the whole table, with counts.
+        belief: Probability of each state for each pattern before labels, shape ``(h, states)``.
+        items: One row an item: ``item``, ``order`` (label in this order), ``inclusion`` (its
+            probability of being chosen), ``stratum`` (-1 where several samples share an item),
+            ``number`` (permanent random number), ``reserve`` (only to replace a skipped item) and
+            ``pattern``.
+        samples: One for each stratum (``"allocated"``), otherwise one for each estimand.
+        stratum: Stratum of each pattern or -1, shape ``(h,)``; for ``"allocated"`` only.
+        expectations: What each estimand will get.
+        independent: Labels if every estimand had a simple random sample of its own.
+        parent: The parent model of ``"parent_child"``.
+        mix: How ``"parent_child"`` mixes its parts.
+        calibration: What labels of an earlier plan have taught.
+        earlier: Designs of earlier plans whose labels count for this one.
+        notes: What the reader should know before paying for labels.
+    """
+
+    method: Method
+    estimands: tuple[Estimand, ...]
+    confidence: float
+    seed: int
+    patterns: Patterns
+    belief: Floats
+    items: pa.Table
+    samples: tuple[Sample, ...]
+    stratum: Ints
+    expectations: tuple[Expectation, ...]
+    independent: int
+    parent: str | None = None
+    mix: Mix | None = None
+    calibration: Calibration = field(default_factory=Calibration)
+    earlier: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of items to label, reserves left out."""
+        return int(len(self.items) - np.count_nonzero(self._reserve))
+
+    @property
+    def _reserve(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.items["reserve"].to_numpy(zero_copy_only=False), bool)
+
+    @cached_property
+    def design(self) -> str:
+        """A hash of everything that chose the items: 16 hexadecimal digits."""
+        what = {
+            "method": self.method,
+            "estimands": [estimand.to_dict() for estimand in self.estimands],
+            "seed": self.seed,
+            "confidence": self.confidence,
+            "parent": self.parent,
+            "mix": self.mix,
+            "states": [str(state) for state in self.patterns.states],
+        }
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode())
+        digest.update(np.ascontiguousarray(self.patterns.codes).tobytes())
+        digest.update(np.ascontiguousarray(self.patterns.count).tobytes())
+        digest.update("|".join(map(str, self.items["item"].to_pylist())).encode())
+        digest.update(np.ascontiguousarray(self._reserve).tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def weights(self) -> Floats:
+        """How many items each labelled item of a stratum stands for, by sample."""
+        return np.array([s.of / max(s.take, 1) for s in self.samples])
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The items as columns."""
+        return dict(self.items.to_pydict())
+
+    def tasks(self, *, votes: bool = False) -> pa.Table:
+        """What annotators are given: ids in order, an empty label, and the design.
+
+        Args:
+            votes: Whether to show the models' answers too. They are hidden by default, because
+                annotators are drawn towards an answer that they see.
+
+        Returns:
+            Items without reserves first, reserves after them, marked.
+        """
+        shown = self.items.sort_by("order").select(["item", "order", "reserve"])
+        shown = shown.append_column("label", pa.array([None] * len(shown), pa.string()))
+        shown = shown.append_column("design", pa.array([self.design] * len(shown)))
+        if votes:
+            rows = self.items.sort_by("order")["pattern"].to_numpy()
+            for model in self.patterns.models:
+                shown = shown.append_column(model, pa.array(self._said(model, rows)))
+        return shown
+
+    def _said(self, model: str, rows: Ints) -> list[str | None]:
+        codes = self.patterns.key("answer", model)
+        if codes is None:
+            return [None] * len(rows)
+        named: Sequence[str | None] = [*map(str, self.patterns.states), None]
+        return [named[code] for code in codes[rows]]
+
+    def __repr__(self) -> str:
+        saved = 1 - self.size / self.independent if self.independent else 0.0
+        lines = [
+            f"Plan: label {self.size:,} of {self.patterns.size:,} items for"
+            f" {len(self.estimands)} estimands ({self.method}; design {self.design})",
+            f"  each on its own: {self.independent:,} labels; saved: {saved:.0%}",
+        ]
+        widest = sorted(self.expectations, key=lambda e: -e.expected)
+        lines += [
+            f"  {e.name}: ± {e.expected:.3g} expected (asked ± {e.margin:.3g}),"
+            f" {e.alone:,} labels alone"
+            for e in widest[:10]
+        ]
+        if len(self.expectations) > 10:
+            lines.append(f"  … and {len(self.expectations) - 10} more")
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        from supersede.evaluate.pictures import plan_picture
+
+        return plan_picture(self)

@@ -1,0 +1,102 @@
+"""Bring the chosen items out of the engine: those whose permanent random number is small enough."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from supersede.errors import ArgumentError, ItemError
+from supersede.evaluate.numbers import limit, numbers
+from supersede.evaluate.patterns import Patterns, locate, packed, words
+from supersede.table.source import collect
+
+if TYPE_CHECKING:
+    from supersede.table.table import Table
+
+__all__ = ["Drawn", "draw"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Items in order of their numbers.
+
+    Attributes:
+        item: Their ids.
+        number: Their permanent random numbers, 32 hexadecimal digits.
+        pattern: Their patterns, shape ``(n,)``.
+    """
+
+    item: pa.Array
+    number: list[str]
+    pattern: Ints
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+
+def draw(table: "Table", item: str, key: str, patterns: Patterns, share: Floats) -> Drawn:
+    """Items of each pattern whose number is within the smallest share of all numbers.
+
+    Args:
+        table: The predictions.
+        item: The column of ids.
+        key: The key of the numbers.
+        patterns: The patterns of this table.
+        share: Which share of all numbers is small enough, by pattern, shape ``(h,)``; 1 for all.
+
+    Returns:
+        On average that share of each pattern's items. Only these leave the engine.
+
+    Raises:
+        ItemError: An id occurs twice among them.
+    """
+    import ibis
+
+    number = numbers(table.rows, item, key)
+    named = words(table, patterns)
+    top = limit(float(share.max(initial=0.0)))
+    rows = table.rows.filter(number < top)
+    rows = rows.select(__item=rows[item], __number=numbers(rows, item, key), **named)
+    if len(np.unique(share)) > 1:
+        wanted = share > 0
+        limits = {name: word[wanted] for name, word in zip(named, packed(patterns), strict=True)}
+        texts = np.array([limit(s) for s in np.unique(share)])
+        at = np.searchsorted(np.unique(share), share[wanted])
+        small = ibis.memtable(pa.table({**limits, "__limit": texts[at]}))
+        rows = rows.join(small, list(named))
+        rows = rows.filter(rows["__number"] < rows["__limit"])
+    found = collect(rows.select("__item", "__number", *named)).combine_chunks()
+    found = found.sort_by([("__number", "ascending"), ("__item", "ascending")])
+    ids, text = found["__item"].combine_chunks(), found["__number"].to_pylist()
+    _refuse_twice(ids, text, item)
+    columns = [found[name].to_numpy().astype(np.int64) for name in named]
+    return Drawn(ids, text, locate(patterns, columns) if len(text) else np.zeros(0, np.int64))
+
+
+def item_column(table: "Table", item: str | None) -> str:
+    """The column of item ids.
+
+    Raises:
+        ArgumentError: The table has none.
+    """
+    found = item or table.item
+    if found is None:
+        msg = (
+            "the table has no item ids, so nobody could say which items to label; name their"
+            " column: supersede.read(…, item='<column>') or plan(…, item='<column>')"
+        )
+        raise ArgumentError(msg)
+    return found
+
+
+def _refuse_twice(ids: pa.Array, number: list[str], item: str) -> None:
+    """An id that occurs twice has one number, so the two lie side by side."""
+    for at in range(1, len(number)):
+        if number[at] == number[at - 1] and ids[at].equals(ids[at - 1]):
+            msg = f"item id {ids[at].as_py()!r} occurs twice in column {item!r}; ids must be unique"
+            raise ItemError(msg)

@@ -1,0 +1,166 @@
+"""Label one by one, and stop as soon as the numbers are narrow enough or the matter is decided.
+
+Looking at ordinary intervals again and again and stopping when they please makes them cover too
+little. Two remedies here. Where every estimand is a share of a simple random sample of its own, the
+intervals are a confidence sequence, valid at all times at once
+(`hypergeometric.sequence_interval`). Otherwise a fixed number of looks is agreed on beforehand and
+the error probability is shared out among them (Bonferroni), so that all looks together keep the
+confidence. Between looks nothing is shown.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from supersede.errors import ArgumentError
+from supersede.evaluate.design import Plan
+from supersede.evaluate.estimates import Estimates, estimate
+from supersede.evaluate.labels import Disagreement, Labels, read_labels, settle
+from supersede.evaluate.linear import linearise
+
+__all__ = ["Following", "Look", "follow"]
+
+LOOKS = 4
+_FIRST = 0.4  # of the plan: earlier looks cost confidence and hardly ever stop
+
+
+@dataclass(frozen=True)
+class Look:
+    """The state after some of the labels.
+
+    Attributes:
+        labels: Labels in line so far.
+        estimates: Estimates with intervals that hold at all looks together.
+    """
+
+    labels: int
+    estimates: Estimates
+
+
+@dataclass(frozen=True)
+class Following:
+    """Estimates as labels came in.
+
+    Attributes:
+        looks: What was seen, in order.
+        stopped: Whether the last look was enough.
+        reason: Why labelling stops or goes on.
+        next_items: Items to label next, where it goes on.
+    """
+
+    looks: tuple[Look, ...]
+    stopped: bool
+    reason: str
+    next_items: tuple[object, ...]
+
+    @property
+    def last(self) -> Estimates | None:
+        """The estimates of the last look; None before the first."""
+        return self.looks[-1].estimates if self.looks else None
+
+    def __repr__(self) -> str:
+        seen = f"{self.looks[-1].labels:,} labels" if self.looks else "no look yet"
+        return f"Following({seen}; {self.reason})"
+
+    def _repr_html_(self) -> str:
+        from supersede.evaluate.pictures import following_picture
+
+        return following_picture(self)
+
+
+def follow(
+    plan: Plan,
+    labels: object,
+    *,
+    enough: Callable[[Estimates], bool] | None = None,
+    looks: int = LOOKS,
+    disagreement: Disagreement = "refuse",
+) -> Following:
+    """Replay the labels that came so far and say whether more are needed.
+
+    Call it again whenever labels have come: it looks at the same points each time.
+
+    Args:
+        plan: The plan that chose the items.
+        labels: All labels so far, labelled in the plan's order.
+        enough: Whether the matter is decided; by default, every interval is as narrow as asked.
+        looks: For plans without exact sequences, how often to look; each costs confidence.
+        disagreement: What to do where annotators disagree.
+
+    Returns:
+        All looks up to now, whether to stop, and otherwise what to label next.
+
+    Raises:
+        ArgumentError: There are no looks.
+        LabelError: The labels are for another design or contradict each other.
+
+    Assumes: what `estimate` assumes; and that `looks` is not changed on the way.
+    """
+    if looks < 1:
+        msg = f"looks={looks}; look at least once"
+        raise ArgumentError(msg)
+    given = read_labels(labels, models=plan.patterns.graded)
+    done = _in_line(plan, given, disagreement)
+    exact = _has_sequence(plan)
+    satisfied = enough or _narrow
+    seen: list[Look] = []
+    for due in _points(plan, looks, exact=exact):
+        if due > done:
+            break
+        now = _first(plan, given, due)
+        if exact:
+            found = estimate(plan, now, disagreement=disagreement, anytime=True)
+        else:
+            careful = replace(plan, confidence=1 - (1 - plan.confidence) / looks)
+            found = estimate(careful, replace(now, design=None), disagreement=disagreement)
+        seen.append(Look(due, found))
+        if satisfied(found):
+            return Following(tuple(seen), True, f"decided after {due:,} labels", ())
+    waiting = plan.items.sort_by("order")["item"].to_pylist()[done : plan.size]
+    reason = f"{len(waiting):,} of {plan.size:,} items wait for a label"
+    if not waiting:
+        reason = (
+            "all items of the plan are labelled and it is not decided: plan more, after this one"
+        )
+    return Following(tuple(seen), False, reason, tuple(waiting))
+
+
+def _in_line(plan: Plan, given: Labels, disagreement: Disagreement) -> int:
+    """How many items, in the plan's order, have an answer before the first that has none."""
+    answered = settle(plan, given, disagreement).state >= -1
+    in_order = answered[np.argsort(plan.items["order"].to_numpy())]
+    gaps = np.flatnonzero(~in_order)
+    return int(gaps[0]) if len(gaps) else len(in_order)
+
+
+def _first(plan: Plan, given: Labels, count: int) -> Labels:
+    """The labels of the first items in line."""
+    ids = {str(i) for i in plan.items.sort_by("order")["item"].to_pylist()[:count]}
+    return replace(given, annotations=tuple(a for a in given.annotations if str(a.item) in ids))
+
+
+def _points(plan: Plan, looks: int, *, exact: bool) -> Iterator[int]:
+    """Numbers of labels at which to look: any for a sequence, else a few agreed beforehand."""
+    if exact:  # looking costs nothing; every percent is often enough to show
+        step = max(1, plan.size // 100)
+        yield from range(min(10, plan.size), plan.size, step)
+        yield plan.size
+        return
+    yield from np.unique(np.linspace(_FIRST * plan.size, plan.size, looks).round().astype(int))
+
+
+def _has_sequence(plan: Plan) -> bool:
+    if plan.method not in {"coordinated", "independent"}:
+        return False
+    return all(
+        linear.exact is not None or not linear.domain.any()
+        for linear in (linearise(e, plan.patterns, plan.belief) for e in plan.estimands)
+    )
+
+
+def _narrow(found: Estimates) -> bool:
+    """Whether every estimate that can be had is as narrow as its margin."""
+    margins = {e.name: e.margin for e in found.plan.expectations}
+    known = [e for e in found if not e.note.startswith("undefined")]
+    return all(e.half_width <= margins[e.name] for e in known)

@@ -1,0 +1,171 @@
+"""Shares from simple random samples without replacement: sample sizes, exact intervals, sequences.
+
+Of N items an unknown number M are positive; a sample of n shows x of them, and
+``P(x) = C(M, x) C(N - M, n - x) / C(N, n)`` whatever M is, so that nothing need be approximated.
+
+References:
+    Cochran (1977), Sampling Techniques, 3rd ed., eq. 4.1 and 4.2: the sample size.
+    Konijn (1973), and Buonaccorsi (1987), Am. Stat. 41, 215-218: the exact interval, as Clopper and
+    Pearson's for the binomial.
+    Waudby-Smith & Ramdas (2020), Confidence sequences for sampling without replacement, NeurIPS,
+    theorem 2.1: the prior-posterior-ratio martingale, here with a uniform prior on M.
+"""
+
+import math
+from collections.abc import Callable
+
+from supersede.errors import ArgumentError
+from supersede.metrics.intervals import z
+
+__all__ = ["exact_interval", "half_width", "sample_size", "sequence_interval"]
+
+
+def sample_size(items: int, margin: float, confidence: float = 0.95, share: float = 0.5) -> int:
+    """How many of some items to label so that a share is known to within a margin.
+
+    ``n = n0 / (1 + (n0 - 1) / N)`` with ``n0 = z² p (1 - p) / e²``, rounded up.
+
+    Args:
+        items: Number of items N, 0 or more.
+        margin: Half the width wanted for the interval, e; 0 takes all, 1 needs a single label.
+        confidence: Two-sided confidence in (0, 1).
+        share: The share p expected; 0.5 is the worst case.
+
+    Returns:
+        Labels, at most N.
+
+    Raises:
+        ArgumentError: The margin or the confidence is outside its range.
+
+    Example:
+        >>> [sample_size(n, 0.05) for n in (100, 4000, 20_000, 10**8)]
+        [80, 351, 377, 385]
+
+    Assumes: the share is near normal, which Wald's interval needs; see `exact_interval` for what is
+    reached.
+    """
+    check_margin(margin)
+    check_confidence(confidence)
+    if margin == 0 or items == 0:
+        return items
+    n0 = z(confidence) ** 2 * share * (1 - share) / margin**2
+    return min(items, max(1, math.ceil(n0 / (1 + (n0 - 1) / items))))
+
+
+def check_margin(margin: float) -> None:
+    """Refuse a margin outside [0, 1].
+
+    Raises:
+        ArgumentError: It is.
+    """
+    if not 0 <= margin <= 1:
+        msg = f"margin={margin}; it is half the width of an interval of a share, so within 0 to 1"
+        raise ArgumentError(msg)
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse a confidence outside (0, 1).
+
+    Raises:
+        ArgumentError: It is.
+    """
+    if not 0 < confidence < 1:
+        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.95"
+        raise ArgumentError(msg)
+
+
+def exact_interval(
+    positive: int, n: int, items: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Exact interval of a share of a finite set: it covers at least as often as it says.
+
+    Args:
+        positive: Positives in the sample.
+        n: Size of the sample.
+        items: Size of the set.
+        confidence: Two-sided confidence.
+
+    Returns:
+        Lower and upper end: those shares M / N for which the sample would not be in either tail
+        of half the error probability.
+
+    Example:
+        >>> low, high = exact_interval(45, 50, 100)
+        >>> low, high
+        (0.82, 0.95)
+        >>> exact_interval(3, 4, 4)
+        (0.75, 0.75)
+
+    Assumes: a simple random sample without replacement; exact for every N, n and share.
+    """
+    from scipy.stats import hypergeom
+
+    tail = (1 - confidence) / 2
+    least, most = positive, items - (n - positive)
+    at_least = _first(least, most, lambda m: hypergeom.sf(positive - 1, items, m, n) > tail)
+    beyond = _first(least, most + 1, lambda m: hypergeom.cdf(positive, items, m, n) <= tail)
+    return at_least / items, max(at_least, beyond - 1) / items
+
+
+def sequence_interval(
+    positive: int, n: int, items: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """An interval that holds at all sample sizes at once, so that labelling may stop at any.
+
+    All M with ``P(x | M) > (1 - confidence) / (n + 1)``: under a uniform prior on M, prior over
+    posterior is a martingale, which exceeds ``1 / (1 - confidence)`` at any time with a
+    probability of at most ``1 - confidence``.
+
+    Args:
+        positive: Positives among the labels so far.
+        n: Number of labels so far.
+        items: Size of the set.
+        confidence: Probability that all intervals, at all times, hold the share.
+
+    Example:
+        >>> low, high = sequence_interval(45, 50, 100)
+        >>> low, high
+        (0.79, 0.95)
+
+    Assumes: items are labelled in random order, without replacement.
+    """
+    bound = math.log1p(-confidence) - math.log(n + 1)
+    least, most = positive, items - (n - positive)
+    peak = min(max(round(positive / n * items) if n else least, least), most)
+    low = _first(least, peak, lambda m: _log_probability(positive, n, items, m) > bound)
+    past = _first(peak, most + 1, lambda m: _log_probability(positive, n, items, m) <= bound)
+    return low / items, max(peak, past - 1) / items
+
+
+def half_width(n: int, items: int, confidence: float = 0.95, share: float = 0.5) -> float:
+    """Half the width of the exact interval that a sample of n is expected to give.
+
+    Example:
+        >>> round(half_width(351, 4000), 4)
+        0.0514
+    """
+    if n >= items:
+        return 0.0
+    low, high = exact_interval(round(share * n), n, items, confidence)
+    return (high - low) / 2
+
+
+def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    """The first whole number in [low, high] for which a monotone condition holds, or high."""
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _log_probability(x: int, n: int, items: int, m: int) -> float:
+    if m < x or items - m < n - x:
+        return -math.inf
+    return _log_choose(m, x) + _log_choose(items - m, n - x) - _log_choose(items, n)
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -1,0 +1,243 @@
+"""Labels as they come back: several annotators, skips, contradictions, other plans' labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.errors import ArgumentError, LabelError
+from supersede.evaluate.design import Plan
+from supersede.table.source import collect, open_source
+
+__all__ = ["Annotation", "Disagreement", "Labels", "Settled", "read_labels", "settle"]
+
+Ints = npt.NDArray[np.int64]
+
+Disagreement = Literal["refuse", "majority"]
+_SHOWN = 5
+_UNSET = -2
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What one annotator said of one item.
+
+    Attributes:
+        item: The item's id.
+        label: The label; None where the annotator skipped the item. For graded outcomes, a mapping
+            of models to right (1) or wrong (0).
+        annotator: Who; None if unknown.
+    """
+
+    item: Any
+    label: Any
+    annotator: Any = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Annotations, and the design they were made for.
+
+    Attributes:
+        annotations: What was said, in order of arrival.
+        design: The hash of the plan they were made for; None where the file does not say.
+    """
+
+    annotations: tuple[Annotation, ...]
+    design: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    def __add__(self, other: "Labels") -> "Labels":
+        """Labels of both; their design is the later one's."""
+        return Labels(self.annotations + other.annotations, other.design or self.design)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """One state for each item of a plan.
+
+    Attributes:
+        state: State of each row of `Plan.items`; -1 where it was skipped and -2 where nothing came.
+        unasked: Ids that the plan did not ask for; they are not used.
+        disputed: Items on which annotators disagreed.
+        agreement: Share of items with several annotators on which all agreed; None without such.
+    """
+
+    state: Ints
+    unasked: tuple[Any, ...]
+    disputed: tuple[Any, ...]
+    agreement: float | None
+
+    @property
+    def labelled(self) -> npt.NDArray[np.bool_]:
+        """Rows that have a label."""
+        return np.asarray(self.state >= 0)
+
+    @property
+    def skipped(self) -> npt.NDArray[np.bool_]:
+        """Rows that annotators could not label."""
+        return np.asarray(self.state == -1)
+
+
+def read_labels(
+    source: object,
+    *,
+    item: str = "item",
+    label: str = "label",
+    annotator: str = "annotator",
+    models: Sequence[str] = (),
+) -> Labels:
+    """Read labels from CSV, JSONL or Parquet, a frame, or a mapping of ids to labels.
+
+    Args:
+        source: A file, a frame, an Arrow table, a mapping of columns, or `Labels` themselves.
+        item: The column of item ids.
+        label: The column of labels; an empty one is an item that nobody labelled yet. A column
+            ``skipped``, if there is one, marks items that an annotator gave up on.
+        annotator: The column that says who, if there is one.
+        models: For graded outcomes, the columns that say whether each model was right.
+
+    Returns:
+        The labels, in the file's order.
+
+    Raises:
+        LabelError: A column is missing, or the rows are for several designs.
+
+    Example:
+        >>> len(read_labels({"item": [3, 5], "label": [1, 0]}))
+        2
+    """
+    if isinstance(source, Labels):
+        return source
+    rows = collect(open_source(source)[0]).to_pydict()
+    needed = [item, *(models or [label])]
+    for column in needed:
+        if column not in rows:
+            have = ", ".join(map(repr, rows))
+            msg = f"labels need a column {column!r}; there are {have}"
+            raise LabelError(msg)
+    designs = {d for d in rows.get("design", []) if d is not None}
+    if len(designs) > 1:
+        msg = f"labels of {len(designs)} plans in one file ({', '.join(sorted(designs))}); split it"
+        raise LabelError(msg)
+    who = rows.get(annotator, [None] * len(rows[item]))
+    gone = rows.get("skipped", [False] * len(rows[item]))
+    found = []
+    for at, name in enumerate(rows[item]):
+        said = {m: rows[m][at] for m in models} if models else rows[label][at]
+        empty = any(v is None for v in said.values()) if models else said is None or said == ""
+        if empty and not _true(gone[at]):
+            continue  # not labelled yet
+        found.append(Annotation(name, None if empty or _true(gone[at]) else said, who[at]))
+    return Labels(tuple(found), designs.pop() if designs else None)
+
+
+def settle(plan: Plan, labels: Labels, disagreement: Disagreement = "refuse") -> Settled:
+    """Bring annotations to one state an item.
+
+    Args:
+        plan: The plan that asked for them.
+        labels: The annotations.
+        disagreement: Items on which annotators disagree are refused, or decided by ``"majority"``,
+            where a tie counts as skipped.
+
+    Returns:
+        The states, with what was left out and why.
+
+    Raises:
+        LabelError: The labels are for another design, say what no state says, or disagree.
+        ArgumentError: `disagreement` is neither of its values.
+    """
+    if disagreement not in {"refuse", "majority"}:
+        msg = f"disagreement={disagreement!r}; it may be 'refuse' or 'majority'"
+        raise ArgumentError(msg)
+    if labels.design is not None and labels.design not in {plan.design, *plan.earlier}:
+        msg = (
+            f"these labels are for design {labels.design}, this plan is {plan.design}: their items"
+            " were chosen otherwise, so they are no random sample here; estimate with their own"
+            " plan, or make this one with plan(…, after=<their plan>) to reuse them"
+        )
+        raise LabelError(msg)
+    row = _rows(plan)
+    votes: dict[int, list[tuple[Any, int]]] = {}
+    unasked = []
+    for note in labels.annotations:
+        at = row.get(_id(note.item))
+        if at is None:
+            unasked.append(note.item)
+            continue
+        state = -1 if note.label is None else _state(plan, note.label)
+        votes.setdefault(at, []).append((note.annotator, state))
+    states = np.full(len(plan.items), _UNSET, np.int64)
+    ids = plan.items["item"].to_pylist()
+    disputed = []
+    several = agreed = 0
+    for at, said in votes.items():
+        real = [s for _, s in said if s >= 0]
+        several += len(real) > 1
+        agreed += len(real) > 1 and len(set(real)) == 1
+        if len(set(real)) > 1:
+            disputed.append(ids[at])
+        states[at] = _majority(real)
+    if disputed and disagreement == "refuse":
+        shown = ", ".join(map(repr, disputed[:_SHOWN]))
+        msg = (
+            f"{len(disputed)} of {len(votes)} items have labels that contradict each other, such as"
+            f" {shown}; settle them, or pass disagreement='majority' (ties then count as skipped)"
+        )
+        raise LabelError(msg)
+    agreement = agreed / several if several else None
+    return Settled(states, tuple(unasked), tuple(disputed), agreement)
+
+
+def _rows(plan: Plan) -> dict[Any, int]:
+    """Row number by id, also by its text, since files may turn numbers into text and back."""
+    return {_id(i): r for r, i in enumerate(plan.items["item"].to_pylist())}
+
+
+def _id(item: Any) -> str:
+    return str(int(item)) if isinstance(item, float) and item.is_integer() else str(item)
+
+
+def _true(value: Any) -> bool:
+    return value is not None and str(value).strip().lower() in {"true", "1", "yes"}
+
+
+def _state(plan: Plan, label: Any) -> int:
+    patterns = plan.patterns
+    if patterns.graded:
+        label = _grades(plan, label)
+    state = patterns.state(label)
+    if state is None:  # a file of text: the class 1 may come back as "1"
+        by_text = {str(s): k for k, s in enumerate(patterns.states)}
+        state = by_text.get(str(label).strip())
+    if state is None:
+        known = ", ".join(map(repr, patterns.states))
+        msg = f"label {label!r} is none of {known}; pass plan(…, classes=[…]) if it may occur"
+        raise LabelError(msg)
+    return state
+
+
+def _grades(plan: Plan, label: Any) -> tuple[int, ...]:
+    if not isinstance(label, Mapping) or any(m not in label for m in plan.patterns.graded):
+        msg = (
+            f"these models are graded one by one, so a label says for each of"
+            f" {', '.join(plan.patterns.graded)} whether it was right (1) or wrong (0); got"
+            f" {label!r}"
+        )
+        raise LabelError(msg)
+    return tuple(int(label[model]) for model in plan.patterns.graded)
+
+
+def _majority(states: list[int]) -> int:
+    """The state said most often; -1 (skipped) for a tie or where all skipped."""
+    if not states:
+        return -1
+    counts = {s: states.count(s) for s in states}
+    top = max(counts.values())
+    first = [s for s, n in counts.items() if n == top]
+    return first[0] if len(first) == 1 else -1

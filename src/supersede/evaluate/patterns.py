@@ -1,0 +1,333 @@
+"""Count prediction patterns where the table lies: which items no label can tell apart beforehand.
+
+A *pattern* is one combination of everything that is known of an item before it is labelled and that
+matters here: each model's answer, the conditions of the estimands, and a bin of the scores. Items
+of one pattern are exchangeable to a plan, so that counts of patterns are all it needs from the
+engine; 10⁸ items become at most a few million counts.
+
+What a label can say is one of finitely many *states*: a class, any other class, or for graded
+outcomes which of the models were right.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.errors import ArgumentError
+from supersede.evaluate.estimands import Estimand, Term, terms_of
+from supersede.table.outcomes import plain
+from supersede.table.source import collect
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from supersede.table.table import Table
+
+__all__ = ["OTHER", "Key", "Patterns", "count_patterns", "read_keys", "words"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+OTHER = "any other class"
+_SCORE_BINS = 25  # of the mean score; finer bins gained nothing on make_classification data
+_MOST_GRADED = 6  # models with graded outcomes in one plan: 2^6 states
+_WORD = 2**62  # what fits a signed 64-bit integer
+
+
+@dataclass(frozen=True)
+class Key:
+    """One thing that patterns are told apart by.
+
+    Attributes:
+        kind: ``"answer"`` (code of the answer), ``"grade"`` or ``"score"`` (bin), or
+            ``"condition"`` (met or not).
+        of: The model, or the condition.
+        size: The number of codes; a code is in 0..size-1.
+    """
+
+    kind: str
+    of: Any
+    size: int
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Patterns with their counts, one entry a pattern, or one entry an item after `take`.
+
+    Attributes:
+        states: What a label may say: classes, perhaps `OTHER`; for graded outcomes, tuples that say
+            for each model of `graded` whether it was right.
+        keys: What patterns are told apart by.
+        codes: Code of each pattern for each key, shape ``(keys, h)``.
+        count: Number of items of each pattern, shape ``(h,)``.
+        graded: Models with graded outcomes; empty for classes.
+        positive: The only class that matters, where everything else is one state; else None.
+    """
+
+    states: tuple[Any, ...]
+    keys: tuple[Key, ...]
+    codes: npt.NDArray[np.int16]
+    count: Ints
+    graded: tuple[str, ...] = ()
+    positive: Any = None
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    @property
+    def size(self) -> int:
+        """The number of items."""
+        return int(self.count.sum())
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models whose answers or grades are known."""
+        return tuple(key.of for key in self.keys if key.kind in {"answer", "grade"})
+
+    def take(self, rows: Ints) -> "Patterns":
+        """One entry for each row number, counted once: the patterns of chosen items."""
+        return replace(self, codes=self.codes[:, rows], count=np.ones(len(rows), np.int64))
+
+    def key(self, kind: str, of: Any = None) -> npt.NDArray[np.int16] | None:
+        """Codes for one key, shape ``(h,)``; None where there is no such key."""
+        for key, codes in zip(self.keys, self.codes, strict=True):
+            if key.kind == kind and key.of == of:
+                return np.asarray(codes)
+        return None
+
+    def state(self, label: Any) -> int | None:
+        """The number of the state that a label says; None where it says none of them."""
+        value = int(label) if isinstance(label, bool | np.bool_) else label
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if value in self.states:
+            return self.states.index(value)
+        return self.states.index(OTHER) if OTHER in self.states and not self.graded else None
+
+    def parts(self, term: Term, state: int) -> tuple[Floats, Floats]:
+        """What each pattern's item adds to a ratio's numerator and denominator in a state."""
+        inside = np.ones(len(self))
+        for condition in term.where:
+            met = self.key("condition", condition)
+            assert met is not None  # noqa: S101  # counted for these very estimands
+            inside = inside * met
+        if term.by_class:
+            said = self._said(term.models[0], term.positive) * inside
+            true = float(self.states[state] == term.positive)
+            return {
+                "precision": lambda: (said * true, said),
+                "recall": lambda: (said * true, inside * true),
+                "f1": lambda: (2 * said * true, said + inside * true),
+            }[term.metric]()
+        right = [self._right(model, state) for model in term.models]
+        if term.metric == "accuracy":
+            return right[0] * inside, inside
+        old, new = right
+        flipped = old * (1 - new) if term.metric == "negative_flip_rate" else (1 - old) * new
+        return flipped * inside, inside
+
+    def _said(self, model: str, positive: Any) -> Floats:
+        codes = self.key("answer", model)
+        assert codes is not None  # noqa: S101  # graded models are refused when counting
+        return np.asarray(codes == self.states.index(positive), float)
+
+    def _right(self, model: str, state: int) -> Floats:
+        if self.graded:
+            return np.full(len(self), float(self.states[state][self.graded.index(model)]))
+        codes = self.key("answer", model)
+        assert codes is not None  # noqa: S101
+        if self.states[state] == OTHER:
+            return np.zeros(len(self))
+        return np.asarray(codes == state, float)
+
+
+def count_patterns(
+    table: "Table", estimands: Sequence[Estimand], classes: Sequence[Any] | None = None
+) -> Patterns:
+    """Count the patterns of a table in its engine.
+
+    Args:
+        table: The predictions.
+        estimands: What will be estimated; only what they need tells patterns apart.
+        classes: All classes that a label may have; by default those that the models predict, and,
+            if these are more than two, any other.
+
+    Returns:
+        One entry a pattern that occurs.
+
+    Raises:
+        ArgumentError: Models with classes and with graded outcomes are mixed, or a graded model is
+            asked for its precision.
+    """
+    empty = read_keys(table, estimands, classes)
+    packed = words(table, empty)
+    rows = table.rows.select(**packed)
+    # an alias in the select list lets the engine compute each word once, not once a use
+    counted = collect(rows.group_by(list(packed)).aggregate(n=rows.count()))
+    columns = [counted[name].to_numpy().astype(np.int64) for name in packed]
+    order = np.lexsort(columns[::-1])  # engines return groups in any order
+    codes = _unpack([column[order] for column in columns], empty.keys)
+    return replace(empty, codes=codes, count=counted["n"].to_numpy().astype(np.int64)[order])
+
+
+def read_keys(
+    table: "Table", estimands: Sequence[Estimand], classes: Sequence[Any] | None = None
+) -> Patterns:
+    """What patterns are told apart by, and the states, without counting."""
+    terms = terms_of(estimands)
+    models = list(dict.fromkeys(model for term in terms for model in term.models))
+    conditions = list(dict.fromkeys(condition for term in terms for condition in term.where))
+    graded = [model for model in models if table.answer(model) is None]
+    if graded and len(graded) < len(models):
+        msg = f"models {graded} have graded outcomes and others classes; plan them separately"
+        raise ArgumentError(msg)
+    met = [Key("condition", condition, 2) for condition in conditions]
+    if graded:
+        return _graded(table, terms, graded, met)
+    positives = list(dict.fromkeys(term.positive for term in terms if term.by_class))
+    binary = len(positives) == 1 and all(term.by_class for term in terms)
+    if binary:
+        states: tuple[Any, ...] = (positives[0], OTHER)
+    else:
+        known = list(classes) if classes is not None else _answers(table, models)
+        known += [c for c in positives if c not in known]
+        open_ended = classes is None and len(known) > 2
+        states = (*known, OTHER) if open_ended else tuple(known)
+    size = 2 if binary else len(states) + 1  # the last code: an abstention, or a class not listed
+    keys = [Key("answer", model, size) for model in models] + met
+    two = len([s for s in states if s != OTHER]) <= 2 and 1 in states
+    if two and any(table.score(model) is not None for model in models):
+        keys.append(Key("score", None, _SCORE_BINS))
+    nothing = np.zeros((len(keys), 0), np.int16)
+    positive = positives[0] if binary else None
+    return Patterns(states, tuple(keys), nothing, np.zeros(0, np.int64), (), positive)
+
+
+def words(table: "Table", patterns: Patterns) -> "dict[str, ir.Value]":
+    """The pattern of each row, packed into few whole numbers (mixed radix), as expressions."""
+    packed: dict[str, ir.Value] = {}
+    for number, group in enumerate(_groups(patterns.keys)):
+        word, radix = None, 1
+        for key in group:
+            code = _code(table, key, patterns)
+            part = code if radix == 1 else code * radix
+            word = part if word is None else word + part
+            radix *= key.size
+        assert word is not None  # noqa: S101  # a group is never empty
+        packed[f"__word{number}"] = word.cast("int64")
+    return packed
+
+
+def locate(patterns: Patterns, columns: Sequence[Ints]) -> Ints:
+    """The pattern number of items, from their words."""
+    if len(columns) == 1:  # patterns are in order of their words
+        return np.searchsorted(packed(patterns)[0], columns[0])
+    codes = _unpack(list(columns), patterns.keys)
+    places = {code.tobytes(): h for h, code in enumerate(np.ascontiguousarray(patterns.codes.T))}
+    return np.array([places[code.tobytes()] for code in np.ascontiguousarray(codes.T)], np.int64)
+
+
+def packed(patterns: Patterns) -> list[Ints]:
+    """The words of the patterns themselves."""
+    columns, at = [], 0
+    for group in _groups(patterns.keys):
+        word, radix = np.zeros(len(patterns), np.int64), 1
+        for key in group:
+            word += patterns.codes[at].astype(np.int64) * radix
+            radix *= key.size
+            at += 1
+        columns.append(word)
+    return columns
+
+
+def _groups(keys: Sequence[Key]) -> list[list[Key]]:
+    """Keys in order, cut where a word is full."""
+    groups: list[list[Key]] = [[]]
+    radix = 1
+    for key in keys:
+        if radix * key.size > _WORD:
+            groups.append([])
+            radix = 1
+        groups[-1].append(key)
+        radix *= key.size
+    return groups
+
+
+def _unpack(columns: list[Ints], keys: Sequence[Key]) -> npt.NDArray[np.int16]:
+    codes = []
+    for column, group in zip(columns, _groups(keys), strict=True):
+        rest = column
+        for key in group:
+            rest, code = np.divmod(rest, key.size)
+            codes.append(code.astype(np.int16))
+    return np.array(codes, np.int16).reshape(len(keys), -1)
+
+
+def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
+    """A key's code for each row: never null, and the same on every engine."""
+    import ibis
+
+    rows = table.rows
+    if key.kind == "condition":
+        column, value = plain(rows[key.of.column]), _plain_value(key.of.value)
+        met = {
+            "==": lambda: column == value,
+            "<": lambda: column < value,
+            ">=": lambda: column >= value,
+        }[key.of.relation]()
+        return met.fill_null(False).cast("int64")
+    if key.kind == "score":
+        scores = [table.score(model) for model in patterns.models]
+        known = [score.cast("float64") for score in scores if score is not None]
+        total = known[0]
+        for score in known[1:]:
+            total += score
+        return _bin(total / len(known), key.size)
+    if key.kind == "grade":
+        return _bin(table.right(key.of), key.size)
+    answer = table.answer(key.of)
+    assert answer is not None  # noqa: S101  # `read_keys` has told classes from grades
+    if patterns.positive is not None:
+        return (answer != patterns.positive).fill_null(True).cast("int64")
+    cases = [(answer == c, i) for i, c in enumerate(patterns.states) if c != OTHER]
+    return ibis.cases(*cases, else_=key.size - 1)
+
+
+def _bin(share: "ir.Value", bins: int) -> "ir.Value":
+    return (share * bins).floor().cast("int64").clip(0, bins - 1).fill_null(bins // 2)
+
+
+def _plain_value(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
+
+
+def _answers(table: "Table", models: Sequence[str]) -> list[Any]:
+    """All classes that the models predict, sorted."""
+    found: set[Any] = set()
+    for model in models:
+        answer = table.answer(model)
+        said = collect(table.rows.select(answer=answer).distinct())["answer"].to_pylist()
+        found |= {int(c) if isinstance(c, float) else c for c in said if c is not None}
+    return sorted(found, key=lambda c: (str(type(c)), c))
+
+
+def _graded(
+    table: "Table", terms: Sequence[Term], graded: Sequence[str], met: Sequence[Key]
+) -> Patterns:
+    if any(term.by_class for term in terms):
+        msg = f"models {list(graded)} have graded outcomes, so no precision, recall or F1"
+        raise ArgumentError(msg)
+    if len(graded) > _MOST_GRADED:
+        msg = (
+            f"{len(graded)} models with graded outcomes in one plan; at most {_MOST_GRADED}:"
+            " plan some of them at a time, with the same seed"
+        )
+        raise ArgumentError(msg)
+    states = tuple(itertools.product((0, 1), repeat=len(graded)))
+    keys = (*(Key("grade", model, 10) for model in graded), *met)
+    nothing = np.zeros((len(keys), 0), np.int16)
+    return Patterns(states, keys, nothing, np.zeros(0, np.int64), tuple(graded))

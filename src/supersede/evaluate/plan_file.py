@@ -1,0 +1,180 @@
+"""Plans in files: what annotators get, and beside it the design that the estimate needs.
+
+`write_plan` writes two files: the items to label as CSV, JSONL or Parquet (nothing in it tells
+what the models said), and ``<name>.design``, a compressed NumPy archive with a JSON header.
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from supersede.errors import ReportError, SourceError
+from supersede.evaluate.belief import Calibration
+from supersede.evaluate.design import Expectation, Plan, Sample
+from supersede.evaluate.estimands import Condition, Estimand
+from supersede.evaluate.patterns import Key, Patterns
+
+__all__ = ["read_plan", "write_plan", "write_rows"]
+
+
+def write_plan(plan: Plan, path: str | Path, *, votes: bool = False) -> list[Path]:
+    """Write a plan: the items to label, and the design beside them.
+
+    Args:
+        plan: The plan.
+        path: Where to; the name ends in ``.csv``, ``.jsonl`` or ``.parquet``.
+        votes: Whether annotators may see the models' answers.
+
+    Returns:
+        The two files.
+
+    Raises:
+        ReportError: A file cannot be written.
+    """
+    target = Path(path)
+    design = target.with_name(target.name + ".design")
+    write_rows(plan.tasks(votes=votes), target)
+    try:
+        with design.open("wb") as file:
+            np.savez_compressed(file, **_arrays(plan))
+    except OSError as error:
+        msg = f"cannot write {design}: {error.strerror}; is the folder there and writable?"
+        raise ReportError(msg) from error
+    return [target, design]
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Read a plan that `write_plan` wrote, from either of its files.
+
+    Raises:
+        SourceError: The design file is missing or is not one.
+    """
+    design = Path(path)
+    if design.suffix != ".design":
+        design = design.with_name(design.name + ".design")
+    try:
+        with np.load(design, allow_pickle=False) as arrays:
+            return _plan({name: arrays[name] for name in arrays.files})
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"cannot read the plan's design {design}: {error}; it is written beside the plan"
+        raise SourceError(msg) from error
+
+
+def write_rows(rows: pa.Table, path: Path) -> None:
+    """Write a table as CSV, JSONL or Parquet, by the name's ending.
+
+    Raises:
+        ReportError: The ending is another, or the file cannot be written.
+    """
+    try:
+        match path.suffix.lower():
+            case ".csv":
+                with path.open("w", newline="", encoding="utf-8") as file:
+                    writer = csv.writer(file)
+                    writer.writerow(rows.column_names)
+                    writer.writerows(row.values() for row in rows.to_pylist())
+            case ".jsonl":
+                text = "".join(
+                    json.dumps(row, ensure_ascii=False) + "\n" for row in rows.to_pylist()
+                )
+                path.write_text(text, encoding="utf-8")
+            case ".parquet":
+                from pyarrow import parquet
+
+                parquet.write_table(rows, path)
+            case _:
+                msg = f"cannot tell the format of {str(path)!r}: end it in .csv, .jsonl or .parquet"
+                raise ReportError(msg)
+    except OSError as error:
+        if isinstance(error, ReportError):
+            raise
+        msg = f"cannot write {path}: {error.strerror}; is the folder there and writable?"
+        raise ReportError(msg) from error
+
+
+def _arrays(plan: Plan) -> dict[str, Any]:
+    patterns = plan.patterns
+    header = {
+        "method": plan.method,
+        "estimands": [e.to_dict() for e in plan.estimands],
+        "confidence": plan.confidence,
+        "seed": plan.seed,
+        "states": patterns.states,
+        "keys": [_key_out(key) for key in patterns.keys],
+        "graded": patterns.graded,
+        "positive": patterns.positive,
+        "ids": plan.items["item"].to_pylist(),
+        "numbers": plan.items["number"].to_pylist(),
+        "takes": [(s.take, s.of, s.repeats is not None) for s in plan.samples],
+        "expectations": [
+            [e.name, e.margin, e.expected, e.items, e.alone] for e in plan.expectations
+        ],
+        "independent": plan.independent,
+        "parent": plan.parent,
+        "mix": plan.mix,
+        "calibration": [plan.calibration.slope, plan.calibration.shift],
+        "earlier": plan.earlier,
+        "notes": plan.notes,
+    }
+    arrays: dict[str, Any] = {
+        "header": np.frombuffer(json.dumps(header, default=str).encode(), np.uint8),
+        "codes": patterns.codes,
+        "count": patterns.count,
+        "belief": plan.belief,
+        "stratum": plan.stratum,
+    }
+    for name in ("order", "inclusion", "stratum", "reserve", "pattern"):
+        arrays[f"item_{name}"] = plan.items[name].to_numpy(zero_copy_only=False)
+    for at, sample in enumerate(plan.samples):
+        arrays[f"sample{at}"] = sample.rows
+        if sample.repeats is not None:
+            arrays[f"repeats{at}"] = sample.repeats
+    return arrays
+
+
+def _plan(arrays: dict[str, Any]) -> Plan:
+    header = json.loads(arrays["header"].tobytes().decode())
+    graded = tuple(header["graded"])
+    states = tuple(tuple(s) if graded else s for s in header["states"])
+    keys = tuple(_key_in(key) for key in header["keys"])
+    patterns = Patterns(states, keys, arrays["codes"], arrays["count"], graded, header["positive"])
+    items = {"item": header["ids"], "order": arrays["item_order"]}
+    items |= {name: arrays[f"item_{name}"] for name in ("inclusion", "stratum")}
+    items |= {"number": header["numbers"]}
+    items |= {name: arrays[f"item_{name}"] for name in ("reserve", "pattern")}
+    samples = tuple(
+        Sample(arrays[f"sample{at}"], take, of, arrays[f"repeats{at}"] if again else None)
+        for at, (take, of, again) in enumerate(header["takes"])
+    )
+    return Plan(
+        method=header["method"],
+        estimands=tuple(Estimand.from_dict(e) for e in header["estimands"]),
+        confidence=header["confidence"],
+        seed=header["seed"],
+        patterns=patterns,
+        belief=arrays["belief"],
+        items=pa.table(items),
+        samples=samples,
+        stratum=arrays["stratum"],
+        expectations=tuple(Expectation(*e) for e in header["expectations"]),
+        independent=header["independent"],
+        parent=header["parent"],
+        mix=header["mix"],
+        calibration=Calibration(*header["calibration"]),
+        earlier=tuple(header["earlier"]),
+        notes=tuple(header["notes"]),
+    )
+
+
+def _key_out(key: Key) -> list[Any]:
+    of = [key.of.column, key.of.relation, key.of.value] if key.kind == "condition" else key.of
+    return [key.kind, of, key.size]
+
+
+def _key_in(values: list[Any]) -> Key:
+    kind, of, size = values
+    return Key(kind, Condition(*of) if kind == "condition" else of, size)

@@ -1,0 +1,234 @@
+"""Plan which items to label: one label set for many models and many metrics."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.errors import ArgumentError, TooFewLabelsError
+from supersede.evaluate.belief import Calibration, Prior, expect, state_features
+from supersede.evaluate.design import Expectation, Method, Mix, Plan
+from supersede.evaluate.draw import item_column
+from supersede.evaluate.estimands import Estimand, checked
+from supersede.evaluate.hypergeometric import check_confidence
+from supersede.evaluate.methods import Chosen, Methods
+from supersede.evaluate.patterns import Patterns, count_patterns
+from supersede.evaluate.problem import Problem, margins
+
+if TYPE_CHECKING:
+    from supersede.evaluate.estimates import Estimates
+    from supersede.table.table import Table
+
+__all__ = ["plan"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_SAFETY = 1.1  # variance kept in hand where a pilot's labels, themselves a sample, set the sizes
+_HALVINGS = 20  # of the range of margins that a budget may mean
+_DEAR = 0.2  # an estimand that needs this share of a large table is called unaffordable
+_LARGE = 20_000
+
+
+def plan(
+    table: "Table",
+    estimands: Estimand | Iterable[Estimand],
+    *,
+    margin: float = 0.05,
+    confidence: float = 0.95,
+    method: Method = "allocated",
+    parent: str | None = None,
+    mix: Mix = "reshuffle",
+    budget: int | None = None,
+    prior: Prior = "votes",
+    after: "Plan | Estimates | None" = None,
+    classes: Sequence[Any] | None = None,
+    item: str | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Choose the items whose labels answer all questions at once.
+
+    Args:
+        table: Predictions; read them with ``labelled=False`` where there are no labels yet.
+        estimands: What to estimate, such as ``[precision("a"), precision("b")]``.
+        margin: Half the width wanted for the intervals; 0 labels all that matters.
+        confidence: Two-sided confidence in (0, 1).
+        method: ``"allocated"`` chooses inclusion probabilities that need the fewest labels and uses
+            the models' answers (and scores) in the estimate; ``"coordinated"`` gives every
+            estimand an exact simple random sample of its own, overlapping as much as can be;
+            ``"parent_child"`` is the article's; ``"independent"`` the baseline.
+        parent: For ``"parent_child"``, the model whose sample the others reuse.
+        mix: For ``"parent_child"``, how its parts are mixed.
+        budget: How many labels can be afforded: margins are then widened or narrowed together
+            until the plan takes as many. Not for ``"parent_child"``.
+        prior: What labels are expected to say: ``"votes"`` believes the models' majority (or mean
+            score) as far as it is clear, ``"worst"`` promises the margins whatever they say.
+        after: An earlier plan, whose labels then count for this one; or its estimates, from which
+            this plan also learns (the second phase of two).
+        classes: All classes that labels may have, if the models do not predict them all.
+        item: The column of item ids, where the table was read without.
+        seed: Key of the permanent random numbers. Keep it to reuse labels.
+
+    Returns:
+        The plan; it depends on nothing but these arguments, not on the order of rows or the
+        engine.
+
+    Raises:
+        ArgumentError: An argument is outside what it may be, or the method cannot serve an
+            estimand.
+        ItemError: An item id occurs twice.
+        MissingColumnError: A model or column is not in the table.
+        TooFewLabelsError: There is nothing to label for any estimand.
+
+    Example:
+        >>> import supersede
+        >>> from supersede.evaluate import accuracy, plan
+        >>> table = supersede.read(
+        ...     {"id": list(range(1000)), "a": [0, 1] * 500, "b": [0, 1, 1, 1] * 250},
+        ...     models=["a", "b"], labelled=False,
+        ... )
+        >>> chosen = plan(table, accuracy("b") - accuracy("a"), margin=0.05)
+        >>> chosen.size  # only items on which the two disagree
+        70
+
+    Assumes: see the method's file; ``"allocated"`` needs no model to be right, only that labels
+    come back for the items asked.
+    """
+    asked = checked(estimands, table)
+    check_confidence(confidence)
+    column = item_column(table, item)
+    if budget is not None and budget < 1:
+        msg = f"budget={budget}; it is a number of labels, 1 or more"
+        raise ArgumentError(msg)
+    patterns = count_patterns(table, asked, classes)
+    earlier, calibration, least = _learnt(after, patterns)
+    belief = expect(patterns, prior)
+    if calibration != Calibration():
+        belief = calibration.apply(belief, state_features(patterns))
+    problem = Problem(asked, patterns, belief, margins(asked, margin), confidence)
+    if not any(problem.items):
+        msg = (
+            f"no label matters to {asked[0].name!r}: the model predicts the class for no item, or"
+            " the models agree everywhere; nothing needs to be labelled"
+        )
+        raise TooFewLabelsError(msg)
+    learnt = calibration != Calibration()
+    make = Methods(table, column, seed, least, _SAFETY if learnt else 1.0)
+    methods: dict[str, Callable[[Problem], Chosen]] = {
+        "allocated": make.allocated,
+        "coordinated": make.coordinated,
+        "independent": make.independent,
+        "parent_child": lambda p: make.parent_child(p, parent, mix),
+    }
+    if method not in methods:
+        msg = f"method={method!r}; it may be {', '.join(map(repr, methods))}"
+        raise ArgumentError(msg)
+    if budget is not None:
+        problem = _afford(problem, budget, method, make)
+    chosen = methods[method](problem)
+    return Plan(
+        method=chosen.method,
+        estimands=asked,
+        confidence=confidence,
+        seed=seed,
+        patterns=patterns,
+        belief=belief,
+        items=chosen.items,
+        samples=chosen.samples,
+        stratum=chosen.stratum,
+        expectations=_expectations(problem, chosen.expected),
+        independent=sum(problem.alone),
+        parent=parent if method == "parent_child" else None,
+        mix=mix if method == "parent_child" else None,
+        calibration=calibration,
+        earlier=earlier,
+        notes=_notes(problem, chosen, method, mix),
+    )
+
+
+def _learnt(
+    after: "Plan | Estimates | None", patterns: Patterns
+) -> tuple[tuple[str, ...], Calibration, Floats | float]:
+    """Designs whose labels count, what they taught, and the items that they paid for."""
+    if after is None:
+        return (), Calibration(), 0.0
+    before = after if isinstance(after, Plan) else after.plan
+    calibration = before.calibration if isinstance(after, Plan) else after.calibration
+    earlier = (*before.earlier, before.design)
+    known = before.patterns
+    same = known.keys == patterns.keys and np.array_equal(known.codes, patterns.codes)
+    if not same or before.method != "allocated":
+        return earlier, calibration, 0.0
+    share = np.array([s.take / s.of for s in before.samples])
+    return earlier, calibration, np.where(before.stratum >= 0, share[before.stratum], 0.0)
+
+
+def _afford(problem: Problem, budget: int, method: Method, make: Methods) -> Problem:
+    """The problem with all margins scaled so that a plan takes as many labels as can be paid."""
+    if method == "parent_child":
+        msg = "a budget is for 'allocated', 'coordinated' or 'independent', not 'parent_child'"
+        raise ArgumentError(msg)
+
+    def cost(factor: float) -> float:
+        scaled = problem.scaled(factor)
+        if method == "allocated":
+            return float(make.strata(scaled).take.sum())
+        if method == "independent":
+            return float(sum(scaled.alone))
+        return float(scaled.patterns.count @ scaled.share())
+
+    low, high = 1e-3, 1.0 / max(float(problem.margin.min()), 1e-3)
+    if cost(high) > budget:
+        msg = (
+            f"budget={budget} labels cannot carry {len(problem.estimands)} estimands: even margins"
+            f" of 1 take {cost(high):.0f}; ask for fewer, or pay for more"
+        )
+        raise TooFewLabelsError(msg)
+    for _ in range(_HALVINGS):
+        middle = (low * high) ** 0.5
+        if cost(middle) > budget:
+            low = middle
+        else:
+            high = middle
+    return problem.scaled(high)
+
+
+def _expectations(problem: Problem, expected: list[float]) -> tuple[Expectation, ...]:
+    return tuple(
+        Expectation(e.name, float(m), float(w), n, alone)
+        for e, m, w, n, alone in zip(
+            problem.estimands,
+            problem.margin,
+            expected,
+            problem.items,
+            problem.alone,
+            strict=True,
+        )
+    )
+
+
+def _notes(problem: Problem, chosen: Chosen, asked: Method, mix: Mix) -> tuple[str, ...]:
+    """What to know before paying for labels."""
+    notes = []
+    if chosen.method != asked:
+        notes.append("coordinated random samples need no more labels here, so they are used")
+    if asked == "parent_child" and mix == "resample":
+        notes.append(
+            "resampling repeats labels: its usual 95 % interval covers about 82 %, so intervals"
+            " count every label once and are wider"
+        )
+    for k, estimand in enumerate(problem.estimands):
+        if not problem.items[k]:
+            notes.append(
+                f"{estimand.name}: no label matters to it (no such items, or none disagree)"
+            )
+            continue
+        dear = problem.patterns.size > _LARGE and problem.alone[k] > _DEAR * problem.items[k]
+        if dear:
+            notes.append(
+                f"{estimand.name} is unaffordable by random sampling: {problem.alone[k]:,} of"
+                f" {problem.items[k]:,} items; rare positives that no model finds must be searched"
+                " for. Scores in the table, a wider margin, or precision instead would help"
+            )
+    return tuple(notes)

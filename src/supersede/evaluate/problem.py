@@ -1,0 +1,121 @@
+"""What a plan must achieve, in numbers: patterns, beliefs, and the margin of every estimand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.errors import ArgumentError
+from supersede.evaluate.estimands import Estimand
+from supersede.evaluate.hypergeometric import half_width, sample_size
+from supersede.evaluate.linear import Linear, linearise
+from supersede.evaluate.patterns import Patterns
+from supersede.metrics.intervals import z
+
+__all__ = ["Problem"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Estimands with the margins asked for, on counted patterns.
+
+    Attributes:
+        estimands: What is estimated.
+        patterns: The patterns and their counts.
+        belief: Probability of each state for each pattern, shape ``(h, states)``.
+        margin: Half the widths wanted, shape ``(k,)``.
+        confidence: Two-sided confidence of the intervals.
+    """
+
+    estimands: Sequence[Estimand]
+    patterns: Patterns
+    belief: Floats
+    margin: Floats
+    confidence: float
+
+    @cached_property
+    def linear(self) -> list[Linear]:
+        """Each estimand, linearised at the belief."""
+        return [linearise(e, self.patterns, self.belief) for e in self.estimands]
+
+    @cached_property
+    def variance(self) -> Floats:
+        """Variance of what an item of each pattern adds to each estimand, shape ``(k, h)``."""
+        return np.stack([linear.variance(self.belief) for linear in self.linear])
+
+    @property
+    def budget(self) -> Floats:
+        """Largest variances of the estimates that keep the margins, shape ``(k,)``."""
+        return np.asarray((self.margin / z(self.confidence)) ** 2)
+
+    @cached_property
+    def items(self) -> list[int]:
+        """Items whose labels matter, by estimand."""
+        return [int(self.patterns.count[linear.domain].sum()) for linear in self.linear]
+
+    @cached_property
+    def alone(self) -> list[int]:
+        """Labels of a simple random sample for each estimand alone."""
+        return [self._alone(k) for k in range(len(self.estimands))]
+
+    def scaled(self, factor: float) -> "Problem":
+        """The same with all margins multiplied by a factor."""
+        return replace(self, margin=np.minimum(self.margin * factor, 1.0))
+
+    def share(self) -> Floats:
+        """Inclusion probability of each pattern's items if samples overlap as much as they can."""
+        share = np.zeros(len(self.patterns))
+        for linear, items, take in zip(self.linear, self.items, self.alone, strict=True):
+            if items:
+                share = np.maximum(share, np.where(linear.domain, take / items, 0.0))
+        return share
+
+    def expected_alone(self, k: int) -> float:
+        """Half the width that estimand k's own random sample is expected to give."""
+        linear, items, take = self.linear[k], self.items[k], self.alone[k]
+        if not items or take >= items:
+            return 0.0
+        if linear.exact is not None:
+            low, high = linear.exact
+            return (high - low) * half_width(take, items, self.confidence)
+        return z(self.confidence) * items * float(np.sqrt(self._spread(k) * (1 / take - 1 / items)))
+
+    def _alone(self, k: int) -> int:
+        linear, items, margin = self.linear[k], self.items[k], float(self.margin[k])
+        if not items:
+            return 0
+        if linear.exact is not None:
+            low, high = linear.exact
+            return sample_size(items, min(margin / (high - low), 1.0), self.confidence)
+        if margin == 0:
+            return items
+        n0 = (z(self.confidence) * items / margin) ** 2 * self._spread(k)
+        return min(items, max(2, int(np.ceil(n0 / (1 + n0 / items)))))
+
+    def _spread(self, k: int) -> float:
+        """Variance of what an item of estimand k's domain adds, patterns not told apart."""
+        linear = self.linear[k]
+        inside = linear.influence[:, linear.domain]
+        weight = (self.patterns.count[linear.domain, None] * self.belief[linear.domain]).T
+        weight = weight / weight.sum()
+        mean = float((inside * weight).sum())
+        return float(((inside - mean) ** 2 * weight).sum())
+
+
+def margins(estimands: Sequence[Estimand], margin: float) -> Floats:
+    """Each estimand's own margin, or the plan's.
+
+    Raises:
+        ArgumentError: A margin is outside [0, 1].
+    """
+    wanted = np.array([margin if e.margin is None else e.margin for e in estimands], float)
+    if not ((wanted >= 0) & (wanted <= 1)).all():
+        bad = wanted[~((wanted >= 0) & (wanted <= 1))][0]
+        msg = f"margin={bad}; it is half an interval's width, so within 0 (label all) to 1"
+        raise ArgumentError(msg)
+    return wanted

@@ -1,0 +1,115 @@
+"""Gather patterns into strata from which fixed numbers of items are drawn.
+
+Most patterns are so rare that the best plan would label a fraction of an item of each. Patterns
+that deserve nearly the same inclusion probability, and whose labels are expected to be alike, are
+therefore put together until a stratum yields several labels; within it all items are equally
+likely. The sample is then a stratified simple random sample, whose variance is known without
+approximation.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.evaluate.allocate import allocate
+
+__all__ = ["Strata", "stratify"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_LABELS = 8.0  # labels that a stratum should yield; fewer make its variance a guess
+_LEAST = 2  # the least from which a variance can be told
+_LEVEL = 1.5  # inclusion probabilities within this factor count as the same
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Strata of patterns, and how many items of each to label.
+
+    Attributes:
+        of: Stratum of each pattern, or -1 where no label is needed, shape ``(h,)``.
+        items: Number of items of each stratum, shape ``(g,)``.
+        take: Number of labels from each stratum, shape ``(g,)``.
+        usage: Expected variance of each estimate over its target, shape ``(k,)``; at most 1.
+    """
+
+    of: Ints
+    items: Ints
+    take: Ints
+    usage: Floats
+
+
+def stratify(
+    count: Ints,
+    variance: Floats,
+    budget: Floats,
+    probability: Floats,
+    likeness: Floats,
+    least: Floats | float = 0.0,
+) -> Strata:
+    """Form strata and decide how many labels each gets, so that all targets are met.
+
+    Args:
+        count: Items of each pattern, shape ``(h,)``.
+        variance: Variance of what an item adds to each estimate, shape ``(k, h)``.
+        budget: Largest variance of each estimate, shape ``(k,)``.
+        probability: Inclusion probabilities that meet the targets pattern by pattern.
+        likeness: What alike labels are told by, such as the belief in one state, shape ``(h,)``.
+        least: Inclusion probabilities that must be kept at least (labels paid for already).
+
+    Returns:
+        Strata with whole numbers of labels.
+    """
+    needed = (probability > 0) & (count > 0)
+    of = np.full(len(count), -1, np.int64)
+    of[needed] = _gather(count[needed], probability[needed], likeness[needed])
+    groups = int(of.max()) + 1 if needed.any() else 0
+    place = of[needed]
+    items = np.bincount(place, count[needed], groups).astype(float)
+    weighted = variance[:, needed] * count[needed]
+    mean = np.stack([np.bincount(place, row, groups) for row in weighted]) / items
+    kept = np.broadcast_to(np.asarray(least, float), count.shape)[needed] * count[needed]
+    lower = np.minimum(np.maximum(np.bincount(place, kept, groups), _LEAST) / items, 1.0)
+    lower = np.where(items <= _LEAST, 1.0, lower)
+    found = allocate(items, mean, budget, lower)
+    take = _whole(found.probability * items, items, mean, budget, lower)
+    use = _usage(take, items, mean)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        usage = np.where(use > 0, use / budget, 0.0)
+    return Strata(of, items.astype(np.int64), take, usage)
+
+
+def _gather(count: Ints, probability: Floats, likeness: Floats) -> Ints:
+    """Stratum numbers: patterns in order of level and likeness, cut where enough labels are met."""
+    level = np.round(np.log(probability) / np.log(_LEVEL))
+    order = np.lexsort((likeness, level))
+    expected = (count * probability)[order]
+    middle = np.cumsum(expected) - expected / 2
+    chunk = np.floor(middle / _LABELS)
+    certain = probability[order] > 1 / _LEVEL**0.5  # nearly all: take them all apart from the rest
+    chunk = np.where(certain, -1, chunk)
+    _, number = np.unique(chunk, return_inverse=True)
+    out = np.empty(len(count), np.int64)
+    out[order] = number
+    return out
+
+
+def _whole(real: Floats, items: Floats, mean: Floats, budget: Floats, lower: Floats) -> Ints:
+    """Whole numbers of labels: rounded down, then added where the worst target gains most."""
+    take = np.minimum(np.maximum(np.floor(real + 1e-9), np.ceil(lower * items - 1e-9)), items)
+    for _ in range(len(items) * 4):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            usage = np.where(budget > 0, _usage(take, items, mean) / budget, 0.0)
+        worst = int(usage.argmax())
+        if usage[worst] <= 1:
+            break
+        gain = np.where(take < items, items**2 * mean[worst] / (take * (take + 1)), -1.0)
+        take[gain.argmax()] += 1
+    return take.astype(np.int64)
+
+
+def _usage(take: Floats | Ints, items: Floats, mean: Floats) -> Floats:
+    """Variances of the estimates: ``sum_g N_g² S_kg² (1 / n_g - 1 / N_g)``."""
+    return np.asarray(mean @ (items**2 * (1 / take - 1 / items)))
