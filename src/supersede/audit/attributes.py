@@ -63,15 +63,18 @@ class Attribute:
         return value
 
 
-def refuse_inferred(attributes: Iterable[Attribute], *, allowed: bool) -> None:
-    """Refuse protected attributes that were inferred, unless that is allowed.
+def refuse_inferred(guessed: Iterable[str], *, allowed: bool) -> None:
+    """Refuse attributes of people that were inferred, unless that is allowed.
+
+    Args:
+        guessed: What is marked as protected and inferred.
+        allowed: Whether the user has said that it may pass.
 
     Raises:
         InferredAttributeError: A protected attribute is marked as inferred.
     """
-    guessed = [a.column for a in attributes if a.inferred and a.protected]
-    if guessed and not allowed:
-        listed = ", ".join(map(repr, guessed))
+    listed = ", ".join(map(repr, guessed))
+    if listed and not allowed:
         msg = (
             f"{listed} is marked as inferred, and who somebody is must not be guessed; use what"
             " people declared themselves and leave the others unknown (null): they get a row of"

@@ -91,7 +91,9 @@ def audit_groups(
     """
     loss = Wrong() if loss is None else loss
     splits = splits_of(groups or table.groups, conditions, cross)
-    refuse_inferred((a for split in splits for a in split), allowed=allow_inferred)
+    guessed = [a.column for (a, *_) in splits if a.inferred and a.protected]
+    guessed += [group.name for group in declared if group.inferred]
+    refuse_inferred(guessed, allowed=allow_inferred)
     _check(bool(splits or declared), confidence, min_items)
     if synthetic is not None:
         flag = _flag(table, synthetic)
@@ -174,7 +176,7 @@ def audit_losses(
     attributes = {column: Attribute(column, inferred=column in inferred) for column in groups}
     splits: list[tuple[Attribute, ...]] = [(a,) for a in attributes.values()]
     splits += [tuple(_known_attribute(c, attributes) for c in columns) for columns in cross]
-    refuse_inferred(attributes.values(), allowed=allow_inferred)
+    refuse_inferred((c for c in groups if c in inferred), allowed=allow_inferred)
     _check(bool(splits), confidence, min_items)
     arrays = [_numbers(losses, "losses"), *([] if old is None else [_numbers(old, "old")])]
     below, weights = _optional(out_of, "out_of"), _optional(weight, "weight")
@@ -216,14 +218,16 @@ def _audit(
     min_items: int,
     notes: Sequence[str],
 ) -> Audit:
-    (overall,) = group_rows([Label("all", "all items")], whole, whole, loss.unit, confidence)
+    judged = (loss.unit, loss.worse, confidence)
+    (overall,) = group_rows([Label("all", "all items")], whole, whole, *judged)
     labels = [label for mark in marks for label in mark]
-    rows = group_rows(labels, Ratios.stacked(found), whole, loss.unit, confidence)
+    rows = group_rows(labels, Ratios.stacked(found), whole, *judged)
     place = {split: i for i, split in enumerate(dict.fromkeys(label.split for label in labels))}
     rows.sort(key=lambda row: (place[row.split], not row.known, *_natural(row)))
     return Audit(
-        model, old, loss.name, loss.unit, overall, tuple(rows), confidence, min_items, tuple(notes)
-    )
+        model, old, loss.name, loss.unit, loss.worse, overall, tuple(rows), confidence, min_items,
+        tuple(notes),
+    )  # fmt: skip
 
 
 def _natural(row: GroupRow) -> tuple[object, ...]:

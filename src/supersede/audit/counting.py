@@ -81,7 +81,13 @@ class Counting:
         inside, unsure = count_groups(
             self.rows, self._parts(self.rows), groups, **self._extra(self.rows)
         )
-        yield inside, [Label(DECLARED, str(group), values=(i,)) for i, group in enumerate(groups)]
+        yield (
+            inside,
+            [
+                Label(DECLARED, str(group), inferred=group.inferred, values=(i,))
+                for i, group in enumerate(groups)
+            ],
+        )
         some = (unsure.items > 0).nonzero()[0]
         if len(some):
             names = [f"{groups[i]}: unknown" for i in some.tolist()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from supersede.audit.result import GroupRow
+from supersede.audit.result import GroupRow, Worse
 from supersede.metrics.ratio_intervals import Unit, change, gap, interval, joint_interval
 from supersede.metrics.ratios import Ratios
 
@@ -29,7 +29,12 @@ class Label:
 
 
 def group_rows(
-    labels: Sequence[Label], counts: Ratios, whole: Ratios, unit: Unit, confidence: float
+    labels: Sequence[Label],
+    counts: Ratios,
+    whole: Ratios,
+    unit: Unit,
+    worse: Worse,
+    confidence: float,
 ) -> list[GroupRow]:
     """Rows with intervals.
 
@@ -38,6 +43,7 @@ def group_rows(
         counts: Their counts; the audited model first, then the old one if there is one.
         whole: The counts of all items.
         unit: Whether the loss is a share or an amount.
+        worse: Whether more of it is worse, or less.
         confidence: Two-sided confidence of every interval.
 
     Returns:
@@ -60,14 +66,15 @@ def group_rows(
         columns |= _ends("change_", changes[1:])
     # what nobody is graded for has no value, and no interval pretends otherwise
     columns = {name: np.where(np.isnan(value), np.nan, column) for name, column in columns.items()}
+    beyond = columns["gap_joint_low"] > 0 if worse == "more" else columns["gap_joint_high"] < 0
     numbers = zip(*(column.tolist() for column in columns.values()), strict=True)
     sizes = zip(counts.items.astype(int).tolist(), counts.n.astype(int).tolist(), strict=True)
     return [
         GroupRow(
             label.split, label.group, items, n, label.known, label.inferred,
-            values=label.values, **dict(zip(columns, row, strict=True)),
+            values=label.values, stands_out=out, **dict(zip(columns, row, strict=True)),
         )
-        for label, (items, n), row in zip(labels, sizes, numbers, strict=True)
+        for label, (items, n), out, row in zip(labels, sizes, beyond.tolist(), numbers, strict=True)
     ]  # fmt: skip
 
 

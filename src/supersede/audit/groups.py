@@ -77,6 +77,7 @@ class Group:
     Attributes:
         name: What it is called.
         where: The conditions.
+        inferred: Whether a condition rests on an attribute of people that was guessed.
 
     Example:
         >>> print(Group("older women", (Condition("sex", "==", "f"), Condition("age", ">=", 60))))
@@ -85,6 +86,7 @@ class Group:
 
     name: str
     where: tuple[Condition, ...]
+    inferred: bool = False
 
     def __post_init__(self) -> None:
         if not self.where:
@@ -93,7 +95,8 @@ class Group:
 
     def __str__(self) -> str:
         rule = " and ".join(map(str, self.where))
-        return rule if rule == self.name else f"{self.name} ({rule})"
+        title = rule if rule == self.name else f"{self.name} ({rule})"
+        return f"{title} (inferred)" if self.inferred else title
 
     def to_dict(self) -> dict[str, Any]:
         """The group as plain data; `from_records` reads it back."""
@@ -114,6 +117,7 @@ def from_records(records: Iterable[dict[str, Any]]) -> list[Group]:
                 Condition(c["column"], c["operation"], _hashable(c["value"]))
                 for c in record["where"]
             ),
+            record.get("inferred", False),
         )
         for record in records
     ]

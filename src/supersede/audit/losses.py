@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from supersede.audit.result import Worse
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.metrics.classification import METRICS
 from supersede.metrics.ratio_intervals import Unit
@@ -19,6 +20,7 @@ from supersede.table.table import Table
 
 __all__ = ["Absolute", "Amount", "LogLoss", "Loss", "PerUnit", "Rate", "Squared", "Wrong"]
 
+_SUCCESSES = {"accuracy", "precision", "recall"}
 _CLIP = 1e-15  # scores of exactly 0 and 1 lose much, but not infinitely much
 
 
@@ -33,6 +35,10 @@ class Loss(Protocol):
     def unit(self) -> Unit:
         """``"share"`` where it lies in [0, 1], ``"amount"`` where it is at least 0."""
 
+    @property
+    def worse(self) -> Worse:
+        """``"more"``; ``"less"`` for rates of success, such as recall."""
+
     def part(self, table: Table, model: str) -> Part:
         """Numerator and denominator of each item, as expressions over the table's rows."""
 
@@ -43,6 +49,7 @@ class Wrong:
 
     name: str = "error rate"
     unit: Unit = "share"
+    worse: Worse = "more"
 
     def part(self, table: Table, model: str) -> Part:
         """One minus the outcome's grade."""
@@ -74,6 +81,11 @@ class Rate:
         """The metric, in words."""
         return self.metric.replace("_", " ")
 
+    @property
+    def worse(self) -> Worse:
+        """``"less"`` for accuracy, precision and recall; a selection rate is watched for more."""
+        return "less" if self.metric in _SUCCESSES else "more"
+
     def part(self, table: Table, model: str) -> Part:
         """The items counted above and below the line."""
         truth, answer = table.class_label(), table.answer(model)
@@ -100,6 +112,7 @@ class Squared:
 
     name: str = "squared error"
     unit: Unit = "amount"
+    worse: Worse = "more"
 
     def part(self, table: Table, model: str) -> Part:
         """The squared difference."""
@@ -113,6 +126,7 @@ class Absolute:
 
     name: str = "absolute error"
     unit: Unit = "amount"
+    worse: Worse = "more"
 
     def part(self, table: Table, model: str) -> Part:
         """The absolute difference."""
@@ -125,6 +139,7 @@ class LogLoss:
 
     name: str = "log loss"
     unit: Unit = "amount"
+    worse: Worse = "more"
 
     def part(self, table: Table, model: str) -> Part:
         """The log loss; probabilities are kept 1e-15 away from 0 and 1."""
@@ -149,6 +164,7 @@ class Amount:
     columns: Mapping[str, str] | None = None
     name: str = "loss"
     unit: Unit = "amount"
+    worse: Worse = "more"
 
     def part(self, table: Table, model: str) -> Part:
         """The column itself."""
@@ -169,6 +185,7 @@ class PerUnit:
     out_of: str
     name: str = "word error rate"
     unit: Unit = "amount"
+    worse: Worse = "more"
 
     def part(self, table: Table, model: str) -> Part:
         """Errors, and what they are counted over."""

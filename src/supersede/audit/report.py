@@ -12,6 +12,7 @@ from supersede.look.page import environment
 __all__ = ["fragment", "group_plot", "headline", "markdown", "pair_maps"]
 
 _ROWS = 20  # groups in a figure; the table behind it has all
+_LABEL = 36  # characters
 _MAP = 24  # rows or columns of a map
 _SHARE, _AMOUNT = (numbers.share, numbers.points), (numbers.amount, numbers.amount)
 
@@ -34,19 +35,20 @@ def markdown(audit: Audit) -> str:
 def headline(audit: Audit) -> str:
     """What the audit finds, in a sentence."""
     judged = audit.worst
-    above = [row for row in judged if row.stands_out]
+    beyond = "above" if audit.worse == "more" else "below"
+    out = [row for row in judged if row.stands_out]
     few = len(audit.rows) - len(judged)
     left = f" {numbers.count(few)} more are too small to compare." if few else ""
     if not judged:
         return "No group has enough graded items to be compared." + left
-    if not above:
+    if not out:
         return (
-            f"In none of {numbers.count(len(judged))} groups is the {audit.loss} above that of all"
+            f"In none of {numbers.count(len(judged))} groups is the {audit.loss} {beyond} that of all"
             f" items, beyond what chance explains.{left}"
         )
     return (
-        f"In {numbers.count(len(above))} of {numbers.count(len(judged))} groups the {audit.loss} is"
-        f" above that of all items, beyond what chance explains; most in {above[0].group}.{left}"
+        f"In {numbers.count(len(out))} of {numbers.count(len(judged))} groups the {audit.loss} is"
+        f" {beyond} that of all items, beyond what chance explains; most in {out[0].group}.{left}"
     )
 
 
@@ -104,7 +106,8 @@ def _pair_map(audit: Audit, split: str, rows: list[GroupRow]) -> Markup:
 def _context(audit: Audit) -> dict[str, Any]:
     value, difference = _forms(audit)
     changes = [_change_dot(audit, row) for row in _ranked(audit) if not math.isnan(row.change)]
-    changes.sort(key=lambda dot: -dot.low)
+    sign = -1 if audit.worse == "more" else 1
+    changes.sort(key=lambda dot: sign * (dot.low if sign < 0 else dot.high))
     return {
         "audit": audit,
         "headline": headline(audit),
@@ -114,7 +117,7 @@ def _context(audit: Audit) -> dict[str, Any]:
         "changes": figures.dot_plot(
             changes[:_ROWS],
             title=f"Change of the {audit.loss} from {audit.old} to {audit.model} by group",
-            description="To the right of the rule the new model loses more.",
+            description=f"To the {_worse_side(audit)} of the rule the new model does worse.",
             limit=0.0,
             limit_word="no change",
             form=difference,
@@ -125,6 +128,7 @@ def _context(audit: Audit) -> dict[str, Any]:
         "spreads": audit.spreads,
         "value": value,
         "difference": difference,
+        "worse_side": _worse_side(audit),
         "inferred": any(row.inferred for row in audit.rows),
         "synthetic": audit.synthetic,
     }
@@ -141,7 +145,7 @@ def _ranked(audit: Audit) -> list[GroupRow]:
 def _dot(audit: Audit, row: GroupRow) -> figures.Dot:
     small = row.n < audit.min_items
     return figures.Dot(
-        label=row.group + (" (inferred)" if row.inferred else ""),
+        label=_short(row.group),
         value=_drawn(row.value),
         low=_drawn(row.joint_low),
         high=_drawn(row.joint_high),
@@ -153,9 +157,11 @@ def _dot(audit: Audit, row: GroupRow) -> figures.Dot:
 
 def _change_dot(audit: Audit, row: GroupRow) -> figures.Dot:
     small = row.n < audit.min_items
-    tone = "fail" if row.change_low > 0 else "pass" if row.change_high < 0 else "quiet"
+    more, less = row.change_low > 0, row.change_high < 0
+    worse, better = (more, less) if audit.worse == "more" else (less, more)
+    tone = "fail" if worse else "pass" if better else "quiet"
     return figures.Dot(
-        label=row.group + (" (inferred)" if row.inferred else ""),
+        label=_short(row.group),
         value=row.change,
         low=_drawn(row.change_low, row.change),
         high=_drawn(row.change_high, row.change),
@@ -163,6 +169,15 @@ def _change_dot(audit: Audit, row: GroupRow) -> figures.Dot:
         tone="quiet" if small else tone,
         note=_few(row.n) if small else "",
     )
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the number beside it on a phone; the table has it in full."""
+    return name if len(name) <= _LABEL else name[: _LABEL - 1] + "…"
+
+
+def _worse_side(audit: Audit) -> str:
+    return "right" if audit.worse == "more" else "left"
 
 
 def _few(n: int) -> str:

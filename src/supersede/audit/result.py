@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.errors import ArgumentError
 from supersede.look.page import write_whole
@@ -14,7 +14,9 @@ from supersede.metrics.ratio_intervals import Unit
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Audit", "GroupRow", "Spread", "load_audit"]
+__all__ = ["Audit", "GroupRow", "Spread", "Worse", "load_audit"]
+
+Worse = Literal["more", "less"]
 
 AUDIT_VERSION = 1
 """Version of the JSON form; raised when a field changes its meaning or goes away."""
@@ -46,7 +48,9 @@ class GroupRow:
         change: The model's loss minus the old model's, on the same items.
         change_low: Lower end of the change's paired interval.
         change_high: Upper end.
-        values: The value of each attribute of the split; empty for declared groups.
+        values: The value of each attribute of the split; a declared group's place.
+        stands_out: Whether the group fares worse than all items, beyond what chance explains: the
+            gap's joint interval lies on the worse side of 0.
     """
 
     split: str
@@ -70,11 +74,7 @@ class GroupRow:
     change_low: float = math.nan
     change_high: float = math.nan
     values: tuple[object, ...] = ()
-
-    @property
-    def stands_out(self) -> bool:
-        """Whether the loss is above that of all items, beyond what chance explains."""
-        return self.gap_joint_low > 0
+    stands_out: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The row as plain data."""
@@ -83,13 +83,15 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class Spread:
-    """The difference between the groups of a split with the highest and the lowest loss.
+    """The difference between the groups of a split that fare worst and best.
+
+    The items of which it is not known where they belong are no group, and not compared.
 
     Attributes:
         split: What the items are split by.
-        worst: The group with the highest loss.
-        best: The group with the lowest loss.
-        value: The difference of their losses.
+        worst: The group that fares worst.
+        best: The group that fares best.
+        value: The difference of their losses, at least 0.
         low: Lower end: all groups' joint intervals, so that choosing the extremes is allowed for.
         high: Upper end.
         left_out: Groups with too few items to be compared.
@@ -113,6 +115,7 @@ class Audit:
         old: The model it is held against; None without one.
         loss: The loss, in words.
         unit: ``"share"`` or ``"amount"``.
+        worse: Whether more of it is worse, or less.
         overall: All items as one group.
         rows: The groups, in the order of splits and names; unknown comes last in its split.
         confidence: Two-sided confidence of every interval.
@@ -130,6 +133,7 @@ class Audit:
     old: str | None
     loss: str
     unit: Unit
+    worse: Worse
     overall: GroupRow
     rows: tuple[GroupRow, ...] = field(repr=False)
     confidence: float = 0.95
@@ -153,9 +157,10 @@ class Audit:
 
     @property
     def worst(self) -> list[GroupRow]:
-        """Groups that are large enough to compare, the largest loss above the whole first."""
+        """Groups that are large enough to compare, those that fare worst first."""
         large = [row for row in self.rows if row.n >= self.min_items and not math.isnan(row.gap)]
-        return sorted(large, key=lambda row: -row.gap)
+        sign = -1 if self.worse == "more" else 1
+        return sorted(large, key=lambda row: sign * row.gap)
 
     def row(self, group: str) -> GroupRow:
         """The row of one group, by its name.
@@ -171,16 +176,17 @@ class Audit:
         raise ArgumentError(msg)
 
     def _spread(self, split: str) -> Spread | None:
-        rows = [row for row in self.rows if row.split == split]
+        rows = [row for row in self.rows if row.split == split and row.known]
         large = [row for row in rows if row.n >= self.min_items and not math.isnan(row.value)]
         ends = [row for row in large if not math.isnan(row.joint_high)]
         if len(large) < 2 or not ends:
             return None
-        worst, best = max(large, key=_value), min(large, key=_value)
+        most, least = max(large, key=_value), min(large, key=_value)
+        worst, best = (most, least) if self.worse == "more" else (least, most)
         low = max(row.joint_low for row in ends) - min(row.joint_high for row in ends)
         high = max(row.joint_high for row in ends) - min(row.joint_low for row in ends)
         return Spread(
-            split, worst.group, best.group, worst.value - best.value, max(low, 0.0), high,
+            split, worst.group, best.group, most.value - least.value, max(low, 0.0), high,
             len(rows) - len(large),
         )  # fmt: skip
 
