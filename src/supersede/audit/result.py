@@ -200,7 +200,7 @@ class Audit:
             "synthetic": self.synthetic.to_dict() if self.synthetic else None,
             "created": self.created.isoformat(timespec="seconds"),
         }
-        return {name: _plain(value) for name, value in data.items()}
+        return {name: plain(value) for name, value in data.items()}
 
     def to_frame(self) -> "pa.Table":
         """The rows as an Arrow table, all items first; ``.to_pandas()`` makes it a pandas frame."""
@@ -298,13 +298,13 @@ def _row(record: dict[str, Any]) -> GroupRow:
     return GroupRow(**{**kept, "values": tuple(kept["values"])})
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """NaN and what JSON has no form for, in one that it has."""
     match value:
         case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case float():
             return value if math.isfinite(value) else None
         case None | bool() | int() | str():

@@ -12,6 +12,7 @@ References:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,7 +189,7 @@ def _conditions(name: str, column: "pa.ChunkedArray", bins: int) -> list[tuple[C
     cuts = np.unique(np.nanquantile(known, np.linspace(0, 1, bins + 1)[1:-1], method="nearest"))
     edges: list[float | None] = [None, *(_tidy(cut) for cut in cuts), None]
     ranges = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         ends = [Condition(name, ">=", low)] if low is not None else []
         ends += [Condition(name, "<", high)] if high is not None else []
         ranges.append(tuple(ends))
