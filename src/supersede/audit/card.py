@@ -242,6 +242,7 @@ def _evaluation(audit: Audit, *, synthetic: bool) -> dict[str, Any]:
 
 def _plot(evaluation: dict[str, Any], forms: Mapping[str, Any]) -> "Markup | None":
     """The groups that can be compared, with joint intervals, the largest gap first."""
+    from supersede.audit.report import short
     from supersede.look.figures import Dot, dot_plot
 
     rows = [r for r in evaluation["groups"] if not r["too_few"] and r["joint_high"] is not None]
@@ -249,7 +250,7 @@ def _plot(evaluation: dict[str, Any], forms: Mapping[str, Any]) -> "Markup | Non
     if not rows:
         return None
     dots = [
-        Dot(r["group"], r["value"], r["joint_low"], r["joint_high"], r["n"],
+        Dot(short(r["group"]), r["value"], r["joint_low"], r["joint_high"], r["n"],
             "fail" if r["stands_out"] else "quiet")
         for r in rows[:20]
     ]  # fmt: skip

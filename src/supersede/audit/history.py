@@ -186,6 +186,11 @@ def _widened(change: float, end: float, confidence: float, groups: int) -> float
 
 
 def worst_of(found: Iterable[Regression]) -> Literal["pass", "fail", "undecided"]:
-    """One verdict from all groups: a failure fails, and passing needs all that can be judged."""
+    """One verdict from all groups: a failure fails, and passing needs all that can be judged.
+
+    Where no group can be judged, nothing is shown, and the verdict is undecided.
+    """
     verdicts = {regression.verdict for regression in found}
-    return "fail" if "fail" in verdicts else "undecided" if "undecided" in verdicts else "pass"
+    return (
+        "fail" if "fail" in verdicts else "pass" if verdicts - {None} == {"pass"} else "undecided"
+    )

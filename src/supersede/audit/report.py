@@ -9,7 +9,7 @@ from supersede.audit.result import Audit, GroupRow
 from supersede.look import figures, maps, numbers
 from supersede.look.page import environment
 
-__all__ = ["fragment", "group_plot", "headline", "markdown", "pair_maps"]
+__all__ = ["fragment", "group_plot", "headline", "markdown", "pair_maps", "short"]
 
 _ROWS = 20  # groups in a figure; the table behind it has all
 _LABEL = 36  # characters
@@ -145,7 +145,7 @@ def _ranked(audit: Audit) -> list[GroupRow]:
 def _dot(audit: Audit, row: GroupRow) -> figures.Dot:
     small = row.n < audit.min_items
     return figures.Dot(
-        label=_short(row.group),
+        label=short(row.group),
         value=_drawn(row.value),
         low=_drawn(row.joint_low),
         high=_drawn(row.joint_high),
@@ -161,7 +161,7 @@ def _change_dot(audit: Audit, row: GroupRow) -> figures.Dot:
     worse, better = (more, less) if audit.worse == "more" else (less, more)
     tone = "fail" if worse else "pass" if better else "quiet"
     return figures.Dot(
-        label=_short(row.group),
+        label=short(row.group),
         value=row.change,
         low=_drawn(row.change_low, row.change),
         high=_drawn(row.change_high, row.change),
@@ -171,7 +171,7 @@ def _change_dot(audit: Audit, row: GroupRow) -> figures.Dot:
     )
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """A name that leaves room for the number beside it on a phone; the table has it in full."""
     return name if len(name) <= _LABEL else name[: _LABEL - 1] + "…"
 
