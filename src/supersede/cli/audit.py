@@ -9,7 +9,8 @@ from cyclopts import Parameter
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from supersede.audit import Attribute, Audit, Loss
+    from supersede.audit import Attribute, Audit, Group, Loss
+    from supersede.table.outcomes import Outcome
     from supersede.table.table import Table
 
 __all__ = ["audit"]
@@ -38,7 +39,9 @@ def audit(
     inferred: Strings = None,
     allow_inferred: Annotated[bool, Parameter(negative="")] = False,
     synthetic: str | None = None,
+    declared: Path | None = None,
     slices_of: Strings = None,
+    finds: Path | None = None,
     cover: Strings = None,
     weight: str | None = None,
     cluster: str | None = None,
@@ -81,8 +84,10 @@ def audit(
         inferred: A group column whose values were guessed; refused unless --allow-inferred.
         allow_inferred: Let guessed groups pass, marked everywhere.
         synthetic: A column that is true for made-up items; they are reported apart.
+        declared: A JSON file of groups declared by conditions, as --finds writes it.
         slices_of: Columns to search for groups that nobody declared; half of the items are kept
-            back to judge the finds, which are then audited with the others.
+            back to judge the finds.
+        finds: Write the finds that hold on those as groups, to be declared when auditing new items.
         cover: Columns whose combinations should be covered; prints what is, and what to collect.
         weight: The column of item weights.
         cluster: The column of clusters of dependent items.
@@ -97,7 +102,10 @@ def audit(
         json: Write JSON.
         markdown: Write Markdown.
     """
+    from json import dumps
+
     from supersede.audit import audit_groups, find_slices
+    from supersede.look.page import write_whole
     from supersede.table.read import read
 
     chosen = _loss(loss, model, old, errors, out_of)
@@ -106,21 +114,22 @@ def audit(
         table, models=_models(models, errors), label=label, item=item, weight=weight,
         cluster=cluster, missing=missing,
     )  # fmt: skip
-    declared = ()
+    groups = [] if declared is None else _read_groups(declared)
     if slices_of:
         search = find_slices(read_table, model, slices_of, loss=chosen, confidence=confidence)
         print(search)
-        declared = search.confirmed
+        if finds is not None:
+            write_whole(finds, dumps([found.to_dict() for found in search.confirmed], indent=1))
     if version is not None and history is None:
         msg = "--version names an entry of a history; say which file: --history audits.jsonl"
         raise ArgumentError(msg)
     result = None
-    if group or condition or cross or declared or not (cover or slices_of):
+    if group or condition or cross or groups or not (cover or slices_of):
         result = audit_groups(
             read_table, model, old=old, loss=chosen,
             groups=_attributes(group, unknown, inferred), synthetic=synthetic,
             conditions=_attributes(condition, unknown, None, protected=False),
-            cross=[_columns(text) for text in cross or []], declared=declared, labels=labels,
+            cross=[_columns(text) for text in cross or []], declared=groups, labels=labels,
             allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
         )  # fmt: skip
         _print(result)
@@ -149,9 +158,21 @@ def _loss(
     return kinds.get(name) or Rate(name.replace("-", "_"))
 
 
+def _read_groups(path: Path) -> "list[Group]":
+    import json
+
+    from supersede.audit.groups import from_records
+
+    try:
+        return from_records(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"--declared: cannot read groups from {path}: {error}; --finds writes such a file"
+        raise ArgumentError(msg) from error
+
+
 def _models(
     models: Sequence[str], errors: Sequence[str] | None
-) -> "Sequence[str] | dict[str, object]":
+) -> "Sequence[str] | dict[str, str | Outcome]":
     """Model columns; with counted errors, these are all that is known of the models."""
     if not errors:
         return models
