@@ -95,10 +95,9 @@ class Ratios:
         if self.counted:
             return plain
         # a variance around an estimated mean is too small by (u - 1) / u
-        factor = np.divide(
-            self.units, self.units - 1, out=np.full(len(self), np.inf), where=self.units > 1
-        )
-        variance = np.where(plain.variance > 0, plain.variance * factor, plain.variance)
+        several = self.units > 1
+        factor = np.divide(self.units, self.units - 1, out=np.zeros(len(self)), where=several)
+        variance = plain.variance * factor
         return Moments(plain.n, plain.w, plain.w2, plain.x, plain.w2x, plain.w2xx, variance)
 
     def slopes(self, model: int = 0) -> Floats:
