@@ -30,6 +30,7 @@ _COMPARE = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _PER_KEY = 31  # conditions in one 64-bit key, two bits each
 _BLOCK = 1 << 14  # patterns multiplied at a time
 _HOLDS, _UNKNOWN = 1, 2
+_UNKNOWNS = int("10" * _PER_KEY, 2)  # the bits of all that is unknown
 
 
 @dataclass(frozen=True)
@@ -180,16 +181,25 @@ def _folded(
         [found.items, found.n, *found.sums.T, *found.products.reshape(len(found), -1).T]
     )
     inside, unsure = (np.zeros((len(groups), data.shape[1])) for _ in range(2))
+    some_unknown = any(bool(np.any(key & _UNKNOWNS)) for key in keys)
+    # counts are exact in single precision as long as a block's sums stay below 2 ** 24
+    single = bool(np.all(data == np.rint(data))) and data.max(initial=0) * _BLOCK < 1 << 24
+    data = data.astype(np.float32 if single else float, copy=False)
     for start in range(0, len(found), _BLOCK):
         block = slice(start, start + _BLOCK)
-        states = [keys[i // _PER_KEY][block] >> (2 * (i % _PER_KEY)) & 3 for i in range(conditions)]
-        holds, unknown = ([state == code for state in states] for code in (_HOLDS, _UNKNOWN))
-        members = [_every([holds[i] for i in group]) for group in groups]
-        inside += _as_numbers(members) @ data[block]
-        if any(state.any() for state in unknown):
-            possible = [h | u for h, u in zip(holds, unknown, strict=True)]
-            maybe = [_every([possible[i] for i in group]) for group in groups]
-            unsure += (_as_numbers(maybe) - _as_numbers(members)) @ data[block]
+
+        def states(code: int, block: slice = block) -> list[Bools]:
+            return [
+                (keys[i // _PER_KEY][block] & (code << 2 * (i % _PER_KEY))) != 0
+                for i in range(conditions)
+            ]
+
+        holds = states(_HOLDS)
+        member = _members(groups, holds, data.dtype)
+        inside += member @ data[block]
+        if some_unknown:
+            possible = [h | u for h, u in zip(holds, states(_UNKNOWN), strict=True)]
+            unsure += (_members(groups, possible, data.dtype) - member) @ data[block]
     return _as_ratios(inside[:, back], found), _as_ratios(unsure[:, back], found)
 
 
@@ -206,13 +216,14 @@ def _distinct_columns(columns: Sequence[Floats]) -> tuple[Floats, list[int]]:
     return np.column_stack(kept), back
 
 
-def _as_numbers(members: Sequence[Bools]) -> Floats:
-    out = np.empty((len(members), len(members[0])))
-    return np.stack(members, out=out, casting="unsafe")
-
-
-def _every(states: Sequence[Bools]) -> Bools:
-    return reduce(np.logical_and, states)
+def _members(
+    groups: Sequence[Sequence[int]], states: Sequence[Bools], kind: np.dtype[Any]
+) -> npt.NDArray[Any]:
+    """Which patterns meet all conditions of each group, as ones and zeros."""
+    out = np.empty((len(groups), len(states[0])), kind)
+    for row, group in zip(out, groups, strict=True):
+        row[:] = reduce(np.logical_and, [states[i] for i in group])
+    return out
 
 
 def _as_ratios(total: Floats, like: Ratios) -> Ratios:
