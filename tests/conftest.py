@@ -1,5 +1,10 @@
 import os
+import shutil
+import socket
+import subprocess
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 # one thread a test process: with several, spinning threads of OpenMP take each other's time
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -38,3 +43,31 @@ def frame() -> Frame:
 def simulations() -> int:
     """Replications of a simulation; the benchmarks run them at full size."""
     return int(os.environ.get("SUPERSEDE_SIMULATIONS", "400"))
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """The address of a private PostgreSQL; it may not run as root, so then as the user postgres."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert found, "these tests need PostgreSQL's server programs: install Debian's postgresql"
+    home = Path(tempfile.mkdtemp(prefix="supersede-pg-"))
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(home, "postgres")
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*as_user, str(found[-1] / program), "-D", str(home / "data"), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=home)
+
+    run("initdb", "-A", "trust", "-U", "tester", "--no-sync")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {home}"
+    run("pg_ctl", "-o", options, "-l", str(home / "log"), "-w", "-t", "120", "start")
+    try:
+        yield f"postgresql://tester@127.0.0.1:{port}/postgres"
+    finally:
+        run("pg_ctl", "-m", "immediate", "-w", "stop")
+        shutil.rmtree(home)

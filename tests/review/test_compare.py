@@ -165,6 +165,9 @@ def test_missing_labels_never_pass_unless_their_choice_is_said(frame):
     assert planned.verdict == "pass"
     with pytest.raises(errors.MissingColumnError, match="inclusion probabilities"):
         supersede.compare(rows, old="a", new="b", labels="propensity")
+    rows.loc[0, "p"] = 0
+    with pytest.raises(errors.TableError, match="1 labelled items have no probability"):
+        supersede.compare(rows, old="a", new="b", labels="p")
     rows["y"] = None
     with pytest.raises(errors.SupersedeError):
         supersede.compare(rows, old="a", new="b")
@@ -185,6 +188,24 @@ def test_classes_that_one_side_does_not_know_are_reported():
     inside = candidate.evidence.classes.inside
     assert inside.n.tolist() == [100]
     assert inside.nfr.tolist() == [0.01]
+
+
+def test_a_group_called_class_is_a_group(frame):
+    rows = frame(400).rename(columns={"site": "class"})
+    margins = supersede.compare(rows, old="a", new="b", groups=["class"]).candidate.evidence.margins
+    assert [len(m.flips) for m in margins] == [2, 3]
+
+
+def test_classes_and_calibration_stand_in_the_report(frame):
+    rows = frame(1000).assign(a_score=0.7, b_score=0.8)
+    review = supersede.compare(rows, old="a", new="b")
+    old, new = review.candidate.evidence.calibration
+    assert new.score[~np.isnan(new.score)].tolist() == pytest.approx([0.8])
+    page = review.to_html()
+    assert "Recall and precision by class" in page
+    assert f"{old.error:.3f} → {new.error:.3f}" in page
+    rows["b_score"] = 80  # no probability
+    assert supersede.compare(rows, old="a", new="b").candidate.evidence.calibration is None
 
 
 def test_a_label_that_is_a_prediction_is_pointed_out(frame):

@@ -45,8 +45,12 @@ def test_html_is_self_contained_and_escaped(review):
 
 def test_a_notebook_shows_it(review):
     shown = review._repr_html_()
-    assert "<svg" in shown
-    assert ".supersede {" in shown  # styles stay inside
+    assert shown.startswith("<iframe srcdoc=")  # styles stay inside
+    assert "&lt;svg" in shown
+    assert (
+        '"'
+        not in re.sub(r"^<iframe|></iframe>$", "", shown).split('srcdoc="')[1].split('" title')[0]
+    )
 
 
 def test_json_is_strict_and_complete(review):

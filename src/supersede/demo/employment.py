@@ -25,7 +25,7 @@ _RACE = {
     2: "Black",
     3: "American Indian",
     4: "Alaska Native",
-    5: "American Indian or Alaska Native, tribe not told apart",
+    5: "Native, tribe not specified",
     6: "Asian",
     7: "Pacific Islander",
     8: "other",

@@ -13,16 +13,21 @@ from supersede.look import numbers
 __all__ = ["environment", "write_whole"]
 
 
+class _Rooms(dict[str, PackageLoader]):
+    """The loader of each room's templates, made when first asked for."""
+
+    def __missing__(self, room: str) -> PackageLoader:
+        return self.setdefault(room, PackageLoader(f"supersede.{room}"))
+
+
 @cache
 def environment() -> Environment:
     """Templates of all rooms, by room: ``look/page.html`` is the page that the others extend.
 
     Names and values are escaped; a name that is not defined is an error.
     """
-    rooms = ("look", "audit", "review")
-    loader = PrefixLoader({room: PackageLoader(f"supersede.{room}") for room in rooms})
     made = Environment(
-        loader=loader,
+        loader=PrefixLoader(_Rooms()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -216,7 +216,7 @@ def _confusion_sums(rows: "ir.Table", table: Table) -> dict[str, "ir.Value"]:
     if table.weight is None:
         return {name: decided.sum() for name, decided in decisions.items()}
     weight = rows["__weight"]
-    sums = {name: (weight * decided.cast("int64")).sum() for name, decided in decisions.items()}
+    sums = {name: (weight * decided.cast("int32")).sum() for name, decided in decisions.items()}
     return {**sums, "n": rows.count(), "w2": (weight * weight).sum()}
 
 

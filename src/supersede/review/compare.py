@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from supersede.errors import ArgumentError, MissingColumnError
+from supersede.errors import ArgumentError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
 from supersede.review.checks import Check, MinGain
 from supersede.review.evidence import Evidence, collect_evidence
@@ -10,7 +10,9 @@ from supersede.review.finding import Finding, Verdict, combined
 from supersede.review.review import Candidate, Review
 from supersede.review.slice_checks import NoSliceWorse
 from supersede.review.worst import worst_flips
+from supersede.table.outcomes import plain
 from supersede.table.read import read
+from supersede.table.source import collect
 from supersede.table.table import Missing, Table
 
 __all__ = ["DEFAULT_CHECKS", "compare"]
@@ -157,10 +159,21 @@ def _check_names(
 def _inclusion(table: Table, labels: str | None) -> str | None:
     if labels is None or labels == "random":
         return None
-    if labels not in table.rows.columns:
+    rows = table.rows
+    if labels not in rows.columns:
         raise MissingColumnError.of(
-            labels, table.rows.columns, "the labels' inclusion probabilities", "or labels='random'"
+            labels, rows.columns, "the labels' inclusion probabilities", "or labels='random'"
         )
+    p, truth = plain(rows[labels]), table.truth()
+    wrong = p.isnull() | (p <= 0) | (p > 1)
+    wrong = wrong if truth is None else wrong & truth.notnull()
+    bad = collect(rows.aggregate(bad=wrong.sum()))["bad"][0].as_py()
+    if bad:
+        msg = (
+            f"{count(bad)} labelled items have no probability in (0, 1] in column {labels!r}; each"
+            " labelled item needs the probability with which it was chosen"
+        )
+        raise TableError(msg)
     return labels
 
 

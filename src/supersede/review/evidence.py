@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from supersede.metrics.calibration import Calibration, calibration
+from supersede.metrics.classification import Confusion, by_class
 from supersede.metrics.flips import Flips, count_flips
 from supersede.metrics.moments import Moments
 from supersede.table.source import collect
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassSpace", "Evidence", "Margin", "changed", "collect_evidence", "graded"]
 
-CLASS = "class"
+CLASS = "true class"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Margin:
     """One way of splitting the items, and the flips in each slice.
 
     Attributes:
-        columns: What the items are split by; ``("class",)`` is the label.
+        columns: What the items are split by; ``(CLASS,)`` is the label.
         flips: The flips, a row a slice.
     """
 
@@ -74,6 +76,8 @@ class Evidence:
         margins: Flips by slice.
         changed: How many items get another answer, labelled or not.
         classes: Which classes are known to whom; None where there are no classes.
+        by_class: Decisions of the old and the new model by class; None likewise.
+        calibration: Of the old and the new model; None without scores in [0, 1].
         sampled: Whether the labelled items stand for all: all are labelled, or the user has said
             how they were chosen.
     """
@@ -86,6 +90,8 @@ class Evidence:
     margins: tuple[Margin, ...]
     changed: Moments
     classes: ClassSpace | None
+    by_class: tuple[Confusion, Confusion] | None
+    calibration: tuple[Calibration, Calibration] | None
     sampled: bool
 
     @property
@@ -121,7 +127,17 @@ def collect_evidence(
     classes = None if truth is None else _class_space(table, old, new, found[0].flips)
     sampled = labels_declared or int(whole.n[0]) == table.size
     return Evidence(
-        table, old, new, confidence, whole, found, changed(table, old, new), classes, sampled
+        table=table,
+        old=old,
+        new=new,
+        confidence=confidence,
+        whole=whole,
+        margins=found,
+        changed=changed(table, old, new),
+        classes=classes,
+        by_class=None if classes is None else (by_class(table, old), by_class(table, new)),
+        calibration=_calibration(table, old, new),
+        sampled=sampled,
     )
 
 
@@ -135,6 +151,17 @@ def changed(table: Table, old: str, new: str) -> Moments:
     row = collect(facts).to_pylist()[0]
     n, x = np.array([float(row["n"])]), np.array([float(row["changed"] or 0)])
     return Moments(n, n, n, x, x, x)
+
+
+def _calibration(table: Table, old: str, new: str) -> tuple[Calibration, Calibration] | None:
+    scores, truth = [table.score(model) for model in (old, new)], table.class_label()
+    if truth is None or not truth.type().is_numeric() or any(score is None for score in scores):
+        return None
+    values = {"truth": truth, "old": scores[0], "new": scores[1]}
+    outside = {name: ((v < 0) | (v > 1)).sum() for name, v in values.items()}
+    if any(collect(table.rows.aggregate(**outside)).to_pylist()[0].values()):
+        return None
+    return calibration(table, old), calibration(table, new)
 
 
 def _sorted(flips: Flips) -> Flips:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from supersede.look import figures, numbers
 from supersede.look.page import environment
@@ -27,8 +27,9 @@ def page(review: Review) -> str:
 
 
 def fragment(review: Review) -> str:
-    """Verdict and first figures, for a notebook."""
-    return environment().get_template("review/notebook.html").render(_context(review))
+    """The report for a notebook, in a frame of its own so that no style leaks either way."""
+    style = "width:100%;height:48rem;border:0"
+    return f'<iframe srcdoc="{escape(page(review))}" title="review" style="{style}"></iframe>'
 
 
 def markdown(review: Review) -> str:
@@ -45,6 +46,7 @@ def _context(review: Review) -> dict[str, Any]:
         "matrix": _matrix(chosen),
         "sections": [_section(finding) for finding in chosen.findings],
         "accuracy": _accuracy(chosen),
+        "classes": _classes(chosen),
         "headline": _headline(review),
         "worst_columns": list(dict.fromkeys(k for row in chosen.worst for k in row)),
         "forms": _FORMS,
@@ -103,6 +105,26 @@ def _section(finding: Finding) -> dict[str, Any]:
         "figure": figure if rows else None,
         "more": finding.slice_count - len(rows),
     }
+
+
+def _classes(chosen: Candidate) -> list[dict[str, Any]]:
+    """Recall and precision of each class, those whose recall falls most first."""
+    if chosen.evidence.by_class is None:
+        return []
+    old, new = chosen.evidence.by_class
+    place = {c: i for i, c in enumerate(old.keys["class"].to_pylist())}
+    before = {name: old.metric(name).value for name in ("recall", "precision")}
+    after = {name: new.metric(name) for name in ("recall", "precision")}
+    rows = []
+    for i, c in enumerate(new.keys["class"].to_pylist()):
+        row: dict[str, Any] = {"class": c, "n": new.tp[i] + new.fn[i]}
+        for name, share in after.items():
+            row[f"{name}_old"] = before[name][place[c]] if c in place else float("nan")
+            row[name] = (share.value[i], share.low[i], share.high[i])
+        rows.append(row)
+    fall = [r["recall"][0] - r["recall_old"] for r in rows]
+    order = sorted(range(len(rows)), key=lambda i: (fall[i] != fall[i], fall[i]))
+    return [rows[i] for i in order[:_ROWS]]
 
 
 def _accuracy(chosen: Candidate) -> Markup | None:

@@ -77,7 +77,7 @@ class Scores:
 
     def answer(self, rows: "ir.Table") -> "ir.Value":
         """The predicted class, 0 or 1."""
-        return (plain(rows[self.column]) >= self.threshold).cast("int64")
+        return (plain(rows[self.column]) >= self.threshold).cast("int32")
 
     def right(self, rows: "ir.Table", label: "ir.Value | None") -> "ir.Value":
         """Whether the decision equals the label."""
@@ -174,7 +174,7 @@ class Runs:
 def plain(value: "ir.Value") -> "ir.Value":
     """The value with NaN as null and booleans as 0 and 1, so that engines compare it alike."""
     if value.type().is_boolean():
-        return value.cast("int64")
+        return value.cast("int32")  # PostgreSQL casts booleans to no other integer
     if value.type().is_decimal():
         return value.cast("float64")
     if value.type().is_floating():

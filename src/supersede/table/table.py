@@ -74,7 +74,7 @@ class Table:
         outcome = self.outcome(model)
         label = self.truth()
         right = outcome.right(self.rows, label)
-        right = right.cast("int64") if right.type().is_boolean() else right
+        right = right.cast("int32") if right.type().is_boolean() else right
         if self.missing == "wrong" and label is not None:
             return ibis.cases((label.notnull(), right.fill_null(0)))
         return right
@@ -98,7 +98,7 @@ class Table:
         """What each item counts for: its weight, over its probability of having been labelled."""
         import ibis
 
-        weight = ibis.literal(1.0) if self.weight is None else plain(self.rows[self.weight])
+        weight = ibis.literal(1) if self.weight is None else plain(self.rows[self.weight])
         return weight if inclusion is None else weight / plain(self.rows[inclusion])
 
     def class_label(self) -> "ir.Value | None":
