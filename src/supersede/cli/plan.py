@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.for_review import open_questions
+from supersede.errors import ArgumentError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,10 +21,11 @@ __all__ = ["plan"]
 def plan(
     table: str,
     *,
-    model: Annotated[list[str], Parameter(negative=())],
+    model: Annotated[list[str] | None, Parameter(negative=())] = None,
     parent: str | None = None,
     estimand: Annotated[list[str] | None, Parameter(negative=())] = None,
     group: Annotated[list[str] | None, Parameter(negative=())] = None,
+    for_review: Path | None = None,
     positive: str = "1",
     margin: str = "5%",
     confidence: str = "95%",
@@ -45,6 +49,8 @@ def plan(
         estimand: precision, recall, f1, accuracy, and of the first two models (old and new):
             negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference.
         group: A column; every estimand is then estimated for each of its values too.
+        for_review: The JSON result of an undecided review; models and estimands are then those of
+            its open checks, with margins that decide them.
         positive: The class that counts as positive.
         margin: Half the width of the intervals wanted, such as 5% or 0.05.
         confidence: Confidence of the intervals, such as 95% or 0.95.
@@ -63,14 +69,20 @@ def plan(
     from supersede.evaluate import estimate, read_plan, write_plan
     from supersede.evaluate import plan as make
 
-    rows = supersede.read(
-        table, item=item, models=_models(model, parent), groups=group or (), labelled=False
-    )
+    models, asked = _models(model or [], parent), None
+    if for_review is not None:
+        models, asked = open_questions(for_review)
+    elif not models:
+        msg = "name the models: --model COLUMN for each, or --for-review RESULT.json"
+        raise ArgumentError(msg)
+    rows = supersede.read(table, item=item, models=models, groups=group or (), labelled=False)
+    if asked is None:
+        asked = _estimands(rows, models, estimand or ["precision"], group or [], positive)
     earlier = None if after is None else read_plan(after)
     learnt = earlier if earlier is None or labels is None else estimate(earlier, str(labels))
     made = make(
         rows,
-        _estimands(rows, _models(model, parent), estimand or ["precision"], group or [], positive),
+        asked,
         margin=share(margin),
         confidence=share(confidence),
         method=method,
@@ -96,8 +108,6 @@ def share(text: str) -> float:
         >>> share("5%"), share("0.95")
         (0.05, 0.95)
     """
-    from supersede.errors import ArgumentError
-
     try:
         return float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:
@@ -118,7 +128,6 @@ def _estimands(
         ArgumentError: A name is unknown, or there are not two models to compare.
     """
     from supersede import evaluate
-    from supersede.errors import ArgumentError
 
     target = int(positive) if positive.lstrip("-").isdigit() else positive
     of_class = {"precision": evaluate.precision, "recall": evaluate.recall, "f1": evaluate.f1}

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from supersede.errors import ArgumentError, LabelError, TooFewLabelsError
 from supersede.evaluate.belief import Calibration, recalibrate, state_features
 from supersede.evaluate.design import Plan, Sample
-from supersede.evaluate.difference import Observed, Result, difference_estimate
+from supersede.evaluate.difference_estimator import Observed, Result, difference_estimate
 from supersede.evaluate.estimands import Estimand
-from supersede.evaluate.hypergeometric import exact_interval, sequence_interval
+from supersede.evaluate.hypergeometric import check_confidence, exact_interval, sequence_interval
 from supersede.evaluate.labels import Disagreement, Settled, read_labels, settle
 from supersede.evaluate.linear import Linear, linearise
 
@@ -143,6 +143,7 @@ def estimate(
     *,
     disagreement: Disagreement = "refuse",
     anytime: bool = False,
+    confidence: float | None = None,
 ) -> Estimates:
     """Estimate what a plan asked, from the labels that came back.
 
@@ -155,13 +156,15 @@ def estimate(
             as soon as they please. Only where every estimand is a share with a random sample of its
             own (``"coordinated"`` and ``"independent"``); see `supersede.evaluate.follow` for all
             plans.
+        confidence: Confidence of the intervals, if not the plan's.
 
     Returns:
         Value and interval of each estimand, or why it is refused.
 
     Raises:
         LabelError: The labels are for another design, contradict each other, or there are none.
-        ArgumentError: Anytime-valid intervals are asked of a plan that has none.
+        ArgumentError: Anytime-valid intervals are asked of a plan that has none, or the confidence
+            is outside (0, 1).
 
     Example:
         >>> import supersede
@@ -174,7 +177,7 @@ def estimate(
         >>> labels = {"item": ids, "label": [int(i % 8 != 0) for i in ids]}
         >>> print(estimate(chosen, labels))
         Estimates from 12 labels (design ...)
-          precision(a): 0.667 [0.450, 0.850]
+          precision(a): 0.833 [0.650, 0.900]
 
     Assumes: labels are right; items are skipped for reasons that do not depend on their label.
     """
@@ -187,14 +190,17 @@ def estimate(
             f" which asks for {', '.join(map(repr, asked))}, …"
         )
         raise LabelError(msg)
-    each, calibration = _estimates(plan, settled, plan.confidence, anytime=anytime)
+    rows = [usable(plan, sample, settled) for sample in plan.samples]
+    level = plan.confidence if confidence is None else confidence
+    check_confidence(level)
+    each, calibration = _estimates(plan, settled, rows, level, anytime=anytime)
     reserve = plan.items["reserve"].to_numpy(zero_copy_only=False)
     waiting = (settled.state < -1) & ~reserve
     return Estimates(
         plan=plan,
         each=tuple(each),
         calibration=calibration,
-        labels=int(settled.labelled.sum()),
+        labels=len(np.unique(np.concatenate(rows))),
         missing=int(waiting.sum()),
         skipped=int(settled.skipped.sum()),
         unasked=settled.unasked,
@@ -203,12 +209,15 @@ def estimate(
     )
 
 
-def usable(sample: Sample, settled: Settled) -> Ints:
+def usable(plan: Plan, sample: Sample, settled: Settled) -> Ints:
     """Rows of a sample in line that are labelled, up to the first without an answer.
 
     Skipped rows are passed over: the next number in line takes their place. A label beyond the
-    first gap is left out, because who comes first is what makes the sample random.
+    first gap is left out, because who comes first is what makes the sample random. Samples of the
+    parent/child method have no line: they are in random order, and any of their labels count.
     """
+    if plan.method == "parent_child":
+        return sample.rows[settled.state[sample.rows] >= 0]
     state = settled.state[sample.rows]
     gap = np.flatnonzero(state < -1)
     known = sample.rows[: gap[0]] if len(gap) else sample.rows
@@ -216,11 +225,8 @@ def usable(sample: Sample, settled: Settled) -> Ints:
 
 
 def _estimates(
-    plan: Plan, settled: Settled, confidence: float, *, anytime: bool
+    plan: Plan, settled: Settled, rows: list[Ints], confidence: float, *, anytime: bool
 ) -> tuple[list[Estimate], Calibration]:
-    rows = [usable(sample, settled) for sample in plan.samples]
-    if plan.method == "parent_child":  # no reserves: its sample is in random order throughout
-        rows = [s.rows[settled.state[s.rows] >= 0] for s in plan.samples]
     if plan.method == "allocated":
         if anytime:
             msg = "an allocated plan has no exact sequence; use supersede.evaluate.follow(plan, …)"
@@ -241,7 +247,7 @@ def _estimates(
             of = np.where(linear.domain, 0, -1)
             sizes = np.array([plan.samples[k].of])
             observed = _observed(plan, settled, [rows[k]], sizes, of)
-            found, _ = _assisted(plan, [estimand], observed, confidence)
+            found, _ = assisted(plan, [estimand], observed, confidence)
             each += found
     return each, calibration
 
@@ -265,7 +271,7 @@ def _stratified(
         return none, plan.calibration
     sizes = np.array([s.of for s in plan.samples])
     observed = _observed(plan, settled, rows, sizes, plan.stratum)
-    return _assisted(plan, plan.estimands, observed, confidence)
+    return assisted(plan, plan.estimands, observed, confidence)
 
 
 def _observed(plan: Plan, settled: Settled, rows: list[Ints], items: Ints, of: Ints) -> Observed:
@@ -275,7 +281,7 @@ def _observed(plan: Plan, settled: Settled, rows: list[Ints], items: Ints, of: I
     return Observed(pattern, settled.state[chosen], stratum, items, of)
 
 
-def _assisted(
+def assisted(
     plan: Plan,
     estimands: "tuple[Estimand, ...] | list[Estimand]",
     observed: Observed,

@@ -112,8 +112,8 @@ def follow(
         if exact:
             found = estimate(plan, now, disagreement=disagreement, anytime=True)
         else:
-            careful = replace(plan, confidence=1 - (1 - plan.confidence) / looks)
-            found = estimate(careful, replace(now, design=None), disagreement=disagreement)
+            shared = 1 - (1 - plan.confidence) / looks
+            found = estimate(plan, now, disagreement=disagreement, confidence=shared)
         seen.append(Look(due, found))
         if satisfied(found):
             return Following(tuple(seen), True, f"decided after {due:,} labels", ())

@@ -14,10 +14,16 @@ References:
 import math
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
+
 from supersede.errors import ArgumentError
 from supersede.metrics.intervals import z
 
 __all__ = ["exact_interval", "half_width", "sample_size", "sequence_interval"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 def sample_size(items: int, margin: float, confidence: float = 0.95, share: float = 0.5) -> int:
@@ -98,12 +104,11 @@ def exact_interval(
 
     Assumes: a simple random sample without replacement; exact for every N, n and share.
     """
-    from scipy.stats import hypergeom
-
     tail = (1 - confidence) / 2
     least, most = positive, items - (n - positive)
-    at_least = _first(least, most, lambda m: hypergeom.sf(positive - 1, items, m, n) > tail)
-    beyond = _first(least, most + 1, lambda m: hypergeom.cdf(positive, items, m, n) <= tail)
+    above, below = np.arange(positive, n + 1), np.arange(positive + 1)
+    at_least = _first(least, most, lambda m: _probability(above, n, items, m) > tail)
+    beyond = _first(least, most + 1, lambda m: _probability(below, n, items, m) <= tail)
     return at_least / items, max(at_least, beyond - 1) / items
 
 
@@ -125,15 +130,15 @@ def sequence_interval(
     Example:
         >>> low, high = sequence_interval(45, 50, 100)
         >>> low, high
-        (0.79, 0.95)
+        (0.77, 0.95)
 
     Assumes: items are labelled in random order, without replacement.
     """
     bound = math.log1p(-confidence) - math.log(n + 1)
     least, most = positive, items - (n - positive)
     peak = min(max(round(positive / n * items) if n else least, least), most)
-    low = _first(least, peak, lambda m: _log_probability(positive, n, items, m) > bound)
-    past = _first(peak, most + 1, lambda m: _log_probability(positive, n, items, m) <= bound)
+    low = _first(least, peak, lambda m: float(_log_probability(positive, n, items, m)) > bound)
+    past = _first(peak, most + 1, lambda m: float(_log_probability(positive, n, items, m)) <= bound)
     return low / items, max(peak, past - 1) / items
 
 
@@ -142,7 +147,7 @@ def half_width(n: int, items: int, confidence: float = 0.95, share: float = 0.5)
 
     Example:
         >>> round(half_width(351, 4000), 4)
-        0.0514
+        0.0511
     """
     if n >= items:
         return 0.0
@@ -161,11 +166,18 @@ def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
     return low
 
 
-def _log_probability(x: int, n: int, items: int, m: int) -> float:
-    if m < x or items - m < n - x:
-        return -math.inf
-    return _log_choose(m, x) + _log_choose(items - m, n - x) - _log_choose(items, n)
+def _probability(x: Ints, n: int, items: int, m: int) -> float:
+    """Probability that one of these numbers of positives is drawn, if m of the items are."""
+    return float(np.exp(_log_probability(x, n, items, m)).sum())
 
 
-def _log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+def _log_probability(x: Ints | int, n: int, items: int, m: int) -> Floats:
+    from scipy.special import gammaln
+
+    def choose(of: int, some: Ints | int) -> Floats:
+        possible = (np.asarray(some) >= 0) & (np.asarray(some) <= of)
+        some = np.where(possible, some, 0)
+        ways = gammaln(of + 1) - gammaln(some + 1) - gammaln(of - some + 1)
+        return np.where(possible, ways, -np.inf)
+
+    return np.asarray(choose(m, x) + choose(items - m, n - np.asarray(x)) - choose(items, n))

@@ -212,9 +212,6 @@ def _state(plan: Plan, label: Any) -> int:
     if patterns.graded:
         label = _grades(plan, label)
     state = patterns.state(label)
-    if state is None:  # a file of text: the class 1 may come back as "1"
-        by_text = {str(s): k for k, s in enumerate(patterns.states)}
-        state = by_text.get(str(label).strip())
     if state is None:
         known = ", ".join(map(repr, patterns.states))
         msg = f"label {label!r} is none of {known}; pass plan(…, classes=[…]) if it may occur"

@@ -95,4 +95,4 @@ def _range(
         return None
     rest = float(added[0, ~domain] @ patterns.count[~domain])
     items = int(patterns.count[domain].sum())
-    return rest + low * items, rest + high * items
+    return float(rest + low * items), float(rest + high * items)

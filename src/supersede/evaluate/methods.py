@@ -48,19 +48,17 @@ class Methods:
         item: The column of ids.
         seed: Key of the permanent random numbers.
         least: Inclusion probabilities that labels already paid for have, shape ``(h,)``, or 0.
-        safety: Factor on the variance that is kept in hand.
     """
 
     table: "Table"
     item: str
     seed: int
     least: Floats | float = 0.0
-    safety: float = 1.0
 
     def strata(self, problem: Problem) -> Strata:
         """Strata and their numbers of labels."""
         patterns = problem.patterns
-        budget = problem.budget / self.safety
+        budget = problem.budget
         found = allocate(patterns.count.astype(float), problem.variance, budget, self.least)
         probability = np.where(problem.variance.any(axis=0), found.probability, self.least)
         return stratify(

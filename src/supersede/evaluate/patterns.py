@@ -100,12 +100,19 @@ class Patterns:
         return None
 
     def state(self, label: Any) -> int | None:
-        """The number of the state that a label says; None where it says none of them."""
+        """The number of the state that a label says; None where it says none of them.
+
+        Files turn numbers into text, so that ``"1"`` says the class 1 where no class is ``"1"``.
+        """
         value = int(label) if isinstance(label, bool | np.bool_) else label
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if value in self.states:
             return self.states.index(value)
+        texts = {str(s): k for k, s in enumerate(self.states) if s != OTHER}
+        text = str(value).strip()
+        if text in texts or text.removesuffix(".0") in texts:
+            return texts.get(text, texts.get(text.removesuffix(".0")))
         return self.states.index(OTHER) if OTHER in self.states and not self.graded else None
 
     def parts(self, term: Term, state: int) -> tuple[Floats, Floats]:
@@ -279,7 +286,7 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
             "<": lambda: column < value,
             ">=": lambda: column >= value,
         }[key.of.relation]()
-        return met.fill_null(False).cast("int64")
+        return met.ifelse(1, 0)  # null is not met; PostgreSQL casts no boolean to a number
     if key.kind == "score":
         scores = [table.score(model) for model in patterns.models]
         known = [score.cast("float64") for score in scores if score is not None]
@@ -292,7 +299,7 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
     answer = table.answer(key.of)
     assert answer is not None  # noqa: S101  # `read_keys` has told classes from grades
     if patterns.positive is not None:
-        return (answer != patterns.positive).fill_null(True).cast("int64")
+        return (answer == patterns.positive).ifelse(0, 1)
     cases = [(answer == c, i) for i, c in enumerate(patterns.states) if c != OTHER]
     return ibis.cases(*cases, else_=key.size - 1)
 

@@ -25,7 +25,6 @@ __all__ = ["plan"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_SAFETY = 1.1  # variance kept in hand where a pilot's labels, themselves a sample, set the sizes
 _HALVINGS = 20  # of the range of margins that a budget may mean
 _DEAR = 0.2  # an estimand that needs this share of a large table is called unaffordable
 _LARGE = 20_000
@@ -113,8 +112,7 @@ def plan(
             " the models agree everywhere; nothing needs to be labelled"
         )
         raise TooFewLabelsError(msg)
-    learnt = calibration != Calibration()
-    make = Methods(table, column, seed, least, _SAFETY if learnt else 1.0)
+    make = Methods(table, column, seed, least)
     methods: dict[str, Callable[[Problem], Chosen]] = {
         "allocated": make.allocated,
         "coordinated": make.coordinated,

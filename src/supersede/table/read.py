@@ -127,7 +127,7 @@ def read(
         missing=missing,
         source=name,
     )
-    table = validate(table)
+    table = validate(table, fingerprint=labelled)  # plans have a design hash instead
     return replace(table, reading=_reading(table))
 
 

@@ -22,8 +22,15 @@ __all__ = ["validate"]
 _SHOWN = 5  # rows named in a message
 
 
-def validate(table: Table) -> Table:
+def validate(table: Table, *, fingerprint: bool = True) -> Table:
     """Check ids, predictions, weights and costs, and fill in size and fingerprint.
+
+    Args:
+        table: The table to check.
+        fingerprint: Whether to hash the rows, the dearest part on large tables.
+
+    Returns:
+        The table with its size and, where asked for, its fingerprint.
 
     Raises:
         EmptyTableError: There are no rows.
@@ -35,7 +42,7 @@ def validate(table: Table) -> Table:
     if table.missing == "drop":
         kept = [_prediction(table, model).notnull() for model in table.models]
         table = replace(table, rows=table.rows.filter(*kept))
-    facts = _facts(table)
+    facts = _facts(table, fingerprint=fingerprint)
     size = int(facts["size"])
     if size == 0:
         msg = f"{table.source} has no rows; nothing can be reviewed"
@@ -54,8 +61,8 @@ def validate(table: Table) -> Table:
     if table.label is not None and facts["unlabelled"] == size:
         msg = f"label column {table.label!r} is empty: none of the {size:,} items has a label"
         raise EmptyTableError(msg)
-    fingerprint = facts.get("fingerprint")
-    stamp = None if fingerprint is None else f"{int(fingerprint) & (2**64 - 1):016x}"
+    found = facts.get("fingerprint")
+    stamp = None if found is None else f"{int(found) & (2**64 - 1):016x}"
     return replace(table, size=size, fingerprint=stamp)
 
 
@@ -63,7 +70,7 @@ def _prediction(table: Table, model: str) -> "ir.Value":
     return plain(table.rows[table.outcome(model).columns[0]])
 
 
-def _facts(table: Table) -> dict[str, Any]:
+def _facts(table: Table, *, fingerprint: bool) -> dict[str, Any]:
     """Everything the checks need, in one query."""
     rows = table.rows
     facts: dict[str, Any] = {"size": rows.count()}
@@ -72,7 +79,10 @@ def _facts(table: Table) -> dict[str, Any]:
         facts["items"] = rows[table.item].nunique()
     for model, outcome in table.models.items():
         value = _prediction(table, model)
-        facts[f"missing {model}"] = value.isnull().sum()
+        column = rows[outcome.columns[0]]
+        # counting what is there lets engines answer from a file's statistics; NaN is not in them
+        present = value if column.type().is_floating() else column
+        facts[f"missing {model}"] = rows.count() - present.count()
         if isinstance(outcome, Classes) and value.type().is_floating():
             facts[f"fractions {model}"] = (value % 1 != 0).sum()
         if isinstance(outcome, Right):
@@ -90,9 +100,9 @@ def _facts(table: Table) -> dict[str, Any]:
         if column is not None:
             value = plain(rows[column])
             facts[use] = (value.isnull() | (value < 0)).sum()
-    fingerprint = _fingerprint(table)
-    if fingerprint is not None:
-        facts["fingerprint"] = fingerprint
+    number = _fingerprint(table) if fingerprint else None
+    if number is not None:
+        facts["fingerprint"] = number
     return {k: v or 0 for k, v in collect(rows.aggregate(**facts)).to_pylist()[0].items()}
 
 
