@@ -258,7 +258,19 @@ def other_coverage() -> ROWS:
         (both,) = sum_ratios([Part(old, binary=True), Part(new, binary=True)], keys, [("trial",)])
         _, low, high = change(both, 0, 1, "share", 0.95)
         changes.append(np.mean((low <= -0.05) & (high >= -0.05)))
-    told("paired changes, n 20 / 60 / 300", changes)
+    told("paired changes of shares, n 20 / 60 / 300", changes)
+    changes = []
+    for n in (20, 60, 300):
+        shared = rng.exponential(size=n * trials)
+        old, new = (
+            shared + rng.exponential(size=n * trials),
+            shared + rng.exponential(size=n * trials),
+        )
+        keys = {"trial": pa.array(np.repeat(np.arange(trials), n))}
+        (both,) = sum_ratios([Part(old), Part(new)], keys, [("trial",)])
+        _, low, high = change(both, 0, 1, "amount", 0.95)
+        changes.append(np.mean((low <= 0) & (high >= 0)))
+    told("paired changes of amounts, n 20 / 60 / 300", changes)
     return rows
 
 

@@ -147,6 +147,11 @@ def test_inferred_attributes_are_refused_or_marked_everywhere(people):
     for text in (audit.to_html(), audit.to_markdown(), audit.to_json(), audit._repr_html_()):
         assert "race (inferred)" in text
     assert "were inferred" in audit.to_html()
+    by_condition = audit_groups(
+        table, "new", groups=[guessed], allow_inferred=True,
+        declared=[Group("c", (Condition("race", "==", "c"),))],
+    )  # fmt: skip
+    assert by_condition.row("c (race = c) (inferred)").inferred
     # circumstances may be inferred; that is marked too
     noise = audit_groups(
         table, "new", conditions=[Attribute("race", protected=False, inferred=True)]
@@ -348,6 +353,8 @@ def test_arrays_that_do_not_fit_are_refused():
         audit_losses([0, 1], {"g": ["a"]})
     with pytest.raises(errors.ArgumentError, match="at least 0"):
         audit_losses([-1, 1], {"g": ["a", "b"]})
+    with pytest.raises(errors.ArgumentError, match="exceed"):
+        audit_losses([0, 2], {"g": ["a", "b"]}, unit="share")
     with pytest.raises(errors.MissingColumnError):
         audit_losses([0, 1], {"g": ["a", "b"]}, cross=[("g", "h")])
     with pytest.raises(errors.ArgumentError, match="no condition"):

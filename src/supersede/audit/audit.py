@@ -93,6 +93,11 @@ def audit_groups(
     splits = splits_of(groups or table.groups, conditions, cross)
     guessed = [a.column for (a, *_) in splits if a.inferred and a.protected]
     guessed += [group.name for group in declared if group.inferred]
+    unsafe = {a.column for (a, *_) in splits if a.inferred}
+    declared = [
+        replace(group, inferred=group.inferred or any(c.column in unsafe for c in group.where))
+        for group in declared
+    ]
     refuse_inferred(guessed, allowed=allow_inferred)
     _check(bool(splits or declared), confidence, min_items)
     if synthetic is not None:
@@ -190,6 +195,10 @@ def audit_losses(
     whole, *found = sum_ratios(parts, keys, margins, weight=weights, cluster=clusters)
     marks = [_labels(split, counts) for split, counts in zip(splits, found, strict=True)]
     unit = unit or ("share" if bounded else "amount")
+    most = 1.0 if below is None else below
+    if unit == "share" and any(bool(np.any(array > most)) for array in arrays):
+        msg = "unit='share', but some losses exceed what they are divided by; pass unit='amount'"
+        raise ArgumentError(msg)
     loss = Amount(name=name, unit=unit)
     old_name = None if old is None else "old"
     notes = _spellings(splits, found)
@@ -218,6 +227,9 @@ def _audit(
     min_items: int,
     notes: Sequence[str],
 ) -> Audit:
+    if bool(np.any(whole.sums < 0)):
+        msg = f"the {loss.name} sums to less than 0; losses, weights and what they are divided by are at least 0"
+        raise ArgumentError(msg)
     judged = (loss.unit, loss.worse, confidence)
     (overall,) = group_rows([Label("all", "all items")], whole, whole, *judged)
     labels = [label for mark in marks for label in mark]

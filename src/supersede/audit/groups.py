@@ -108,8 +108,9 @@ def from_records(records: Iterable[dict[str, Any]]) -> list[Group]:
     """Groups from plain data, as read from JSON.
 
     Example:
-        >>> from_records([{"name": "old", "where": [{"column": "age", "operation": ">", "value": 9}]}])
-        [Group(name='old', where=(Condition(column='age', operation='>', value=9),))]
+        >>> where = [{"column": "age", "operation": ">", "value": 9}]
+        >>> print(*from_records([{"name": "grown", "where": where}]))
+        grown (age > 9)
     """
     return [
         Group(

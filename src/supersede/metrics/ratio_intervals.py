@@ -93,13 +93,15 @@ def change(
     difference = after.mean - before.mean
     slopes = ratios.slopes(new) - ratios.slopes(old)
     variance = np.maximum(np.einsum("ki,kij,kj->k", slopes, ratios.products, slopes), 0)
+    if not ratios.counted:
+        several = ratios.units > 1
+        variance *= np.divide(
+            ratios.units, ratios.units - 1, out=np.zeros(len(ratios)), where=several
+        )
     quantile = _quantile(ratios, new, confidence)
     if unit == "amount":
         half = np.where(variance > 0, quantile * np.sqrt(variance), np.nan)
         return difference, difference - half, difference + half
-    if not ratios.counted:
-        units = ratios.units
-        variance *= np.divide(units, units - 1, out=np.ones(len(units)), where=units > 1)
     n = np.minimum(before.kish, after.kish)
     centre = np.nan_to_num(difference) * n / (n + 2)
     half = quantile * np.sqrt(variance * (n / (n + 2)) ** 2 + 2 / (n + 2) ** 2)
