@@ -6,12 +6,18 @@ from pathlib import Path
 import pytest
 
 from supersede import review
+from supersede.cli.audit import audit
 from supersede.cli.review import review as command
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", [*inspect.signature(command).parameters, "config"])
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        {*inspect.signature(command).parameters, *inspect.signature(audit).parameters, "config"}
+    ),
+)
 def test_every_flag_is_documented(name):
     text = (DOCS / "reference" / "command-line.md").read_text()
     assert f"--{name.replace('_', '-')}" in text or name.upper() in text
