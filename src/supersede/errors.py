@@ -7,6 +7,9 @@
     │   └── InferredAttributeError                a protected attribute was guessed, not declared
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── ReportError                (OSError)      a report could not be written
+    ├── SearchError                (ValueError)   the record of a search is not as it must be
+    │   ├── HistoryError                          a trial, or the file of a study, cannot be read
+    │   └── SpaceError                            a parameter's range, choices or conditions
     ├── TooFewLabelsError          (ValueError)   the data cannot carry the number asked for
     └── TableError                 (ValueError)   the predictions or labels are not as they must be
         ├── SourceError            (OSError)      a file is missing, unreadable or truncated
@@ -28,6 +31,7 @@ __all__ = [
     "ArgumentError",
     "ColumnTypeError",
     "EmptyTableError",
+    "HistoryError",
     "InferredAttributeError",
     "ItemError",
     "LabelError",
@@ -35,7 +39,9 @@ __all__ = [
     "MissingExtraError",
     "MissingPredictionError",
     "ReportError",
+    "SearchError",
     "SourceError",
+    "SpaceError",
     "SupersedeError",
     "TableError",
     "TooFewLabelsError",
@@ -65,6 +71,18 @@ class MissingExtraError(SupersedeError, ImportError):
 
 class ReportError(SupersedeError, OSError):
     """A report could not be written; nothing that was there before is lost."""
+
+
+class SearchError(SupersedeError, ValueError):
+    """The record of a search is not as it must be."""
+
+
+class HistoryError(SearchError):
+    """A trial, or the file of a study, cannot be read."""
+
+
+class SpaceError(SearchError):
+    """A parameter's range, choices or conditions make no sense."""
 
 
 class TooFewLabelsError(SupersedeError, ValueError):

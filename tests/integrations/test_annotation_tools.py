@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from tests.evaluate.cases import ensemble
 
 from supersede.errors import LabelError
 from supersede.evaluate import estimate, plan, precision
 from supersede.integrations import ground_truth, label_studio
+from tests.evaluate.cases import ensemble
 
 CASE = ensemble(items=1500)
 MADE = plan(CASE.table(), [precision("m0"), precision("m1")], seed=1)

@@ -12,6 +12,7 @@ from cyclopts.config import Toml
 
 import supersede
 from supersede.cli.demo import demo
+from supersede.cli.replay import replay
 from supersede.cli.review import review
 from supersede.errors import SourceError, SupersedeError
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         version=supersede.__version__,
         result_action="return_value",
     )
-    for command in (review, demo):
+    for command in (review, replay, demo):
         app.command(command)
     try:
         tokens, config = _config(tokens)

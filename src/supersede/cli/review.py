@@ -74,7 +74,8 @@ def review(
     Example: supersede review predictions.parquet --old a --new b --label y --group sex
     --max-nfr 0.5% --max-slice-nfr 2% --out report.html
 
-    All flags can stand in a file, --config review.toml, as in max-nfr = "0.5%"; flags beside it win.
+    All flags can stand in a file, --config review.toml, as in max-nfr = "0.5%"; flags beside it
+    win.
 
     Args:
         table: CSV, JSONL or Parquet: a file, or a glob in quotes.

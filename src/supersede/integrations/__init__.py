@@ -1,1 +1,1 @@
-"""One short file per host."""
+"""Hosts: one short file for each library that supersede works inside of."""

@@ -1,0 +1,1 @@
+"""Recorded searches, and stopping rules replayed on them."""

@@ -1,0 +1,317 @@
+"""Stop an Optuna study, with one worker or many.
+
+``study.optimize(objective, callbacks=[StopWhen()])`` in each worker is all it takes. Workers that
+share a storage agree through it: one of them, the leader, judges the study after each of its own
+trials and publishes the decision; the others read one attribute. A leader that goes silent is
+replaced. Since a decision is a pure function of the study, two leaders at a time do no harm.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from supersede.errors import HistoryError, MissingExtraError
+from supersede.search.stopping import (
+    DEFAULT,
+    Categorical,
+    Criterion,
+    Decision,
+    ErrorEstimate,
+    Float,
+    History,
+    Int,
+    Memory,
+    Parameter,
+    Settings,
+    Space,
+    State,
+    Trial,
+    decide,
+)
+
+try:
+    import optuna
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+    from optuna.trial import FrozenTrial, TrialState
+except ImportError as missing:  # pragma: no cover
+    _absent = MissingExtraError.of(
+        package="optuna", extra="optuna", purpose="stopping an Optuna study"
+    )
+    raise _absent from missing
+
+__all__ = [
+    "StopWhen",
+    "decision_of",
+    "history_of",
+    "load",
+    "report_folds",
+    "report_losses",
+    "report_standard_error",
+    "resume",
+]
+
+_log = logging.getLogger("supersede")
+
+_FOLDS, _LOSSES, _ERROR = "supersede:folds", "supersede:losses", "supersede:standard_error"
+_OPTUNA_FOLDS = "terminator:cv_scores"  # where the deprecated optuna.terminator kept them
+_STOPPED, _LEADER = "supersede:stopped", "supersede:leader"
+_STATES = {
+    TrialState.COMPLETE: State.COMPLETE,
+    TrialState.PRUNED: State.PRUNED,
+    TrialState.FAIL: State.FAILED,
+    TrialState.RUNNING: State.PENDING,
+}
+
+
+def report_folds(trial: optuna.Trial, scores: Sequence[float]) -> None:
+    """Keep the scores of the folds with a trial; call it in the objective.
+
+    Scores that ``optuna.terminator.report_cross_validation_scores`` kept are read as well.
+
+    Args:
+        trial: The running trial.
+        scores: One for each fold, shape ``(k,)``; an array will do.
+    """
+    trial.set_user_attr(_FOLDS, [float(score) for score in scores])
+
+
+def report_losses(trial: optuna.Trial, losses: Sequence[float]) -> None:
+    """Keep the losses of the items of one validation set with a trial, shape ``(n,)``."""
+    trial.set_user_attr(_LOSSES, [float(loss) for loss in losses])
+
+
+def report_standard_error(trial: optuna.Trial, error: float) -> None:
+    """Keep your own standard error of the value with a trial."""
+    trial.set_user_attr(_ERROR, float(error))
+
+
+def load(name: str, storage: str) -> optuna.Study:
+    """A study by its name.
+
+    Args:
+        name: Of the study.
+        storage: A URL, or the path of a journal file.
+
+    Returns:
+        The study.
+
+    Raises:
+        HistoryError: There is no such study, or its storage cannot be opened.
+    """
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from sqlalchemy.exc import SQLAlchemyError
+
+    where: str | JournalStorage = storage
+    file = storage.removeprefix("sqlite:///")
+    if ("://" not in storage or file != storage) and not Path(file).is_file():
+        msg = f"no journal or database {file!r}; expected a file, or a URL such as sqlite:///a.db"
+        raise HistoryError(msg)
+    if "://" not in storage:
+        where = JournalStorage(JournalFileBackend(storage))
+    try:
+        return optuna.load_study(study_name=name, storage=where)
+    except (KeyError, ValueError, ImportError, SQLAlchemyError) as problem:
+        msg = f"cannot load the study {name!r} from {storage}: {problem}"
+        raise HistoryError(msg) from problem
+
+
+def history_of(study: optuna.Study) -> History:
+    """The study as a plain history.
+
+    Args:
+        study: With one objective.
+
+    Returns:
+        Its trials in the order in which they ended; a parameter whose range was changed while the
+        study ran has the range that covers all.
+
+    Raises:
+        HistoryError: The study has several objectives.
+    """
+    return _Reader().read(study)
+
+
+def decision_of(study: optuna.Study) -> Decision | None:
+    """The decision that stopped the study; None as long as it goes on."""
+    kept = study.user_attrs.get(_STOPPED)
+    return Decision(**kept) if kept else None
+
+
+def resume(study: optuna.Study) -> None:
+    """Take the decision back, so that `StopWhen` judges anew."""
+    study.set_user_attr(_STOPPED, None)
+
+
+@dataclass
+class _Reader:
+    """Reads a study and converts each finished trial once."""
+
+    finished: dict[int, Trial] = field(default_factory=dict)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+
+    def read(self, study: optuna.Study) -> History:
+        if len(study.directions) != 1:
+            msg = (
+                f"the study has {len(study.directions)} objectives; expected one. There is no "
+                "single best value to bound: judge each objective in a study of its own"
+            )
+            raise HistoryError(msg)
+        ended, running = [], []
+        for frozen in study.get_trials(deepcopy=False):  # storages read only what is new
+            if frozen.state.is_finished():
+                ended.append(frozen)
+                if frozen.number not in self.finished:
+                    self.finished[frozen.number] = _trial(frozen)
+                    self._widen(frozen.distributions)
+            elif frozen.state == TrialState.RUNNING:
+                running.append(_trial(frozen))
+        ended.sort(key=lambda t: (t.datetime_complete is None, t.datetime_complete, t.number))
+        trials = [self.finished[frozen.number] for frozen in ended]
+        maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
+        return History(Space(self.parameters), (*trials, *running), maximize)
+
+    def _widen(self, distributions: Mapping[str, BaseDistribution]) -> None:
+        for name, distribution in distributions.items():
+            new = _parameter(distribution)
+            known = self.parameters.get(name)
+            if known != new:
+                self.parameters[name] = new if known is None else _covering(known, new)
+
+
+def _trial(frozen: FrozenTrial) -> Trial:
+    attributes = frozen.user_attrs
+    error = attributes.get(_ERROR)
+    duration = frozen.duration
+    return Trial(
+        dict(frozen.params),
+        frozen.value if frozen.state == TrialState.COMPLETE else None,
+        folds=attributes.get(_FOLDS, frozen.system_attrs.get(_OPTUNA_FOLDS)),
+        losses=attributes.get(_LOSSES),
+        standard_error=error,
+        seconds=None if duration is None else duration.total_seconds(),
+        state=_STATES[frozen.state],
+    )
+
+
+def _parameter(distribution: BaseDistribution) -> Parameter:
+    if isinstance(distribution, CategoricalDistribution):
+        return Categorical(tuple(distribution.choices))
+    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
+    log, step = distribution.log, distribution.step  # type: ignore[attr-defined]
+    if isinstance(distribution, IntDistribution):
+        return Int(low, high, log, step)
+    return Float(low, high, log, step)
+
+
+def _covering(a: Parameter, b: Parameter) -> Parameter:
+    """One parameter for two ranges that the same name had."""
+    if isinstance(a, Categorical) or isinstance(b, Categorical):
+        choices = [*getattr(a, "choices", ()), *getattr(b, "choices", ())]
+        return Categorical(tuple(dict.fromkeys(choices)))
+    low, high, log = min(a.low, b.low), max(a.high, b.high), a.log and b.log
+    if isinstance(a, Int) and isinstance(b, Int):
+        return Int(int(low), int(high), log, a.step if a.step == b.step else 1)
+    return Float(low, high, log, a.step if a.step == b.step else None)
+
+
+class StopWhen:
+    """A callback that stops a study when more search cannot pay.
+
+    It never raises into the study: what goes wrong is logged (logger ``supersede``), and the search
+    goes on.
+
+    Args:
+        rule: When to stop.
+        error: How the statistical error is found; from what the trials report if None.
+        settings: Of the surrogate.
+        lease: Seconds of silence after which another worker takes the lead; the time that many
+            trials take is enough, whichever comes first.
+
+    Example:
+        >>> import optuna
+        >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
+        >>> study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        >>> def objective(trial):
+        ...     report_standard_error(trial, 0.1)
+        ...     return trial.suggest_float("x", -1, 1) ** 2
+        >>> study.optimize(objective, n_trials=100, callbacks=[StopWhen()])
+        >>> len(study.trials) < 100, decision_of(study).stop
+        (True, True)
+    """
+
+    def __init__(
+        self,
+        rule: Criterion = DEFAULT,
+        *,
+        error: ErrorEstimate | None = None,
+        settings: Settings | None = None,
+        lease: float = 60.0,
+    ) -> None:
+        self.rule, self.error, self.settings, self.lease = rule, error, settings, lease
+        self.latest: Decision | None = None
+        self.worker = uuid.uuid4().hex
+        self._reader, self._memory = _Reader(), Memory()
+        self._seen: tuple[object, float] = (None, 0.0)
+        self._judging = threading.Lock()
+        self._warned: set[str] = set()
+
+    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Stop the study if that is decided; decide, if this worker leads."""
+        try:
+            self._check(study, trial)
+        except Exception as problem:  # a judge must not break what it watches
+            words = f"{type(problem).__name__}: {problem}"
+            if words not in self._warned:
+                self._warned.add(words)
+                _log.warning("the search goes on unjudged: %s", words)
+
+    def _check(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        attributes = study.user_attrs
+        if attributes.get(_STOPPED):
+            self.latest = Decision(**attributes[_STOPPED])
+            study.stop()
+            return
+        # threads of one process share this object: one of them judges, the others go on
+        if not self._leads(attributes.get(_LEADER), trial) or not self._judging.acquire(False):
+            return
+        try:
+            self._judge(study)
+        finally:
+            self._judging.release()
+
+    def _judge(self, study: optuna.Study) -> None:
+        history = self._reader.read(study)
+        self.latest = decide(
+            history,
+            self.rule,
+            error=self.error,
+            settings=self.settings,
+            memory=self._memory,
+        )
+        started, running = len(history.trials), len(history.pending)
+        beat = {"worker": self.worker, "trials": started, "running": running}
+        study.set_user_attr(_LEADER, beat)
+        if self.latest.stop:
+            study.set_user_attr(_STOPPED, self.latest.to_dict())
+            _log.info("%s", self.latest)
+            study.stop()
+
+    def _leads(self, beat: dict[str, Any] | None, trial: FrozenTrial) -> bool:
+        """Whether this worker is the leader, or the leader has gone silent.
+
+        Silence is measured by this worker's own clock, and in trials: clocks of machines differ.
+        """
+        if beat is None or beat["worker"] == self.worker:
+            return True
+        key = (beat["worker"], beat["trials"], beat["running"])
+        now = time.monotonic()
+        if self._seen[0] != key:
+            self._seen = (key, now)
+        missed = trial.number - beat["trials"]
+        return now - self._seen[1] > self.lease or missed > 3 * (beat["running"] + 1)

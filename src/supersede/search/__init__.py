@@ -1,0 +1,1 @@
+"""Find the next model: when to stop a search."""

@@ -1,0 +1,85 @@
+"""Criteria joined: all of them, any of them, or one of them several times in a row."""
+
+from dataclasses import dataclass
+
+from supersede.errors import ArgumentError
+from supersede.search.stopping.evidence import Criterion, Evidence, Judgement
+
+__all__ = ["AllOf", "AnyOf", "InARow"]
+
+
+def _joined(stop: bool, chosen: list[Judgement], every: list[Judgement]) -> Judgement:
+    """The reasons of the chosen ones that have something to say, and the first numbers."""
+    numbers = next((j for j in every if j.improvement is not None), chosen[0])
+    reason = "; ".join(j.reason for j in chosen if j.reason)
+    return Judgement(stop, reason, numbers.improvement, numbers.error)
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Stop when each of the criteria would."""
+
+    criteria: tuple[Criterion, ...]
+
+    def __init__(self, *criteria: Criterion) -> None:
+        object.__setattr__(self, "criteria", _some(criteria))
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Ask all; the reasons given are those that decided."""
+        said = [criterion.judge(evidence) for criterion in self.criteria]
+        against = [j for j in said if not j.stop]
+        return _joined(not against, against or said, said)
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Stop when one of the criteria would."""
+
+    criteria: tuple[Criterion, ...]
+
+    def __init__(self, *criteria: Criterion) -> None:
+        object.__setattr__(self, "criteria", _some(criteria))
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Ask all; the reasons given are those that decided."""
+        said = [criterion.judge(evidence) for criterion in self.criteria]
+        wanted = [j for j in said if j.stop]
+        # the numbers shown are those of the last criterion, so that they stay of one kind
+        return _joined(bool(wanted), wanted or said, said[::-1])
+
+
+@dataclass(frozen=True)
+class InARow:
+    """Stop when a criterion would have stopped at each of the last ``times`` trials.
+
+    Args:
+        criterion: What is asked of the history as it is, and as it was one trial ago, and so on.
+        times: How many times.
+    """
+
+    criterion: Criterion
+    times: int = 3
+
+    def __post_init__(self) -> None:
+        if self.times < 1:
+            msg = f"times: got {self.times}; expected at least 1"
+            raise ArgumentError(msg)
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Ask about the last trials, the latest first, until one says no."""
+        latest = self.criterion.judge(evidence)
+        count = len(evidence.history.finished)
+        held = int(latest.stop)
+        while 0 < held < self.times and held < count:
+            if not self.criterion.judge(evidence.earlier(count - held)).stop:
+                break
+            held += 1
+        reason = f"{latest.reason} ({held} times in a row, of {self.times})"
+        return Judgement(held >= self.times, reason, latest.improvement, latest.error)
+
+
+def _some(criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+    if not criteria:
+        msg = "got no criterion; expected at least one"
+        raise ArgumentError(msg)
+    return criteria

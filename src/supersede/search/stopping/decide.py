@@ -1,0 +1,142 @@
+"""The one question: stop, or go on?"""
+
+import html
+import math
+import warnings
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from supersede.search.stopping.combine import AllOf, AnyOf
+from supersede.search.stopping.evidence import Criterion, Evidence, Judgement
+from supersede.search.stopping.history import History, State
+from supersede.search.stopping.optimistic_gain import OptimisticGain
+from supersede.search.stopping.patience import AtLeast, Contrast, NoImprovement, Settled
+from supersede.search.stopping.regret_bound import RegretBound
+from supersede.search.stopping.statistical_error import ErrorEstimate, ReportedError
+from supersede.search.stopping.surrogate import Memory, Settings
+
+__all__ = ["DEFAULT", "Decision", "decide"]
+
+# Chosen by leaving data sets out, on recorded searches: docs/explanation/stopping.md says how.
+DEFAULT: Criterion = AnyOf(
+    Settled(trials=20),
+    AllOf(
+        AtLeast(trials=20),
+        Contrast(errors=1, trials=60),
+        AnyOf(
+            RegretBound(times=1),
+            AllOf(NoImprovement(trials=20, share=0.5), OptimisticGain(times=7)),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether to stop, and why.
+
+    Args:
+        stop: True to stop.
+        reason: In words.
+        best: Best value so far, in the objective's own units and direction; None without one.
+        improvement: What is left to gain, in the same units, at least 0; None if it is not known.
+        error: The gain that was held to be worth having; None if it is not known.
+        unseen: Share of the space, in [0, 1], that no trial came near (within a tenth of each
+            range): there a narrow optimum would go unnoticed. None without a surrogate.
+        trials: How many have ended.
+        pending: How many are running.
+    """
+
+    stop: bool
+    reason: str
+    best: float | None
+    improvement: float | None
+    error: float | None
+    unseen: float | None
+    trials: int
+    pending: int
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{'stop' if self.stop else 'go on'}: {self.reason}"
+
+    def _repr_html_(self) -> str:
+        word = "Stop" if self.stop else "Go on"
+        return f"<p><strong>{word}</strong>: {html.escape(self.reason)}</p>"
+
+
+def decide(
+    history: History,
+    rule: Criterion = DEFAULT,
+    *,
+    error: ErrorEstimate | None = None,
+    settings: Settings | None = None,
+    memory: Memory | None = None,
+) -> Decision:
+    """Judge whether more search can pay.
+
+    The same history gives the same answer in every process. Nothing in a history makes this raise:
+    where no judgement is possible, the decision is to go on, and its reason says what is missing.
+
+    Args:
+        history: What was tried.
+        rule: When to stop.
+        error: How the statistical error is found; from what the trials carry if None.
+        settings: How much work the surrogate does.
+        memory: Fits of earlier calls, to save time.
+
+    Returns:
+        The decision.
+
+    Example:
+        >>> from supersede.search.stopping import Float, History, Space, Trial, decide
+        >>> grid = [i / 40 for i in range(40)]
+        >>> trials = [Trial({"x": x}, (x - 0.3) ** 2, standard_error=0.01) for x in grid]
+        >>> decide(History(Space({"x": Float(0, 1)}), trials)).stop
+        True
+    """
+    evidence = Evidence(
+        history, error or ReportedError(), settings or Settings(), memory or Memory()
+    )
+    # Numbers of any size may come in; where they overflow the outcome is not finite and says so.
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            said = rule.judge(evidence)
+            unseen = None if evidence.surrogate is None else evidence.surrogate.unseen
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError) as failure:
+            said = Judgement(False, f"no judgement: {type(failure).__name__}: {failure}")
+            unseen = None
+    best = history.best
+    return Decision(
+        stop=said.stop,
+        reason=(said.reason or "every condition holds") + _missing(history),
+        best=None if best is None or best.value is None else float(best.value),
+        improvement=_finite(said.improvement),
+        error=_finite(said.error),
+        unseen=unseen,
+        trials=len(history.finished),
+        pending=len(history.pending),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _missing(history: History) -> str:
+    """What the reader should know of trials without a value."""
+    ended = len(history.finished)
+    pruned = sum(t.state == State.PRUNED for t in history.finished)
+    without = ended - len(history.complete) - pruned
+    notes = [
+        f"{without} of {ended} trials failed or have no finite value" if without else "",
+        f"{pruned} of {ended} were pruned" if pruned else "",
+        f"{len(history.pending)} are running" if history.pending else "",
+    ]
+    said = ", ".join(note for note in notes if note)
+    return f" ({said})" if said else ""

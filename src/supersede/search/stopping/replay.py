@@ -1,0 +1,124 @@
+"""When could a finished search have stopped, and what would that have cost?"""
+
+import html
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from supersede.errors import HistoryError
+from supersede.search.stopping.decide import DEFAULT, Decision, decide
+from supersede.search.stopping.evidence import Criterion
+from supersede.search.stopping.history import History
+from supersede.search.stopping.statistical_error import ErrorEstimate
+from supersede.search.stopping.surrogate import Memory, Settings
+
+__all__ = ["Replay", "replay"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A search, judged after each of its trials.
+
+    Args:
+        steps: The decision after each checked trial, in order.
+        stop: How many trials had ended at the first decision to stop; None if there was none.
+        trials: How many trials ended in all.
+        best_at_stop: Best value at the stop (at the end, without one).
+        best_at_end: Best value of all trials.
+        lost: How much better the end is than the stop, in units of the objective; not negative.
+        trials_saved: Share of the trials that came after the stop, in [0, 1] (RTC).
+        seconds_saved: What the trials after the stop cost; None where costs are unknown.
+        reason: Of the stop, or of the last decision.
+    """
+
+    steps: tuple[Decision, ...]
+    stop: int | None
+    trials: int
+    best_at_stop: float | None
+    best_at_end: float | None
+    lost: float | None
+    trials_saved: float
+    seconds_saved: float | None
+    reason: str
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields, ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        if self.stop is None:
+            return f"no stop in {self.trials} trials: {self.reason}"
+        seconds = "" if self.seconds_saved is None else f" and {self.seconds_saved:.4g} s"
+        lost = "nothing" if not self.lost else f"{self.lost:.3g}"
+        return (
+            f"stop after {self.stop} of {self.trials} trials: {self.reason}\n"
+            f"saves {self.trials_saved:.0%} of the trials{seconds}; loses {lost} of the best value "
+            f"({self.best_at_stop:.6g} instead of {self.best_at_end:.6g})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def replay(
+    history: History,
+    rule: Criterion = DEFAULT,
+    *,
+    error: ErrorEstimate | None = None,
+    settings: Settings | None = None,
+    every: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Replay:
+    """Judge a search after each of its trials, past the first stop to the end.
+
+    Args:
+        history: With at least one trial that ended.
+        rule: When to stop.
+        error: How the statistical error is found; from what the trials carry if None.
+        settings: Of the surrogate.
+        every: Check after each so-many-th trial only.
+        progress: Called with the trials checked and all trials.
+
+    Returns:
+        The decisions, the first stop, and what it saves and loses.
+
+    Raises:
+        HistoryError: No trial has ended.
+
+    Example:
+        >>> from supersede.search.stopping import Float, History, Space, Trial, replay
+        >>> grid = [i / 60 for i in range(60)]
+        >>> trials = [Trial({"x": x}, (x - 0.3) ** 2, standard_error=0.01) for x in grid]
+        >>> found = replay(History(Space({"x": Float(0, 1)}), trials))
+        >>> found.stop, found.lost
+        (24, 0.0)
+    """
+    count = len(history.finished)
+    if count == 0:
+        msg = "no trial of the search has ended; expected at least one to replay"
+        raise HistoryError(msg)
+    memory, steps = Memory(), []
+    checks = [*range(every, count, every), count]
+    for trials in checks:
+        past = history.first(trials)
+        steps.append(decide(past, rule, error=error, settings=settings, memory=memory))
+        if progress is not None:
+            progress(trials, count)
+    stop = next((n for n, step in zip(checks, steps, strict=True) if step.stop and n < count), None)
+    at = history.first(count if stop is None else stop)
+    chosen = steps[-1] if stop is None else steps[checks.index(stop)]
+    losses = history.losses
+    lost = None
+    if at.best_index is not None and history.best_index is not None:
+        lost = float(losses[at.best_index] - losses[history.best_index])
+    known = any(t.seconds is not None for t in history.finished)
+    return Replay(
+        steps=tuple(steps),
+        stop=stop,
+        trials=count,
+        best_at_stop=chosen.best,
+        best_at_end=steps[-1].best,
+        lost=lost,
+        trials_saved=0.0 if stop is None else 1 - stop / count,
+        seconds_saved=history.seconds - at.seconds if known else None,
+        reason=chosen.reason,
+    )

@@ -1,0 +1,123 @@
+import logging
+
+import numpy as np
+import optuna
+import pytest
+
+from supersede.errors import HistoryError
+from supersede.integrations import optuna as host
+from supersede.integrations.optuna import StopWhen, decision_of, history_of, report_folds, resume
+from supersede.search.stopping import Categorical, Float, NoImprovement, State
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def _study(**options):
+    return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1), **options)
+
+
+def _folds_around(trial, value):
+    report_folds(trial, value + np.array([-0.1, 0.1, 0.0, 0.05, -0.05]))
+
+
+def test_a_bowl_stops_and_says_why():
+    study = _study()
+
+    def objective(trial):
+        value = trial.suggest_float("x", -1, 1) ** 2 + trial.suggest_float("y", -1, 1) ** 2
+        _folds_around(trial, value)
+        return value
+
+    study.optimize(objective, n_trials=150, callbacks=[StopWhen()])
+    decision = decision_of(study)
+    assert len(study.trials) < 100
+    assert "statistical error (fold scores" in decision.reason
+    assert 0 <= decision.unseen < 0.5
+
+
+def test_scores_kept_for_optunas_terminator_are_read():
+    study = _study()
+    trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    study._storage.set_trial_system_attr(trial._trial_id, "terminator:cv_scores", [0.1, 0.3])
+    study.tell(trial, 0.2)
+    assert history_of(study).best.folds == [0.1, 0.3]
+
+
+def test_a_stopped_study_stays_stopped_until_resumed():
+    study = _study()
+    rule = NoImprovement(5)
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=60, callbacks=[StopWhen(rule)])
+    stopped = len(study.trials)
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=9, callbacks=[StopWhen(rule)])
+    assert len(study.trials) == stopped + 1
+    resume(study)
+    assert decision_of(study) is None
+
+
+def test_several_objectives_are_refused_and_the_study_lives(caplog):
+    study = optuna.create_study(directions=["minimize", "minimize"])
+    with caplog.at_level(logging.WARNING, logger="supersede"):
+        study.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), 3, callbacks=[StopWhen()])
+    assert len(study.trials) == 3
+    assert "2 objectives" in caplog.text
+    with pytest.raises(HistoryError, match="2 objectives"):
+        history_of(study)
+
+
+def test_a_range_that_changes_covers_both():
+    study = _study()
+    for i in range(30):
+        study.optimize(lambda t, i=i: t.suggest_float("x", 0, 1 + i % 2), n_trials=1)
+    assert history_of(study).space.parameters["x"] == Float(0, 2)
+
+
+def test_states_and_conditions_are_kept():
+    study = _study()
+
+    def objective(trial):
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        if trial.number == 2:
+            return float("nan")
+        kind = trial.suggest_categorical("kind", ["a", "b"])
+        return trial.suggest_float(f"x_{kind}", 0, 1)
+
+    study.optimize(objective, n_trials=8)
+    study.ask()
+    history = history_of(study)
+    states = [t.state for t in history.trials]
+    assert states[1] == State.PRUNED
+    assert states[2] == State.FAILED
+    assert states[-1] == State.PENDING
+    assert history.space.parameters["kind"] == Categorical(("a", "b"))
+
+
+@pytest.mark.parametrize("broken", [[1.0], [], [float("nan")] * 5, "text"])
+def test_odd_fold_scores_do_not_end_the_study(broken):
+    study = _study()
+
+    def objective(trial):
+        trial.set_user_attr("supersede:folds", broken)
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, n_trials=30, callbacks=[StopWhen()])
+    assert len(study.trials) >= 20
+
+
+def test_threads_share_one_judge():
+    study = _study()
+    callback = StopWhen(NoImprovement(10))
+    study.optimize(
+        lambda t: t.suggest_float("x", 0, 1), n_trials=200, n_jobs=4, callbacks=[callback]
+    )
+    assert decision_of(study).stop
+    assert len(study.trials) < 200
+
+
+def test_another_takes_the_lead_after_silence():
+    study = _study()
+    study.set_user_attr(host._LEADER, {"worker": "gone", "trials": 0, "running": 1})
+    callback = StopWhen(NoImprovement(3), lease=1000)
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=40, callbacks=[callback])
+    assert decision_of(study).stop
