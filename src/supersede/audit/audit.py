@@ -173,8 +173,11 @@ def audit_losses(
 
     Example:
         >>> audit = audit_losses([0, 1, 1, 1], {"accent": ["a", "a", "b", None]})
-        >>> [(row.group, row.value) for row in audit.rows]
-        [('accent = a', 0.5), ('accent = b', 1.0), ('accent = unknown', 1.0)]
+        >>> for row in audit.rows:
+        ...     print(row.group, row.value)
+        accent = a 0.5
+        accent = b 1.0
+        accent = unknown 1.0
 
     Assumes: as for `audit_groups`.
     """

@@ -143,8 +143,8 @@ def service_card(
         ...     intended_use="Sorts letters.", limits=["English only."],
         ...     customer_must_test=["Your own letters."], created=date(2026, 1, 3),
         ... )
-        >>> card.data["evaluations"][0]["groups"][1]["group"]
-        'sex = m'
+        >>> card.to_markdown().splitlines()[0]
+        '# triage 2: service card'
     """
     if not audits:
         msg = (

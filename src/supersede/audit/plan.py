@@ -46,8 +46,11 @@ def group_estimands(
         ...     {"id": [1, 2, 3], "m": [0, 1, 1], "sex": ["f", "f", "m"]},
         ...     models=["m"], labelled=False,
         ... )
-        >>> [estimand.name for estimand in group_estimands(table, "m", ["sex"], gaps=False)]
-        ['accuracy(m)', 'accuracy(m) | sex=f', 'accuracy(m) | sex=m']
+        >>> for estimand in group_estimands(table, "m", ["sex"], gaps=False):
+        ...     print(estimand.name)
+        accuracy(m)
+        accuracy(m) | sex=f
+        accuracy(m) | sex=m
     """
     attributes = [Attribute(group) if isinstance(group, str) else group for group in groups]
     refuse_inferred(
