@@ -4,6 +4,7 @@
 
     SupersedeError
     ├── ArgumentError              (ValueError)   an argument outside what it may be
+    │   └── InferredAttributeError                a protected attribute was guessed, not declared
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── ReportError                (OSError)      a report could not be written
     ├── SearchError                (ValueError)   the record of a search is not as it must be
@@ -31,6 +32,7 @@ __all__ = [
     "ColumnTypeError",
     "EmptyTableError",
     "HistoryError",
+    "InferredAttributeError",
     "ItemError",
     "LabelError",
     "MissingColumnError",
@@ -52,6 +54,10 @@ class SupersedeError(Exception):
 
 class ArgumentError(SupersedeError, ValueError):
     """An argument is outside what it may be."""
+
+
+class InferredAttributeError(ArgumentError):
+    """A protected attribute was guessed, not declared by the people it is about."""
 
 
 class MissingExtraError(SupersedeError, ImportError):

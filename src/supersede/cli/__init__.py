@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from cyclopts.config import Toml
 
 import supersede
+from supersede.cli.audit import audit
 from supersede.cli.demo import demo
 from supersede.cli.estimate import estimate
 from supersede.cli.plan import plan
@@ -20,7 +21,7 @@ from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (review, plan, estimate, replay, demo)
+COMMANDS = (review, plan, estimate, audit, replay, demo)
 
 USAGE = 2
 INTERRUPTED = 130

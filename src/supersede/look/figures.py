@@ -53,6 +53,7 @@ def dot_plot(
     title: str,
     description: str,
     limit: float | None = None,
+    limit_word: str = "limit",
     form: Format = share,
 ) -> Markup:
     """Estimates with their intervals, one below the other, and a rule at the limit."""
@@ -61,7 +62,7 @@ def dot_plot(
     ends = [v for row in judged for v in (row.low, row.high)]
     scale = _Scale.over([*ends, 0.0] if limit is None else [*ends, 0.0, limit])
     return _render("dot_plot", rows=rows, title=title, description=description, limit=limit,
-                   form=form, scale=scale)  # fmt: skip
+                   limit_word=limit_word, form=form, scale=scale)  # fmt: skip
 
 
 def dumbbell(rows: Sequence[Pair], *, title: str, description: str, form: Format = share) -> Markup:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +97,7 @@ class Confusion:
         return columns
 
 
-METRICS: Mapping[str, Callable[[Confusion], tuple[Floats, Floats]]] = {
+METRICS: Mapping[str, Callable[[Any], tuple[Any, Any]]] = {
     "accuracy": lambda c: (c.tp + c.tn, c.tp + c.fp + c.fn + c.tn),
     "precision": lambda c: (c.tp, c.tp + c.fp),
     "recall": lambda c: (c.tp, c.tp + c.fn),
@@ -106,7 +106,10 @@ METRICS: Mapping[str, Callable[[Confusion], tuple[Floats, Floats]]] = {
     "false_negative_rate": lambda c: (c.fn, c.tp + c.fn),
     "selection_rate": lambda c: (c.tp + c.fp, c.tp + c.fp + c.fn + c.tn),
 }
-"""Numerator and denominator of each metric; add one here and it is in every table."""
+"""Numerator and denominator of each metric; add one here and it is in every table.
+
+They read ``tp``, ``fp``, ``fn`` and ``tn`` of a `Confusion`, or of one item, as the audit does.
+"""
 
 
 def by_group(

@@ -1,5 +1,6 @@
 """Old against new: checks, a verdict, and a report in one file."""
 
+from supersede.review.audit_gate import NoGroupRegresses
 from supersede.review.checks import Check, MaxChurn, MaxFlipCost, MaxNFR, MinGain
 from supersede.review.compare import DEFAULT_CHECKS, compare
 from supersede.review.finding import Finding, SliceFinding, Verdict
@@ -21,6 +22,7 @@ __all__ = [
     "MaxSliceNFR",
     "MinGain",
     "MustNotBreak",
+    "NoGroupRegresses",
     "NoSliceWorse",
     "Review",
     "SliceFinding",

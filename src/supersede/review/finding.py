@@ -53,6 +53,7 @@ class Finding:
             are; None where it is decided, or where labels cannot decide it.
         slices: The slices, those furthest beyond the limit first; at most `SHOWN`.
         slice_count: How many slices were judged.
+        figures: More pictures for the report, as safe markup; not part of the plain data.
     """
 
     check: str
@@ -67,10 +68,13 @@ class Finding:
     more_labels: int | None = None
     slices: tuple[SliceFinding, ...] = field(default=())
     slice_count: int = 0
+    figures: tuple[str, ...] = field(default=(), repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain data."""
-        return asdict(self)
+        data = asdict(self)
+        del data["figures"]
+        return data
 
 
 def combined(verdicts: Iterable[Verdict]) -> Verdict:

@@ -1,0 +1,42 @@
+"""Whom does it fail? Losses by group and condition, coverage of combinations, grids, cards.
+
+A **group** is people (or things) who are declared to belong together; a **condition** is circumstances;
+a **cell** is one combination of them. An audit measures the task's own loss in each, says how sure that
+is, and keeps what is not known apart. See "How we talk about fairness" in the documentation for what
+its words claim and what they do not.
+"""
+
+from supersede.audit.attributes import Attribute
+from supersede.audit.audit import audit_groups, audit_losses
+from supersede.audit.card import ServiceCard, card_schema, load_card, service_card
+from supersede.audit.coverage import Collect, Coverage, CoverageCell, coverage
+from supersede.audit.grid import Grid, GridCell, grid
+from supersede.audit.groups import Condition, Group
+from supersede.audit.history import (
+    Entry,
+    Regression,
+    append_audit,
+    load_history,
+    regressions,
+)
+from supersede.audit.losses import (
+    Absolute,
+    Amount,
+    LogLoss,
+    Loss,
+    PerUnit,
+    Rate,
+    Squared,
+    Wrong,
+)
+from supersede.audit.plan import group_estimands
+from supersede.audit.result import Audit, GroupRow, Spread, load_audit
+from supersede.audit.slices import SliceSearch, find_slices
+
+__all__ = [
+    "Absolute", "Amount", "Attribute", "Audit", "Collect", "Condition", "Coverage", "CoverageCell",
+    "Entry", "Grid", "GridCell", "Group", "GroupRow", "LogLoss", "Loss", "PerUnit", "Rate",
+    "Regression", "ServiceCard", "SliceSearch", "Spread", "Squared", "Wrong", "append_audit",
+    "audit_groups", "audit_losses", "card_schema", "coverage", "find_slices", "grid",
+    "group_estimands", "load_audit", "load_card", "load_history", "regressions", "service_card",
+]  # fmt: skip

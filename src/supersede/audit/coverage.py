@@ -1,0 +1,387 @@
+"""Which combinations of axes the items cover, and what to collect next.
+
+With many axes no collection covers all combinations, but most failures need only a few values to meet.
+So coverage is counted over every combination of the values of any `strength` axes (2 for pairs), as in
+combinatorial testing. What to collect next is chosen greedily: an item lies in one cell for each set of
+axes, and with ``n`` items in a cell one more lowers the variance of its rate, under a prior worth one
+item, from ``1/(n+1)`` to ``1/(n+2)`` times the same constant.
+
+References:
+    Kuhn, Kacker & Lei (2013), Introduction to Combinatorial Testing, ch. 9: t-way coverage.
+    Cohen, Dalal, Fredman & Patton (1997), IEEE Trans. Softw. Eng. 23(7), 437-444: greedy rows.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.audit.attributes import Attribute, label_of
+from supersede.errors import ArgumentError, MissingColumnError
+from supersede.metrics.cells import count_cells
+from supersede.table.table import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from markupsafe import Markup
+
+__all__ = ["Collect", "Coverage", "CoverageCell", "coverage"]
+
+Ints = npt.NDArray[np.int64]
+_MOST_CELLS = 1_000_000
+_ENUMERATED = 20_000  # combinations of all axes that are looked through; beyond, they are climbed
+_STARTS = 20
+
+
+@dataclass(frozen=True)
+class CoverageCell:
+    """One combination of values of some axes.
+
+    Attributes:
+        axes: The axes.
+        values: Their values.
+        n: Items in it that are real, and labelled where there are labels.
+        synthetic: Synthetic items in it; they cover nothing.
+    """
+
+    axes: tuple[str, ...]
+    values: tuple[object, ...]
+    n: int
+    synthetic: int = 0
+
+    def __str__(self) -> str:
+        return label_of(self.axes, self.values)
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Items to collect.
+
+    Attributes:
+        values: The value on each axis.
+        items: How many.
+        worth: By how much the first of them lowers the summed variances, relative to a cell that
+            is empty (1 for each empty cell that it fills).
+    """
+
+    values: dict[str, object]
+    items: int
+    worth: float
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Coverage of the combinations of values of any `strength` axes.
+
+    Attributes:
+        levels: The values of each axis.
+        strength: How many axes are combined.
+        enough: Items from which a cell counts as covered.
+        cells: All cells that can be, in the order of axes and values.
+        unknown: Items whose value on an axis is unknown; they cover nothing there.
+        impossible: Combinations that cannot be.
+        notes: What a reader must know.
+    """
+
+    levels: Mapping[str, tuple[object, ...]]
+    strength: int
+    enough: int
+    cells: tuple[CoverageCell, ...]
+    unknown: Mapping[str, int]
+    impossible: tuple[Mapping[str, object], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def covered(self) -> int:
+        """Cells with enough items."""
+        return sum(cell.n >= self.enough for cell in self.cells)
+
+    @property
+    def thin(self) -> list[CoverageCell]:
+        """Cells with some items, but not enough; the thinnest first."""
+        found = [cell for cell in self.cells if 0 < cell.n < self.enough]
+        return sorted(found, key=lambda cell: cell.n)
+
+    @property
+    def empty(self) -> list[CoverageCell]:
+        """Cells without an item."""
+        return [cell for cell in self.cells if not cell.n]
+
+    @property
+    def share(self) -> float:
+        """Cells that are covered, as a share of all; NaN where there are none."""
+        return self.covered / len(self.cells) if self.cells else math.nan
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.covered} of {len(self.cells)} {self.strength}-way combinations have"
+            f" {self.enough} items or more; {len(self.thin)} are thin, {len(self.empty)} empty"
+        )
+
+    def next_items(self, budget: int, *, seed: int = 0) -> list[Collect]:
+        """What to collect next for the most information.
+
+        Args:
+            budget: How many items can be collected.
+            seed: Seed of the search where there are too many combinations to look through.
+
+        Returns:
+            Combinations of all axes with the number of items for each, the most worth first.
+
+        Raises:
+            ArgumentError: The budget is not positive, or there is nothing to combine.
+        """
+        if budget < 1 or not self.cells:
+            msg = f"budget={budget} items over {len(self.cells)} cells; both must be at least 1"
+            raise ArgumentError(msg)
+        return _Search.over(self).greedy(budget, np.random.default_rng(seed))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The coverage as plain data."""
+        return {
+            "strength": self.strength,
+            "enough": self.enough,
+            "share": self.share,
+            "covered": self.covered,
+            "thin": len(self.thin),
+            "empty": len(self.empty),
+            "levels": {axis: [str(v) for v in values] for axis, values in self.levels.items()},
+            "unknown": dict(self.unknown),
+            "cells": [asdict(cell) for cell in self.cells],
+            "notes": list(self.notes),
+        }
+
+    def maps(self) -> "list[Markup]":
+        """A map of every pair of axes, those with most holes first; for strength 2."""
+        from supersede.audit.coverage_maps import pair_maps
+
+        return pair_maps(self)
+
+
+def coverage(
+    table: Table,
+    axes: Sequence[str | Attribute],
+    *,
+    strength: int = 2,
+    enough: int = 30,
+    levels: Mapping[str, Sequence[object]] | None = None,
+    impossible: Sequence[Mapping[str, object]] = (),
+    synthetic: str | None = None,
+) -> Coverage:
+    """Count which combinations of axes the items cover.
+
+    Args:
+        table: The items; only labelled ones count where the table has labels.
+        axes: Columns: who, and under which circumstances.
+        strength: How many axes are combined, from 1 to their number.
+        enough: Items from which a cell counts as covered.
+        levels: Values that an axis ought to have, where not all of them occur.
+        impossible: Combinations that cannot be, as ``[{"age": "child", "job": "retired"}]``.
+        synthetic: A column that is true for made-up items, which cover nothing.
+
+    Returns:
+        All cells with their counts.
+
+    Raises:
+        ArgumentError: Strength or `enough` is outside what it may be, or there are too many cells.
+        MissingColumnError: A column is not there.
+
+    Example:
+        >>> import supersede
+        >>> table = supersede.read(
+        ...     {"m": [1, 1, 0], "y": [1, 1, 1], "sex": ["f", "m", "m"], "noise": ["no", "no", "yes"]},
+        ...     models=["m"],
+        ... )
+        >>> found = coverage(table, ["sex", "noise"], enough=1)
+        >>> found
+        3 of 4 2-way combinations have 1 items or more; 0 are thin, 1 empty
+        >>> print(found.empty[0])
+        sex = f × noise = yes
+    """
+    attributes = [Attribute(axis) if isinstance(axis, str) else axis for axis in axes]
+    names = [attribute.column for attribute in attributes]
+    if not 1 <= strength <= len(names) or len(set(names)) < len(names) or enough < 1:
+        msg = (
+            f"strength={strength}, enough={enough} over axes {names}: strength goes from 1 to the"
+            " number of axes, which must differ, and enough is at least 1"
+        )
+        raise ArgumentError(msg)
+    tables = _counted(table, attributes, strength, synthetic)
+    singles, subsets = tables[: len(names)], tables[len(names) :]
+    found = {name: _values(cells, name) for name, cells in zip(names, singles, strict=True)}
+    wanted = {name: _levels(name, found[name], levels) for name in names}
+    total = sum(math.prod(len(wanted[a]) for a in s) for s in combinations(names, strength))
+    if total > _MOST_CELLS:
+        msg = f"{total:,} cells; band the axes into fewer values, or lower strength={strength}"
+        raise ArgumentError(msg)
+    cells: list[CoverageCell] = []
+    for subset, counted in zip(combinations(names, strength), subsets, strict=True):
+        cells += _cells(subset, counted, wanted, impossible)
+    unknown = {
+        name: int(sum(n for v, n in zip(cells_[name].to_pylist(), cells_["n"].to_pylist(), strict=True) if v is None))
+        for name, cells_ in zip(names, singles, strict=True)
+    }  # fmt: skip
+    return Coverage(
+        wanted, strength, enough, tuple(cells), unknown, tuple(impossible),
+        tuple(_notes(found, wanted, unknown)),
+    )  # fmt: skip
+
+
+def _counted(
+    table: Table, attributes: Sequence[Attribute], strength: int, synthetic: str | None
+) -> "list[pa.Table]":
+    rows, label = table.rows, table.truth()
+    rows = rows if label is None else rows.filter(label.notnull())
+    made_up = rows.count() * 0
+    real = rows.count()
+    if synthetic is not None:
+        if synthetic not in rows.columns:
+            raise MissingColumnError.of(synthetic, rows.columns, "the mark of synthetic items")
+        flag = rows[synthetic].cast("boolean").fill_null(False)
+        made_up, real = flag.cast("int64").sum(), (~flag).cast("int64").sum()
+    keys = {a.column: a.key(rows) for a in attributes}
+    margins = [(name,) for name in keys]
+    return count_cells(
+        rows, keys, {"n": real, "synthetic": made_up}, [*margins, *combinations(keys, strength)]
+    )
+
+
+def _values(cells: "pa.Table", name: str) -> list[object]:
+    return sorted((v for v in cells[name].to_pylist() if v is not None), key=_order)
+
+
+def _levels(
+    name: str, found: Sequence[object], levels: Mapping[str, Sequence[object]] | None
+) -> tuple[object, ...]:
+    """Declared values first, then those that occur besides."""
+    declared = list((levels or {}).get(name, ()))
+    return tuple(dict.fromkeys([*declared, *found]))
+
+
+def _cells(
+    subset: tuple[str, ...],
+    counted: "pa.Table",
+    levels: Mapping[str, tuple[object, ...]],
+    impossible: Sequence[Mapping[str, object]],
+) -> list[CoverageCell]:
+    columns = [counted[name].to_pylist() for name in (*subset, "n", "synthetic")]
+    at = {tuple(row[:-2]): row[-2:] for row in zip(*columns, strict=True)}
+    barred = [b for b in impossible if set(b) <= set(subset)]
+    cells = []
+    for values in product(*(levels[axis] for axis in subset)):
+        place = dict(zip(subset, values, strict=True))
+        if any(b.items() <= place.items() for b in barred):
+            continue
+        n, synthetic = at.get(values, (0, 0))
+        cells.append(CoverageCell(subset, values, int(n or 0), int(synthetic or 0)))
+    return cells
+
+
+def _notes(
+    found: Mapping[str, Sequence[object]],
+    levels: Mapping[str, tuple[object, ...]],
+    unknown: Mapping[str, int],
+) -> list[str]:
+    notes = [
+        f"{axis} has one value only, so it combines with nothing."
+        for axis, values in levels.items()
+        if len(values) == 1
+    ]
+    notes += [f"{axis} has no known value." for axis, values in levels.items() if not values]
+    for axis, values in levels.items():
+        absent = [str(v) for v in values if v not in found[axis]]
+        if absent:
+            notes.append(f"{axis}: declared but never seen: {', '.join(absent)}.")
+        if unknown[axis]:
+            notes.append(
+                f"{axis} is unknown for {unknown[axis]:,} items; they cover nothing there."
+            )
+    return notes
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The cells as numbers: every axis by the places of its values.
+
+    Attributes:
+        axes: The axes.
+        levels: Their values.
+        subsets: For each set of axes, their places among the axes.
+        counts: For each set, the items of each combination; -1 for those that cannot be.
+    """
+
+    axes: list[str]
+    levels: list[tuple[object, ...]]
+    subsets: list[tuple[int, ...]]
+    counts: list[Ints]
+
+    @classmethod
+    def over(cls, found: Coverage) -> "_Search":
+        axes = list(found.levels)
+        levels = [found.levels[axis] for axis in axes]
+        place = [{value: i for i, value in enumerate(values)} for values in levels]
+        subsets = list(combinations(range(len(axes)), found.strength))
+        counts = [np.full([len(levels[a]) for a in s], -1, np.int64) for s in subsets]
+        at = {tuple(axes[a] for a in s): i for i, s in enumerate(subsets)}
+        for cell in found.cells:
+            i = at[cell.axes]
+            where = tuple(place[a][v] for a, v in zip(subsets[i], cell.values, strict=True))
+            counts[i][where] = cell.n
+        return cls(axes, levels, subsets, counts)
+
+    def worth(self, rows: Ints) -> npt.NDArray[np.float64]:
+        """What one more item would be worth at each combination of all axes, ``(m, axes)``."""
+        total = np.zeros(len(rows))
+        for subset, counts in zip(self.subsets, self.counts, strict=True):
+            n = counts[tuple(rows[:, a] for a in subset)]
+            # 1/(n+1) - 1/(n+2), relative to an empty cell's 1/2
+            total += np.where(n >= 0, 2.0 / ((n + 1.0) * (n + 2.0)), -np.inf)
+        return total
+
+    def greedy(self, budget: int, rng: np.random.Generator) -> list[Collect]:
+        """Add the best combination again and again, a hundredth of the budget at a time."""
+        size = math.prod(map(len, self.levels))
+        everything = None
+        if size <= _ENUMERATED:
+            everything = np.array(list(product(*(range(len(v)) for v in self.levels))), np.int64)
+        chosen: dict[tuple[int, ...], Collect] = {}
+        left = budget
+        while left:
+            rows = self._climbed(rng) if everything is None else everything
+            worth = self.worth(rows)
+            best = int(np.argmax(worth))
+            if not np.isfinite(worth[best]):
+                break
+            step = min(left, max(1, budget // 100))
+            row = tuple(int(v) for v in rows[best])
+            for subset, counts in zip(self.subsets, self.counts, strict=True):
+                counts[tuple(row[a] for a in subset)] += step
+            before = chosen.get(row)
+            values = {a: v[i] for a, v, i in zip(self.axes, self.levels, row, strict=True)}
+            chosen[row] = Collect(
+                values, step + (before.items if before else 0),
+                before.worth if before else float(worth[best]),
+            )  # fmt: skip
+            left -= step
+        return sorted(chosen.values(), key=lambda c: -c.worth)
+
+    def _climbed(self, rng: np.random.Generator) -> Ints:
+        """Good combinations: from random ones, change one axis at a time while that helps."""
+        sizes = [len(values) for values in self.levels]
+        rows = np.column_stack([rng.integers(0, size, _STARTS) for size in sizes]).astype(np.int64)
+        for _ in range(2):
+            for axis in rng.permutation(len(sizes)):
+                tried = np.repeat(rows[:, None, :], sizes[axis], axis=1)
+                tried[:, :, axis] = np.arange(sizes[axis])
+                worth = self.worth(tried.reshape(-1, len(sizes))).reshape(len(rows), -1)
+                rows = tried[np.arange(len(rows)), worth.argmax(axis=1)]
+        return rows
+
+
+def _order(value: object) -> tuple[object, ...]:
+    number = value if isinstance(value, int | float) else 0
+    return isinstance(value, str), number, str(value)

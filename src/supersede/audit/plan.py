@@ -1,0 +1,66 @@
+"""Few labels: groups as estimands, so that one plan of labels serves them all.
+
+An audit needs a label for every item it counts. Where labels are dear, name what the audit is to say
+(each group's accuracy, its gap to everybody) and let `supersede.evaluate` choose the items.
+"""
+
+from collections.abc import Sequence
+
+from supersede.audit.attributes import Attribute, refuse_inferred
+from supersede.evaluate.estimands import Estimand, accuracy, by_group, difference
+from supersede.table.table import Table
+
+__all__ = ["group_estimands"]
+
+
+def group_estimands(
+    table: Table,
+    model: str,
+    groups: Sequence[str | Attribute],
+    *,
+    metric: Estimand | None = None,
+    gaps: bool = True,
+    allow_inferred: bool = False,
+) -> list[Estimand]:
+    """What an audit by groups would say, as numbers to be estimated from few labels.
+
+    Args:
+        table: The predictions; no labels are needed yet.
+        model: The model.
+        groups: Columns that split the items. The unknown are no estimand; they stay in the whole.
+        metric: What is measured; by default the model's accuracy, which is one minus its error
+            rate, so that a gap in one is minus the gap in the other.
+        gaps: Whether to ask for the difference of each group from all items too.
+        allow_inferred: Let protected attributes pass that are marked as inferred.
+
+    Returns:
+        The whole first, then every group and, right after it, its gap.
+
+    Raises:
+        InferredAttributeError: A protected attribute is marked as inferred.
+        MissingColumnError: A column is not there.
+
+    Example:
+        >>> import supersede
+        >>> table = supersede.read(
+        ...     {"id": [1, 2, 3], "m": [0, 1, 1], "sex": ["f", "f", "m"]},
+        ...     models=["m"], labelled=False,
+        ... )
+        >>> for estimand in group_estimands(table, "m", ["sex"], gaps=False):
+        ...     print(estimand.name)
+        accuracy(m)
+        accuracy(m) | sex=f
+        accuracy(m) | sex=m
+    """
+    attributes = [Attribute(group) if isinstance(group, str) else group for group in groups]
+    refuse_inferred(
+        (a.column for a in attributes if a.inferred and a.protected), allowed=allow_inferred
+    )
+    whole = accuracy(model) if metric is None else metric
+    asked = [whole]
+    for attribute in attributes:
+        for estimand in by_group(whole, table, attribute.column):
+            asked.append(estimand)
+            if gaps:
+                asked.append(difference(estimand, whole))
+    return asked

@@ -1,0 +1,246 @@
+"""Slices that nobody declared: search where losses pile up, then judge the finds on fresh rows.
+
+The search is SliceLine's: all conjunctions of a few conditions, pruned by bounds, scored by mean loss
+and size. Whatever it finds looks bad on the rows it was found on. So the items are set apart first, by
+their permanent random numbers: the search sees one half, and the finds are audited on the other, with
+intervals that hold for all of them at once.
+
+References:
+    Sagadeeva & Boehm (2021), SliceLine: fast, linear-algebra-based slice finding, SIGMOD; its
+    package `sliceline` does the search.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.audit.audit import audit_groups
+from supersede.audit.groups import Condition, Group
+from supersede.audit.losses import Loss, Wrong
+from supersede.audit.result import Audit, GroupRow
+from supersede.errors import ArgumentError, MissingColumnError, MissingExtraError, TooFewLabelsError
+from supersede.evaluate.numbers import limit as number_limit
+from supersede.evaluate.numbers import numbers
+from supersede.table.source import collect
+from supersede.table.table import Table
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+__all__ = ["SliceSearch", "find_slices"]
+
+Ints = npt.NDArray[np.int64]
+_MANY = 12  # distinct numbers from which a column is cut into bins
+_WEIGHT_OF_LOSS = (
+    0.95  # SliceLine's alpha: loss against size; its default of .6 finds large slices only
+)
+
+
+@dataclass(frozen=True)
+class SliceSearch:
+    """What a search for slices finds.
+
+    Attributes:
+        groups: The finds as declared groups, the most striking first.
+        audit: The finds on fresh rows; None where nothing was found.
+        searched: Items that the search saw.
+        looked_at: Conditions that were combined.
+    """
+
+    groups: tuple[Group, ...]
+    audit: Audit | None
+    searched: int
+    looked_at: int
+
+    @property
+    def confirmed(self) -> tuple[Group, ...]:
+        """Finds that fare worse than all items on fresh rows too; declare these."""
+        return tuple(group for group, row in self._judged() if row.stands_out)
+
+    def _judged(self) -> list[tuple[Group, GroupRow]]:
+        rows = [] if self.audit is None else [row for row in self.audit.rows if row.known]
+        return list(zip(self.groups, rows, strict=True))
+
+    def __repr__(self) -> str:
+        lines = [f"{len(self.confirmed)} of {len(self.groups)} finds hold on fresh rows"]
+        lines += [
+            f"  {'✓' if row.stands_out else '·'} {group}: {row.value:.3f} against"
+            f" {row.value - row.gap:.3f} overall, n {row.n}"
+            for group, row in self._judged()
+        ]
+        return "\n".join(lines)
+
+
+def find_slices(
+    table: Table,
+    model: str,
+    features: Sequence[str],
+    *,
+    loss: Loss | None = None,
+    fresh: Table | None = None,
+    most: int = 10,
+    conditions: int = 2,
+    least: float = 0.01,
+    bins: int = 5,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> SliceSearch:
+    """Search for groups that a model fails, and judge the finds on rows that the search has not seen.
+
+    Args:
+        table: The predictions, with item ids unless `fresh` is given.
+        model: The model.
+        features: Columns whose values (or ranges) make up the slices.
+        loss: What is lost on an item; by default 1 where the answer is wrong.
+        fresh: Other items to judge the finds on; by default half of the table's items are kept back.
+        most: How many slices are looked for.
+        conditions: The largest number of conditions in a slice.
+        least: The smallest slice, as a share of the items that are searched.
+        bins: Bins of equal numbers of items that a column of many numbers is cut into.
+        confidence: Two-sided confidence, for all finds at once.
+        seed: Key of the permanent random numbers that set items apart.
+
+    Returns:
+        The finds, and their audit on fresh rows.
+
+    Raises:
+        ArgumentError: The table has no ids and there are no fresh items, or an argument is outside
+            what it may be.
+        MissingColumnError: A feature is not in the table.
+        MissingExtraError: The package sliceline is not installed.
+        TooFewLabelsError: There are too few graded items to search.
+
+    Assumes: fresh items are draws from the same population as those searched.
+    """
+    loss = Wrong() if loss is None else loss
+    if not features or most < 1 or conditions < 1 or not 0 < least < 1 or bins < 2:
+        msg = (
+            f"features={list(features)}, most={most}, conditions={conditions}, least={least},"
+            f" bins={bins}: name features; least lies in (0, 1) and bins is at least 2"
+        )
+        raise ArgumentError(msg)
+    for feature in features:
+        if feature not in table.rows.columns:
+            raise MissingColumnError.of(feature, table.rows.columns, "a feature of slices")
+    seen, unseen = (table, fresh) if fresh is not None else _set_apart(table, seed)
+    lost, columns = _rows(seen, model, loss, features)
+    if len(lost) * least < 2:
+        msg = (
+            f"{len(lost)} graded items are searched for slices of {least:.1%} of them, less than 2"
+            " items; label more, or raise least="
+        )
+        raise TooFewLabelsError(msg)
+    choices = {name: _conditions(name, column, bins) for name, column in columns.items()}
+    coded = np.column_stack([_coded(columns[name], choices[name]) for name in features])
+    found = _search(coded, lost, most, conditions, max(2, int(least * len(lost))))
+    groups = tuple(_group([choices[f] for f in features], slice_) for slice_ in found)
+    audit = None
+    if groups:
+        audit = audit_groups(unseen, model, loss=loss, declared=groups, confidence=confidence)
+    looked_at = sum(len(listed) for listed in choices.values())
+    return SliceSearch(groups, audit, len(lost), looked_at)
+
+
+def _set_apart(table: Table, seed: int) -> tuple[Table, Table]:
+    """Two halves, the same for ever, whatever the order of rows or the engine."""
+    if table.item is None:
+        msg = (
+            "finds must be judged on rows that the search has not seen, and items without ids"
+            " cannot be set apart; name the column of ids (item=) or pass fresh=<other items>"
+        )
+        raise ArgumentError(msg)
+    first = numbers(table.rows, table.item, f"slices {seed}") < number_limit(0.5)
+    return (
+        replace(table, rows=table.rows.filter(first)),
+        replace(table, rows=table.rows.filter(~first)),
+    )
+
+
+def _rows(
+    table: Table, model: str, loss: Loss, features: Sequence[str]
+) -> "tuple[npt.NDArray[np.float64], dict[str, pa.ChunkedArray]]":
+    """The searched items: what is lost on each (of a success, what is missing), and its features."""
+    part = loss.part(table, model)
+    lost: ir.Value = part.numerator
+    if part.denominator is not None:
+        lost = lost / part.denominator.nullif(0)
+    named = {f"f{i}": table.rows[feature] for i, feature in enumerate(features)}
+    rows = table.rows.select(__lost=lost, **named)
+    cells = collect(rows.filter(rows["__lost"].notnull()))
+    columns = {feature: cells[f"f{i}"] for i, feature in enumerate(features)}
+    lost_here = cells["__lost"].to_numpy().astype(float)
+    return lost_here if loss.worse == "more" else 1 - lost_here, columns
+
+
+def _conditions(name: str, column: "pa.ChunkedArray", bins: int) -> list[tuple[Condition, ...]]:
+    """What can be said of a column: each value, or ranges where there are many numbers."""
+    import pyarrow as pa
+
+    values = column.drop_null().unique().to_pylist()
+    number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    if not number or len(values) <= _MANY:
+        return [(Condition(name, "==", value),) for value in sorted(values, key=str)]
+    known = column.drop_null().to_numpy().astype(float)
+    cuts = np.unique(np.nanquantile(known, np.linspace(0, 1, bins + 1)[1:-1], method="nearest"))
+    edges: list[float | None] = [None, *(_tidy(cut) for cut in cuts), None]
+    ranges = []
+    for low, high in pairwise(edges):
+        ends = [Condition(name, ">=", low)] if low is not None else []
+        ends += [Condition(name, "<", high)] if high is not None else []
+        ranges.append(tuple(ends))
+    return ranges
+
+
+def _coded(column: "pa.ChunkedArray", choices: Sequence[tuple[Condition, ...]]) -> Ints:
+    """Each item's place among the choices, from 1; 0 where it is unknown."""
+    coded = np.zeros(len(column), np.int64)
+    if choices and choices[0][0].operation == "==":
+        place = {choice[0].value: i for i, choice in enumerate(choices, start=1)}
+        encoded = column.combine_chunks().dictionary_encode()
+        codes = np.array([place[v] for v in encoded.dictionary.to_pylist()] + [0], np.int64)
+        places = np.nan_to_num(encoded.indices.to_numpy(zero_copy_only=False), nan=-1).astype(int)
+        return np.asarray(codes[places])
+    known = column.to_numpy().astype(float)
+    cuts = [choice[0].value for choice in choices[1:]]
+    inside = ~np.isnan(known)
+    coded[inside] = 1 + np.searchsorted(cuts, known[inside], side="right")
+    return coded
+
+
+def _search(
+    coded: Ints, lost: npt.NDArray[np.float64], most: int, conditions: int, least: int
+) -> list[list[int | None]]:
+    try:
+        from sliceline.slicefinder import Slicefinder
+    except ImportError as error:
+        raise MissingExtraError.of(
+            package="sliceline", extra="slices", purpose="the search for slices"
+        ) from error
+    if not lost.any():
+        return []
+    finder = Slicefinder(
+        alpha=_WEIGHT_OF_LOSS, k=most, max_l=conditions, min_sup=least, verbose=False
+    )
+    finder.fit(coded, lost)
+    found = [[None if v is None else int(v) for v in row] for row in finder.top_slices_]
+    # what is unknown is no group to declare
+    return [row for row in found if 0 not in row]
+
+
+def _group(choices: Sequence[Sequence[tuple[Condition, ...]]], found: Sequence[Any]) -> Group:
+    where = tuple(
+        condition
+        for listed, place in zip(choices, found, strict=True)
+        if place is not None
+        for condition in listed[place - 1]
+    )
+    return Group(" and ".join(map(str, where)), where)
+
+
+def _tidy(cut: float) -> float:
+    return int(cut) if cut == int(cut) else float(cut)

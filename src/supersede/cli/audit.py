@@ -1,0 +1,266 @@
+"""``supersede audit``: whom does a model fail?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from supersede.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from supersede.audit import Attribute, Audit, Group, Loss
+    from supersede.table.outcomes import Outcome
+    from supersede.table.table import Table
+
+__all__ = ["audit"]
+
+Strings = Annotated[list[str] | None, Parameter(negative="")]
+LossName = Literal[
+    "error", "squared", "absolute", "log", "accuracy", "precision", "recall",
+    "false-positive-rate", "false-negative-rate", "selection-rate",
+]  # fmt: skip
+
+
+def audit(
+    table: str,
+    *,
+    model: str,
+    old: str | None = None,
+    loss: LossName = "error",
+    errors: Strings = None,
+    out_of: str | None = None,
+    label: str | None = None,
+    item: str | None = None,
+    group: Strings = None,
+    condition: Strings = None,
+    cross: Strings = None,
+    unknown: Strings = None,
+    inferred: Strings = None,
+    allow_inferred: Annotated[bool, Parameter(negative="")] = False,
+    synthetic: str | None = None,
+    declared: Path | None = None,
+    slices_of: Strings = None,
+    finds: Path | None = None,
+    cover: Strings = None,
+    weight: str | None = None,
+    cluster: str | None = None,
+    labels: str | None = None,
+    missing: Literal["refuse", "wrong", "drop"] = "refuse",
+    min_items: int = 30,
+    confidence: float = 0.95,
+    history: Path | None = None,
+    version: str | None = None,
+    tolerance: float = 0.0,
+    out: Path | None = None,
+    json: Path | None = None,
+    markdown: Path | None = None,
+) -> int:
+    """Audit a model's losses by group, with intervals.
+
+    The table has one row an item, a column of predictions and columns that say who and under which
+    circumstances. Nothing is guessed: items whose group is unknown get a row of their own.
+
+    Exit codes: 0 done, or no group fares worse than in the history; 1 some group does; 3 undecided;
+    2 a usage or data error.
+
+    Example: supersede audit predictions.parquet --model new --old old --label y --group sex
+    --group race --cross sex×race --out audit.html
+
+    Args:
+        table: CSV, JSONL or Parquet: a file, or a glob in quotes.
+        model: The column of the model to audit.
+        old: The column of a model to hold it against, on the same items.
+        loss: What is lost on an item.
+        errors: Columns of counted errors, of --model and then of --old; with --out-of this is a word
+            error rate, whatever --loss says.
+        out_of: The column that errors are counted over, such as words.
+        label: The column of labels.
+        item: The column of item ids.
+        group: A column that says who; repeat it for several.
+        condition: A column that says under which circumstances; repeat it for several.
+        cross: Columns whose combinations are groups, as in sex×race or sex,race.
+        unknown: A value that means "not known", such as ?; repeat it for several.
+        inferred: A group column whose values were guessed; refused unless --allow-inferred.
+        allow_inferred: Let guessed groups pass, marked everywhere.
+        synthetic: A column that is true for made-up items; they are reported apart.
+        declared: A JSON file of groups declared by conditions, as --finds writes it.
+        slices_of: Columns to search for groups that nobody declared; half of the items are kept
+            back to judge the finds.
+        finds: Write the finds that hold on those as groups, to be declared when auditing new items.
+        cover: Columns whose combinations should be covered; prints what is, and what to collect.
+        weight: The column of item weights.
+        cluster: The column of clusters of dependent items.
+        labels: How labelled items were chosen: random, or the column of their probabilities.
+        missing: What a missing prediction counts as.
+        min_items: Smaller groups are shown, but not compared.
+        confidence: Two-sided confidence of every interval.
+        history: A file of audits, one a version: the model is held against the last one in it.
+        version: The model's version; its audit is then added to the history.
+        tolerance: The largest rise of a group's loss that the history allows, as 0.02.
+        out: Write an HTML page.
+        json: Write JSON.
+        markdown: Write Markdown.
+    """
+    from json import dumps
+
+    from supersede.audit import audit_groups, find_slices
+    from supersede.look.page import write_whole
+    from supersede.table.read import read
+
+    chosen = _loss(loss, model, old, errors, out_of)
+    models = [model] if old is None else [model, old]
+    read_table = read(
+        table, models=_models(models, errors), label=label, item=item, weight=weight,
+        cluster=cluster, missing=missing,
+    )  # fmt: skip
+    groups = [] if declared is None else _read_groups(declared)
+    if slices_of:
+        search = find_slices(read_table, model, slices_of, loss=chosen, confidence=confidence)
+        print(search)
+        if finds is not None:
+            write_whole(finds, dumps([found.to_dict() for found in search.confirmed], indent=1))
+    if version is not None and history is None:
+        msg = "--version names an entry of a history; say which file: --history audits.jsonl"
+        raise ArgumentError(msg)
+    result = None
+    if group or condition or cross or groups or not (cover or slices_of):
+        result = audit_groups(
+            read_table, model, old=old, loss=chosen,
+            groups=_attributes(group, unknown, inferred), synthetic=synthetic,
+            conditions=_attributes(condition, unknown, None, protected=False),
+            cross=[_columns(text) for text in cross or []], declared=groups, labels=labels,
+            allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
+        )  # fmt: skip
+        _print(result)
+        for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):
+            if path is not None:
+                _save(result, path, ending)
+    if cover:
+        _print_coverage(read_table, cover, synthetic, min_items)
+    return _hold(result, history, version, tolerance) if result and history else 0
+
+
+def _loss(
+    name: LossName, model: str, old: str | None, errors: Sequence[str] | None, out_of: str | None
+) -> "Loss":
+    from supersede.audit import Absolute, LogLoss, PerUnit, Rate, Squared, Wrong
+
+    if errors or out_of:
+        models = [model] if old is None else [model, old]
+        if not errors or not out_of or len(errors) != len(models):
+            msg = "--errors (one column for each of --model and --old) and --out-of go together"
+            raise ArgumentError(msg)
+        return PerUnit(dict(zip(models, errors, strict=True)), out_of)
+    kinds: dict[str, Loss] = {
+        "error": Wrong(), "squared": Squared(), "absolute": Absolute(), "log": LogLoss(),
+    }  # fmt: skip
+    return kinds.get(name) or Rate(name.replace("-", "_"))
+
+
+def _read_groups(path: Path) -> "list[Group]":
+    import json
+
+    from supersede.audit.groups import from_records
+
+    try:
+        return from_records(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"--declared: cannot read groups from {path}: {error}; --finds writes such a file"
+        raise ArgumentError(msg) from error
+
+
+def _models(
+    models: Sequence[str], errors: Sequence[str] | None
+) -> "Sequence[str] | dict[str, str | Outcome]":
+    """Model columns; with counted errors, these are all that is known of the models."""
+    if not errors:
+        return models
+    from supersede.table.outcomes import Loss as Counted
+
+    return {m: Counted(e, tolerance=0) for m, e in zip(models, errors, strict=True)}
+
+
+def _attributes(
+    columns: Sequence[str] | None,
+    unknown: Sequence[str] | None,
+    inferred: Sequence[str] | None,
+    *,
+    protected: bool = True,
+) -> "list[Attribute]":
+    from supersede.audit import Attribute
+
+    stray = set(inferred or ()) - set(columns or ())
+    if stray:
+        msg = f"--inferred {sorted(stray)[0]}: name it as a --group too"
+        raise ArgumentError(msg)
+    return [
+        Attribute(column, protected, column in (inferred or ()), tuple(unknown or ()))
+        for column in columns or ()
+    ]
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    columns = tuple(part.strip() for part in text.replace("×", ",").split(",") if part.strip())
+    if len(columns) < 2:
+        msg = f"--cross {text}: name at least two columns, as in sex×race"
+        raise ArgumentError(msg)
+    return columns
+
+
+def _print(result: "Audit") -> None:
+    from supersede.audit.report import headline
+    from supersede.look.numbers import amount, points, share
+
+    value, difference = (share, points) if result.unit == "share" else (amount, amount)
+    print(result.reading)
+    print(headline(result))
+    for row in (result.overall, *result.worst[:20]):
+        mark = "▲" if row.stands_out else " "
+        print(
+            f"  {mark} {row.group}: {value(row.value, row.low, row.high)}, gap"
+            f" {difference(row.gap, row.gap_low, row.gap_high)}, n {row.n:,}"
+        )
+    for note in result.notes:
+        print(f"  → {note}")
+
+
+def _print_coverage(
+    table: "Table", cover: Sequence[str], synthetic: str | None, enough: int
+) -> None:
+    from supersede.audit import coverage
+
+    found = coverage(table, cover, strength=min(2, len(cover)), enough=enough, synthetic=synthetic)
+    print(found)
+    for collect in found.next_items(100)[:10]:
+        values = ", ".join(f"{axis} = {value}" for axis, value in collect.values.items())
+        print(f"  of the next 100 items, collect {collect.items} with {values}")
+
+
+def _save(result: "Audit", path: Path, ending: str) -> None:
+    if path.suffix != ending:
+        msg = f"{path}: this file's name must end in {ending}"
+        raise ArgumentError(msg)
+    result.save(path)
+
+
+def _hold(result: "Audit", history: Path, version: str | None, tolerance: float) -> int:
+    """Hold the audit against the last of a history, then add it; the exit code."""
+    from supersede.audit import append_audit, load_history, regressions
+    from supersede.audit.history import worst_of
+
+    code = 0
+    known = load_history(history) if history.exists() else []
+    if known:
+        found = regressions(known[-1].audit, result, tolerance=tolerance)
+        verdict = worst_of(found)
+        code = {"pass": 0, "fail": 1, "undecided": 3}[verdict]
+        print(f"against version {known[-1].version}: {verdict}")
+        for regression in [r for r in found if r.verdict == verdict and verdict != "pass"][:10]:
+            print(
+                f"  {regression.group}: {regression.change:+.4f}"
+                f" [{regression.low:+.4f}, {regression.high:+.4f}], n {regression.n:,}"
+            )
+    if version is not None:
+        append_audit(history, version, result)
+    return code

@@ -1,0 +1,115 @@
+"""A check on audits: no group may fare worse than under the version before.
+
+The audits may come from a history (`supersede.audit.append_audit`), so that each release is held
+against the last. A group *fails* if its change exceeds the tolerance with an interval that holds for
+all groups at once; to *pass*, every group's own interval must keep it.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from supersede.audit.history import Regression, load_history, regressions, worst_of
+from supersede.audit.report import group_plot, pair_maps
+from supersede.audit.result import Audit
+from supersede.errors import ArgumentError
+from supersede.look.numbers import amount, count, points
+from supersede.review.evidence import Evidence
+from supersede.review.finding import Finding, SliceFinding
+
+__all__ = ["NoGroupRegresses"]
+
+_RANK = {"fail": 0, "undecided": 1, "pass": 2, None: 3}
+_SHOWN = 200  # groups that the finding carries; the others are counted
+
+
+@dataclass(frozen=True)
+class NoGroupRegresses:
+    """In no group may the audited loss rise by more than `tolerance` (0.02 is two points).
+
+    Attributes:
+        after: The audit of the new model.
+        before: The audit of the version before, or the history whose last entry it is.
+        tolerance: The largest rise that is tolerated (fall of a success rate), at least 0.
+
+    Assumes: as for `supersede.audit.regressions`.
+    """
+
+    after: Audit
+    before: Audit | str | Path
+    tolerance: float = 0.0
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Hold the new model's audit against the one before.
+
+        Raises:
+            ArgumentError: The audit is of another model than the review, or the history is empty.
+        """
+        if self.after.model != evidence.new:
+            msg = (
+                f"the audit is of {self.after.model!r} but the review is of {evidence.new!r}; audit"
+                " the new model: audit_groups(table, new, old=old, …)"
+            )
+            raise ArgumentError(msg)
+        found = regressions(self._before(), self.after, tolerance=self.tolerance)
+        judged = [regression for regression in found if not math.isnan(regression.change)]
+        judged.sort(key=lambda regression: _RANK[regression.verdict])
+        if not judged:
+            msg = "the two audits have no group in common; split by the same columns"
+            raise ArgumentError(msg)
+        worst = judged[0]
+        share = self.after.unit == "share"
+        return Finding(
+            check="no_group_regresses",
+            question="Does any audited group fare worse than before?",
+            verdict=worst_of(judged),
+            reason=self._reason(judged),
+            estimate=worst.change,
+            low=worst.low,
+            high=worst.high,
+            limit=self.tolerance,
+            unit="points" if share else "cost",
+            slices=tuple(map(_slice, judged[:_SHOWN])),
+            slice_count=len(judged),
+            figures=(group_plot(self.after), *pair_maps(self.after)),
+        )
+
+    def _before(self) -> Audit:
+        if isinstance(self.before, Audit):
+            return self.before
+        history = load_history(self.before)
+        if not history:
+            msg = f"the history {self.before} is empty; add the released version's audit first"
+            raise ArgumentError(msg)
+        return history[-1].audit
+
+    def _reason(self, judged: list[Regression]) -> str:
+        form = points if self.after.unit == "share" else amount
+        failed = sum(regression.verdict == "fail" for regression in judged)
+        open_ = sum(regression.verdict == "undecided" for regression in judged)
+        small = sum(regression.verdict is None for regression in judged)
+        worst = judged[0]
+        said = [
+            f"{count(number)} of {count(len(judged))} groups {words}"
+            for number, words in ((failed, "fare worse"), (open_, "cannot be decided yet"))
+            if number
+        ] or [f"all {count(len(judged) - small)} groups keep the tolerance"]
+        text = "; ".join(said)
+        few = f" Too small to judge: {count(small)}." if small else ""
+        return (
+            f"{text[0].upper()}{text[1:]} ({self.after.loss}, at most {form(self.tolerance)} worse); the"
+            f" largest change for the worse is {form(worst.change, worst.low, worst.high)} in"
+            f" {worst.group}.{few}"
+        )
+
+
+def _slice(regression: Regression) -> SliceFinding:
+    return SliceFinding(
+        slice=regression.group,
+        n=regression.n,
+        estimate=regression.change,
+        low=regression.low,
+        high=regression.high,
+        verdict=regression.verdict,
+        p_adjusted=math.nan,
+    )
