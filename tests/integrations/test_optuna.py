@@ -1,4 +1,5 @@
 import logging
+import time
 
 import numpy as np
 import optuna
@@ -108,11 +109,14 @@ def test_odd_fold_scores_do_not_end_the_study(broken):
 def test_threads_share_one_judge():
     study = _study()
     callback = StopWhen(NoImprovement(10))
-    study.optimize(
-        lambda t: t.suggest_float("x", 0, 1), n_trials=200, n_jobs=4, callbacks=[callback]
-    )
+
+    def objective(trial):
+        time.sleep(0.02)  # without work, three threads would outrun the one that judges
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, n_trials=400, n_jobs=4, callbacks=[callback])
     assert decision_of(study).stop
-    assert len(study.trials) < 200
+    assert len(study.trials) < 400
 
 
 def test_another_takes_the_lead_after_silence():

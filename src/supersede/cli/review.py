@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from supersede.errors import ArgumentError, SourceError
 
 if TYPE_CHECKING:
+    from supersede.evaluate import Plan
     from supersede.review.checks import Check
     from supersede.review.review import Review
 
@@ -89,8 +90,8 @@ def review(
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
         missing: What a missing prediction counts as.
-        labels: How the labelled items were chosen where not all are: random, or the column with
-            each item's probability of having been chosen.
+        labels: How the labelled items were chosen where not all are: random, the column with each
+            item's probability of having been chosen, or the plan (plan.csv) by which they were.
         min_gain: The new model's accuracy is higher by at least this; negative allows a loss.
         max_nfr: At most this share of items flips from right to wrong.
         max_slice_nfr: The same in every slice.
@@ -140,7 +141,7 @@ def review(
             cost=cost,
             cluster=cluster,
             missing=missing,
-            labels=labels,
+            labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,
             seed=seed,
@@ -194,6 +195,14 @@ def _checks(
         checks.append(MustNotBreak(items=_listed(listed)))
     checks += [MustNotBreak(where=condition) for condition in conditions]
     return checks
+
+
+def _plan(labels: str | None) -> "str | Plan | None":
+    if labels is None or not labels.endswith(".csv"):
+        return labels
+    from supersede.evaluate import read_plan
+
+    return read_plan(labels)
 
 
 def _listed(path: Path) -> list[str]:

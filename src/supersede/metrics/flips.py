@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from supersede.errors import ArgumentError
 from supersede.metrics.bootstrap import cluster_variances
 from supersede.metrics.cells import count_cells
 from supersede.metrics.intervals import mcnemar, paired_difference, wilson
@@ -173,6 +174,7 @@ def count_flips(
     *,
     keys: "Mapping[str, ir.Value] | None" = None,
     inclusion: str | None = None,
+    agreement_known: bool = False,
     draws: int = 1000,
     seed: int = 0,
 ) -> list[Flips]:
@@ -188,6 +190,9 @@ def count_flips(
         keys: Further keys than the table's columns, by name.
         inclusion: Column with each labelled item's probability of having been chosen for
             labelling; items then count inversely to it.
+        agreement_known: Whether items on which both models give the same class count without a
+            label too: whatever their label, they do not flip. Plans that compare models label
+            few or none of them. Accuracies are NaN where none of them is labelled.
         draws: Bootstrap draws, used where the table has clusters.
         seed: Seed of the bootstrap.
 
@@ -208,12 +213,19 @@ def count_flips(
     rows = table.rows.mutate(
         **{f"__{name}": value for name, value in right.items()}, __weight=table.weighing(inclusion)
     )
-    rows = rows.filter(rows["__old"].notnull(), rows["__new"].notnull())
+    labelled = rows["__old"].notnull() & rows["__new"].notnull()
+    if agreement_known:
+        rows = _with_agreement(rows, table, old, new, labelled)
+    else:
+        rows = rows.filter(labelled)
     named = {
         name: table.rows[name] for margin in margins for name in margin if name in rows.columns
     }
     named |= dict(keys or {})
-    sums = _sums(rows, table, weighted=table.weight is not None or inclusion is not None)
+    if agreement_known:
+        sums = _sums_with_agreement(rows)
+    else:
+        sums = _sums(rows, table, weighted=table.weight is not None or inclusion is not None)
     if table.cluster is None:
         counted = count_cells(rows, named, sums, margins)
         return [_from_cells(cells, margin) for cells, margin in zip(counted, margins, strict=True)]
@@ -244,6 +256,49 @@ def _sums(rows: "ir.Table", table: Table, *, weighted: bool) -> dict[str, "ir.Va
     return sums
 
 
+def _with_agreement(
+    rows: "ir.Table", table: Table, old: str, new: str, labelled: "ir.Value"
+) -> "ir.Table":
+    """The items whose flip is known: labelled ones, and those with the same answer twice."""
+    before, after = table.answer(old), table.answer(new)
+    if before is None or after is None or table.cluster is not None or table.cost is not None:
+        msg = (
+            "labels of a plan serve tables of classes without clusters or costs; label a random"
+            " sample for others"
+        )
+        raise ArgumentError(msg)
+    rows = rows.mutate(
+        __labelled=labelled.ifelse(1, 0),
+        __agree=(before == after).ifelse(1, 0),
+        __plain=table.weighing(),
+    )
+    return rows.filter((rows["__labelled"] == 1) | (rows["__agree"] == 1))
+
+
+def _sums_with_agreement(rows: "ir.Table") -> dict[str, "ir.Value"]:
+    """Sums of flips over all known items, and of accuracies over labelled ones alone."""
+    labelled, agree = rows["__labelled"], rows["__agree"]
+    old, new = (rows[f"__{name}"].fill_null(0) for name in ("old", "new"))
+    known = (agree == 1).ifelse(rows["__plain"], rows["__weight"])
+    graded = (labelled == 1).ifelse(rows["__weight"], 0)
+    lost, gained = old * (1 - new) * labelled, (1 - old) * new * labelled
+    values = {
+        "old": (graded, old),
+        "new": (graded, new),
+        "negative": (known, lost),
+        "positive": (known, gained),
+        "gain": (known, gained - lost),
+    }
+    sums = {"n": labelled.sum(), "agree": agree.sum(), "agree labelled": (agree * labelled).sum()}
+    for name, (weight, value) in values.items():
+        sums[f"{name}.w"] = weight.sum()
+        sums[f"{name}.w2"] = (weight * weight).sum()
+        sums[f"{name}.x"] = (weight * value).sum()
+        sums[f"{name}.w2x"] = (weight * weight * value).sum()
+        sums[f"{name}.w2xx"] = (weight * weight * value * value).sum()
+    return sums
+
+
 def _from_cells(cells: pa.Table, keys: Sequence[str]) -> Flips:
     column = {
         name: np.nan_to_num(cells[name].to_numpy().astype(float))
@@ -265,13 +320,17 @@ def _from_cells(cells: pa.Table, keys: Sequence[str]) -> Flips:
         moments = {
             name: Moments(
                 n,
-                column["w"],
-                column["w2"],
+                column[f"{name}.w" if f"{name}.w" in column else "w"],
+                column[f"{name}.w2" if f"{name}.w2" in column else "w2"],
                 *(column[f"{name}.{sum_}"] for sum_ in ("x", "w2x", "w2xx")),
             )
             for name in _VALUES
             if f"{name}.x" in column
         }
+    if "agree" in column:  # accuracies say nothing where no item of agreement is labelled
+        hidden = (column["agree"] > 0) & (column["agree labelled"] == 0)
+        for name in ("old", "new"):
+            moments[name] = replace(moments[name], x=np.where(hidden, np.nan, moments[name].x))
     return Flips(cells.select(list(keys)), **moments)
 
 

@@ -1,12 +1,14 @@
 """Old against new: count, check, and decide."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
 from supersede.review.checks import Check, MinGain
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
+from supersede.review.planned import INCLUSION, planned_table
 from supersede.review.review import Candidate, Review
 from supersede.review.slice_checks import NoSliceWorse
 from supersede.review.worst import worst_flips
@@ -14,6 +16,9 @@ from supersede.table.outcomes import plain
 from supersede.table.read import read
 from supersede.table.source import collect
 from supersede.table.table import Missing, Table
+
+if TYPE_CHECKING:
+    from supersede.evaluate.design import Plan
 
 __all__ = ["DEFAULT_CHECKS", "compare"]
 
@@ -38,7 +43,7 @@ def compare(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Missing = "refuse",
-    labels: str | None = None,
+    labels: "str | Plan | None" = None,
     chosen: str | None = None,
     confidence: float = 0.95,
     seed: int = 0,
@@ -61,9 +66,10 @@ def compare(
         cost: Column of the cost of a negative flip.
         cluster: Column of clusters of dependent items.
         missing: What a missing prediction counts as: ``"refuse"``, ``"wrong"`` or ``"drop"``.
-        labels: How the labelled items were chosen, where not all are labelled: ``"random"``, or
-            the column with each item's probability of having been chosen. Where that is not said,
-            the review speaks of the labelled items only and never passes.
+        labels: How the labelled items were chosen, where not all are labelled: ``"random"``; the
+            column with each item's probability of having been chosen, none of them 0; or the
+            `supersede.evaluate.Plan` by which they were. Where that is not said, the review speaks
+            of the labelled items only and never passes.
         chosen: The candidate whose verdict is the review's; the first by default.
         confidence: Two-sided confidence of every interval, in (0, 1).
         seed: Seed of the cluster bootstrap.
@@ -106,14 +112,19 @@ def compare(
     for column in [*groups, *(name for names in cross for name in names)]:
         if column not in table.rows.columns:
             raise MissingColumnError.of(column, table.rows.columns, "a group")
-    inclusion = _inclusion(table, labels)
+    planned = labels is not None and not isinstance(labels, str)
+    if labels is None or isinstance(labels, str):
+        inclusion = _inclusion(table, labels)
+    else:
+        table = planned_table(table, labels)
+        inclusion = INCLUSION
     slices = list(dict.fromkeys([*((g,) for g in (*table.groups, *groups)), *map(tuple, cross)]))
     judged = []
     for candidate in candidates:
         if progress:
             progress(f"counting flips from {old} to {candidate}")
         evidence = collect_evidence(
-            table, old, candidate, slices=slices, inclusion=inclusion,
+            table, old, candidate, slices=slices, inclusion=inclusion, planned=planned,
             labels_declared=labels is not None, confidence=confidence, seed=seed,
         )  # fmt: skip
         if not evidence.labelled:
@@ -135,7 +146,7 @@ def compare(
         )
     return Review(
         table=table, old=old, candidates=tuple(judged), chosen=chosen or candidates[0],
-        confidence=confidence, labels=labels, seed=seed,
+        confidence=confidence, labels=_words(labels), seed=seed,
     )  # fmt: skip
 
 
@@ -175,6 +186,19 @@ def _inclusion(table: Table, labels: str | None) -> str | None:
         )
         raise TableError(msg)
     return labels
+
+
+def _words(labels: "str | Plan | None") -> str | None:
+    """How the labelled items were chosen, for the report."""
+    match labels:
+        case None:
+            return None
+        case "random":
+            return "a random sample"
+        case str():
+            return f"chosen with the probabilities in column {labels!r}"
+        case plan:
+            return f"chosen by the plan {plan.design} ({plan.method})"
 
 
 def _verdict(evidence: Evidence, findings: Sequence[Finding]) -> Verdict:

@@ -76,8 +76,9 @@ class Evidence:
         margins: Flips by slice.
         changed: How many items get another answer, labelled or not.
         classes: Which classes are known to whom; None where there are no classes.
-        by_class: Decisions of the old and the new model by class; None likewise.
-        calibration: Of the old and the new model; None without scores in [0, 1].
+        by_class: Decisions of the old and the new model by class; None likewise, and where items
+            were labelled with unequal probabilities.
+        calibration: Of the old and the new model; None without scores in [0, 1], and likewise.
         sampled: Whether the labelled items stand for all: all are labelled, or the user has said
             how they were chosen.
     """
@@ -113,15 +114,18 @@ def collect_evidence(
     *,
     slices: Sequence[tuple[str, ...]],
     inclusion: str | None,
+    planned: bool,
     labels_declared: bool,
     confidence: float,
     seed: int,
 ) -> Evidence:
     """Count everything in the engine; only sums come here."""
-    truth = table.class_label()
+    truth = None if planned else table.class_label()  # classes are known of labelled items only
     keys = {} if truth is None else {CLASS: truth}
     margins = [(), *([(CLASS,)] if keys else []), *slices]
-    counted = count_flips(table, old, new, margins, keys=keys, inclusion=inclusion, seed=seed)
+    counted = count_flips(
+        table, old, new, margins, keys=keys, inclusion=inclusion, agreement_known=planned, seed=seed
+    )
     whole, *split = counted
     found = tuple(Margin(m, _sorted(f)) for m, f in zip(margins[1:], split, strict=True))
     classes = None if truth is None else _class_space(table, old, new, found[0].flips)
@@ -135,8 +139,10 @@ def collect_evidence(
         margins=found,
         changed=changed(table, old, new),
         classes=classes,
-        by_class=None if classes is None else (by_class(table, old), by_class(table, new)),
-        calibration=_calibration(table, old, new),
+        by_class=None
+        if classes is None or inclusion
+        else (by_class(table, old), by_class(table, new)),
+        calibration=None if inclusion else _calibration(table, old, new),
         sampled=sampled,
     )
 

@@ -71,10 +71,12 @@ def _headline(review: Review) -> str:
 _WORDS = ("pass", "fail", "undecided")
 
 
-def _matrix(chosen: Candidate) -> Markup:
+def _matrix(chosen: Candidate) -> Markup | None:
     flips = chosen.evidence.whole
     negative, positive = float(flips.nfr[0]), float(flips.pfr[0])
     both_right = float(flips.old.mean[0]) - negative
+    if both_right != both_right:  # NaN: a plan labelled no items of agreement
+        return None
     both_wrong = 1 - both_right - negative - positive
     return figures.flip_matrix(both_right, negative, positive, max(both_wrong, 0.0), flips.n[0])
 
@@ -138,6 +140,7 @@ def _accuracy(chosen: Candidate) -> Markup | None:
                 for name, old, new, n in zip(
                     margin.names, flips.old.mean, flips.new.mean, flips.n, strict=True
                 )
+                if old == old  # not NaN
             ]
     if not pairs:
         return None
