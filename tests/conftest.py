@@ -50,7 +50,8 @@ def postgres():
     """The address of a private PostgreSQL; it may not run as root, so then as the user postgres."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     assert found, "these tests need PostgreSQL's server programs: install Debian's postgresql"
-    home = Path(tempfile.mkdtemp(prefix="supersede-pg-"))
+    # not in TMPDIR, which may lie where only root can go
+    home = Path(tempfile.mkdtemp(prefix="supersede-pg-", dir="/tmp"))
     as_user: list[str] = []
     if os.geteuid() == 0:
         shutil.chown(home, "postgres")

@@ -14,6 +14,7 @@ from supersede.evaluate import (
     precision,
     time_picture,
 )
+from supersede.evaluate.pictures import estimates_picture, following_picture, plan_picture
 from tests.evaluate.cases import ensemble
 
 CASE = ensemble(items=5000, rate=0.4)
@@ -75,14 +76,15 @@ def test_pictures_are_drawn_and_hold_the_numbers():
     found = estimate(made, CASE.label(made))
     following = follow(made, CASE.label(made))
     drawn = {
-        "precision(m0)": made._repr_html_(),
-        "precision(m0), as labels": following._repr_html_(),
-        "accuracy(m1)": found._repr_html_(),
+        "precision(m0)": plan_picture(made),
+        "precision(m0), as labels": following_picture(following),
+        "accuracy(m1)": estimates_picture(found),
         "over time": time_picture([("May", found), ("June", found)], "accuracy(m1)"),
     }
-    for words, html in drawn.items():
-        assert words in html
-        svg = html[html.index("<svg") : html.index("</svg>") + 6]
+    for words, page in drawn.items():
+        assert words in page
+        svg = page[page.index("<svg") : page.index("</svg>") + 6]
         ET.fromstring(svg)
         assert "<title>" in svg
-        assert "<table>" in html
+        assert "<table>" in page
+    assert made._repr_html_().startswith("<iframe")

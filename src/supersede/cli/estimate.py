@@ -31,18 +31,20 @@ def estimate(
     """
     from supersede.evaluate import estimate as compute
     from supersede.evaluate import follow, read_plan
+    from supersede.evaluate.pictures import estimates_picture, following_picture
+    from supersede.look import write_whole
 
     design = read_plan(plan)
     if anytime:
         following = follow(design, labels, disagreement=disagreement)
-        found, shown, image = following.last, repr(following), following._repr_html_()
+        found, shown, image = following.last, repr(following), following_picture(following)
         if found is not None:
             shown += f"\n{found!r}"
     else:
         found = compute(design, labels, disagreement=disagreement)
-        shown, image = repr(found), found._repr_html_()
+        shown, image = repr(found), estimates_picture(found)
     if out is not None and found is not None:
-        out.write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+        write_whole(out, json.dumps(found.to_dict(), indent=1))
     if picture is not None:
-        picture.write_text(image, encoding="utf-8")
+        write_whole(picture, image)
     sys.stdout.write(shown + "\n")

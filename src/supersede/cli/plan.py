@@ -68,6 +68,8 @@ def plan(
     import supersede
     from supersede.evaluate import estimate, read_plan, write_plan
     from supersede.evaluate import plan as make
+    from supersede.evaluate.pictures import plan_picture
+    from supersede.look import write_whole
 
     models, asked = _models(model or [], parent), None
     if for_review is not None:
@@ -94,7 +96,7 @@ def plan(
     )
     written = write_plan(made, out, votes=votes)
     if picture is not None:
-        picture.write_text(made._repr_html_(), encoding="utf-8")
+        write_whole(picture, plan_picture(made))
     sys.stdout.write(f"{made!r}\nwritten: {', '.join(map(str, written))}\n")
 
 

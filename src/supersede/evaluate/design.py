@@ -186,5 +186,6 @@ class Plan:
 
     def _repr_html_(self) -> str:
         from supersede.evaluate.pictures import plan_picture
+        from supersede.look import framed
 
-        return plan_picture(self)
+        return framed(plan_picture(self), "plan")

@@ -133,8 +133,9 @@ class Estimates:
 
     def _repr_html_(self) -> str:
         from supersede.evaluate.pictures import estimates_picture
+        from supersede.look import framed
 
-        return estimates_picture(self)
+        return framed(estimates_picture(self), "estimates")
 
 
 def estimate(

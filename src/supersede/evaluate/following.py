@@ -65,8 +65,9 @@ class Following:
 
     def _repr_html_(self) -> str:
         from supersede.evaluate.pictures import following_picture
+        from supersede.look import framed
 
-        return following_picture(self)
+        return framed(following_picture(self), "labels so far")
 
 
 def follow(

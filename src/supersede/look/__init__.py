@@ -3,7 +3,7 @@
 from supersede.look.figures import Dot, Pair, dot_plot, dumbbell, flip_matrix
 from supersede.look.maps import Cell, heat_map, shade
 from supersede.look.numbers import amount, count, points, share
-from supersede.look.page import environment, write_whole
+from supersede.look.page import environment, framed, write_whole
 
 __all__ = [
     "Cell",
@@ -15,6 +15,7 @@ __all__ = [
     "dumbbell",
     "environment",
     "flip_matrix",
+    "framed",
     "heat_map",
     "points",
     "shade",

@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from markupsafe import escape
 
 from supersede.errors import ReportError
 from supersede.look import numbers
 
-__all__ = ["environment", "write_whole"]
+__all__ = ["environment", "framed", "write_whole"]
 
 
 class _Rooms(dict[str, PackageLoader]):
@@ -36,6 +37,12 @@ def environment() -> Environment:
     for name in numbers.__all__:
         made.filters[name] = getattr(numbers, name)
     return made
+
+
+def framed(page: str, title: str) -> str:
+    """A page for a notebook, in a frame of its own so that no style leaks either way."""
+    style = "width:100%;height:48rem;border:0"
+    return f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" style="{style}"></iframe>'
 
 
 def write_whole(path: Path, text: str) -> None:
