@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from supersede.errors import ReportError
 from supersede.look import numbers
 
-__all__ = ["environment", "write_whole"]
+__all__ = ["environment", "figure_page", "framed", "write_whole"]
 
 
 @cache
@@ -31,6 +32,18 @@ def environment() -> Environment:
     for name in numbers.__all__:
         made.filters[name] = getattr(numbers, name)
     return made
+
+
+def figure_page(title: str, lead: str, figure: Markup) -> str:
+    """One figure as a page of its own: its message as the heading, a sentence, the figure."""
+    template = environment().get_template("look/figure.html")
+    return template.render(title=title, lead=lead, figure=figure)
+
+
+def framed(page: str, title: str, height: str = "48rem") -> str:
+    """A page for a notebook, in a frame of its own so that no style leaks either way."""
+    style = f"width:100%;height:{height};border:0"
+    return f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" style="{style}"></iframe>'
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from supersede.look import figures, numbers
-from supersede.look.page import environment
+from supersede.look.page import environment, framed
 from supersede.review.evidence import CLASS
 from supersede.review.finding import Finding
 from supersede.review.review import Candidate, Review
@@ -28,8 +28,7 @@ def page(review: Review) -> str:
 
 def fragment(review: Review) -> str:
     """The report for a notebook, in a frame of its own so that no style leaks either way."""
-    style = "width:100%;height:48rem;border:0"
-    return f'<iframe srcdoc="{escape(page(review))}" title="review" style="{style}"></iframe>'
+    return framed(page(review), "review")
 
 
 def markdown(review: Review) -> str:
