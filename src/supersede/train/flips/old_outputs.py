@@ -77,7 +77,7 @@ class OldOutputs:
         ids, held = ids[order], held[order]
         twice = np.flatnonzero(ids[1:] == ids[:-1])
         if len(twice):
-            msg = f"{count(len(twice))} items occur twice, such as {ids[twice[0]]!r}; each needs one output"
+            msg = f"{count(len(twice))} items occur twice, such as {ids[twice[0]].item()!r}; each needs one output"
             raise ItemError(msg)
         if held.ndim == 1:
             names = np.unique(held) if classes is None else np.asarray(classes)
@@ -111,7 +111,7 @@ class OldOutputs:
         if missing.any():
             msg = (
                 f"{count(missing.sum())} of {count(len(ids))} items have no old output, such as"
-                f" {ids[missing][0]!r}; remember the old model on all items that are trained on"
+                f" {ids[missing][0].item()!r}; remember the old model on all items that are trained on"
             )
             raise ItemError(msg)
         taken: npt.NDArray[Any] = self.values[place]

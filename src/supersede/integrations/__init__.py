@@ -1,0 +1,1 @@
+"""Hosts that people already train with: one short file for each, which needs that host installed."""
