@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         PositiveCongruentClassifier as PositiveCongruentClassifier,
     )
     from supersede.train.flips.treatment import Treatment as Treatment
+    from supersede.train.flips.weight_interpolation import interpolated as interpolated
 
 _HOMES = {
     "FocalDistillation": "focal_distillation",
@@ -44,6 +45,7 @@ _HOMES = {
     "from_module": "old_models",
     "from_onnx": "old_models",
     "from_table": "old_models",
+    "interpolated": "weight_interpolation",
     "remember": "old_models",
     "search_strength": "front",
 }
