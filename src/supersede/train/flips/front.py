@@ -87,8 +87,8 @@ class Front:
             return f"no strength lowers negative flips within +{self.tolerance:g} of the error"
         return (
             f"{taken.treatment} at strength {taken.strength:g}: negative flips"
-            f" {share(plain.nfr)} → {share(taken.nfr)}, error {share(plain.error, resolution=1e-4)}"
-            f" → {share(taken.error, resolution=1e-4)}, on {count(self.items)} validation items"
+            f" {share(plain.nfr)} → {share(taken.nfr)}, error {share(plain.error, resolution=1e-3)}"
+            f" → {share(taken.error, resolution=1e-3)}, on {count(self.items)} validation items"
         )
 
     def to_html(self) -> str:

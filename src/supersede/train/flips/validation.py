@@ -72,21 +72,11 @@ def try_all(
     Raises:
         TooFewLabelsError: No row with a known old answer is left to measure flips on.
     """
-    plain = Treatment(treatments[0].mode, 0.0)
-    tried = [plain, *(t for t in treatments if t.strength > 0)]
-    tested: list[Rows] = []
-    said: list[list[npt.NDArray[Any]]] = [[] for _ in tried]
-    for train, test in parts:
-        tested.append(test)
-        untreated = fit_treated(plain, estimator, train, classes)
-        for number, treatment in enumerate(tried):
-            alike = treatment.mode == "blend" or treatment.strength == 0
-            model = untreated if alike else fit_treated(treatment, estimator, train, classes)
-            said[number].append(_predict(treatment, model, test, classes))
+    tried = [Treatment(treatments[0].mode, 0.0), *(t for t in treatments if t.strength > 0)]
+    tested, predictions = _predictions(tried, estimator, classes, parts)
     y = np.concatenate([part.y for part in tested])
     right = np.concatenate([part.right() for part in tested])
     known = np.concatenate([part.known() for part in tested])
-    predictions = [np.concatenate(parts) for parts in said]
     if suspicious:
         refuse_if_seen(right[known], (predictions[0] == y)[known])
     if not known.any():
@@ -109,6 +99,22 @@ def try_all(
     ]  # fmt: skip
     front = choose(points, tolerance=tolerance, items=int(known.sum()))
     return front, tried[next(i for i, point in enumerate(points) if point is front.chosen)]
+
+
+def _predictions(
+    tried: Sequence[Treatment], estimator: Any, classes: npt.NDArray[Any], parts: Iterable[Fold]
+) -> tuple[list[Rows], list[npt.NDArray[Any]]]:
+    """All validation rows, and the answers of each treatment on them; the first is untreated."""
+    tested: list[Rows] = []
+    said: list[list[npt.NDArray[Any]]] = [[] for _ in tried]
+    for train, test in parts:
+        tested.append(test)
+        untreated = fit_treated(tried[0], estimator, train, classes)
+        for number, treatment in enumerate(tried):
+            alike = treatment.mode == "blend" or treatment.strength == 0
+            model = untreated if alike else fit_treated(treatment, estimator, train, classes)
+            said[number].append(_predict(treatment, model, test, classes))
+    return tested, [np.concatenate(answers_) for answers_ in said]
 
 
 def refuse_if_seen(
