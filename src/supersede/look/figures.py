@@ -9,7 +9,7 @@ from markupsafe import Markup
 from supersede.look.numbers import share
 from supersede.look.page import environment
 
-__all__ = ["Dot", "Pair", "dot_plot", "dumbbell", "flip_matrix"]
+__all__ = ["Dot", "Mark", "Pair", "dot_plot", "dumbbell", "flip_matrix", "front_plot"]
 
 Format = Callable[..., str]
 
@@ -47,6 +47,27 @@ class Pair:
     n: float
 
 
+@dataclass(frozen=True)
+class Mark:
+    """One point of a front: a candidate by what it costs and what it saves.
+
+    Attributes:
+        label: What the candidate is.
+        x: What it costs.
+        y: What is left of what it should save.
+        tone: ``"baseline"`` for what the others are held against, else ``"quiet"``.
+        chosen: Whether it was taken; it is then ringed.
+        named: Whether its name stands in the figure; all names stand in the table below.
+    """
+
+    label: str
+    x: float
+    y: float
+    tone: str = "quiet"
+    chosen: bool = False
+    named: bool = True
+
+
 def dot_plot(
     rows: Sequence[Dot],
     *,
@@ -78,6 +99,26 @@ def flip_matrix(
     """The four fates of an item as areas; the shares add up to one and n is the number of items."""
     return _render("flip_matrix", both_right=both_right, negative=negative, positive=positive,
                    both_wrong=both_wrong, n=n)  # fmt: skip
+
+
+def front_plot(
+    marks: Sequence[Mark],
+    *,
+    title: str,
+    description: str,
+    x_name: str,
+    y_name: str,
+    limit: float | None = None,
+    form: Format = share,
+) -> Markup:
+    """Candidates by two numbers of which less is better, the one taken ringed, as a table too.
+
+    The vertical axis starts at zero; the horizontal one spans the values, since it compares.
+    """
+    across = _Scale.over([mark.x for mark in marks] + ([] if limit is None else [limit]))
+    up = _Scale.over([0.0, *(mark.y for mark in marks)])
+    return _render("front_plot", marks=marks, title=title, description=description, x_name=x_name,
+                   y_name=y_name, limit=limit, form=form, across=across, up=up)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from supersede.errors import ReportError
 from supersede.look import numbers
 
-__all__ = ["environment", "framed", "write_whole"]
+__all__ = ["environment", "figure_page", "framed", "write_whole"]
 
 
 class _Rooms(dict[str, PackageLoader]):
@@ -39,9 +39,15 @@ def environment() -> Environment:
     return made
 
 
-def framed(page: str, title: str) -> str:
+def figure_page(title: str, lead: str, figure: Markup) -> str:
+    """One figure as a page of its own: its message as the heading, a sentence, the figure."""
+    template = environment().get_template("look/figure.html")
+    return template.render(title=title, lead=lead, figure=figure)
+
+
+def framed(page: str, title: str, height: str = "48rem") -> str:
     """A page for a notebook, in a frame of its own so that no style leaks either way."""
-    style = "width:100%;height:48rem;border:0"
+    style = f"width:100%;height:{height};border:0"
     return f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" style="{style}"></iframe>'
 
 

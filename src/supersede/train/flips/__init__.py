@@ -1,0 +1,63 @@
+"""Positive-congruent training: penalise forgetting what the old model got right.
+
+The names below are imported when first used, so that neither torch nor scikit-learn is needed for
+the parts that do without.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from supersede.train.flips.focal_distillation import FocalDistillation as FocalDistillation
+    from supersede.train.flips.focal_distillation import (
+        PositiveCongruentLoss as PositiveCongruentLoss,
+    )
+    from supersede.train.flips.focal_distillation import class_map as class_map
+    from supersede.train.flips.focal_distillation import focal_distillation as focal_distillation
+    from supersede.train.flips.front import Front as Front
+    from supersede.train.flips.front import Point as Point
+    from supersede.train.flips.front import search_strength as search_strength
+    from supersede.train.flips.old_models import OldModel as OldModel
+    from supersede.train.flips.old_models import from_estimator as from_estimator
+    from supersede.train.flips.old_models import from_module as from_module
+    from supersede.train.flips.old_models import from_onnx as from_onnx
+    from supersede.train.flips.old_models import from_table as from_table
+    from supersede.train.flips.old_models import remember as remember
+    from supersede.train.flips.old_outputs import OldOutputs as OldOutputs
+    from supersede.train.flips.tabular import (
+        PositiveCongruentClassifier as PositiveCongruentClassifier,
+    )
+    from supersede.train.flips.treatment import Treatment as Treatment
+    from supersede.train.flips.weight_interpolation import interpolated as interpolated
+
+_HOMES = {
+    "FocalDistillation": "focal_distillation",
+    "Front": "front",
+    "OldModel": "old_models",
+    "OldOutputs": "old_outputs",
+    "Point": "front",
+    "PositiveCongruentClassifier": "tabular",
+    "PositiveCongruentLoss": "focal_distillation",
+    "Treatment": "treatment",
+    "class_map": "focal_distillation",
+    "focal_distillation": "focal_distillation",
+    "from_estimator": "old_models",
+    "from_module": "old_models",
+    "from_onnx": "old_models",
+    "from_table": "old_models",
+    "interpolated": "weight_interpolation",
+    "remember": "old_models",
+    "search_strength": "front",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,241 @@
+"""The error–NFR front: what each strength costs and saves, and which one is taken.
+
+Taken is, among the strengths whose validation error is at most the untreated model's plus a
+tolerance, the one with the fewest negative flips. Published strengths do not carry over: those of
+the paper raise a small network's error by several points.
+
+References:
+    Yan et al. (2021), Positive-congruent training, CVPR: minimise the NFR at equal error.
+
+Assumes: the validation items are unseen by both models and typical of what the new one will meet.
+The choice among many strengths is optimistic on the items it was made on; report on others.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+from supersede.errors import ArgumentError
+from supersede.look import Mark, count, figure_page, framed, front_plot, share
+
+__all__ = ["Front", "Point", "choose", "measure", "search_strength"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One treatment at one strength, measured on validation items.
+
+    Attributes:
+        treatment: How the new model was trained; ``"none"`` is the untreated one.
+        strength: How strongly, from 0.
+        error: Share of items that the new model gets wrong.
+        nfr: Share of items that an old model gets right and the new one wrong; the mean over the
+            old models where there are several.
+        pfr: Share of items that an old model gets wrong and the new one right, likewise.
+        flip_cost: Mean cost of negative flips; the NFR itself where all flips cost the same.
+    """
+
+    treatment: str
+    strength: float
+    error: float
+    nfr: float
+    pfr: float
+    flip_cost: float
+
+
+@dataclass(frozen=True)
+class Front:
+    """All points of a search, and the one that was taken.
+
+    Attributes:
+        points: What was measured, the untreated model first.
+        chosen: The point that was taken.
+        tolerance: How much more error than the untreated model's was allowed, as a share.
+        items: Number of validation items.
+    """
+
+    points: tuple[Point, ...]
+    chosen: Point
+    tolerance: float
+    items: int
+
+    @property
+    def untreated(self) -> Point:
+        """The model trained without regard to the old one."""
+        return self.points[0]
+
+    @property
+    def efficient(self) -> tuple[Point, ...]:
+        """The points that no other beats in both error and flip cost, by rising error."""
+        best, kept = np.inf, []
+        for point in sorted(self.points, key=lambda p: (p.error, p.flip_cost)):
+            if point.flip_cost < best:
+                best = point.flip_cost
+                kept.append(point)
+        return tuple(kept)
+
+    def to_dict(self) -> dict[str, object]:
+        """All numbers, as plain values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        taken, plain = self.chosen, self.untreated
+        if taken is plain:
+            return f"no strength lowers negative flips within +{self.tolerance:g} of the error"
+        return (
+            f"{taken.treatment} at strength {taken.strength:g}: negative flips"
+            f" {share(plain.nfr)} → {share(taken.nfr)}, error {share(plain.error, resolution=1e-3)}"
+            f" → {share(taken.error, resolution=1e-3)}, on {count(self.items)} validation items"
+        )
+
+    def to_html(self) -> str:
+        """The front as a page of its own."""
+        return figure_page("What each strength costs and saves", f"Taken: {self}.", self.figure())
+
+    def _repr_html_(self) -> str:
+        return framed(self.to_html(), "front", height="34rem")
+
+    def figure(self) -> Markup:
+        """The front as a figure: error to the right, negative flips upwards."""
+        efficient = set(self.efficient)
+        marks = [
+            Mark(
+                label=f"{point.treatment} {point.strength:g}" if point.strength else "untreated",
+                x=point.error,
+                y=point.nfr,
+                tone="baseline" if point is self.untreated else "quiet",
+                chosen=point == self.chosen,
+                named=point in efficient or point in {self.untreated, self.chosen},
+            )
+            for point in self.points
+        ]
+        limit = self.untreated.error + self.tolerance
+        return front_plot(
+            marks,
+            title="What each strength costs and saves",
+            description=(
+                f"Error and negative flip rate on {self.items} validation items; taken is"
+                f" {self.chosen.treatment} at {self.chosen.strength:g}, with error"
+                f" {share(self.chosen.error)} and NFR {share(self.chosen.nfr)}; untreated:"
+                f" {share(self.untreated.error)} and {share(self.untreated.nfr)}."
+            ),
+            x_name="error",
+            y_name="negative flip rate",
+            limit=limit,
+        )
+
+
+def measure(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    old_right: npt.ArrayLike,
+    *,
+    treatment: str,
+    strength: float,
+    sample_weight: npt.ArrayLike | None = None,
+    flip_cost: npt.ArrayLike | None = None,
+) -> Point:
+    """Error and flips of one trained model.
+
+    Args:
+        y_true: Labels, shape ``(n,)``.
+        y_pred: The new model's classes, shape ``(n,)``.
+        old_right: How right each old model was, in [0, 1], shape ``(n,)`` or ``(n, k)``.
+        treatment: How the model was trained.
+        strength: How strongly.
+        sample_weight: What each item counts for, shape ``(n,)``.
+        flip_cost: What a negative flip on an item costs, shape ``(n,)``.
+
+    Returns:
+        The point.
+
+    Example:
+        >>> measure([0, 1, 1], [0, 0, 1], [1, 1, 0], treatment="none", strength=0).nfr
+        0.3333333333333333
+    """
+    wrong = (np.asarray(y_true) != np.asarray(y_pred)).astype(float)
+    right = np.asarray(old_right, float).reshape(len(wrong), -1).mean(axis=1)
+    weight = np.ones(len(wrong)) if sample_weight is None else np.asarray(sample_weight, float)
+    cost = np.ones(len(wrong)) if flip_cost is None else np.asarray(flip_cost, float)
+
+    def mean(values: npt.NDArray[np.float64]) -> float:
+        return float(np.average(values, weights=weight))
+
+    return Point(
+        treatment=treatment,
+        strength=float(strength),
+        error=mean(wrong),
+        nfr=mean(right * wrong),
+        pfr=mean((1 - right) * (1 - wrong)),
+        flip_cost=mean(cost * right * wrong),
+    )
+
+
+def choose(points: Sequence[Point], *, tolerance: float, items: int) -> Front:
+    """Take the point with the least flip cost whose error is within the tolerance.
+
+    Args:
+        points: What was measured, the untreated model first.
+        tolerance: How much more error than the untreated model's is allowed, as a share.
+        items: Number of validation items.
+
+    Returns:
+        The front; where no treatment qualifies, the untreated model is taken.
+
+    Raises:
+        ArgumentError: There is no point, or the tolerance is negative.
+    """
+    if not points:
+        msg = "no point to choose from: measure the untreated model first"
+        raise ArgumentError(msg)
+    if not tolerance >= 0:
+        msg = f"tolerance={tolerance}; it is a share of items, 0 or more, such as 0.001"
+        raise ArgumentError(msg)
+    limit = points[0].error + tolerance + 1e-12  # rounding must not refuse an equal error
+    allowed = [point for point in points if point.error <= limit]
+    chosen = min(allowed, key=lambda point: (point.flip_cost, point.error, point.strength))
+    return Front(points=tuple(points), chosen=chosen, tolerance=tolerance, items=items)
+
+
+def search_strength(
+    predict_at: Callable[[float], npt.ArrayLike],
+    y_true: npt.ArrayLike,
+    old_right: npt.ArrayLike,
+    *,
+    strengths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
+    tolerance: float = 0.001,
+    treatment: str = "distillation",
+) -> Front:
+    """Train at each strength, measure on validation items, and choose.
+
+    Args:
+        predict_at: Trains at a strength and returns the classes of the validation items, ``(n,)``;
+            called first with 0, the untreated model.
+        y_true: Labels of the validation items, ``(n,)``.
+        old_right: How right the old model was on them, in [0, 1], ``(n,)``, or ``(n, k)`` for
+            several old models.
+        strengths: What to try besides 0.
+        tolerance: How much more error than the untreated model's is allowed, as a share.
+        treatment: The name of what is tried.
+
+    Returns:
+        The front, with the strength that was taken.
+
+    Example:
+        >>> import numpy as np
+        >>> y = np.array([0, 1, 0, 1])
+        >>> old = np.array([0, 1, 1, 1])
+        >>> front = search_strength(lambda s: old if s else 1 - old, y, old == y, strengths=[1.0])
+        >>> front.chosen.strength, front.chosen.nfr
+        (1.0, 0.0)
+    """
+    y = np.asarray(y_true)
+    points = [
+        measure(y, predict_at(strength), old_right, strength=strength,
+                treatment=treatment if strength else "none")
+        for strength in (0.0, *(s for s in strengths if s))
+    ]  # fmt: skip
+    return choose(points, tolerance=tolerance, items=len(y))

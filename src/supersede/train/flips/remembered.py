@@ -1,0 +1,205 @@
+"""What old models say on the rows that a new model is trained on, class by class of the new model.
+
+An old model is nearly always right on its own training rows. Where old and new share rows, its
+answers there say nothing about what its users get; `out_of_sample` replaces them.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.utils import _safe_indexing as rows_of
+
+from supersede.errors import ArgumentError
+
+__all__ = [
+    "Remembered",
+    "aligned",
+    "answers",
+    "from_output",
+    "out_of_sample",
+]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """One old model on n items, in the C classes of the new model.
+
+    Attributes:
+        probabilities: Shape ``(n, C)``; each row adds up to one, or to zero where the old model
+            has nothing to teach: the label is a class it does not know.
+        right: Whether its answer is the label, shape ``(n,)``; 0 where it is not known.
+        known: Whether its answer is known, shape ``(n,)``.
+    """
+
+    probabilities: Floats
+    right: Floats
+    known: npt.NDArray[np.bool_]
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Remembered":
+        """Some of the items."""
+        return Remembered(self.probabilities[rows], self.right[rows], self.known[rows])
+
+    def without(self, rows: npt.NDArray[np.bool_]) -> "Remembered":
+        """The same, with nothing known of some items."""
+        return Remembered(
+            np.where(rows[:, None], 0.0, self.probabilities),
+            np.where(rows, 0.0, self.right),
+            self.known & ~rows,
+        )
+
+
+def answers(model: Any, X: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """What a fitted classifier says: its probabilities, or its classes where it has none.
+
+    Returns:
+        The output, ``(n, C)`` or ``(n,)``, and the model's classes.
+    """
+    classes = np.asarray(model.classes_)
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X), float), classes
+    return np.asarray(model.predict(X)), classes
+
+
+def aligned(
+    output: npt.ArrayLike, old_classes: npt.ArrayLike | None, classes: npt.NDArray[Any]
+) -> tuple[Floats, npt.NDArray[Any]]:
+    """Bring an old model's output to the new model's classes, matched by name.
+
+    Args:
+        output: Probabilities ``(n, C_old)``, or predicted classes ``(n,)``.
+        old_classes: Names of the columns of `output`; those of the new model, if None.
+        classes: The new model's classes, sorted.
+
+    Returns:
+        Probabilities ``(n, C)``, whose rows add up to one, or to zero where the old model says
+        only classes that are no more; and its answers ``(n,)``.
+
+    Raises:
+        ArgumentError: The output is not finite, or its classes are not named.
+
+    Example:
+        >>> aligned([[0.5, 0.1, 0.4]], ["a", "b", "c"], np.array(["a", "c", "d"]))[0].round(2)
+        array([[0.56, 0.44, 0.  ]])
+    """
+    values = np.asarray(output)
+    if values.ndim == 1:
+        return (values[:, None] == classes).astype(float), values
+    values, names = _probabilities(values, old_classes, classes)
+    if np.array_equal(names, classes):
+        return values, names[values.argmax(axis=1)]
+    _, here, there = np.intersect1d(classes, names, return_indices=True)
+    moved = np.zeros((len(values), len(classes)))
+    moved[:, here] = values[:, there]
+    mass = moved.sum(axis=1, keepdims=True)
+    moved = np.divide(moved, mass, out=np.zeros_like(moved), where=mass > 0)
+    return moved, names[values.argmax(axis=1)]
+
+
+def from_output(
+    output: npt.ArrayLike,
+    old_classes: npt.ArrayLike | None,
+    y: npt.NDArray[Any],
+    classes: npt.NDArray[Any],
+) -> Remembered:
+    """What an old model's output says on labelled rows; arguments as for `aligned`.
+
+    Raises:
+        ArgumentError: The output is for other items, not finite, or its classes are not named.
+    """
+    if len(np.asarray(output)) != len(y):
+        msg = (
+            f"the old output has {len(np.asarray(output))} rows and y has {len(y)}: one row an item,"
+            " in the same order"
+        )
+        raise ArgumentError(msg)
+    moved, said = aligned(output, old_classes, classes)
+    if np.asarray(output).ndim == 2:
+        taught = classes if old_classes is None else np.asarray(old_classes)
+        moved = np.where(np.isin(y, taught)[:, None], moved, 0.0)
+    return Remembered(moved, (said == y).astype(float), np.ones(len(y), bool))
+
+
+def _probabilities(
+    values: npt.NDArray[Any], old_classes: npt.ArrayLike | None, classes: npt.NDArray[Any]
+) -> tuple[Floats, npt.NDArray[Any]]:
+    names = classes if old_classes is None else np.asarray(old_classes)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        msg = (
+            f"the old output has shape {values.shape}, for {len(names)} classes; pass (n, classes),"
+            " and old_classes=… where the old model's classes are not those of y"
+        )
+        raise ArgumentError(msg)
+    numbers = np.asarray(values, float)
+    if not np.isfinite(numbers).all() or (numbers < 0).any():
+        bad = int((~(np.isfinite(numbers) & (numbers >= 0)).all(axis=1)).sum())
+        msg = f"{bad} rows of the old output are no probabilities: they must be finite and >= 0"
+        raise ArgumentError(msg)
+    return numbers, names
+
+
+def out_of_sample(
+    remembered: Remembered,
+    old: Any,
+    X: Any,
+    y: npt.NDArray[Any],
+    classes: npt.NDArray[Any],
+    seen: npt.NDArray[np.bool_],
+    *,
+    refit: bool,
+    folds: int = 5,
+    seed: int = 0,
+) -> Remembered:
+    """Replace an old model's answers on rows that it was trained on.
+
+    With `refit`, each fold of these rows is answered by a copy of the old model trained on the
+    others: not the deployed model, but one of its kind that has not seen the row. Otherwise nothing
+    is taken as known there, and the rows count as in plain training.
+
+    Args:
+        remembered: The old model on all rows.
+        old: The old model, a scikit-learn classifier; only needed for `refit`.
+        X: All rows.
+        y: Labels, ``(n,)``.
+        classes: The new model's classes.
+        seen: Which rows the old model was trained on, ``(n,)``.
+        refit: Whether to answer by copies.
+        folds: Number of folds.
+        seed: Seed of the folds.
+
+    Returns:
+        The old model, out of sample.
+
+    Raises:
+        ArgumentError: There are too few rows of a class for copies.
+    """
+    hidden = remembered.without(seen)
+    if not refit:
+        return hidden
+    rows = np.flatnonzero(seen)
+    labels = y[rows]
+    names, counts = np.unique(labels, return_counts=True)
+    if len(names) < 2 or counts.min() < folds:
+        msg = (
+            f"class {names[counts.argmin()]!r} has {counts.min()} of the {len(rows)} rows that the old"
+            f" model was trained on, too few for copies on {folds} folds; pass shared='skip'"
+        )
+        raise ArgumentError(msg)
+    output = cross_val_predict(
+        clone(old),
+        rows_of(X, rows),
+        labels,
+        cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
+        method="predict_proba" if hasattr(old, "predict_proba") else "predict",
+    )
+    again = from_output(output, names, labels, classes)
+    known = hidden.known.copy()
+    known[rows] = True
+    probabilities, right = hidden.probabilities.copy(), hidden.right.copy()
+    probabilities[rows], right[rows] = again.probabilities, again.right
+    return replace(hidden, probabilities=probabilities, right=right, known=known)

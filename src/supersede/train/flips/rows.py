@@ -1,0 +1,55 @@
+"""Labelled rows together with what the old models say on them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import _safe_indexing as rows_of
+
+from supersede.train.flips.remembered import Remembered
+
+__all__ = ["Rows"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a model is trained or measured on.
+
+    Attributes:
+        X: The features, in any form that scikit-learn can take rows of.
+        y: Labels, ``(n,)``.
+        remembered: Each old model on these rows, out of sample.
+        sample_weight: What each row counts for, ``(n,)``.
+        flip_cost: What a negative flip on each row costs, ``(n,)``.
+    """
+
+    X: Any
+    y: npt.NDArray[Any]
+    remembered: tuple[Remembered, ...]
+    sample_weight: Floats | None = None
+    flip_cost: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Rows":
+        """Some of the rows."""
+        return Rows(
+            X=rows_of(self.X, rows),
+            y=self.y[rows],
+            remembered=tuple(old.take(rows) for old in self.remembered),
+            sample_weight=None if self.sample_weight is None else self.sample_weight[rows],
+            flip_cost=None if self.flip_cost is None else self.flip_cost[rows],
+        )
+
+    def right(self) -> Floats:
+        """How right each old model was, ``(n, k)``."""
+        return np.column_stack([old.right for old in self.remembered])
+
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Where the answers of all old models are known, ``(n,)``."""
+        known: npt.NDArray[np.bool_] = np.all([old.known for old in self.remembered], axis=0)
+        return known

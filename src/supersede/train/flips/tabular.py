@@ -1,0 +1,265 @@
+"""A classifier that is right where the old one was right, around any scikit-learn classifier."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+
+from supersede.errors import ArgumentError
+from supersede.train.flips.front import Front
+from supersede.train.flips.remembered import Remembered, aligned, answers, from_output
+from supersede.train.flips.remembered import out_of_sample as unseen
+from supersede.train.flips.rows import Rows
+from supersede.train.flips.treatment import Mode, Treatment, blended, fit_treated
+from supersede.train.flips.validation import Fold, folds, refuse_if_seen, try_all
+
+__all__ = ["PositiveCongruentClassifier"]
+
+Floats = npt.NDArray[np.float64]
+SINGLE_MODEL: tuple[Mode, ...] = ("weights", "soft")
+
+
+class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+    """Trains a classifier to forget little of what the old one got right.
+
+    With ``strength="auto"``, every mode is tried at every strength in cross-validation; among those
+    whose error is within `tolerance` of the untreated model, the one with the fewest negative flips
+    is trained on all rows. What was tried is kept in ``front_``.
+
+    Args:
+        estimator: Any classifier whose ``fit`` takes ``sample_weight`` (a pipeline: whose last step
+            does).
+        old: The model in service, fitted; or several of them. None where `fit` is given
+            `old_output`.
+        mode: ``"weights"``, ``"soft"`` or ``"blend"``, a sequence of them to choose from, or
+            ``"auto"``: weights and soft, which leave one model in service.
+        strength: How strongly forgetting is penalised, from 0 (plain training); or ``"auto"``.
+        focus: Which part of a soft penalty falls only on items that the old model got right, from
+            0 (plain distillation) to 1 (focal); ``"auto"`` tries both ends.
+        tolerance: How much more validation error than the untreated model's is allowed, as a
+            share of items.
+        strengths: What ``"auto"`` tries.
+        cv: Number of folds, a scikit-learn splitter, or pairs of (training, validation) rows, such
+            as validation rows of the latest period only, which is more like what comes next.
+        shared: How rows that the old model was trained on are treated: ``"refit"`` answers by
+            copies of the old model that have not seen them, ``"skip"`` trains plainly on them.
+        seed: Seed of the folds; the estimator keeps its own ``random_state``.
+
+    Attributes:
+        classes_: The classes, sorted.
+        model_: The trained classifier.
+        treatment_: What it was trained with.
+        front_: The error–NFR front of the search; None with a given strength.
+
+    Example:
+        >>> from sklearn.datasets import make_classification
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = make_classification(600, random_state=0)
+        >>> old = LogisticRegression(C=0.001).fit(X[:100], y[:100])
+        >>> new = PositiveCongruentClassifier(LogisticRegression(), old).fit(X[100:], y[100:])
+        >>> new.front_.chosen.nfr <= new.front_.untreated.nfr
+        True
+
+    References:
+        Yan et al. (2021), Positive-congruent training, CVPR.
+    """
+
+    _required_parameters = ("estimator",)
+
+    def __init__(
+        self,
+        estimator: Any,
+        old: Any = None,
+        *,
+        mode: Mode | Literal["auto"] | Sequence[Mode] = "auto",
+        strength: float | Literal["auto"] = "auto",
+        focus: float | Literal["auto"] = "auto",
+        tolerance: float = 0.001,
+        strengths: Sequence[float] = (0.5, 1.0, 2.0, 4.0),
+        cv: Any = 3,
+        shared: Literal["refit", "skip"] = "refit",
+        seed: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.old = old
+        self.mode = mode
+        self.strength = strength
+        self.focus = focus
+        self.tolerance = tolerance
+        self.strengths = strengths
+        self.cv = cv
+        self.shared = shared
+        self.seed = seed
+
+    def fit(
+        self,
+        X: Any,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        seen_by_old: npt.ArrayLike | Literal[False] | None = None,
+        old_output: npt.ArrayLike | None = None,
+        old_classes: npt.ArrayLike | None = None,
+        flip_cost: npt.ArrayLike | None = None,
+        validation: tuple[Any, npt.ArrayLike] | None = None,
+    ) -> Self:
+        """Train.
+
+        Args:
+            X: Rows, in any form that the estimator takes.
+            y: Labels, ``(n,)``.
+            sample_weight: What each row counts for, ``(n,)``.
+            seen_by_old: Which rows the old model was trained on, ``(n,)``, or ``(n, k)`` for
+                several old models; False says none. Unsaid, a model that is suspiciously good on
+                these rows is refused.
+            old_output: The old model's probabilities ``(n, C_old)`` or classes ``(n,)`` on these
+                rows, in place of `old`.
+            old_classes: Names of the columns of `old_output`, where they are not those of y.
+            flip_cost: What a negative flip on each row costs, ``(n,)``: large where a mistake must
+                never come back.
+            validation: Rows and labels to measure strengths on, in place of cross-validation;
+                unseen by old and new, and best of the latest period. Needs `old`.
+
+        Returns:
+            The fitted classifier.
+
+        Raises:
+            ArgumentError: There is no old model, it was trained on these rows, or a value is
+                outside what it may be.
+        """
+        labels = column_or_1d(y)
+        check_classification_targets(labels)
+        check_consistent_length(X, labels)
+        self.classes_ = np.unique(labels)
+        treatments = self._treatments()
+        rows = Rows(
+            X,
+            labels,
+            self._remember(X, labels, seen_by_old, old_output, old_classes),
+            _per_item(sample_weight, "sample_weight", len(labels)),
+            _per_item(flip_cost, "flip_cost", len(labels)),
+        )
+        self.front_: Front | None = None
+        if self.strength == "auto":
+            self.front_, self.treatment_ = try_all(
+                treatments, self.estimator, self.classes_, self._parts(rows, validation),
+                tolerance=self.tolerance, suspicious=seen_by_old is None,
+            )  # fmt: skip
+        else:
+            self.treatment_ = treatments[0]
+            if seen_by_old is None:
+                refuse_if_seen(rows.right())
+        self.model_ = fit_treated(self.treatment_, self.estimator, rows, self.classes_)
+        return self
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Probabilities of the classes, ``(n, C)``."""
+        check_is_fitted(self, "model_")
+        probabilities, _ = aligned(*answers(self.model_, X), self.classes_)
+        if self.treatment_.mode != "blend" or self.treatment_.strength == 0:
+            return probabilities
+        old = [aligned(*answers(model, X), self.classes_)[0] for model in self._olds()]
+        return blended(self.treatment_, probabilities, old)
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The most probable classes, ``(n,)``."""
+        check_is_fitted(self, "model_")
+        if self.treatment_.mode != "blend":
+            return np.asarray(self.model_.predict(X))
+        answer: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return answer
+
+    def _olds(self) -> list[Any]:
+        if self.old is None:
+            return []
+        return list(self.old) if isinstance(self.old, Sequence) else [self.old]
+
+    def _treatments(self) -> list[Treatment]:
+        """What may be taken, in the order in which it is tried."""
+        modes = SINGLE_MODEL if self.mode == "auto" else self.mode
+        modes = (modes,) if isinstance(modes, str) else tuple(modes)
+        if self.strength != "auto" and (self.mode == "auto" or len(modes) != 1):
+            msg = f"strength={self.strength!r} needs one mode, such as mode='weights', not {self.mode!r}"
+            raise ArgumentError(msg)
+        if "blend" in modes and self.old is None:
+            msg = "mode='blend' needs the old model when predicting: pass old=…"
+            raise ArgumentError(msg)
+        strengths = self.strengths if self.strength == "auto" else (self.strength,)
+        made = []
+        for mode in modes:
+            ends = (0.0, 1.0) if self.focus == "auto" and self.strength == "auto" else (self.focus,)
+            focuses = ends if mode == "soft" else (1.0,)
+            for focus in focuses:
+                of = 1.0 if focus == "auto" else float(focus)
+                made += [Treatment(mode, float(strength), of) for strength in strengths]
+        return made
+
+    def _remember(
+        self,
+        X: Any,
+        y: npt.NDArray[Any],
+        seen_by_old: npt.ArrayLike | Literal[False] | None,
+        output: npt.ArrayLike | None,
+        old_classes: npt.ArrayLike | None,
+    ) -> tuple[Remembered, ...]:
+        """What each old model says on these rows, out of sample."""
+        olds = self._olds()
+        if output is not None:
+            remembered = [from_output(output, old_classes, y, self.classes_)]
+        elif olds:
+            remembered = [from_output(*answers(old, X), y, self.classes_) for old in olds]
+        else:
+            msg = "no old model: pass old=<fitted classifier>, or fit(…, old_output=…)"
+            raise ArgumentError(msg)
+        if seen_by_old is None or seen_by_old is False:
+            return tuple(remembered)
+        seen = np.asarray(seen_by_old)
+        if seen.dtype != bool or len(seen) != len(y):
+            msg = (
+                f"seen_by_old has type {seen.dtype} and shape {seen.shape}; it is one boolean for each"
+                f" of the {len(y)} rows"
+            )
+            raise ArgumentError(msg)
+        refit = self.shared == "refit"
+        if refit and output is not None and seen.any():
+            msg = (
+                "rows that the old model was trained on cannot be answered by copies of it, since"
+                " only its outputs are known; pass shared='skip', or old_output out of sample"
+            )
+            raise ArgumentError(msg)
+        masks = np.broadcast_to(seen.reshape(len(y), -1), (len(y), len(remembered)))
+        return tuple(
+            unseen(old, olds[k] if olds else None, X, y, self.classes_, masks[:, k],
+                   refit=refit and bool(masks[:, k].any()), seed=self.seed)
+            for k, old in enumerate(remembered)
+        )  # fmt: skip
+
+    def _parts(self, rows: Rows, validation: tuple[Any, npt.ArrayLike] | None) -> Iterable[Fold]:
+        """What strengths are tried on."""
+        if validation is None:
+            return folds(rows, self.cv, self.seed)
+        X, y = validation[0], column_or_1d(validation[1])
+        if not self._olds():
+            msg = "validation rows need the old model itself to answer them: pass old=…"
+            raise ArgumentError(msg)
+        return [(rows, Rows(X, y, self._remember(X, y, False, None, None)))]
+
+    def __sklearn_clone__(self) -> "PositiveCongruentClassifier":
+        """A copy that is not fitted; the old model stays fitted, since it is what it is."""
+        params = self.get_params(deep=False)
+        kept = params.pop("old")
+        return type(self)(old=kept, **{k: clone(v, safe=False) for k, v in params.items()})
+
+
+def _per_item(values: npt.ArrayLike | None, name: str, n: int) -> Floats | None:
+    if values is None:
+        return None
+    numbers = np.asarray(values, float)
+    if numbers.shape != (n,) or not np.isfinite(numbers).all() or (numbers < 0).any():
+        msg = f"{name} has shape {numbers.shape}; it is one finite number >= 0 for each of {n} rows"
+        raise ArgumentError(msg)
+    return numbers

@@ -1,0 +1,121 @@
+"""Ways to train a tabular model so that it forgets little of what old models got right.
+
+With p the old model's probabilities, r whether it was right, and per item the weight
+``w = strength · cost · ((1 − focus) + focus · r)``, averaged over the old models where there are
+several:
+
+- ``weights``: plain training with sample weights ``1 + w`` at focus 1 (the "naive" baseline of the
+  paper, and often the one to beat);
+- ``soft``: cross-entropy to the label plus w times cross-entropy to p, which is cross-entropy to
+  the target ``(y + w·p) / (1 + w)`` with weight ``1 + w``: focal distillation at focus 1, plain
+  distillation at focus 0;
+- ``blend``: plain training; the probabilities of old and new are averaged when predicting, with
+  ``strength / (1 + strength)`` for the old. Both models then stay in service.
+
+References:
+    Yan et al. (2021), Positive-congruent training, CVPR, equations 4 to 6, with
+    α = strength·(1 − focus) and β = strength·focus.
+    Hinton, Vinyals & Dean (2015), Distilling the knowledge in a neural network, arXiv 1503.02531.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from supersede.errors import ArgumentError
+from supersede.train.flips.rows import Rows
+from supersede.train.flips.soft_targets import fit_soft, fit_weighted
+
+__all__ = ["Mode", "Treatment", "blended", "fit_treated"]
+
+Floats = npt.NDArray[np.float64]
+Mode = Literal["weights", "soft", "blend"]
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """How, how strongly, and on which items forgetting is penalised.
+
+    Attributes:
+        mode: ``"weights"``, ``"soft"`` or ``"blend"``.
+        strength: From 0, which is plain training.
+        focus: The part of the penalty that falls only on items that the old model got right:
+            0 is plain distillation, 1 wholly focal. Weights are always focal.
+    """
+
+    mode: Mode
+    strength: float
+    focus: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            msg = f"mode={self.mode!r}; it is one of {', '.join(map(repr, get_args(Mode)))}"
+            raise ArgumentError(msg)
+        if not (np.isfinite(self.strength) and self.strength >= 0):
+            msg = f"strength={self.strength}; it is a finite number, 0 or more, or 'auto'"
+            raise ArgumentError(msg)
+        if not 0 <= self.focus <= 1:
+            msg = f"focus={self.focus}; it lies between 0 (plain distillation) and 1 (focal)"
+            raise ArgumentError(msg)
+
+    @property
+    def name(self) -> str:
+        """What it is called in a front."""
+        if self.mode != "soft":
+            return self.mode
+        return {0.0: "soft (plain)", 1.0: "soft (focal)"}.get(
+            self.focus, f"soft (focus {self.focus:g})"
+        )
+
+
+def fit_treated(treatment: Treatment, estimator: Any, rows: Rows, classes: npt.NDArray[Any]) -> Any:
+    """Train a copy of an estimator under a treatment.
+
+    Args:
+        treatment: How.
+        estimator: A scikit-learn classifier.
+        rows: What to train on; a row's flip cost multiplies its penalty.
+        classes: The classes, sorted.
+
+    Returns:
+        The trained model.
+    """
+    model = clone(estimator)
+    if treatment.mode == "blend" or treatment.strength == 0:
+        return fit_weighted(model, rows.X, rows.y, rows.sample_weight)
+    ones = np.ones(len(rows))
+    base = ones if rows.sample_weight is None else rows.sample_weight
+    cost = ones if rows.flip_cost is None else rows.flip_cost
+    focus = 1.0 if treatment.mode == "weights" else treatment.focus
+    each = [
+        treatment.strength * cost * ((1 - focus) + focus * old.right) / len(rows.remembered)
+        for old in rows.remembered
+    ]
+    if treatment.mode == "weights":
+        return fit_weighted(model, rows.X, rows.y, base * (1 + np.sum(each, axis=0)))
+    mass = (rows.y[:, None] == classes).astype(float)
+    for weight, old in zip(each, rows.remembered, strict=True):
+        mass += weight[:, None] * old.probabilities  # zero where it has nothing to teach
+    return fit_soft(model, rows.X, base[:, None] * mass, classes)
+
+
+def blended(treatment: Treatment, new: Floats, old: Sequence[Floats]) -> Floats:
+    """Average the new model's probabilities with the old ones', where the old ones say something.
+
+    Args:
+        treatment: Whose strength s gives the old models the share ``s / (1 + s)``.
+        new: Probabilities of the new model, ``(n, C)``.
+        old: Those of each old model, ``(n, C)``; a row of zeros says nothing.
+
+    Returns:
+        Probabilities, ``(n, C)``.
+    """
+    each = treatment.strength / len(old)
+    told = [each * p.sum(axis=1, keepdims=True) for p in old]
+    mixed: Floats = new + np.sum([each * p for p in old], axis=0)
+    answer: Floats = mixed / (1 + np.sum(told, axis=0))
+    return answer

@@ -1,0 +1,163 @@
+"""Try treatments on rows that were not trained on, and notice an old model that has seen them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+
+from supersede.errors import ArgumentError, TooFewLabelsError
+from supersede.look import count, share
+from supersede.train.flips.front import Front, choose, measure
+from supersede.train.flips.remembered import aligned, answers
+from supersede.train.flips.rows import Rows
+from supersede.train.flips.treatment import Treatment, blended, fit_treated
+
+__all__ = ["Fold", "folds", "refuse_if_seen", "try_all"]
+
+Fold = tuple[Rows, Rows]
+_MANY = 30  # fewer items than this being all right is no reason for suspicion
+_SIGMAS = 4.0  # one false alarm in 30 000 searches whose old model is as good as the new one
+
+
+def folds(rows: Rows, cv: Any, seed: int) -> Iterator[Fold]:
+    """Training and validation rows of each fold.
+
+    Args:
+        rows: All rows.
+        cv: Number of folds, a scikit-learn splitter, or pairs of training and validation rows.
+        seed: Seed of the shuffle, for a number of folds.
+
+    Yields:
+        Training rows and validation rows.
+
+    Raises:
+        TooFewLabelsError: There are not two rows a fold.
+    """
+    if isinstance(cv, int):
+        if len(rows) < 2 * cv:
+            msg = f"{len(rows)} rows are too few for {cv} folds; pass a strength, or more rows"
+            raise TooFewLabelsError(msg)
+        smallest = int(np.unique(rows.y, return_counts=True)[1].min())
+        kind = StratifiedKFold if smallest >= cv else KFold  # a rare class cannot be in every fold
+        cv = kind(cv, shuffle=True, random_state=seed)
+    for train, test in check_cv(cv).split(np.zeros(len(rows)), rows.y):
+        yield rows.take(train), rows.take(test)
+
+
+def try_all(
+    treatments: Sequence[Treatment],
+    estimator: Any,
+    classes: npt.NDArray[Any],
+    parts: Iterable[Fold],
+    *,
+    tolerance: float,
+    suspicious: bool = False,
+) -> tuple[Front, Treatment]:
+    """Measure the untreated model and each treatment on validation rows, and choose.
+
+    Args:
+        treatments: What to try.
+        estimator: The classifier to be trained.
+        classes: The classes, sorted.
+        parts: Training and validation rows, once or by fold.
+        tolerance: How much more error than the untreated model's is allowed.
+        suspicious: Whether to refuse an old model that seems to have been trained on the
+            validation rows.
+
+    Returns:
+        The front, and the treatment taken; one of strength 0 where none qualifies.
+
+    Raises:
+        TooFewLabelsError: No row with a known old answer is left to measure flips on.
+    """
+    tried = [Treatment(treatments[0].mode, 0.0), *(t for t in treatments if t.strength > 0)]
+    tested, predictions = _predictions(tried, estimator, classes, parts)
+    y = np.concatenate([part.y for part in tested])
+    right = np.concatenate([part.right() for part in tested])
+    known = np.concatenate([part.known() for part in tested])
+    if suspicious:
+        refuse_if_seen(right[known], (predictions[0] == y)[known])
+    if not known.any():
+        msg = (
+            "the old model was trained on every validation row, so no negative flip can be measured;"
+            " pass shared='refit', or validation rows that it has not seen"
+        )
+        raise TooFewLabelsError(msg)
+    weighing = {
+        name: np.concatenate([getattr(part, name) for part in tested])[known]
+        for name in ("sample_weight", "flip_cost")
+        if getattr(tested[0], name) is not None
+    }
+    points = [
+        measure(
+            y[known], prediction[known], right[known], strength=treatment.strength,
+            treatment=treatment.name if treatment.strength else "none", **weighing,
+        )
+        for treatment, prediction in zip(tried, predictions, strict=True)
+    ]  # fmt: skip
+    front = choose(points, tolerance=tolerance, items=int(known.sum()))
+    return front, tried[next(i for i, point in enumerate(points) if point is front.chosen)]
+
+
+def _predictions(
+    tried: Sequence[Treatment], estimator: Any, classes: npt.NDArray[Any], parts: Iterable[Fold]
+) -> tuple[list[Rows], list[npt.NDArray[Any]]]:
+    """All validation rows, and the answers of each treatment on them; the first is untreated."""
+    tested: list[Rows] = []
+    said: list[list[npt.NDArray[Any]]] = [[] for _ in tried]
+    for train, test in parts:
+        tested.append(test)
+        untreated = fit_treated(tried[0], estimator, train, classes)
+        for number, treatment in enumerate(tried):
+            alike = treatment.mode == "blend" or treatment.strength == 0
+            model = untreated if alike else fit_treated(treatment, estimator, train, classes)
+            said[number].append(_predict(treatment, model, test, classes))
+    return tested, [np.concatenate(answers_) for answers_ in said]
+
+
+def refuse_if_seen(
+    old_right: npt.NDArray[np.float64], untreated_right: npt.NDArray[np.bool_] | None = None
+) -> None:
+    """Refuse old models that are so good on these rows that they must have been trained on them.
+
+    Suspicious is one that is right on all rows, or that beats the untreated new model, which has
+    not seen the row it is judged on, by four standard errors (McNemar).
+
+    Args:
+        old_right: How right each old model is on the rows, ``(n, k)``.
+        untreated_right: Whether the untreated new model is, out of sample, ``(n,)``, if known.
+
+    Raises:
+        ArgumentError: An old model looks as if it had been trained on these rows.
+    """
+    for right in old_right.T > 0.5:
+        why = ""
+        if len(right) >= _MANY and right.all():
+            why = f"it is right on all {count(len(right))} of them"
+        elif untreated_right is not None:
+            lost, won = (right & ~untreated_right).sum(), (~right & untreated_right).sum()
+            if lost - won > _SIGMAS * np.sqrt(max(lost + won, 1)):
+                why = (
+                    f"it is right on {share(float(right.mean()))} of them, and a new one on"
+                    f" {share(float(untreated_right.mean()))} of rows it has not seen"
+                )
+        if why:
+            msg = (
+                f"the old model seems to have been trained on these rows: {why}. Its answers on its own"
+                " training rows say nothing about users; pass seen_by_old=<which rows> to have them"
+                " answered out of sample, or seen_by_old=False if it has seen none"
+            )
+            raise ArgumentError(msg)
+
+
+def _predict(
+    treatment: Treatment, model: Any, rows: Rows, classes: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    if treatment.mode != "blend" or treatment.strength == 0:
+        return np.asarray(model.predict(rows.X))
+    new, _ = aligned(*answers(model, rows.X), classes)
+    mixed = blended(treatment, new, [old.probabilities for old in rows.remembered])
+    answer: npt.NDArray[Any] = classes[mixed.argmax(axis=1)]
+    return answer
