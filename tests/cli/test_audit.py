@@ -88,3 +88,41 @@ def test_guesses_are_refused_or_marked(run, log, capsys):
         run(log, "--model", "b", "--cross", "sex")
     with pytest.raises(errors.ArgumentError, match="end in"):
         run(log, "--model", "b", "--group", "sex", "--out", "x.txt")
+
+
+FACTS = """
+name = "triage"
+version = "2"
+released = 2026-01-02
+intended_use = "Sorts letters by their urgency."
+limits = ["English letters only."]
+customer_must_test = ["Letters of their own."]
+"""
+
+
+def test_coverage_grid_and_card_are_drawn(run, log, tmp_path):
+    facts, card = tmp_path / "facts.toml", tmp_path / "card.html"
+    facts.write_text(FACTS)
+    code = run(
+        log, "--model", "b", "--old", "a", "--group", "sex", "--cover", "sex", "--cover", "site",
+        "--grid", "site", "--out", tmp_path / "a.html", "--card", facts, "--card-out", card,
+    )  # fmt: skip
+    assert code == 0
+    page = (tmp_path / "a.html").read_text()
+    assert "Every model in every scenario" in page
+    assert "6 of 6 combinations are covered" in page
+    assert page.count("<figure>") >= 4
+    assert "Sorts letters by their urgency." in card.read_text()
+
+
+def test_cards_without_facts_are_refused(run, log, tmp_path):
+    with pytest.raises(errors.ArgumentError, match=r"--card facts\.toml"):
+        run(log, "--model", "b", "--group", "sex", "--card-out", tmp_path / "card.html")
+    facts = tmp_path / "facts.toml"
+    for text in ("name = ", "nonsense = 1", FACTS.replace("limits", "limit")):
+        facts.write_text(text)
+        with pytest.raises(errors.ArgumentError, match="cannot make a card"):
+            run(
+                log, "--model", "b", "--group", "sex", "--card", facts, "--card-out",
+                tmp_path / "card.html",
+            )  # fmt: skip

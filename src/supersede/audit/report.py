@@ -5,6 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from supersede.audit.coverage import Coverage
+from supersede.audit.grid import Grid
 from supersede.audit.result import Audit, GroupRow
 from supersede.look import figures, maps, numbers
 from supersede.look.page import environment
@@ -17,9 +19,10 @@ _MAP = 24  # rows or columns of a map
 _SHARE, _AMOUNT = (numbers.share, numbers.points), (numbers.amount, numbers.amount)
 
 
-def page(audit: Audit) -> str:
-    """The whole audit, self-contained."""
-    return environment().get_template("audit/report.html").render(_context(audit))
+def page(audit: Audit, *, covered: Coverage | None = None, sheet: Grid | None = None) -> str:
+    """The whole audit, self-contained, with what the data covers and a grid where asked for."""
+    context = {**_context(audit), "covered": covered, "sheet": sheet}
+    return environment().get_template("audit/report.html").render(context)
 
 
 def fragment(audit: Audit) -> str:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from supersede.audit import Attribute, Audit, Group, Loss
+    from supersede.audit import Attribute, Audit, Coverage, Group, Loss
     from supersede.table.outcomes import Outcome
     from supersede.table.table import Table
 
@@ -43,6 +43,9 @@ def audit(
     slices_of: Strings = None,
     finds: Path | None = None,
     cover: Strings = None,
+    grid: str | None = None,
+    card: Path | None = None,
+    card_out: Path | None = None,
     weight: str | None = None,
     cluster: str | None = None,
     labels: str | None = None,
@@ -88,7 +91,12 @@ def audit(
         slices_of: Columns to search for groups that nobody declared; half of the items are kept
             back to judge the finds.
         finds: Write the finds that hold on those as groups, to be declared when auditing new items.
-        cover: Columns whose combinations should be covered; prints what is, and what to collect.
+        cover: Columns whose combinations should be covered; prints what is, and what to collect, and
+            draws it on the page.
+        grid: A column of scenarios; the page then shows both models in each.
+        card: A TOML file with what a service card says in words: name, version, released (a date),
+            intended_use, limits, customer_must_test.
+        card_out: Write the card: as HTML, JSON or Markdown, by its ending.
         weight: The column of item weights.
         cluster: The column of clusters of dependent items.
         labels: How labelled items were chosen: random, or the column of their probabilities.
@@ -105,6 +113,8 @@ def audit(
     from json import dumps
 
     from supersede.audit import audit_groups, find_slices
+    from supersede.audit import grid as lay_out
+    from supersede.audit.report import page
     from supersede.look.page import write_whole
     from supersede.table.read import read
 
@@ -133,11 +143,18 @@ def audit(
             allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
         )  # fmt: skip
         _print(result)
-        for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):
+        for path, ending in ((json, ".json"), (markdown, ".md")):
             if path is not None:
                 _save(result, path, ending)
+    covered = None
     if cover:
-        _print_coverage(read_table, cover, synthetic, min_items)
+        covered = _coverage(read_table, cover, synthetic, min_items)
+    if result is not None and out is not None:
+        sheet = None if grid is None else lay_out(read_table, models, [chosen], by=grid)
+        _ends_in(out, ".html")
+        write_whole(out, page(result, covered=covered, sheet=sheet))
+    if card is not None or card_out is not None:
+        _write_card(result, card, card_out)
     return _hold(result, history, version, tolerance) if result and history else 0
 
 
@@ -225,9 +242,9 @@ def _print(result: "Audit") -> None:
         print(f"  → {note}")
 
 
-def _print_coverage(
+def _coverage(
     table: "Table", cover: Sequence[str], synthetic: str | None, enough: int
-) -> None:
+) -> "Coverage":
     from supersede.audit import coverage
 
     found = coverage(table, cover, strength=min(2, len(cover)), enough=enough, synthetic=synthetic)
@@ -235,13 +252,39 @@ def _print_coverage(
     for collect in found.next_items(100)[:10]:
         values = ", ".join(f"{axis} = {value}" for axis, value in collect.values.items())
         print(f"  of the next 100 items, collect {collect.items} with {values}")
+    return found
+
+
+def _write_card(result: "Audit | None", facts: Path | None, out: Path | None) -> None:
+    """Write the service card of the audited model."""
+    import tomllib
+
+    from supersede.audit import service_card
+
+    if result is None or facts is None or out is None:
+        msg = "a card needs an audit, --card facts.toml (what it says in words) and --card-out card.html"
+        raise ArgumentError(msg)
+    try:
+        said = tomllib.loads(facts.read_text(encoding="utf-8"))
+        made = service_card([result], **said)
+    except (OSError, ValueError, TypeError) as error:
+        msg = (
+            f"--card: cannot make a card from {facts}: {error}; it is a TOML file with name, version,"
+            " released, intended_use, limits and customer_must_test"
+        )
+        raise ArgumentError(msg) from error
+    made.save(out)
 
 
 def _save(result: "Audit", path: Path, ending: str) -> None:
+    _ends_in(path, ending)
+    result.save(path)
+
+
+def _ends_in(path: Path, ending: str) -> None:
     if path.suffix != ending:
         msg = f"{path}: this file's name must end in {ending}"
         raise ArgumentError(msg)
-    result.save(path)
 
 
 def _hold(result: "Audit", history: Path, version: str | None, tolerance: float) -> int:

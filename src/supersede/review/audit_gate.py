@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
 from supersede.audit.history import Regression, load_history, regressions, worst_of
 from supersede.audit.report import group_plot, pair_maps
 from supersede.audit.result import Audit
@@ -31,6 +33,7 @@ class NoGroupRegresses:
         after: The audit of the new model.
         before: The audit of the version before, or the history whose last entry it is.
         tolerance: The largest rise that is tolerated (fall of a success rate), at least 0.
+        figures: Further pictures for the report: ``coverage(…).maps()``, ``grid(…).maps()``.
 
     Assumes: as for `supersede.audit.regressions`.
     """
@@ -38,6 +41,7 @@ class NoGroupRegresses:
     after: Audit
     before: Audit | str | Path
     tolerance: float = 0.0
+    figures: tuple[Markup, ...] = ()
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the new model's audit against the one before.
@@ -71,7 +75,7 @@ class NoGroupRegresses:
             unit="points" if share else "cost",
             slices=tuple(map(_slice, judged[:_SHOWN])),
             slice_count=len(judged),
-            figures=(group_plot(self.after), *pair_maps(self.after)),
+            figures=(group_plot(self.after), *pair_maps(self.after), *self.figures),
         )
 
     def _before(self) -> Audit:
