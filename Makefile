@@ -1,10 +1,10 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type docs bench constraints clean
+.PHONY: help demo test test-hosts lint type docs bench constraints clean
 PY := .venv/bin/python
 
 help:  ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 .venv/ready-demo: pyproject.toml constraints.txt tools/environment
 	tools/environment demo
@@ -16,6 +16,10 @@ demo: .venv/ready-demo  ## review a deployed model against its successor, on rea
 
 test: .venv/ready-dev  ## run all tests
 	$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
+
+test-hosts:  ## test with hosts whose pins clash with ours (Spark); before a release
+	tools/environment hosts
+	.venv-hosts/bin/python -m pytest -o filterwarnings= tests/evaluate/test_engines.py
 
 lint: .venv/ready-dev  ## style and import rules
 	.venv/bin/ruff check .

@@ -56,3 +56,21 @@ def test_postgresql(postgres, expected):
         same(backend.table("predictions"), expected)
     finally:
         backend.disconnect()
+
+
+def test_spark(tmp_path, expected):
+    """In an environment of its own, since PySpark wants an older pandas: make test-hosts."""
+    pytest.importorskip("pyspark")
+    import ibis
+    from pyspark.sql import SparkSession
+
+    local = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    for key, value in {**local, "spark.sql.warehouse.dir": str(tmp_path / "warehouse")}.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    try:
+        session.createDataFrame(frame()).createOrReplaceTempView("predictions")
+        same(ibis.pyspark.connect(session).table("predictions"), expected)
+    finally:
+        session.stop()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from supersede.cli.for_review import open_questions
+from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -77,26 +78,30 @@ def plan(
     elif not models:
         msg = "name the models: --model COLUMN for each, or --for-review RESULT.json"
         raise ArgumentError(msg)
-    rows = supersede.read(table, item=item, models=models, groups=group or (), labelled=False)
-    if asked is None:
-        asked = _estimands(rows, models, estimand or ["precision"], group or [], positive)
-    earlier = None if after is None else read_plan(after)
-    learnt = earlier if earlier is None or labels is None else estimate(earlier, str(labels))
-    made = make(
-        rows,
-        asked,
-        margin=share(margin),
-        confidence=share(confidence),
-        method=method,
-        parent=parent,
-        mix=mix,
-        budget=budget,
-        after=learnt,
-        seed=seed,
-    )
-    written = write_plan(made, out, votes=votes)
-    if picture is not None:
-        write_whole(picture, plan_picture(made))
+    with Progress() as progress:
+        progress("reading the table")
+        rows = supersede.read(table, item=item, models=models, groups=group or (), labelled=False)
+        if asked is None:
+            asked = _estimands(rows, models, estimand or ["precision"], group or [], positive)
+        earlier = None if after is None else read_plan(after)
+        learnt = earlier if earlier is None or labels is None else estimate(earlier, str(labels))
+        progress("counting what the models say, and choosing items")
+        made = make(
+            rows,
+            asked,
+            margin=share(margin),
+            confidence=share(confidence),
+            method=method,
+            parent=parent,
+            mix=mix,
+            budget=budget,
+            after=learnt,
+            seed=seed,
+        )
+        progress(f"writing {out}")
+        written = write_plan(made, out, votes=votes)
+        if picture is not None:
+            write_whole(picture, plan_picture(made))
     sys.stdout.write(f"{made!r}\nwritten: {', '.join(map(str, written))}\n")
 
 

@@ -1,12 +1,12 @@
 """``supersede review``: may the new model replace the old one?"""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError, SourceError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def review(
         conditions=must_not_break_where or [],
         min_items=min_items,
     )
-    with _Progress(quiet=quiet) as progress:
+    with Progress(quiet=quiet) as progress:
         result = compare(
             table,
             old=old,
@@ -239,21 +239,3 @@ def _print(result: "Review", form: str) -> None:
         print(result)
         for text in (*result.candidate.notes, *result.candidate.next_steps):
             print(f"  → {text}")
-
-
-class _Progress:
-    """A line on standard error that says what goes on, where someone is looking."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.shown = not quiet and sys.stderr.isatty()
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __call__(self, text: str) -> None:
-        if self.shown:
-            print(f"\r\033[K{text} …", end="", file=sys.stderr, flush=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
