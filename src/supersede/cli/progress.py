@@ -15,6 +15,7 @@ class Progress:
         return self
 
     def __call__(self, text: str) -> None:
+        """Say what goes on now."""
         if self.shown:
             print(f"\r\033[K{text} …", end="", file=sys.stderr, flush=True)
 
