@@ -73,7 +73,8 @@ class Confusion:
         Raises:
             ArgumentError: There is no such metric.
 
-        Assumes: independent items; with weights, that they do not depend on the outcome (Kish).
+        Assumes: independent items, also where the table names clusters (`supersede.audit` counts
+        these rates with clusters); weights that do not depend on the outcome (Kish).
         """
         if name not in METRICS:
             msg = f"no metric {name!r}; there are {', '.join(METRICS)}"
