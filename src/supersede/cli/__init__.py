@@ -35,11 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         2
     """
     tokens = list(sys.argv[1:] if argv is None else argv)
+    names = {command.__name__ for command in COMMANDS}
     app = App(
         name="supersede",
         help=supersede.__doc__.splitlines()[0] if supersede.__doc__ else None,
         version=supersede.__version__,
         result_action="return_value",
+        # Markdown reflows paragraphs but costs a third of the start: only where a command is shown
+        help_format="markdown" if set(tokens) & names else "plaintext",
     )
     for command in COMMANDS:
         app.command(command)
