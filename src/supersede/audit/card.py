@@ -12,9 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from supersede.audit.result import Audit, plain, save_as
+from supersede.audit.result import Audit, plain
 from supersede.errors import ArgumentError
-from supersede.look.page import environment
+from supersede.look.page import environment, save_as
 
 if TYPE_CHECKING:
     from markupsafe import Markup

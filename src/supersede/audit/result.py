@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.errors import ArgumentError
-from supersede.look.page import write_whole
+from supersede.look.page import save_as
 from supersede.metrics.ratio_intervals import Unit
 
 if TYPE_CHECKING:
@@ -270,20 +270,6 @@ def load_audit(source: "str | Path | dict[str, Any]") -> Audit:
     for name in ("notes", "conditions"):
         data[name] = tuple(data[name])
     return Audit(**data)
-
-
-def save_as(path: str | Path, what: str, forms: dict[str, Any]) -> Path:
-    """Write one of several forms, chosen by the path's ending.
-
-    Raises:
-        ArgumentError: The ending is none of the forms'.
-    """
-    path = Path(path)
-    if path.suffix not in forms:
-        msg = f"cannot write {what} as {path.name!r}; its name may end in {', '.join(forms)}"
-        raise ArgumentError(msg)
-    write_whole(path, forms[path.suffix]())
-    return path
 
 
 def _value(row: GroupRow) -> float:

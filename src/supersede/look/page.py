@@ -2,16 +2,17 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from supersede.errors import ReportError
+from supersede.errors import ArgumentError, ReportError
 from supersede.look import numbers
 
-__all__ = ["environment", "figure_page", "framed", "write_whole"]
+__all__ = ["environment", "figure_page", "framed", "save_as", "write_whole"]
 
 
 class _Rooms(dict[str, PackageLoader]):
@@ -75,3 +76,17 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:  # an interrupt leaves nothing behind either
         Path(scratch).unlink(missing_ok=True)
         raise
+
+
+def save_as(path: str | Path, what: str, forms: Mapping[str, Callable[[], str]]) -> Path:
+    """Write one of several forms, chosen by the path's ending.
+
+    Raises:
+        ArgumentError: The ending is none of the forms'.
+    """
+    path = Path(path)
+    if path.suffix not in forms:
+        msg = f"cannot write {what} as {path.name!r}; its name may end in {', '.join(forms)}"
+        raise ArgumentError(msg)
+    write_whole(path, forms[path.suffix]())
+    return path

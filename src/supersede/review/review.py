@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from supersede.look.page import write_whole
+from supersede.look.page import save_as
 from supersede.review.evidence import Evidence
 from supersede.review.finding import EXIT_CODES, Finding, Verdict
 from supersede.table.table import Table
@@ -180,15 +180,8 @@ class Review:
             ReportError: The file cannot be written; what was there before is still there.
             ArgumentError: The ending is none of these.
         """
-        from supersede.errors import ArgumentError
-
         forms = {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown}
-        path = Path(path)
-        if path.suffix not in forms:
-            msg = f"cannot write a review as {path.name!r}; its name may end in {', '.join(forms)}"
-            raise ArgumentError(msg)
-        write_whole(path, forms[path.suffix]())
-        return path
+        return save_as(path, "a review", forms)
 
 
 def _plain(value: Any) -> Any:
