@@ -1,6 +1,6 @@
 """Evaluate with few labels: every target with the figure measured, in one committed table.
 
-    python -m benchmarks.evaluate [--from SECTION]
+    python -m benchmarks.evaluate [SECTION …]
 
 Environment: SUPERSEDE_SIMULATIONS (replications of coverage, 2000), SUPERSEDE_BENCH_DATA (the folder of
 real data sets, ../shared/data), SUPERSEDE_PEERS (a Python with ssepy and ppi-python), SUPERSEDE_BIG (a
@@ -40,17 +40,17 @@ def main() -> None:
         "# Evaluate with few labels: targets and figures",
         f"Replications of coverage: {REPS}. CPU seconds of a shared 2-core machine.",
     ]
-    if len(sys.argv) > 2:  # --from SECTION: keep what an earlier run printed before it
-        first = [section.__name__ for section in sections].index(sys.argv[2])
-        kept = OUT.read_text(encoding="utf-8").split("\n\n## ")[1 : first + 1]
-        parts += [f"## {text}".rstrip() for text in kept]
-        sections = sections[first:]
-    for section in sections:
+    wanted = sys.argv[1:] or [section.__name__ for section in sections]
+    kept = OUT.read_text(encoding="utf-8").split("\n\n## ")[1:] if OUT.exists() else []
+    texts = [f"## {text}".rstrip() for text in kept] or [""] * len(sections)
+    for at, section in enumerate(sections):  # those not named keep what an earlier run printed
+        if section.__name__ not in wanted:
+            continue
         start = time.process_time()
-        parts.append(section())
+        texts[at] = section()
         print(f"{section.__name__}: {time.process_time() - start:.0f} CPU-s", file=sys.stderr)
         OUT.parent.mkdir(parents=True, exist_ok=True)
-        OUT.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        OUT.write_text("\n\n".join(filter(None, parts + texts)) + "\n", encoding="utf-8")
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -188,8 +188,7 @@ def forests() -> str:
         table_, asked = _table(ensemble), _precisions(ensemble)
         few = plan(table_, asked)
         people = _population(few, ensemble)
-        reps = REPS if len(asked) < 20 else max(REPS // 10, 20)  # a tenth: each takes as long
-        found = replicate(few, people, reps)
+        found = replicate(few, people, REPS)
         cover = found.coverage
         shared = plan(table_, asked, method="coordinated", seed=1).size
         low = _article_labels(ensemble)
@@ -201,7 +200,7 @@ def forests() -> str:
         if goal is not None:
             good = cover.mean() >= 0.945 and (cover < 0.93).mean() <= 0.02
             rows.append([f"{name}: labels", f"≤ {goal}", str(few.size), verdict(few.size <= goal)])
-            rows.append([f"{name}: coverage, {reps} replications", "mean ≥ .945, ≤ 2 % of models below .93",
+            rows.append([f"{name}: coverage, {REPS} replications", "mean ≥ .945, ≤ 2 % of models below .93",
                          f"{cover.mean():.4f}, {(cover < 0.93).mean():.1%}", verdict(good)])  # fmt: skip
         if len(asked) < 20:
             twice = two_phase(people, asked, few.belief, 0.12, 0.05, few, REPS)

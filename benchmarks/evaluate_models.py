@@ -13,7 +13,7 @@ from supersede.evaluate.belief import Calibration
 from supersede.evaluate.design import Plan
 from supersede.evaluate.estimates import assisted
 from supersede.evaluate.linear import linearise
-from supersede.evaluate.methods import Methods
+from supersede.evaluate.methods import optimal_strata
 from supersede.evaluate.patterns import Key, Patterns
 from supersede.evaluate.problem import Problem
 from supersede.metrics.intervals import z
@@ -67,7 +67,7 @@ def planned(which: list[int]):
     problem = Problem(
         [ESTIMANDS[k] for k in which], population().patterns, belief(), MARGINS[which], 0.95
     )
-    return Methods(None, "", 0).strata(problem)
+    return optimal_strata(problem)
 
 
 def compare() -> list[tuple[str, int, int]]:

@@ -16,7 +16,7 @@ from supersede.evaluate.difference_estimator import Observed
 from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.estimates import assisted
 from supersede.evaluate.linear import linearise
-from supersede.evaluate.methods import Methods
+from supersede.evaluate.methods import optimal_strata
 from supersede.evaluate.patterns import Patterns
 from supersede.evaluate.problem import Problem
 from supersede.evaluate.strata import Strata
@@ -125,7 +125,7 @@ def two_phase(
     features = state_features(patterns)
     whole = np.full(len(estimands), 1.0)
     first = Problem(estimands, patterns, belief, whole * pilot_margin, template.confidence)
-    pilot = Methods(None, "", 0).strata(first)  # type: ignore[arg-type]
+    pilot = optimal_strata(first)
     inclusion = np.where(pilot.of >= 0, (pilot.take / pilot.items)[pilot.of], 0.0)
 
     def once() -> tuple[list, int]:
@@ -135,7 +135,7 @@ def two_phase(
         learnt = recalibrate(belief, features, seen.state, seen.pattern, seen.weight)
         better = learnt.apply(belief, features)
         second = replace(first, belief=better, margin=whole * margin)
-        strata = Methods(None, "", 0, inclusion).strata(second)  # type: ignore[arg-type]
+        strata = optimal_strata(second, inclusion)
         again = _smallest(strata, population.pattern, order)
         plan = replace(template, belief=better, calibration=Calibration())
         found, _ = assisted(

@@ -20,6 +20,7 @@ from supersede.evaluate import (
     precision,
     recall,
 )
+from supersede.table import Classes
 from tests.evaluate.cases import ensemble, true_value
 
 CASE = ensemble(items=4000)
@@ -200,3 +201,22 @@ def test_resampled_intervals_count_every_label_once():
         plan(CASE.table(), [recall("m0")], **options)
     with pytest.raises(ArgumentError, match="has no precision among the estimands"):
         plan(CASE.table(), [precision("m1")], **options)
+
+
+def test_confidence_in_one_of_many_classes_sharpens_the_plan():
+    rng = np.random.default_rng(3)
+    sure = rng.beta(4, 1, 6000)
+    truth = rng.integers(0, 5, 6000)
+    said = np.where(rng.random(6000) < sure, truth, (truth + rng.integers(1, 5, 6000)) % 5)
+    columns = {"item": np.arange(6000), "a": said, "sure": sure}
+    bare = supersede.read(columns, item="item", models=["a"], labelled=False)
+    scored = supersede.read(
+        columns, item="item", models={"a": Classes("a", score="sure")}, labelled=False
+    )
+    without = plan(bare, accuracy("a"), margin=0.02)
+    with_scores = plan(scored, accuracy("a"), margin=0.02)
+    assert with_scores.size < 0.8 * without.size
+    ids = with_scores.items["item"].to_pylist()
+    found = estimate(with_scores, {"item": ids, "label": truth[ids].tolist()})["accuracy(a)"]
+    assert found.half_width < 0.022
+    assert abs(found.value - (said == truth).mean()) < 2 * found.half_width

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from supersede.cli.progress import Progress
+
 __all__ = ["estimate"]
 
 
@@ -34,15 +36,19 @@ def estimate(
     from supersede.evaluate.pictures import estimates_picture, following_picture
     from supersede.look import write_whole
 
-    design = read_plan(plan)
-    if anytime:
-        following = follow(design, labels, disagreement=disagreement)
-        found, shown, image = following.last, repr(following), following_picture(following)
-        if found is not None:
-            shown += f"\n{found!r}"
-    else:
-        found = compute(design, labels, disagreement=disagreement)
-        shown, image = repr(found), estimates_picture(found)
+    with Progress() as progress:
+        progress(f"reading {plan}")
+        design = read_plan(plan)
+        if anytime:
+            progress("looking again at the labels, as they came")
+            following = follow(design, labels, disagreement=disagreement)
+            found, shown, image = following.last, repr(following), following_picture(following)
+            if found is not None:
+                shown += f"\n{found!r}"
+        else:
+            progress("estimating")
+            found = compute(design, labels, disagreement=disagreement)
+            shown, image = repr(found), estimates_picture(found)
     if out is not None and found is not None:
         write_whole(out, json.dumps(found.to_dict(), indent=1))
     if picture is not None:

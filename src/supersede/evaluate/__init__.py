@@ -25,6 +25,7 @@ from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
 from supersede.evaluate.plan_file import read_plan, write_plan
 from supersede.evaluate.planner import plan
+from supersede.evaluate.sharing import SharedLabels, labels_by_method, shared_labels
 
 __all__ = [
     "Annotation",
@@ -37,6 +38,7 @@ __all__ = [
     "Labels",
     "Look",
     "Plan",
+    "SharedLabels",
     "accuracy",
     "by_class",
     "by_group",
@@ -46,6 +48,7 @@ __all__ = [
     "estimate",
     "f1",
     "follow",
+    "labels_by_method",
     "negative_flips",
     "plan",
     "positive_flips",
@@ -53,6 +56,7 @@ __all__ = [
     "read_labels",
     "read_plan",
     "recall",
+    "shared_labels",
     "time_picture",
     "write_plan",
 ]

@@ -6,7 +6,8 @@ cannot bias an estimate, because what it gets wrong is itself estimated from the
 
 Before any label, the votes of the models are taken as one vote each for the class they name, beside
 one vote shared out as the models' answers are overall: of 10 models 8 say yes, so .8, drawn a
-little towards the average. Mean scores replace the votes where the table has them. With labels, the
+little towards the average. Mean scores of class 1 replace the votes where the table has them; of
+more than two classes, the mean score of the classes named is what they get together. With labels, the
 log-odds are recalibrated by a slope and a shift (Platt 1999), two numbers whatever the number of
 patterns.
 """
@@ -49,6 +50,8 @@ def expect(patterns: Patterns, prior: Prior = "votes") -> Floats:
         belief = _from_grades(patterns)
     elif patterns.key("score") is not None:
         belief = _from_scores(patterns)
+    elif patterns.key("confidence") is not None:
+        belief = _from_confidence(patterns)
     else:
         belief = _from_votes(patterns)
     belief = np.clip(belief, _LEAST, None)
@@ -115,6 +118,25 @@ def state_features(patterns: Patterns) -> Floats:
 
 
 def _from_votes(patterns: Patterns) -> Floats:
+    votes, prior = _votes(patterns)
+    return np.asarray((votes + prior) / (votes.sum(axis=1, keepdims=True) + 1))
+
+
+def _from_confidence(patterns: Patterns) -> Floats:
+    """The confidence goes to the classes that were named, what is left to all others."""
+    votes, prior = _votes(patterns)
+    bins, size = patterns.key("confidence"), _size(patterns, "confidence")
+    assert bins is not None  # noqa: S101  # asked for only where there is one
+    cast = votes.sum(axis=1, keepdims=True)
+    named = np.where(cast > 0, votes / np.maximum(cast, 1), prior)
+    sure = ((bins + 0.5) / size)[:, None]
+    rest = np.where(votes > 0, 0.0, prior)
+    rest = np.where(rest.any(axis=1, keepdims=True), rest, prior)
+    return np.asarray(sure * named + (1 - sure) * rest / rest.sum(axis=1, keepdims=True))
+
+
+def _votes(patterns: Patterns) -> tuple[Floats, Floats]:
+    """Votes for each state, shape ``(h, states)``, and how they are shared out over all items."""
     states = range(len(patterns.states))
     votes = np.zeros((len(patterns), len(patterns.states)))
     for model in patterns.models:
@@ -124,17 +146,14 @@ def _from_votes(patterns: Patterns) -> Floats:
     if patterns.positive is None and OTHER in patterns.states:
         votes[:, -1] = 0.0  # the code after the classes is an abstention, not a vote
     overall = patterns.count @ votes
-    prior = (overall + 1) / (overall + 1).sum()
-    cast = votes.sum(axis=1, keepdims=True)
-    return np.asarray((votes + prior) / (cast + 1))
+    return votes, (overall + 1) / (overall + 1).sum()
 
 
 def _from_scores(patterns: Patterns) -> Floats:
     from_votes = patterns.states.index(1)
-    key = next(key for key in patterns.keys if key.kind == "score")
-    score = patterns.key("score")
+    score, size = patterns.key("score"), _size(patterns, "score")
     assert score is not None  # noqa: S101  # asked for only where there is one
-    share = (score + 0.5) / key.size
+    share = (score + 0.5) / size
     others = [s for s in range(len(patterns.states)) if s != from_votes]
     belief = np.zeros((len(patterns), len(patterns.states)))
     belief[:, from_votes] = share
@@ -152,6 +171,10 @@ def _from_grades(patterns: Patterns) -> Floats:
         for state, bits in enumerate(patterns.states):
             belief[:, state] *= right if bits[place] else 1 - right
     return belief
+
+
+def _size(patterns: Patterns, kind: str) -> int:
+    return next(key.size for key in patterns.keys if key.kind == kind)
 
 
 def _softmax(logits: Floats) -> Floats:

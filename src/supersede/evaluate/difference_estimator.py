@@ -112,7 +112,7 @@ def difference_estimate(
                 told[observed.state, np.arange(len(chosen))]
                 - np.asarray(predicted)[observed.pattern]
             )
-            totals.append(float(count @ predicted + weight @ error))
+            totals.append(float((count * predicted).sum() + (weight * error).sum()))
             errors.append(error)
             parts.append(predicted)
         above, below = totals

@@ -78,7 +78,7 @@ def linearise(estimand: Estimand, patterns: Patterns, belief: Floats) -> Linear:
 
 
 def _expected(amount: Floats, patterns: Patterns, belief: Floats) -> float:
-    return float(np.einsum("sh,hs,h->", amount, belief, patterns.count.astype(float)))
+    return float((np.einsum("sh,hs->h", amount, belief) * patterns.count).sum())
 
 
 def _range(

@@ -22,7 +22,7 @@ from supersede.metrics.intervals import z
 if TYPE_CHECKING:
     from supersede.table.table import Table
 
-__all__ = ["Chosen", "Methods"]
+__all__ = ["Chosen", "Methods", "optimal_strata"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -55,24 +55,9 @@ class Methods:
     seed: int
     least: Floats | float = 0.0
 
-    def strata(self, problem: Problem) -> Strata:
-        """Strata and their numbers of labels."""
-        patterns = problem.patterns
-        budget = problem.budget
-        found = allocate(patterns.count.astype(float), problem.variance, budget, self.least)
-        probability = np.where(problem.variance.any(axis=0), found.probability, self.least)
-        return stratify(
-            patterns.count,
-            problem.variance,
-            budget,
-            probability,
-            likeness=problem.belief[:, 0],
-            least=self.least,
-        )
-
     def allocated(self, problem: Problem) -> Chosen:
         """Strata by optimal inclusion probability; coordinated samples where those are fewer."""
-        strata = self.strata(problem)
+        strata = optimal_strata(problem, self.least)
         shared = float(problem.patterns.count @ problem.share())
         if strata.take.sum() > shared and not np.ndim(self.least):
             return self.coordinated(problem)
@@ -197,6 +182,26 @@ class Methods:
                 msg = "the table changed while it was read: there are fewer items than were counted"
                 raise TableError(msg)
             slack *= 2
+
+
+def optimal_strata(problem: Problem, least: Floats | float = 0.0) -> Strata:
+    """Strata by optimal inclusion probability, and their numbers of labels.
+
+    Args:
+        problem: The estimands and their margins.
+        least: Inclusion probabilities that must be kept at least, shape ``(h,)``, or 0.
+    """
+    patterns, budget = problem.patterns, problem.budget
+    found = allocate(patterns.count.astype(float), problem.variance, budget, least)
+    probability = np.where(problem.variance.any(axis=0), found.probability, least)
+    return stratify(
+        patterns.count,
+        problem.variance,
+        budget,
+        probability,
+        likeness=problem.belief[:, 0],
+        least=least,
+    )
 
 
 def _parent_number(problem: Problem, parent: str | None, mix: Mix) -> int:

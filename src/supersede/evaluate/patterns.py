@@ -43,8 +43,9 @@ class Key:
     """One thing that patterns are told apart by.
 
     Attributes:
-        kind: ``"answer"`` (code of the answer), ``"grade"`` or ``"score"`` (bin), or
-            ``"condition"`` (met or not).
+        kind: ``"answer"`` (code of the answer), ``"grade"`` (bin), ``"score"`` (bin of the mean
+            score of class 1), ``"confidence"`` (bin of the mean score of the predicted classes,
+            where there are more than two), or ``"condition"`` (met or not).
         of: The model, or the condition.
         size: The number of codes; a code is in 0..size-1.
     """
@@ -207,8 +208,9 @@ def read_keys(
     size = 2 if binary else len(states) + 1  # the last code: an abstention, or a class not listed
     keys = [Key("answer", model, size) for model in models] + met
     two = len([s for s in states if s != OTHER]) <= 2 and 1 in states
-    if two and any(table.score(model) is not None for model in models):
-        keys.append(Key("score", None, _SCORE_BINS))
+    scored = any(table.score(model) is not None for model in models)
+    if scored and (two or (not binary and len(states) > 2)):
+        keys.append(Key("score" if two else "confidence", None, _SCORE_BINS))
     nothing = np.zeros((len(keys), 0), np.int16)
     positive = positives[0] if binary else None
     return Patterns(states, tuple(keys), nothing, np.zeros(0, np.int64), (), positive)
@@ -287,7 +289,7 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
             ">=": lambda: column >= value,
         }[key.of.relation]()
         return met.ifelse(1, 0)  # null is not met; PostgreSQL casts no boolean to a number
-    if key.kind == "score":
+    if key.kind in {"score", "confidence"}:
         scores = [table.score(model) for model in patterns.models]
         known = [score.cast("float64") for score in scores if score is not None]
         total = known[0]

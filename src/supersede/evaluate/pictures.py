@@ -3,23 +3,35 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from supersede.look import Dot, amount, count, dot_plot, environment
+from markupsafe import Markup
+
+from supersede.evaluate.sharing import labels_by_method, shared_labels
+from supersede.look import Cell, Dot, amount, count, dot_plot, environment, heat_map
 
 if TYPE_CHECKING:
-    from supersede.evaluate.design import Plan
+    from supersede.evaluate.design import Method, Plan
     from supersede.evaluate.estimates import Estimate, Estimates
     from supersede.evaluate.following import Following
 
 __all__ = ["estimates_picture", "following_picture", "plan_picture", "time_picture"]
 
 _SHOWN = 20  # rows of a figure
+_DEAREST = 6  # questions whose own cost is drawn; all are in the table
+_MAPPED = 12  # rows and columns of a map
+_METHODS: "dict[Method, str]" = {
+    "allocated": "allocated instead",
+    "coordinated": "coordinated random samples",
+    "independent": "a random sample for each",
+}
 
 
 def plan_picture(plan: "Plan") -> str:
-    """How many labels the plan takes, beside what each estimand would cost on its own."""
-    dear = sorted(plan.expectations, key=lambda e: -e.alone)[: _SHOWN - 2]
-    bars = [("all of them, with this plan", plan.size), ("each on its own", plan.independent)]
-    bars += [(f"{e.name}, alone", e.alone) for e in dear]
+    """How many labels each method takes, what each estimand costs alone, and what labels share."""
+    dear = sorted(plan.expectations, key=lambda e: -e.alone)[:_DEAREST]
+    by_method = labels_by_method(plan)
+    bars: list[tuple[str, int]] = [(f"{plan.method}, this plan", by_method.pop(plan.method))]
+    bars += [(_METHODS[method], labels) for method, labels in by_method.items()]
+    bars += [(f"{e.name} alone", e.alone) for e in dear]
     dots = [
         Dot(
             name,
@@ -35,13 +47,36 @@ def plan_picture(plan: "Plan") -> str:
     return _page(
         title=f"{count(plan.size)} labels answer {len(plan.estimands)} questions",
         dots=dots,
-        caption="Labels wanted; alone means a simple random sample for that question.",
+        caption="Labels by method, then for the dearest questions by a simple random sample.",
         head=["estimand", "expected", "asked", "items that matter", "labels alone"],
         rows=[
             [e.name, f"± {e.expected:.3g}", f"± {e.margin:.3g}", count(e.items), count(e.alone)]
             for e in plan.expectations
         ],
         notes=plan.notes,
+        shared=_shared_map(plan) if len(plan.estimands) > 1 else None,
+    )
+
+
+def _shared_map(plan: "Plan") -> Markup:
+    """How many labels of one question serve another too; the shade is their share."""
+    shared = shared_labels(plan)
+    shown = sorted(range(len(shared.names)), key=lambda k: -shared.labels[k, k])[:_MAPPED]
+    names = [f"{n} {shared.names[k]}" for n, k in enumerate(shown, 1)]
+
+    def cell(a: int, b: int) -> Cell:
+        own, both = int(shared.labels[a, a]), int(shared.labels[a, b])
+        return Cell(count(both), level=both / own) if own else Cell("")
+
+    return heat_map(
+        names,
+        [str(n) for n in range(1, len(shown) + 1)],
+        [[cell(a, b) for b in shown] for a in shown],
+        title=(
+            f"Labels that serve two questions at once; each serves {shared.each:.1f} of"
+            f" {len(shared.names)} on average"
+        ),
+        corner="labels for",
     )
 
 
@@ -112,9 +147,16 @@ def _page(
     head: Sequence[str],
     rows: Sequence[Sequence[str]],
     notes: Sequence[str] = (),
+    shared: Markup | None = None,
 ) -> str:
     figure = dot_plot(dots, title=title, description=caption, form=amount)
     template = environment().get_template("evaluate/figure.html")
     return template.render(
-        title=title, figure=figure, caption=caption, head=head, rows=rows, notes=notes
+        title=title,
+        figure=figure,
+        caption=caption,
+        head=head,
+        rows=rows,
+        notes=notes,
+        shared=shared,
     )

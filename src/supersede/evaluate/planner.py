@@ -12,7 +12,7 @@ from supersede.evaluate.design import Expectation, Method, Mix, Plan
 from supersede.evaluate.draw import item_column
 from supersede.evaluate.estimands import Estimand, checked
 from supersede.evaluate.hypergeometric import check_confidence
-from supersede.evaluate.methods import Chosen, Methods
+from supersede.evaluate.methods import Chosen, Methods, optimal_strata
 from supersede.evaluate.patterns import Patterns, count_patterns
 from supersede.evaluate.problem import Problem, margins
 
@@ -171,7 +171,7 @@ def _afford(problem: Problem, budget: int, method: Method, make: Methods) -> Pro
     def cost(factor: float) -> float:
         scaled = problem.scaled(factor)
         if method == "allocated":
-            return float(make.strata(scaled).take.sum())
+            return float(optimal_strata(scaled, make.least).take.sum())
         if method == "independent":
             return float(sum(scaled.alone))
         return float(scaled.patterns.count @ scaled.share())
