@@ -348,7 +348,7 @@ def beside_peers() -> str:
         "## Beside peers: one model, one metric",
         f"Accuracy of one model with scores, {peers.ITEMS:,} items, {peers.BUDGET} labels,"
         f" {max(REPS // 4, 20)} replications. None of the peers plans for several models, or takes a"
-        " margin for a number of labels. glide-py needs Python 3.12 and is not measured.",
+        " margin for a number of labels.",
         table(["method", "width of the interval", "labels for a random sample's width",
                "coverage", "CPU-ms an estimate"], rows),
     ])  # fmt: skip

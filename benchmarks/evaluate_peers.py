@@ -1,8 +1,8 @@
-"""One model, one metric, one budget: beside ssepy and ppi-python, each as its own guide says.
+"""One model, one metric, one budget: beside ssepy, ppi-python and glide-py, as their guides say.
 
-The peers live in an environment of their own, whose Python `SUPERSEDE_PEERS` names (made with
-``pip install ssepy ppi-python``). This file is run there too, so that it imports nothing of ours
-above the functions that need it. glide-py is left out: it installs from Python 3.12 on.
+The peers live in an environment of their own, whose Python (3.12 or later, for glide-py)
+`SUPERSEDE_PEERS` names (made with ``pip install ssepy ppi-python glide-py``). This file is run there
+too, so that it imports nothing of ours above the functions that need it.
 """
 
 import json
@@ -64,6 +64,8 @@ def theirs(data: dict[str, np.ndarray], reps: int) -> dict[str, dict[str, float]
         "ssepy, SRS + difference": _timed(_ssepy_srs, right, proxy, reps),
         "ssepy, 10 strata, Neyman + difference": _timed(_ssepy_strata, right, proxy, reps),
         "ppi-python, PPI++": _timed(_ppi, right, proxy, reps),
+        "glide-py, PPI++": _timed(_glide_ppi, right, proxy, reps),
+        "glide-py, active sample + ASI": _timed(_glide_active, right, proxy, reps),
     }
 
 
@@ -126,6 +128,27 @@ def _ppi(right, proxy, rng, state):
     chosen, rest = order[:BUDGET], order[BUDGET:]
     low, high = ppi_mean_ci(right[chosen], proxy[chosen], proxy[rest], alpha=0.05)
     return float(low[0]), float(high[0])
+
+
+def _glide_ppi(right, proxy, rng, state):
+    from glide.estimators import PPIMeanEstimator
+
+    chosen = rng.choice(len(right), BUDGET, replace=False)
+    told = np.full(len(right), np.nan)
+    told[chosen] = right[chosen]
+    found = PPIMeanEstimator().estimate(told, proxy).confidence_interval
+    return found.lower_bound, found.upper_bound
+
+
+def _glide_active(right, proxy, rng, state):
+    from glide.estimators import ASIMeanEstimator
+    from glide.samplers import ActiveSampler
+
+    unsure = np.sqrt(np.maximum(proxy * (1 - proxy), 1e-3))
+    chance, drawn = ActiveSampler().sample(unsure, BUDGET, random_seed=int(rng.integers(2**31)))
+    told = np.where(drawn == 1, right, np.nan)
+    found = ASIMeanEstimator().estimate(told, proxy, chance).confidence_interval
+    return found.lower_bound, found.upper_bound
 
 
 def measure(reps: int) -> dict[str, dict[str, float]] | None:
