@@ -12,8 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from supersede.audit.result import Audit, plain
+from supersede.audit.result import Audit
 from supersede.errors import ArgumentError
+from supersede.look.json_values import json_values
 from supersede.look.page import environment, save_as
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def load_card(path: str | Path) -> ServiceCard:
 
 def _evaluation(audit: Audit, *, synthetic: bool) -> dict[str, Any]:
     def row(found: Any) -> dict[str, Any]:
-        kept = {key: plain(getattr(found, key)) for key in _ROW}
+        kept = {key: json_values(getattr(found, key)) for key in _ROW}
         return {**kept, "too_few": found.n < audit.min_items}
 
     return {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.errors import ArgumentError
+from supersede.look.json_values import json_values
 from supersede.look.page import save_as
 from supersede.metrics.ratio_intervals import Unit
 
@@ -200,7 +201,7 @@ class Audit:
             "synthetic": self.synthetic.to_dict() if self.synthetic else None,
             "created": self.created.isoformat(timespec="seconds"),
         }
-        return {name: plain(value) for name, value in data.items()}
+        return {name: json_values(value) for name, value in data.items()}
 
     def to_frame(self) -> "pa.Table":
         """The rows as an Arrow table, all items first; ``.to_pandas()`` makes it a pandas frame."""
@@ -282,18 +283,3 @@ def _row(record: dict[str, Any]) -> GroupRow:
         k: (math.nan if v is None and k in numbers else v) for k, v in record.items()
     }
     return GroupRow(**{**kept, "values": tuple(kept["values"])})
-
-
-def plain(value: Any) -> Any:
-    """NaN and what JSON has no form for, in one that it has."""
-    match value:
-        case dict():
-            return {str(key): plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case float():
-            return value if math.isfinite(value) else None
-        case None | bool() | int() | str():
-            return value
-        case _:
-            return str(value)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from supersede.look.json_values import json_values
 from supersede.look.page import save_as
 from supersede.review.evidence import Evidence
 from supersede.review.finding import EXIT_CODES, Finding, Verdict
@@ -159,7 +160,9 @@ class Review:
 
     def to_json(self) -> str:
         """The review as JSON, NaN as null."""
-        return json.dumps(_plain(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
+        return json.dumps(
+            json_values(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False
+        )
 
     def to_html(self) -> str:
         """The report: one HTML page that needs nothing else."""
@@ -182,18 +185,3 @@ class Review:
         """
         forms = {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown}
         return save_as(path, "a review", forms)
-
-
-def _plain(value: Any) -> Any:
-    """Values that JSON has no form for, in one that it has."""
-    match value:
-        case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case float():
-            return value if value == value and abs(value) != float("inf") else None
-        case None | bool() | int() | str():
-            return value
-        case _:
-            return str(value)
