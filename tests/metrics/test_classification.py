@@ -5,7 +5,7 @@ import pytest
 
 import supersede
 from supersede.errors import ArgumentError
-from supersede.metrics import by_class, by_group, calibration
+from supersede.metrics import METRICS, by_class, by_group, calibration
 from supersede.table import Right
 
 
@@ -45,6 +45,49 @@ def test_weights_enter_every_metric():
     assert found.metric("accuracy").value.tolist() == pytest.approx([5 / 6])
     assert found.metric("recall").value.tolist() == pytest.approx([3 / 4])
     assert by_class(table, "m").metric("recall").value.tolist() == pytest.approx([1.0, 3 / 4])
+
+
+def test_doubled_items_in_clusters_count_once():
+    rng = np.random.default_rng(1)
+    y, m, g = rng.integers(0, 3, 300), rng.integers(0, 3, 300), rng.integers(0, 2, 300)
+    once = {"y": y, "m": m, "g": g}
+    twice = {name: np.repeat(values, 2) for name, values in once.items()}
+    twice["speaker"] = np.repeat(np.arange(300), 2)
+    alone = supersede.read(once, models=["m"])
+    pairs = supersede.read(twice, models=["m"], cluster="speaker")
+    for name in METRICS:
+        for a, b in (
+            (by_group(alone, "m", [["g"]])[0], by_group(pairs, "m", [["g"]])[0]),
+            (by_class(alone, "m"), by_class(pairs, "m")),
+        ):
+            order = [b.keys.to_pylist().index(key) for key in a.keys.to_pylist()]
+            one, two = a.metric(name), b.metric(name)
+            assert two.low[order] == pytest.approx(one.low)
+            assert two.high[order] == pytest.approx(one.high)
+            assert two.n[order] == pytest.approx(one.n)
+            assert b.n[order] == pytest.approx(2 * a.n)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_clusters_vary_as_linearised_by_hand(weights):
+    rng = np.random.default_rng(2)
+    rows = {
+        "y": rng.integers(0, 2, 900),
+        "m": rng.integers(0, 2, 900),
+        "s": rng.integers(0, 90, 900),
+    }
+    weight = rng.uniform(0.5, 2, 900) if weights else np.ones(900)
+    table = supersede.read(
+        rows | {"w": weight}, models=["m"], cluster="s", weight="w" if weights else None
+    )
+    whole = weight * (rows["y"] == 1)
+    part = whole * (rows["m"] == 1)
+    ratio = part.sum() / whole.sum()
+    error = np.sqrt((np.bincount(rows["s"], part - ratio * whole) ** 2).sum()) / whole.sum()
+    (found,) = by_group(table, "m", [[]])
+    recall = found.metric("recall")
+    assert recall.value == pytest.approx(ratio)
+    assert np.sqrt(ratio * (1 - ratio) / recall.n) == pytest.approx(error)
 
 
 def test_calibration_is_perfect_where_scores_are_shares():

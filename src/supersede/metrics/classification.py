@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.errors import ArgumentError
-from supersede.metrics.cells import count_cells
+from supersede.metrics.cells import count_cells, merge
 from supersede.metrics.intervals import wilson
 from supersede.metrics.moments import ratio
 from supersede.table.table import Table
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "Confusion", "Share", "by_class", "by_group"]
 
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
+
+_CLUSTER = "__cluster"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Share:
         value: The metric in [0, 1]; NaN where nothing was counted.
         low: Lower ends of the intervals.
         high: Upper ends.
-        n: Effective number of items behind each value (those in the denominator).
+        n: Items behind each value (those in the denominator); with weights or clusters, as many
+            independent ones as would vary as much.
     """
 
     value: Floats
@@ -52,7 +56,8 @@ class Confusion:
         fp: False positives.
         fn: False negatives.
         tn: True negatives.
-        square: Sum of squared weights over sum of weights: what an item weighs, 1 without weights.
+        products: Sums over independent units (clusters, else items) of the products of their
+            weighted counts in the order above, shape ``(k, 4, 4)``.
     """
 
     keys: pa.Table
@@ -61,7 +66,7 @@ class Confusion:
     fp: Floats
     fn: Floats
     tn: Floats
-    square: Floats
+    products: Floats
 
     def metric(self, name: str, confidence: float = 0.95) -> Share:
         """A metric with Wilson intervals.
@@ -73,15 +78,21 @@ class Confusion:
         Raises:
             ArgumentError: There is no such metric.
 
-        Assumes: independent items, also where the table names clusters (`supersede.audit` counts
-        these rates with clusters); weights that do not depend on the outcome (Kish).
+        Assumes: independent clusters, or items where the table names none; the variance of a
+        ratio is linearised (Särndal, Swensson & Wretman 1992, eq. 5.7.10 and section 8.7), and
+        Kish's size stands in where a metric is 0 or 1.
         """
         if name not in METRICS:
             msg = f"no metric {name!r}; there are {', '.join(METRICS)}"
             raise ArgumentError(msg)
         part, whole = METRICS[name](self)
+        above, below = METRICS[name](_DECISIONS)  # the same as coefficients of tp, fp, fn and tn
         value = ratio(part, whole)
-        n = whole / np.where(self.square > 0, self.square, 1.0)
+        moves = above - np.nan_to_num(value)[:, None] * below
+        spread = np.einsum("ki,kij,kj->k", moves, self.products, moves)
+        kish = ratio(whole**2, np.einsum("i,kij,j->k", below, self.products, below))
+        known = (spread > 0) & (value > 0) & (value < 1)
+        n = np.where(known, ratio(value * (1 - value) * whole**2, spread), np.nan_to_num(kish))
         low, high = wilson(value, n, confidence)
         if name == "f1":  # counted as tp / (tp + fp + fn), of which F1 is an increasing function
             value, low, high = (2 * v / (1 + v) for v in (value, low, high))
@@ -97,6 +108,18 @@ class Confusion:
             columns[f"{name}_high"] = share.high.tolist()
         return columns
 
+
+@dataclass(frozen=True)
+class _Counts:
+    """The four counts in order, anything that adds up."""
+
+    tp: Any
+    fp: Any
+    fn: Any
+    tn: Any
+
+
+_DECISIONS = _Counts(*np.eye(4))
 
 METRICS: Mapping[str, Callable[[Any], tuple[Any, Any]]] = {
     "accuracy": lambda c: (c.tp + c.tn, c.tp + c.fp + c.fn + c.tn),
@@ -151,8 +174,15 @@ def by_group(
     )
     rows = rows.filter(truth.notnull(), answer.notnull())
     keys = {name: rows[name] for margin in margins for name in margin}
-    counted = count_cells(rows, keys, _confusion_sums(rows, table), margins)
-    return [_confusion(cells, margin) for cells, margin in zip(counted, margins, strict=True)]
+    units = () if table.cluster is None else (_CLUSTER,)
+    if table.cluster is not None:
+        keys[_CLUSTER] = rows[table.cluster]
+    split = [(*margin, *units) for margin in margins]
+    counted = count_cells(rows, keys, _confusion_sums(rows, table), split)
+    return [
+        _confusion(cells, margin, clustered=bool(units))
+        for cells, margin in zip(counted, margins, strict=True)
+    ]
 
 
 def by_class(table: Table, model: str) -> Confusion:
@@ -173,29 +203,52 @@ def by_class(table: Table, model: str) -> Confusion:
     rows = rows.filter(rows["__truth"].notnull(), rows["__answer"].notnull())
     weight = rows["__weight"]
     sums = {"n": rows.count(), "w": weight.sum(), "w2": (weight * weight).sum()}
-    (cells,) = count_cells(
-        rows, {"truth": rows["__truth"], "answer": rows["__answer"]}, sums, [("truth", "answer")]
-    )
+    keys = {"truth": rows["__truth"], "answer": rows["__answer"]}
+    if table.cluster is not None:
+        keys[_CLUSTER] = rows[table.cluster]
+    (cells,) = count_cells(rows, keys, sums, [tuple(keys)])
     truths, answers = (cells[name].to_pylist() for name in ("truth", "answer"))
     classes = sorted({*truths, *answers}, key=lambda c: (str(type(c)), c))
     place = {c: i for i, c in enumerate(classes)}
     t = np.array([place[c] for c in truths], np.intp)
     a = np.array([place[c] for c in answers], np.intp)
     n, w, w2 = (cells[name].to_numpy().astype(float) for name in ("n", "w", "w2"))
+    counts = _one_against_rest(t, a, w, len(classes))
+    if table.cluster is None:
+        products = _diagonal(_one_against_rest(t, a, w2, len(classes)))
+    else:
+        products = _class_products(t, a, w, _codes(cells[_CLUSTER]), len(classes))
+    n = np.bincount(t, n, len(classes)).astype(float)
+    return _decided(pa.table({"class": classes}), n, counts, products)
 
-    def total(place: npt.NDArray[np.intp], values: Floats) -> Floats:
-        return np.bincount(place, values, len(classes)).astype(float)
 
-    hit, labelled, predicted = total(t, w * (t == a)), total(t, w), total(a, w)
-    return Confusion(
-        keys=pa.table({"class": classes}),
-        n=total(t, n),
-        tp=hit,
-        fp=predicted - hit,
-        fn=labelled - hit,
-        tn=w.sum() - labelled - predicted + hit,
-        square=np.full(len(classes), w2.sum() / w.sum() if w.sum() else 1.0),
-    )
+def _one_against_rest(truth: Places, answer: Places, weight: Floats, classes: int) -> Floats:
+    """Decisions about each class against all others: tp, fp, fn, tn, shape ``(classes, 4)``."""
+    hit = np.bincount(truth, weight * (truth == answer), classes)
+    fp = np.bincount(answer, weight, classes) - hit
+    fn = np.bincount(truth, weight, classes) - hit
+    return np.stack([hit, fp, fn, weight.sum() - hit - fp - fn], axis=1)
+
+
+def _class_products(
+    truth: Places, answer: Places, weight: Floats, cluster: Places, classes: int
+) -> Floats:
+    """Products of each cluster's decisions about each class; most classes miss most clusters."""
+    total = np.bincount(cluster, weight)
+    wrong = truth != answer
+    # one row a class that a cell concerns: it is hit (0), named in error (1) or missed (2)
+    of = np.concatenate([truth[~wrong], answer[wrong], truth[wrong]])
+    at = np.concatenate([cluster[~wrong], cluster[wrong], cluster[wrong]])
+    what = np.repeat([0, 1, 2], [(~wrong).sum(), wrong.sum(), wrong.sum()])
+    each = np.concatenate([weight[~wrong], weight[wrong], weight[wrong]])
+    met, row = np.unique(of * len(total) + at, return_inverse=True)
+    parts = np.zeros((len(met), 4))
+    np.add.at(parts, (row, what), each)
+    parts[:, 3] = total[met % len(total)] - parts.sum(axis=1)
+    products = _products(parts, met // len(total), classes)
+    seen = np.bincount(met // len(total), total[met % len(total)] ** 2, classes)
+    products[:, 3, 3] += (total**2).sum() - seen  # clusters that the class misses
+    return products
 
 
 def _classes(table: Table, model: str) -> "tuple[ir.Value, ir.Value]":
@@ -207,25 +260,65 @@ def _classes(table: Table, model: str) -> "tuple[ir.Value, ir.Value]":
 
 
 def _confusion_sums(rows: "ir.Table", table: Table) -> dict[str, "ir.Value"]:
-    truth, answer = rows["__truth"], rows["__answer"]
+    truth, answer, weight = rows["__truth"], rows["__answer"], rows["__weight"]
     decisions = {
         "tp": truth & answer,
         "fp": ~truth & answer,
         "fn": truth & ~answer,
         "tn": ~truth & ~answer,
     }
-    if table.weight is None:
+    if table.weight is None:  # four sums do
         return {name: decided.sum() for name, decided in decisions.items()}
-    weight = rows["__weight"]
-    sums = {name: (weight * decided.cast("int32")).sum() for name, decided in decisions.items()}
-    return {**sums, "n": rows.count(), "w2": (weight * weight).sum()}
+    sums: dict[str, ir.Value] = {"n": rows.count()}
+    for name, decided in decisions.items():
+        inside = decided.cast("int32")
+        sums[name] = (weight * inside).sum()
+        sums[f"{name}2"] = (weight * weight * inside).sum()
+    return sums
 
 
-def _confusion(cells: pa.Table, keys: Sequence[str]) -> Confusion:
-    names = [name for name in cells.column_names if name not in keys]
-    column = {name: np.nan_to_num(cells[name].to_numpy().astype(float)) for name in names}
-    tp, fp, fn, tn = (column[name] for name in ("tp", "fp", "fn", "tn"))
-    total = tp + fp + fn + tn
-    squares = column.get("w2", total)
-    square = np.nan_to_num(ratio(squares, total), nan=1.0)
-    return Confusion(cells.select(list(keys)), column.get("n", total), tp, fp, fn, tn, square)
+def _confusion(cells: pa.Table, keys: Sequence[str], *, clustered: bool) -> Confusion:
+    def columns(names: list[str]) -> Floats:
+        return np.stack([np.nan_to_num(cells[n].to_numpy().astype(float)) for n in names], axis=1)
+
+    counts = columns(["tp", "fp", "fn", "tn"])
+    weighted = "n" in cells.column_names
+    n = columns(["n"])[:, 0] if weighted else counts.sum(axis=1)
+    if not clustered:
+        squares = columns(["tp2", "fp2", "fn2", "tn2"]) if weighted else counts
+        return _decided(cells.select(list(keys)), n, counts, _diagonal(squares))
+    groups = merge([cells], keys, ["tp"])
+    place = {row: k for k, row in enumerate(_rows(groups, keys))}
+    of = np.array([place[row] for row in _rows(cells, keys)], np.intp)
+    whole = np.zeros((len(place), 4))
+    np.add.at(whole, of, counts)
+    n = np.bincount(of, n, len(place)).astype(float)
+    return _decided(groups.select(list(keys)), n, whole, _products(counts, of, len(place)))
+
+
+def _decided(keys: pa.Table, n: Floats, counts: Floats, products: Floats) -> Confusion:
+    tp, fp, fn, tn = counts.T
+    return Confusion(keys, n, tp, fp, fn, tn, products)
+
+
+def _rows(cells: pa.Table, keys: Sequence[str]) -> list[tuple[object, ...]]:
+    if not keys:
+        return [()] * len(cells)
+    return list(zip(*(cells[key].to_pylist() for key in keys), strict=True))
+
+
+def _diagonal(squares: Floats) -> Floats:
+    """Products where every item is a unit: it is one of the four, so only squares are not 0."""
+    return np.asarray(squares[:, :, None] * np.eye(4))
+
+
+def _products(parts: Floats, of: Places, count: int) -> Floats:
+    """Sums of the units' products by group, shape ``(count, 4, 4)``."""
+    found: Floats = np.zeros((count, 4, 4))
+    np.add.at(found, of, parts[:, :, None] * parts[:, None, :])
+    return found
+
+
+def _codes(column: pa.ChunkedArray) -> Places:
+    """Values numbered, null among them."""
+    return np.asarray(column.combine_chunks().dictionary_encode("encode").indices, np.intp)
