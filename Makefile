@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hosts lint type docs bench constraints clean
+.PHONY: help demo test test-hosts test-wheel lint type docs bench constraints clean
 PY := .venv/bin/python
 
 help:  ## list the commands
@@ -20,6 +20,10 @@ test: .venv/ready-dev  ## run all tests
 test-hosts:  ## test with hosts whose pins clash with ours (Spark); before a release
 	tools/environment hosts
 	.venv-hosts/bin/python -m pytest -o filterwarnings= tests/evaluate/test_engines.py
+
+test-wheel:  ## test the built wheel, installed without extras; before a release
+	tools/environment wheel
+	.venv-wheel/bin/python -m pytest --noconftest -c /dev/null -p no:cacheprovider tests/contract/test_installed.py
 
 lint: .venv/ready-dev  ## style and import rules
 	.venv/bin/ruff check .
