@@ -240,3 +240,17 @@ def test_two_ids_with_one_number_keep_both(monkeypatch):
     table = supersede.read({"item": [3, 1, 2], "a": [1, 1, 1]}, models=["a"], labelled=False)
     made = plan(table, precision("a"), margin=0, method="coordinated")
     assert made.items["item"].to_pylist() == [1, 2, 3]
+
+
+def test_ids_whose_numbers_collide_are_told_apart_by_themselves(monkeypatch):
+    from supersede.evaluate import draw
+
+    whole = draw.numbers
+    monkeypatch.setattr(draw, "numbers", lambda *given: whole(*given).left(2))  # 256 numbers only
+    turned = np.random.default_rng(1).permutation(len(CASE.truth))
+    mixed = {name: values[turned] for name, values in CASE.columns.items()}
+    other = supersede.read(mixed, item="item", models=CASE.models, labelled=False)
+    a, b = (plan(t, ALL, method="coordinated", seed=5) for t in (CASE.table(), other))
+    assert len({r["number"] for r in a.items.to_pylist()}) < len(a.items)
+    assert a.items.equals(b.items)
+    assert [len(sample(a, k)) for k in range(len(ALL))] == [s.take for s in a.samples]
