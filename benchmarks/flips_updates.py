@@ -22,7 +22,7 @@ CHAIN_SEEDS = range(5)
 CHAIN_HEAD = ("version 4", "test error", "NFR against v1", "against v2", "against v3", "mean NFR")
 
 
-def chains(**how) -> list[Chain]:
+def chains(strength: float) -> list[Chain]:
     """Version 1: 10 000 records of 2015; 2, 3, 4: 30 000 others of 2015, 2016, 2017; test: 2018."""
     X, y, year = census()
     made = []
@@ -32,7 +32,9 @@ def chains(**how) -> list[Chain]:
         rows = [of_2015[:10_000], of_2015[10_000:40_000]]
         rows += [rng.permutation(np.flatnonzero(year == y_))[:30_000] for y_ in (2016, 2017)]
         estimator = LGBMClassifier(n_jobs=1, verbose=-1, random_state=seed)
-        congruent = PositiveCongruentClassifier(estimator, mode="weights", seed=seed, **how)
+        congruent = PositiveCongruentClassifier(
+            estimator, mode="weights", strength=strength, seed=seed
+        )
         test = year == 2018
         made.append(chain(congruent, [(X[r], y[r]) for r in rows], (X[test], y[test])))
         print(f"chain {seed} done", flush=True)
