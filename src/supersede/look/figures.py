@@ -179,7 +179,7 @@ _HEIGHT, _TOP, _LETTERS = 220, 30, 15  # of a line plot and of a name in it, in 
 
 def _names(drawn: Sequence[Sequence[tuple[float, float] | None]]) -> list[tuple[float, float]]:
     """Where the lines' names stand: at their ends, but none over another."""
-    ends = [list(itertools.takewhile(bool, points))[-1] for points in drawn]
+    ends = [[point for point in itertools.takewhile(bool, points) if point][-1] for points in drawn]
     placed = [(0.0, 0.0)] * len(ends)
     at = -math.inf
     for number, (x, y) in sorted(enumerate(ends), key=lambda end: end[1][1]):

@@ -163,25 +163,23 @@ def chain(
         msg = f"{len(batches)} batches and {members} members; a chain needs two or more of each"
         raise ArgumentError(msg)
     X_test, y_test = test[0], np.asarray(test[1])
-    first = clone(congruent.estimator).fit(*batches[0])
+    plain = [clone(congruent.estimator).fit(*batch) for batch in batches]
+    chains: list[tuple[int | None, list[Any]]] = [(0, plain)]
+    for reach in range(1, len(batches)):
+        # a chain that reaches back k versions is that of k − 1 until there are more than k
+        models = list(chains[-1][1][:reach])
+        for X, y in batches[reach:]:
+            model = clone(congruent).set_params(old=models[-reach:])
+            models.append(model.fit(X, y, seen_by_old=False))
+        chains.append((reach, models))
     ensembles = [
         BaggingClassifier(congruent.estimator, members, random_state=congruent.seed).fit(*batch)
         for batch in batches
     ]
-    plain = [first, *(clone(congruent.estimator).fit(*batch) for batch in batches[1:])]
-    chains: dict[int | None, list[Any]] = {0: plain}
-    for held_to in range(1, len(batches)):
-        # a chain held to the latest k versions is that held to k − 1 until there are more than k
-        models = list(chains[held_to - 1][:held_to])
-        for X, y in batches[held_to:]:
-            model = clone(congruent).set_params(old=models[-held_to:])
-            models.append(model.fit(X, y, seen_by_old=False))
-        chains[held_to] = models
-    chains[None] = ensembles
     versions = []
-    for held_to, models in chains.items():
+    for held_to, models in [*chains, (None, ensembles)]:
         right = np.array([model.predict(X_test) == y_test for model in models])
-        for k in range(max(held_to or 0, 0), len(batches)):
+        for k in range(held_to or 0, len(batches)):
             lost = tuple(float(np.mean(old & ~right[k])) for old in right[:k])
             versions.append(Version(k + 1, held_to, float(1 - right[k].mean()), lost))
     return Chain(tuple(versions), items=len(y_test), members=members)
