@@ -46,7 +46,6 @@ def measured() -> dict[str, str]:
         "digits": table(f"Digits: {mnist.__doc__}", rows(mnist(), digits)),
         "larger": table(f"Digits, larger: {convolutional.__doc__}", rows(convolutional(), {})),
         "chain": table(f"Four versions, weights of strength 2. {chains.__doc__}", chain_rows(chains(2.0)), CHAIN_HEAD),
-        "strong": table("Four versions as before, weights of strength 4", chain_rows(chains(4.0)), CHAIN_HEAD),
         "updates": table(f"Stored predictions renewed: {prediction_updates.__doc__}", prediction_updates(), UPDATE_HEAD),
         "million": table(f"Many rows: {million.__doc__}", million(), MILLION_HEAD),
         "overhead": table("CPU time of a training step: small ResNet, batch 128", overhead(), OVERHEAD_HEAD),
