@@ -16,11 +16,9 @@ from benchmarks.flips_rows import rows, table, verdict
 from benchmarks.flips_tabular import employment, flights, tabular
 from benchmarks.flips_updates import (
     CHAIN_HEAD,
-    MILLION_HEAD,
     UPDATE_HEAD,
     chain_rows,
     chains,
-    million,
     prediction_updates,
 )
 from benchmarks.measure import write
@@ -47,7 +45,6 @@ def measured() -> dict[str, str]:
         "larger": table(f"Digits, larger: {convolutional.__doc__}", rows(convolutional(), {})),
         "chain": table(f"Four versions, weights of strength 2. {chains.__doc__}", chain_rows(chains(2.0)), CHAIN_HEAD),
         "updates": table(f"Stored predictions renewed: {prediction_updates.__doc__}", prediction_updates(), UPDATE_HEAD),
-        "million": table(f"Many rows: {million.__doc__}", million(), MILLION_HEAD),
         "overhead": table("CPU time of a training step: small ResNet, batch 128", overhead(), OVERHEAD_HEAD),
     }  # fmt: skip
 

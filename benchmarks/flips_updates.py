@@ -1,4 +1,4 @@
-"""Updates that follow updates: chains of versions, predictions renewed under a budget, 10⁶ rows."""
+"""Updates that follow updates: chains of versions, and predictions renewed under a budget."""
 
 import numpy as np
 import torch
@@ -7,7 +7,6 @@ from lightgbm import LGBMClassifier
 from benchmarks.flips_networks import digits, stacked
 from benchmarks.flips_rows import SEEDS, Row
 from benchmarks.flips_tabular import census
-from benchmarks.measure import alone
 from supersede.train.flips import (
     Chain,
     Confusion,
@@ -121,38 +120,4 @@ def prediction_updates() -> list[Row]:
             (f"{budget:.0%}", chosen, rule, "" if rule == "replace" and by == "random" else source,
              f"{error:.2%}", f"{flips:.2%}")
         )  # fmt: skip
-    return rows
-
-
-MILLION_HEAD = ("rows", "what", "CPU seconds", "peak memory", "over plain training")
-_GROWING = """
-import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from supersede.train.flips import PositiveCongruentClassifier
-n, mode = {rows}, {mode!r}
-rng = np.random.default_rng(0)
-X = rng.normal(size=(n + 10_000, 10))
-y = (X[:, :3].sum(axis=1) + rng.normal(size=len(X)) > 0).astype(int)
-model = HistGradientBoostingClassifier(max_iter=5, early_stopping=False)
-old = HistGradientBoostingClassifier(max_iter=5).fit(X[n:], y[n:])
-if mode:
-    PositiveCongruentClassifier(model, old, mode=mode, strength=1.0).fit(X[:n], y[:n])
-else:
-    model.fit(X[:n], y[:n])
-"""
-
-
-def million() -> list[Row]:
-    """Histogram boosting on 10 features, in processes of their own, imports included."""
-    rows = []
-    for n in (100_000, 1_000_000):
-        plain = {}
-        ways = ((None, "plain training"), ("weights", "weights"), ("soft", "soft targets"))
-        for mode, name in ways:
-            took = alone(_GROWING.format(rows=n, mode=mode))
-            plain = plain or took
-            rows.append((
-                f"{n:,}".replace(",", " "), name, f"{took['cpu']:.1f}", f"{took['mb']:,.0f} MB".replace(",", " "),
-                f"{took['cpu'] / plain['cpu']:.1f} × time, {took['mb'] / plain['mb']:.1f} × memory",
-            ))  # fmt: skip
     return rows
