@@ -1,7 +1,7 @@
 """Positive-congruent training on real data: strengths chosen on validation data, measured on test data.
 
 Reads flights, census records and MNIST from ``../shared/data`` or the folder named by
-SUPERSEDE_BENCH_DATA. Runs in about forty minutes of one core.
+SUPERSEDE_BENCH_DATA. Runs in about half an hour of one core.
 """
 
 import os
