@@ -1,4 +1,4 @@
-"""Employment in Massachusetts: a deployed model and one trained to replace it, on census records.
+"""Employment in Massachusetts: a deployed model and two trained to replace it, on census records.
 
 The data is described in the README beside this file.
 """
@@ -34,20 +34,24 @@ _RACE = {
 
 
 def employment() -> pa.Table:
-    """Predictions of the deployed model and of a new one for the records of 2018.
+    """Predictions of the deployed model and of two new ones for the records of 2018.
 
     The new model is scikit-learn's gradient boosting on histograms with its default settings,
-    trained on the records of 2015 and 2016.
+    trained on the records of 2015 and 2016. The congruent one is the same, but trained to be right
+    where the deployed one is; how strongly is chosen on the records of 2016, by models of 2015.
 
     Returns:
         One row a person: ``id``, ``employed`` (the label), ``sex``, ``race``, ``age``, and class
-        and score of both models.
+        and score of all three models.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
     """
     try:
+        from sklearn.base import clone
         from sklearn.ensemble import HistGradientBoostingClassifier
+
+        from supersede.train.flips import PositiveCongruentClassifier
     except ImportError as error:
         raise MissingExtraError.of(
             package="scikit-learn", extra="demo", purpose="the demonstration"
@@ -57,9 +61,19 @@ def employment() -> pa.Table:
         records = pq.read_table(path)
     before = records.filter(pc.less(records["year"], 2018))
     after = records.filter(pc.equal(records["year"], 2018))
-    model = HistGradientBoostingClassifier(random_state=0)
-    model.fit(_features(before), before["employed"].to_numpy())
-    score = model.predict_proba(_features(after))[:, 1]
+    X, y = _features(before), before["employed"].to_numpy()
+    year = before["year"].to_numpy()
+    deployed = before["deployed_probability"].to_numpy()
+    plain = HistGradientBoostingClassifier(random_state=0)
+    congruent = PositiveCongruentClassifier(
+        plain,
+        mode="weights",
+        strengths=(1.0, 2.0, 4.0),
+        cv=[(np.flatnonzero(year == 2015), np.flatnonzero(year == 2016))],
+    )
+    new = clone(plain).fit(X, y)
+    congruent.fit(X, y, old_output=np.column_stack([1 - deployed, deployed]))
+    score, congruent_score = (m.predict_proba(_features(after))[:, 1] for m in (new, congruent))
     return pa.table(
         {
             "id": after["id"],
@@ -71,6 +85,8 @@ def employment() -> pa.Table:
             "deployed_probability": after["deployed_probability"],
             "new_prediction": (score >= 0.5).astype(np.int8),
             "new_probability": score,
+            "congruent_prediction": (congruent_score >= 0.5).astype(np.int8),
+            "congruent_probability": congruent_score,
         }
     )
 

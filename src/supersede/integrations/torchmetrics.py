@@ -1,5 +1,7 @@
 """Negative and positive flip rates as torchmetrics metrics, for training loops that log them."""
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -45,8 +47,9 @@ class _FlipRate(Metric):
         return self.flips / self.items
 
     @staticmethod
+    @abstractmethod
     def _flip(new_right: Tensor, old_right: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Which items are flips, of which both models' being right is known."""
 
 
 def _classes(values: Tensor, target: Tensor) -> Tensor:

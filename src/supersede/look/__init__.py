@@ -2,12 +2,14 @@
 
 from supersede.look.figures import (
     Dot,
+    Line,
     Mark,
     Pair,
     dot_plot,
     dumbbell,
     flip_matrix,
     front_plot,
+    line_plot,
 )
 from supersede.look.maps import Cell, heat_map, shade
 from supersede.look.numbers import amount, count, points, share
@@ -16,6 +18,7 @@ from supersede.look.page import environment, figure_page, framed, write_whole
 __all__ = [
     "Cell",
     "Dot",
+    "Line",
     "Mark",
     "Pair",
     "amount",
@@ -28,6 +31,7 @@ __all__ = [
     "framed",
     "front_plot",
     "heat_map",
+    "line_plot",
     "points",
     "shade",
     "share",

@@ -1,5 +1,6 @@
 """Figures as inline SVG whose text keeps its size at any width: positions are in per cent."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,17 @@ from markupsafe import Markup
 from supersede.look.numbers import share
 from supersede.look.page import environment
 
-__all__ = ["Dot", "Mark", "Pair", "dot_plot", "dumbbell", "flip_matrix", "front_plot"]
+__all__ = [
+    "Dot",
+    "Line",
+    "Mark",
+    "Pair",
+    "dot_plot",
+    "dumbbell",
+    "flip_matrix",
+    "front_plot",
+    "line_plot",
+]
 
 Format = Callable[..., str]
 
@@ -68,6 +79,21 @@ class Mark:
     named: bool = True
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line over a few steps.
+
+    Attributes:
+        label: What it is; it stands at the line's end.
+        values: One value a step; None is a gap.
+        tone: ``"baseline"`` or ``"quiet"``.
+    """
+
+    label: str
+    values: Sequence[float | None]
+    tone: str = "quiet"
+
+
 def dot_plot(
     rows: Sequence[Dot],
     *,
@@ -119,6 +145,47 @@ def front_plot(
     up = _Scale.over([0.0, *(mark.y for mark in marks)])
     return _render("front_plot", marks=marks, title=title, description=description, x_name=x_name,
                    y_name=y_name, limit=limit, form=form, across=across, up=up)  # fmt: skip
+
+
+def line_plot(
+    lines: Sequence[Line],
+    steps: Sequence[str],
+    *,
+    title: str,
+    y_name: str,
+    zero: bool = True,
+    form: Format = share,
+) -> Markup:
+    """Values over named steps, as a table too; the vertical axis starts at zero, or not.
+
+    A name stands where its line is first broken off, or at its end.
+    """
+    known = [value for line in lines for value in line.values if value is not None]
+    up = _Scale.over([0.0, *known] if zero else known)
+    across = [12 + 76 * step / max(len(steps) - 1, 1) for step in range(len(steps))]
+    drawn = [
+        [
+            None if value is None else (across[step], _TOP + _HEIGHT * (1 - up.at(value) / 100))
+            for step, value in enumerate(line.values)
+        ]
+        for line in lines
+    ]
+    return _render("line_plot", lines=lines, drawn=drawn, steps=steps, across=across, title=title,
+                   y_name=y_name, form=form, up=up, height=_HEIGHT, top=_TOP, names=_names(drawn))  # fmt: skip
+
+
+_HEIGHT, _TOP, _LETTERS = 220, 30, 15  # of a line plot and of a name in it, in pixels
+
+
+def _names(drawn: Sequence[Sequence[tuple[float, float] | None]]) -> list[tuple[float, float]]:
+    """Where the lines' names stand: at their ends, but none over another."""
+    ends = [[point for point in itertools.takewhile(bool, points) if point][-1] for points in drawn]
+    placed = [(0.0, 0.0)] * len(ends)
+    at = -math.inf
+    for number, (x, y) in sorted(enumerate(ends), key=lambda end: end[1][1]):
+        at = max(y + 4, at + _LETTERS)
+        placed[number] = (x, round(at, 1))
+    return placed
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from supersede.look import share
 from supersede.look.json_values import json_values
 from supersede.look.page import save_as
 from supersede.review.evidence import Evidence
@@ -123,6 +124,12 @@ class Review:
     def __repr__(self) -> str:
         lines = [f"{self.old} → {self.chosen}: {self.verdict}"]
         lines += [f"  {f.verdict:9} {f.check}: {f.reason}" for f in self.candidate.findings]
+        lines += [
+            f"{self.old} → {other.name}: {other.verdict}, with {share(float(other.evidence.whole.nfr[0]))}"
+            f" negative flips instead of {share(float(self.candidate.evidence.whole.nfr[0]))}"
+            for other in self.candidates
+            if other.name != self.chosen
+        ]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -238,6 +238,41 @@ def test_what_cannot_be_asked(data):
         PositiveCongruentClassifier(BOOSTING, old).fit(X, y + 0.5)
 
 
+def test_an_old_model_that_is_right_nowhere_changes_nothing(data):
+    _, (X, y), (test, _) = data
+    never = (y + 1) % 3
+    plain = clone(BOOSTING).fit(X, y).predict_proba(test)
+    for mode, focus in (("weights", 1.0), ("soft", 1.0)):
+        new = PositiveCongruentClassifier(BOOSTING, mode=mode, strength=4.0, focus=focus)
+        new.fit(X, y, old_output=never)
+        assert np.abs(new.predict_proba(test) - plain).mean() < 0.01
+    searched = PositiveCongruentClassifier(BOOSTING, mode="weights").fit(X, y, old_output=never)
+    assert searched.front_.chosen is searched.front_.untreated
+    assert searched.front_.untreated.nfr == 0
+
+
+def test_labels_of_classes_that_are_no_more_teach_nothing(data):
+    old, (X, y), (test, truth) = data
+    said = old.predict(X).astype(object)
+    said[said == 2] = "gone"
+    for mode in ("weights", "soft"):
+        new = PositiveCongruentClassifier(BOOSTING, mode=mode, strength=2.0)
+        new.fit(X, y, old_output=said)
+        assert new.classes_.tolist() == [0, 1, 2]
+        assert new.score(test, truth) > 0.5
+
+
+def test_half_precision_outputs_are_taken(data):
+    old, (X, y), (test, _) = data
+    each = [
+        PositiveCongruentClassifier(BOOSTING, mode="soft", strength=1.0)
+        .fit(X, y, old_output=old.predict_proba(X).astype(dtype))
+        .predict_proba(test)
+        for dtype in (np.float16, np.float64)
+    ]
+    assert np.abs(each[0] - each[1]).mean() < 0.02
+
+
 def test_a_front_is_shown(data):
     old, train, _ = data
     front = PositiveCongruentClassifier(BOOSTING, old, mode="weights").fit(*train).front_

@@ -8,6 +8,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from supersede.train.flips.chains import Chain as Chain
+    from supersede.train.flips.chains import Version as Version
+    from supersede.train.flips.chains import chain as chain
     from supersede.train.flips.focal_distillation import FocalDistillation as FocalDistillation
     from supersede.train.flips.focal_distillation import (
         PositiveCongruentLoss as PositiveCongruentLoss,
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
     from supersede.train.flips.old_models import from_table as from_table
     from supersede.train.flips.old_models import remember as remember
     from supersede.train.flips.old_outputs import OldOutputs as OldOutputs
+    from supersede.train.flips.prediction_updates import Confusion as Confusion
+    from supersede.train.flips.prediction_updates import Evidence as Evidence
+    from supersede.train.flips.prediction_updates import Predictions as Predictions
+    from supersede.train.flips.prediction_updates import (
+        evidence_of_probabilities as evidence_of_probabilities,
+    )
     from supersede.train.flips.tabular import (
         PositiveCongruentClassifier as PositiveCongruentClassifier,
     )
@@ -31,6 +40,9 @@ if TYPE_CHECKING:
     from supersede.train.flips.weight_interpolation import interpolated as interpolated
 
 _HOMES = {
+    "Chain": "chains",
+    "Confusion": "prediction_updates",
+    "Evidence": "prediction_updates",
     "FocalDistillation": "focal_distillation",
     "Front": "front",
     "OldModel": "old_models",
@@ -38,8 +50,12 @@ _HOMES = {
     "Point": "front",
     "PositiveCongruentClassifier": "tabular",
     "PositiveCongruentLoss": "focal_distillation",
+    "Predictions": "prediction_updates",
     "Treatment": "treatment",
+    "Version": "chains",
+    "chain": "chains",
     "class_map": "focal_distillation",
+    "evidence_of_probabilities": "prediction_updates",
     "focal_distillation": "focal_distillation",
     "from_estimator": "old_models",
     "from_module": "old_models",

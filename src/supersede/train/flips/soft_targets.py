@@ -1,7 +1,9 @@
 """Train any classifier that takes sample weights on soft targets.
 
 The cross-entropy to a soft target is a weighted sum of cross-entropies to the classes, so a row may
-be repeated once for each class that has mass, with that mass as its weight. Gradient boosting of
+be repeated once for each class that has mass, with that mass as its weight. Classes with less than
+a hundredth of a row's mass are left out: with many classes the rows would else not fit in memory,
+and hardly any of them would count. Gradient boosting of
 LightGBM and XGBoost takes the gradient itself (``p − q`` times the row's mass, and its diagonal
 curvature ``p (1 − p)``): the rows stay as many as they are.
 """
@@ -21,6 +23,7 @@ from supersede.errors import ArgumentError
 __all__ = ["SoftBoosting", "fit_soft", "fit_weighted"]
 
 Floats = npt.NDArray[np.float64]
+_LEAST = 0.01  # of a row's mass; less for a class is left out where rows are repeated
 
 
 def fit_weighted(model: Any, X: Any, y: Any, sample_weight: Floats | None) -> Any:
@@ -58,7 +61,7 @@ def fit_soft(model: Any, X: Any, mass: Floats, classes: npt.NDArray[Any]) -> Any
         return _lightgbm(model, X, mass, classes)
     if _is(model, "xgboost", "XGBClassifier") and not callable(model.get_params()["objective"]):
         return _xgboost(model, X, mass, classes)
-    rows, columns = np.nonzero(mass)
+    rows, columns = np.nonzero(mass > _LEAST * mass.sum(axis=1, keepdims=True))
     return fit_weighted(model, rows_of(X, rows), classes[columns], mass[rows, columns])
 
 

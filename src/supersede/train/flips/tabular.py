@@ -79,7 +79,7 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         strength: float | Literal["auto"] = "auto",
         focus: float | Literal["auto"] = "auto",
         tolerance: float = 0.001,
-        strengths: Sequence[float] = (0.5, 1.0, 2.0, 4.0),
+        strengths: Sequence[float] = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0),
         cv: Any = 3,
         shared: Literal["refit", "skip"] = "refit",
         seed: int = 0,

@@ -1,0 +1,363 @@
+"""Which stored predictions to renew when a better model appears, and which of them to change.
+
+A large set of items without labels carries the answers of a model in service. A new model is better
+on average, but running it on everything costs, and taking all its answers brings negative flips.
+Kept instead is a belief about each item's label. With y the label and a_1, …, a_t the answers so far,
+
+    P(y | a_1, …, a_t)  ∝  P(y) · P(a_1 | y) · … · P(a_t | y),
+
+where P(a | y) is the confusion of each model, estimated on labelled items. The belief says which
+items are worth a further answer, and whether that answer is enough to change what is stored.
+
+References:
+    Träuble et al. (2021), Backward-compatible prediction updates: a probabilistic approach, NeurIPS,
+    arXiv 2107.01057: the posterior, the choice by entropy, and the rules. The choice by gain is the
+    expected value of one more answer, in closed form.
+
+Assumes: given the label, the models err independently, and on these items as on the labelled ones.
+Models of one kind err alike, so that beliefs become too sure of what both got wrong; check on
+labelled items before relying on them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.errors import ArgumentError, TooFewLabelsError
+
+__all__ = ["Confusion", "Evidence", "Predictions", "evidence_of_probabilities"]
+
+Floats = npt.NDArray[np.float64]
+Items = npt.NDArray[np.intp]
+By = Literal["gain", "entropy", "margin", "random"]
+Rule = Literal["cost ratio", "less entropy", "replace"]
+_SMALLEST = 1e-12  # a probability of exactly 0 could never be doubted again
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one model says on m items, and how likely it is to say so under each label.
+
+    Attributes:
+        classes: Names of the C classes.
+        said: Indices of its answers, ``(m,)``.
+        likelihood: Proportional to P(answer | label), ``(m, C)``.
+    """
+
+    classes: tuple[Any, ...]
+    said: Items
+    likelihood: Floats
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How a model answers, label by label.
+
+    Attributes:
+        classes: Names of the C classes.
+        given_label: P(answer | label), labels down and answers across, ``(C, C)``.
+
+    Example:
+        >>> known = Confusion.of(["a", "a", "b", "b"], ["a", "a", "b", "a"], smoothing=0)
+        >>> known.given_label.tolist()
+        [[1.0, 0.0], [0.5, 0.5]]
+    """
+
+    classes: tuple[Any, ...]
+    given_label: Floats
+
+    @classmethod
+    def of(
+        cls,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        *,
+        classes: Sequence[Any] | None = None,
+        smoothing: float = 1.0,
+    ) -> "Confusion":
+        """Count a model's answers on labelled items that it was not trained on.
+
+        Args:
+            y_true: Labels, ``(n,)``.
+            y_pred: Its answers, ``(n,)``.
+            classes: All classes; those that occur, if None.
+            smoothing: Added to each count, so that nothing seems impossible that was not seen.
+
+        Raises:
+            ArgumentError: Shapes differ, a class is not among `classes`, or smoothing is negative.
+            TooFewLabelsError: A class has no label and there is no smoothing.
+        """
+        truth, said = np.asarray(y_true), np.asarray(y_pred)
+        if truth.ndim != 1 or truth.shape != said.shape:
+            msg = f"labels have shape {truth.shape}, answers {said.shape}; both are (n,)"
+            raise ArgumentError(msg)
+        if not (np.isfinite(smoothing) and smoothing >= 0):
+            msg = f"smoothing={smoothing!r}; it is a finite number, 0 or more"
+            raise ArgumentError(msg)
+        names = np.unique(np.concatenate([truth, said])) if classes is None else np.asarray(classes)
+        known = tuple(names.tolist())
+        counts = np.full((len(known), len(known)), float(smoothing))
+        np.add.at(counts, (_places(truth, known), _places(said, known)), 1.0)
+        total = counts.sum(axis=1, keepdims=True)
+        if not total.all():
+            lacking = known[int(np.flatnonzero(total[:, 0] == 0)[0])]
+            msg = f"no labelled item of class {lacking!r}; pass smoothing above 0, or more labels"
+            raise TooFewLabelsError(msg)
+        return cls(known, counts / total)
+
+    def evidence(self, y_pred: npt.ArrayLike) -> Evidence:
+        """What answers on further items say.
+
+        Args:
+            y_pred: The model's answers, ``(m,)``.
+
+        Raises:
+            ArgumentError: An answer is none of the classes.
+        """
+        said = _places(np.asarray(y_pred), self.classes)
+        return Evidence(self.classes, said, self.given_label.T[said])
+
+
+def evidence_of_probabilities(
+    probabilities: npt.ArrayLike,
+    classes: Sequence[Any],
+    *,
+    prior: npt.ArrayLike | None = None,
+) -> Evidence:
+    """What calibrated probabilities say: more than the answer alone, since they know their doubt.
+
+    Args:
+        probabilities: P(label | item) by the model, ``(m, C)``.
+        classes: Names of the columns.
+        prior: Shares of the classes where the model was trained, ``(C,)``; equal, if None.
+
+    Returns:
+        The evidence, with likelihoods ``probabilities / prior``.
+
+    Raises:
+        ArgumentError: These are no probabilities of these classes.
+
+    Example:
+        >>> evidence_of_probabilities([[0.9, 0.1]], ["a", "b"]).said.tolist()
+        [0]
+    """
+    values, known = np.asarray(probabilities, float), tuple(classes)
+    shares = _shares(prior, len(known))
+    if values.ndim != 2 or values.shape[1] != len(known):
+        msg = f"probabilities have shape {values.shape}; expected (items, {len(known)} classes)"
+        raise ArgumentError(msg)
+    fine = np.isfinite(values) & (values >= 0)
+    if not fine.all() or (values.sum(axis=1) <= 0).any():
+        msg = "probabilities must be finite, 0 or more, and not all 0 on any item"
+        raise ArgumentError(msg)
+    return Evidence(known, values.argmax(axis=1), np.maximum(values, _SMALLEST) / shares)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Stored answers on n items, and the belief about the label of each.
+
+    Attributes:
+        classes: Names of the C classes.
+        belief: P(label | answers so far), ``(n, C)``.
+        stored: Indices of the stored answers, ``(n,)``.
+        doubt: Entropy of the belief when the stored answer was last set, in nats, ``(n,)``.
+
+    Example:
+        >>> old = Confusion(("a", "b"), np.array([[0.8, 0.2], [0.2, 0.8]]))
+        >>> new = Confusion(("a", "b"), np.array([[0.9, 0.1], [0.1, 0.9]]))
+        >>> kept = Predictions.first(old.evidence(["a", "b", "b"]))
+        >>> items = kept.worth_renewing(1, by="gain", new=new)
+        >>> kept.renewed(items, new.evidence(["b"]))
+        Predictions of 3 items, mean entropy 0.38
+    """
+
+    classes: tuple[Any, ...]
+    belief: Floats
+    stored: Items
+    doubt: Floats
+
+    @classmethod
+    def first(cls, evidence: Evidence, *, prior: npt.ArrayLike | None = None) -> "Predictions":
+        """Store a first model's answers on all items.
+
+        Args:
+            evidence: What it says.
+            prior: Shares of the classes among these items, ``(C,)``; equal, if None.
+
+        Raises:
+            ArgumentError: The prior holds no shares of the classes.
+        """
+        belief = _normalised(evidence.likelihood * _shares(prior, len(evidence.classes)))
+        return cls(evidence.classes, belief, evidence.said, _entropy(belief))
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __repr__(self) -> str:
+        doubt = float(_entropy(self.belief).mean()) if len(self) else 0.0
+        return f"Predictions of {len(self)} items, mean entropy {doubt:.2f}"
+
+    @property
+    def answers(self) -> npt.NDArray[Any]:
+        """The stored answers by name, ``(n,)``."""
+        named: npt.NDArray[Any] = np.asarray(self.classes)[self.stored]
+        return named
+
+    def worth_renewing(
+        self,
+        budget: int,
+        *,
+        by: By = "gain",
+        new: Confusion | None = None,
+        seed: int = 0,
+    ) -> Items:
+        """The items on which a new model's answer is worth most.
+
+        Args:
+            budget: How many items may be predicted again.
+            by: ``"gain"``: how much more often the most probable class would be right, in
+                expectation over what the new model would say; ``"entropy"`` of the belief;
+                ``"margin"`` between its two most probable classes; ``"random"``.
+            new: The new model's confusion, needed for the gain.
+            seed: Which of equally good items are taken, and the random choice.
+
+        Returns:
+            Indices of items, ascending.
+
+        Raises:
+            ArgumentError: The budget is not between 0 and the number of items, or the gain is asked
+                for without the new model's confusion.
+        """
+        if not 0 <= budget <= len(self):
+            msg = f"budget={budget!r}; it is a number of items from 0 to {len(self)}"
+            raise ArgumentError(msg)
+        shuffled = np.random.default_rng(seed).permutation(len(self))
+        worth = self._worth(by, new)[shuffled]
+        best = shuffled[np.argsort(-worth, kind="stable")[:budget]]
+        return np.sort(best)
+
+    def _worth(self, by: By, new: Confusion | None) -> Floats:
+        if by not in get_args(By):
+            msg = f"by={by!r}; it is one of {', '.join(map(repr, get_args(By)))}"
+            raise ArgumentError(msg)
+        if by == "random":
+            return np.zeros(len(self))
+        if by == "entropy":
+            return _entropy(self.belief)
+        if by == "margin":
+            top = np.sort(self.belief, axis=1)[:, -2:]
+            margin: Floats = top[:, 0] - top[:, -1]
+            return margin
+        if new is None:
+            msg = "by='gain' needs the new model's confusion: pass new=Confusion.of(…)"
+            raise ArgumentError(msg)
+        self._same(new.classes)
+        best = np.zeros(len(self))
+        for said in range(len(self.classes)):  # one answer at a time: (n, C), never (n, C, C)
+            best += (self.belief * new.given_label[:, said]).max(axis=1)
+        gain: Floats = best - self.belief.max(axis=1)
+        return gain
+
+    def renewed(
+        self,
+        items: npt.ArrayLike,
+        evidence: Evidence,
+        *,
+        rule: Rule = "cost ratio",
+        flip_cost: float = 1.0,
+    ) -> "Predictions":
+        """Take a new model's answers on some items into account.
+
+        Args:
+            items: Which items were predicted again, each once, ``(m,)``.
+            evidence: What the new model says on them, in the same order.
+            rule: ``"cost ratio"`` changes an answer where another class is more than `flip_cost`
+                times as probable as the stored one; ``"less entropy"`` takes the most probable class
+                where the belief is also surer than when the answer was last set; ``"replace"``
+                takes what the new model says, as is usually done.
+            flip_cost: What a negative flip costs, in units of what a positive flip gains. At 1, the
+                most probable class is stored.
+
+        Returns:
+            The predictions afterwards.
+
+        Raises:
+            ArgumentError: Items do not fit the evidence, or a value is not what it may be.
+        """
+        rows = np.asarray(items)
+        self._same(evidence.classes)
+        if rows.shape != (len(evidence.said),) or rows.dtype.kind not in "iu":
+            msg = (
+                f"items have shape {rows.shape} and type {rows.dtype}; expected whole numbers, one"
+                f" for each of {len(evidence.said)} answers"
+            )
+            raise ArgumentError(msg)
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            msg = f"items reach from {rows.min()} to {rows.max()}; there are {len(self)}"
+            raise ArgumentError(msg)
+        if len(np.unique(rows)) < len(rows):
+            msg = "an item occurs twice; one model's answer counts once, since a second repeats it"
+            raise ArgumentError(msg)
+        belief, stored, doubt = self.belief.copy(), self.stored.copy(), self.doubt.copy()
+        belief[rows] = after = _normalised(self.belief[rows] * evidence.likelihood)
+        entropy = _entropy(after)
+        likely, before = after.argmax(axis=1), self.stored[rows]
+        each = np.arange(len(rows))
+        if rule == "replace":
+            now, change = evidence.said, np.ones(len(rows), bool)
+        elif rule == "less entropy":
+            now, change = likely, entropy < self.doubt[rows]
+        elif rule == "cost ratio":
+            if not (np.isfinite(flip_cost) and flip_cost >= 1):
+                msg = f"flip_cost={flip_cost!r}; it is a finite number, 1 or more"
+                raise ArgumentError(msg)
+            now, change = likely, after[each, likely] > flip_cost * after[each, before]
+        else:
+            msg = f"rule={rule!r}; it is one of {', '.join(map(repr, get_args(Rule)))}"
+            raise ArgumentError(msg)
+        stored[rows] = np.where(change, now, before)
+        doubt[rows] = np.where(change, entropy, doubt[rows])
+        return Predictions(self.classes, belief, stored, doubt)
+
+    def _same(self, classes: tuple[Any, ...]) -> None:
+        if classes != self.classes:
+            msg = f"the new model's classes are {classes}, the stored ones {self.classes}; they must agree"
+            raise ArgumentError(msg)
+
+
+def _places(names: npt.NDArray[Any], classes: tuple[Any, ...]) -> Items:
+    place = {name: index for index, name in enumerate(classes)}
+    unknown = sorted({repr(name) for name in np.unique(names).tolist() if name not in place})
+    if unknown:
+        msg = (
+            f"{', '.join(unknown[:5])} is none of the classes {classes}; pass classes=<all of them>"
+        )
+        raise ArgumentError(msg)
+    found, inverse = np.unique(names, return_inverse=True)
+    return np.array([place[name] for name in found.tolist()], np.intp)[inverse]
+
+
+def _shares(prior: npt.ArrayLike | None, classes: int) -> Floats:
+    if prior is None:
+        return np.full(classes, 1 / classes)
+    shares = np.asarray(prior, float)
+    if shares.shape != (classes,) or not np.isfinite(shares).all() or (shares <= 0).any():
+        msg = f"prior={prior!r}; it is one share above 0 for each of {classes} classes"
+        raise ArgumentError(msg)
+    normalised: Floats = shares / shares.sum()
+    return normalised
+
+
+def _normalised(mass: Floats) -> Floats:
+    raised = np.maximum(mass, _SMALLEST * mass.max(axis=1, keepdims=True))
+    belief: Floats = raised / raised.sum(axis=1, keepdims=True)
+    return belief
+
+
+def _entropy(belief: Floats) -> Floats:
+    entropy: Floats = -(belief * np.log(belief)).sum(axis=1)
+    return entropy
