@@ -163,6 +163,7 @@ def said(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 CNN_SEEDS = range(5)
+CNN_PASSES = 3
 CNN_PLANS = {
     "naive weights": [(0, 0, w) for w in (0.5, 1, 2, 4)],
     "distillation": [(a, 0, 0) for a in (0.1, 0.25, 0.5, 1)],
@@ -185,7 +186,7 @@ def convolutional() -> Results:
         tried = [("none", (0, 0, 0))] + [
             (name, plan) for name, plans in CNN_PLANS.items() for plan in plans
         ]
-        nets = [trained(8, x[n], y[n], on, plan, seed + 10, 1) for _, plan in tried]
+        nets = [trained(8, x[n], y[n], on, plan, seed + 10, CNN_PASSES) for _, plan in tried]
         kept = {"validation": [], "test": []}
         for part, images, labels in (("validation", x[v], y[v]), ("test", x_test, y_test)):
             old = said(olds[0], images).softmax(-1)
@@ -206,7 +207,7 @@ def convolutional() -> Results:
             taken = choose(allowed, tolerance=0.001, items=len(v)).chosen
             at = next(i for i, p in enumerate(kept["validation"]) if p is taken)
             results.setdefault(name, []).append(kept["test"][at])
-        more = [trained(8, x[n], y[n], on, (0, 0, 0), seed + 10 + k, 1) for k in (1, 2)]
+        more = [trained(8, x[n], y[n], on, (0, 0, 0), seed + 10 + k, CNN_PASSES) for k in (1, 2)]
         old_right = sum(said(m, x_test).softmax(-1) for m in olds).argmax(-1) == y_test
         answer = sum(said(m, x_test).softmax(-1) for m in [nets[0], *more]).argmax(-1)
         paragon = measure(y_test, answer, old_right, treatment="paragon", strength=0)
