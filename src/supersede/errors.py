@@ -6,6 +6,9 @@
     ├── ArgumentError              (ValueError)   an argument outside what it may be
     │   └── InferredAttributeError                a protected attribute was guessed, not declared
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
+    ├── NetworkError               (ValueError)   a network's description is not as it must be
+    │   ├── NetworkFileError       (OSError)      a model's file is missing, damaged or of another kind
+    │   └── UnsupportedOperatorError (NotImplementedError)  a model has operators that have no layer
     ├── ReportError                (OSError)      a report could not be written
     ├── SearchError                (ValueError)   the record of a search is not as it must be
     │   ├── HistoryError                          a trial, or the file of a study, cannot be read
@@ -38,6 +41,8 @@ __all__ = [
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
+    "NetworkError",
+    "NetworkFileError",
     "ReportError",
     "SearchError",
     "SourceError",
@@ -45,6 +50,7 @@ __all__ = [
     "SupersedeError",
     "TableError",
     "TooFewLabelsError",
+    "UnsupportedOperatorError",
 ]
 
 
@@ -67,6 +73,18 @@ class MissingExtraError(SupersedeError, ImportError):
     def of(cls, *, package: str, extra: str, purpose: str) -> "MissingExtraError":
         """Name the missing package, what it is needed for, and the command that installs it."""
         return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
+
+
+class NetworkError(SupersedeError, ValueError):
+    """A network's description is not as it must be."""
+
+
+class NetworkFileError(NetworkError, OSError):
+    """A model's file is missing, damaged or of another kind."""
+
+
+class UnsupportedOperatorError(NetworkError, NotImplementedError):
+    """A model has operators, or uses of them, for which the description has no layer."""
 
 
 class ReportError(SupersedeError, OSError):
