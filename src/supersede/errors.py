@@ -6,6 +6,10 @@
     ├── ArgumentError              (ValueError)   an argument outside what it may be
     │   └── InferredAttributeError                a protected attribute was guessed, not declared
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
+    ├── HardwareError              (ValueError)   what a network costs cannot be said
+    │   ├── TargetError                           a target's description fits no hardware
+    │   ├── MeasurementError                      a target or a file gives no measurement
+    │   └── EstimateError                         an estimator cannot be fitted, read or asked this
     ├── NetworkError               (ValueError)   a network's description is not as it must be
     │   ├── NetworkFileError       (OSError)      a model's file is missing, damaged or of another kind
     │   └── UnsupportedOperatorError (NotImplementedError)  a model has operators that have no layer
@@ -34,10 +38,13 @@ __all__ = [
     "ArgumentError",
     "ColumnTypeError",
     "EmptyTableError",
+    "EstimateError",
+    "HardwareError",
     "HistoryError",
     "InferredAttributeError",
     "ItemError",
     "LabelError",
+    "MeasurementError",
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
@@ -49,6 +56,7 @@ __all__ = [
     "SpaceError",
     "SupersedeError",
     "TableError",
+    "TargetError",
     "TooFewLabelsError",
     "UnsupportedOperatorError",
 ]
@@ -73,6 +81,22 @@ class MissingExtraError(SupersedeError, ImportError):
     def of(cls, *, package: str, extra: str, purpose: str) -> "MissingExtraError":
         """Name the missing package, what it is needed for, and the command that installs it."""
         return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
+
+
+class HardwareError(SupersedeError, ValueError):
+    """What a network costs on a target cannot be said."""
+
+
+class TargetError(HardwareError):
+    """A target's description fits no hardware, such as a memory without bandwidth."""
+
+
+class MeasurementError(HardwareError):
+    """A target refuses a network, or a file holds no measurement."""
+
+
+class EstimateError(HardwareError):
+    """An estimator cannot be fitted, read, or asked about this network."""
 
 
 class NetworkError(SupersedeError, ValueError):

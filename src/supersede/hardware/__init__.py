@@ -4,6 +4,9 @@ Latency on an accelerator is not multiply-adds. Describe the network once (`Netw
 compile and ship what is built from that description.
 """
 
+from supersede.hardware.cache import Cache, measure_all
+from supersede.hardware.ethos_u import ETHOS_U, EthosU
+from supersede.hardware.measurement import LayerCost, Measurement, Target
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.network import Activation, Kind, Layer, Network
 from supersede.hardware.quantised import (
@@ -16,17 +19,24 @@ from supersede.hardware.shapes import Shape
 from supersede.hardware.tflite import to_tflite
 
 __all__ = [
+    "ETHOS_U",
     "Activation",
     "Block",
+    "Cache",
+    "EthosU",
     "Kind",
     "Layer",
+    "LayerCost",
     "LayerWeights",
+    "Measurement",
     "Network",
     "QuantisedNetwork",
     "Shape",
     "Steps",
+    "Target",
     "fused_ibn",
     "ibn",
+    "measure_all",
     "mobile_net",
     "random_quantised",
     "to_tflite",
