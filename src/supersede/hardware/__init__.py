@@ -4,6 +4,7 @@ Latency on an accelerator is not multiply-adds. Describe the network once (`Netw
 compile and ship what is built from that description.
 """
 
+from supersede.hardware.memory import PeakMemory, peak_activations
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.network import Activation, Kind, Layer, Network
 from supersede.hardware.quantised import (
@@ -22,12 +23,14 @@ __all__ = [
     "Layer",
     "LayerWeights",
     "Network",
+    "PeakMemory",
     "QuantisedNetwork",
     "Shape",
     "Steps",
     "fused_ibn",
     "ibn",
     "mobile_net",
+    "peak_activations",
     "random_quantised",
     "to_tflite",
 ]
