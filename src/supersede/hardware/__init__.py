@@ -7,14 +7,17 @@ compile and ship what is built from that description.
 from supersede.hardware.memory import PeakMemory, peak_activations
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.network import Activation, Kind, Layer, Network
+from supersede.hardware.quantise import quantise
 from supersede.hardware.quantised import (
     LayerWeights,
     QuantisedNetwork,
     Steps,
     random_quantised,
 )
+from supersede.hardware.reference import run, run_quantised
 from supersede.hardware.shapes import Shape
 from supersede.hardware.tflite import to_tflite
+from supersede.hardware.trained import Parameters, TrainedNetwork, random_parameters
 
 __all__ = [
     "Activation",
@@ -23,14 +26,20 @@ __all__ = [
     "Layer",
     "LayerWeights",
     "Network",
+    "Parameters",
     "PeakMemory",
     "QuantisedNetwork",
     "Shape",
     "Steps",
+    "TrainedNetwork",
     "fused_ibn",
     "ibn",
     "mobile_net",
     "peak_activations",
+    "quantise",
+    "random_parameters",
     "random_quantised",
+    "run",
+    "run_quantised",
     "to_tflite",
 ]
