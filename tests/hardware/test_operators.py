@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from supersede.hardware import (
-    Layer,
     Network,
     Shape,
     quantise,
@@ -14,49 +13,16 @@ from supersede.hardware import (
 from supersede.hardware.reference import apply_quantised, to_steps
 from supersede.hardware.trained import Parameters, TrainedNetwork
 from tests.hardware.litert import run_file
+from tests.hardware.operators import OPERATORS
 from tests.hardware.vela import compile_for
 
-A = ("input",)
-ONE = {
-    "pointwise": [Layer("x", "conv", A, 33)],
-    "conv": [Layer("x", "conv", A, 17, 3, activation="relu")],
-    "conv at stride 2": [Layer("x", "conv", A, 65, 3, 2, activation="relu6")],
-    "conv padded as torch does": [Layer("x", "conv", A, 72, 3, 2, padding=(1, 1, 1, 1))],
-    "conv without padding": [Layer("x", "conv", A, 8, (3, 5), padding="valid")],
-    "dilated conv": [Layer("x", "conv", A, 8, 3, dilation=2)],
-    "depthwise": [Layer("x", "depthwise", A, kernel=3, activation="relu6")],
-    "depthwise at stride 2": [Layer("x", "depthwise", A, kernel=5, stride=2)],
-    "transposed": [Layer("x", "transpose_conv", A, 6, 2, 2)],
-    "transposed and cropped": [Layer("x", "transpose_conv", A, 6, 4, 2)],
-    "dense": [Layer("x", "dense", A, 10)],
-    "dense after dense": [Layer("a", "dense", A, 10, activation="relu"), Layer("x", "dense", ("a",), 4)],
-    "add": [Layer("a", "conv", A, 5), Layer("x", "add", ("a", "input"), activation="relu")],
-    "multiply": [Layer("a", "conv", A, 5), Layer("x", "multiply", ("a", "input"))],
-    "gate": [
-        Layer("a", "dense", A, 5),
-        Layer("b", "activation", ("a",), activation="sigmoid"),
-        Layer("x", "multiply", ("input", "b")),
-    ],
-    "concat": [Layer("a", "conv", A, 7), Layer("x", "concat", ("a", "input"))],
-    "max pool": [Layer("x", "max_pool", A, kernel=3, stride=2)],
-    "average pool": [Layer("x", "avg_pool", A, kernel=2, stride=2, padding="valid")],
-    "average pool at the border": [Layer("x", "avg_pool", A, kernel=3)],
-    "average pool with zeros": [Layer("x", "avg_pool", A, kernel=3, padding=(1, 1, 1, 1))],
-    "mean": [Layer("x", "global_avg_pool", A)],
-    "nearest": [Layer("x", "upsample_nearest", A, stride=2)],
-    "bilinear": [Layer("x", "upsample_bilinear", A, stride=2)],
-    "relu": [Layer("x", "activation", A, activation="relu")],
-    "relu6": [Layer("x", "activation", A, activation="relu6")],
-    "hard swish": [Layer("x", "activation", A, activation="hard_swish")],
-    "sigmoid": [Layer("x", "activation", A, activation="sigmoid")],
-}  # fmt: skip
 EIGHT_BITS_ONLY = {"relu", "relu6", "hard swish"}
 
 
 def quantised_of(name: str, bits: int):
     rng = np.random.default_rng(0)
     trained = random_parameters(
-        Network(Shape(8, 10, 5), ONE[name], [layer.name for layer in ONE[name]])
+        Network(Shape(8, 10, 5), OPERATORS[name], [layer.name for layer in OPERATORS[name]])
     )
     # biases, and channels of very different weights
     parameters = {
@@ -72,7 +38,7 @@ def quantised_of(name: str, bits: int):
 
 @pytest.mark.parametrize("reference", [False, True], ids=["fast", "reference"])
 @pytest.mark.parametrize("bits", [8, 16])
-@pytest.mark.parametrize("name", ONE)
+@pytest.mark.parametrize("name", OPERATORS)
 def test_litert_agrees_within_one_step(name, bits, reference):
     if bits == 16 and name in EIGHT_BITS_ONLY:
         pytest.skip("the format has no such operator")
@@ -90,7 +56,7 @@ def test_litert_agrees_within_one_step(name, bits, reference):
 
 
 @pytest.mark.parametrize("accelerator", ["EthosU55", "EthosU85"])
-@pytest.mark.parametrize("name", ONE)
+@pytest.mark.parametrize("name", OPERATORS)
 def test_the_compiler_takes_every_operator(name, accelerator):
     quantised, _ = quantised_of(name, 8)
 

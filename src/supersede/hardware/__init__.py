@@ -7,6 +7,8 @@ compile and ship what is built from that description.
 from supersede.hardware.memory import PeakMemory, peak_activations
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.network import Activation, Kind, Layer, Network
+from supersede.hardware.onnx_reader import from_onnx
+from supersede.hardware.onnx_writer import to_onnx
 from supersede.hardware.quantise import quantise
 from supersede.hardware.quantised import (
     LayerWeights,
@@ -32,6 +34,7 @@ __all__ = [
     "Shape",
     "Steps",
     "TrainedNetwork",
+    "from_onnx",
     "fused_ibn",
     "ibn",
     "mobile_net",
@@ -41,5 +44,6 @@ __all__ = [
     "random_quantised",
     "run",
     "run_quantised",
+    "to_onnx",
     "to_tflite",
 ]
