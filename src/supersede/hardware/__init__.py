@@ -7,16 +7,22 @@ compile and ship what is built from that description.
 from supersede.hardware.cache import Cache, measure_all
 from supersede.hardware.ethos_u import ETHOS_U, EthosU
 from supersede.hardware.measurement import LayerCost, Measurement, Target
+from supersede.hardware.memory import PeakMemory, peak_activations
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.network import Activation, Kind, Layer, Network
+from supersede.hardware.onnx_reader import from_onnx
+from supersede.hardware.onnx_writer import to_onnx
+from supersede.hardware.quantise import quantise
 from supersede.hardware.quantised import (
     LayerWeights,
     QuantisedNetwork,
     Steps,
     random_quantised,
 )
+from supersede.hardware.reference import run, run_quantised
 from supersede.hardware.shapes import Shape
 from supersede.hardware.tflite import to_tflite
+from supersede.hardware.trained import Parameters, TrainedNetwork, random_parameters
 
 __all__ = [
     "ETHOS_U",
@@ -30,14 +36,24 @@ __all__ = [
     "LayerWeights",
     "Measurement",
     "Network",
+    "Parameters",
+    "PeakMemory",
     "QuantisedNetwork",
     "Shape",
     "Steps",
     "Target",
+    "TrainedNetwork",
+    "from_onnx",
     "fused_ibn",
     "ibn",
     "measure_all",
     "mobile_net",
+    "peak_activations",
+    "quantise",
+    "random_parameters",
     "random_quantised",
+    "run",
+    "run_quantised",
+    "to_onnx",
     "to_tflite",
 ]

@@ -7,7 +7,7 @@ bears its layer's name, so that rows of a compiler's report can be matched to la
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -269,11 +269,10 @@ class _Writer:
         wanted = explicit_padding(layer, shape)
         if wanted == (0, 0, 0, 0):
             return input, padding.VALID
-        same = Layer(
-            layer.name, "max_pool", layer.inputs, 0, layer.kernel, layer.stride,
-            dilation=layer.dilation,
-        )  # fmt: skip
-        if wanted == explicit_padding(same, shape):
+        # around a pooling, "same" is no zeros: they neither count in a mean nor are the largest
+        pooling = layer.kind in {"avg_pool", "max_pool"}
+        same = explicit_padding(replace(layer, padding="same"), shape)
+        if layer.padding == "same" or (wanted == same and not pooling):
             return input, padding.SAME
         return self.zeros_around(layer, input, shape, wanted), padding.VALID
 
