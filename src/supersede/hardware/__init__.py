@@ -4,7 +4,10 @@ Latency on an accelerator is not multiply-adds. Describe the network once (`Netw
 compile and ship what is built from that description.
 """
 
+from supersede.hardware.accuracy import Accuracy
 from supersede.hardware.cache import Cache, measure_all
+from supersede.hardware.declared import Declared, read_declared
+from supersede.hardware.estimator import Estimate, Estimator, Sample
 from supersede.hardware.ethos_u import ETHOS_U, EthosU
 from supersede.hardware.measurement import LayerCost, Measurement, Target
 from supersede.hardware.memory import PeakMemory, peak_activations
@@ -26,9 +29,13 @@ from supersede.hardware.trained import Parameters, TrainedNetwork, random_parame
 
 __all__ = [
     "ETHOS_U",
+    "Accuracy",
     "Activation",
     "Block",
     "Cache",
+    "Declared",
+    "Estimate",
+    "Estimator",
     "EthosU",
     "Kind",
     "Layer",
@@ -39,6 +46,7 @@ __all__ = [
     "Parameters",
     "PeakMemory",
     "QuantisedNetwork",
+    "Sample",
     "Shape",
     "Steps",
     "Target",
@@ -52,6 +60,7 @@ __all__ = [
     "quantise",
     "random_parameters",
     "random_quantised",
+    "read_declared",
     "run",
     "run_quantised",
     "to_onnx",
