@@ -9,6 +9,7 @@ from supersede.hardware.cache import Cache, measure_all
 from supersede.hardware.declared import Declared, read_declared
 from supersede.hardware.estimator import Estimate, Estimator, Sample
 from supersede.hardware.ethos_u import ETHOS_U, EthosU
+from supersede.hardware.granule import Granule, find_granule
 from supersede.hardware.measurement import LayerCost, Measurement, Target
 from supersede.hardware.memory import PeakMemory, peak_activations
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
@@ -37,6 +38,7 @@ __all__ = [
     "Estimate",
     "Estimator",
     "EthosU",
+    "Granule",
     "Kind",
     "Layer",
     "LayerCost",
@@ -51,6 +53,7 @@ __all__ = [
     "Steps",
     "Target",
     "TrainedNetwork",
+    "find_granule",
     "from_onnx",
     "fused_ibn",
     "ibn",
