@@ -1,8 +1,12 @@
 """What a network costs where: its description, and the files that are built from it.
 
 Latency on an accelerator is not multiply-adds. Describe the network once (`Network`); train,
-compile and ship what is built from that description.
+compile and ship what is built from that description. Names that need torch are imported when first
+used.
 """
+
+import importlib
+from typing import TYPE_CHECKING
 
 from supersede.hardware.memory import PeakMemory, peak_activations
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
@@ -21,6 +25,17 @@ from supersede.hardware.shapes import Shape
 from supersede.hardware.tflite import to_tflite
 from supersede.hardware.trained import Parameters, TrainedNetwork, random_parameters
 
+if TYPE_CHECKING:
+    from supersede.hardware.torch_module import TorchNetwork as TorchNetwork
+    from supersede.hardware.torch_module import to_torch as to_torch
+    from supersede.hardware.torch_reader import from_torch as from_torch
+
+_WITH_TORCH = {
+    "TorchNetwork": "torch_module",
+    "from_torch": "torch_reader",
+    "to_torch": "torch_module",
+}
+
 __all__ = [
     "Activation",
     "Block",
@@ -33,8 +48,10 @@ __all__ = [
     "QuantisedNetwork",
     "Shape",
     "Steps",
+    "TorchNetwork",
     "TrainedNetwork",
     "from_onnx",
+    "from_torch",
     "fused_ibn",
     "ibn",
     "mobile_net",
@@ -46,4 +63,12 @@ __all__ = [
     "run_quantised",
     "to_onnx",
     "to_tflite",
+    "to_torch",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in _WITH_TORCH:
+        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
