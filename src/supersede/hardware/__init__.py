@@ -1,8 +1,12 @@
 """What a network costs where: its description, and the files that are built from it.
 
 Latency on an accelerator is not multiply-adds. Describe the network once (`Network`); train,
-compile and ship what is built from that description.
+compile and ship what is built from that description. Names that need torch are imported when first
+used.
 """
+
+import importlib
+from typing import TYPE_CHECKING
 
 from supersede.hardware.accuracy import Accuracy
 from supersede.hardware.cache import Cache, measure_all
@@ -28,6 +32,17 @@ from supersede.hardware.shapes import Shape
 from supersede.hardware.tflite import to_tflite
 from supersede.hardware.trained import Parameters, TrainedNetwork, random_parameters
 
+if TYPE_CHECKING:
+    from supersede.hardware.torch_module import TorchNetwork as TorchNetwork
+    from supersede.hardware.torch_module import to_torch as to_torch
+    from supersede.hardware.torch_reader import from_torch as from_torch
+
+_WITH_TORCH = {
+    "TorchNetwork": "torch_module",
+    "from_torch": "torch_reader",
+    "to_torch": "torch_module",
+}
+
 __all__ = [
     "ETHOS_U",
     "Accuracy",
@@ -52,9 +67,11 @@ __all__ = [
     "Shape",
     "Steps",
     "Target",
+    "TorchNetwork",
     "TrainedNetwork",
     "find_granule",
     "from_onnx",
+    "from_torch",
     "fused_ibn",
     "ibn",
     "measure_all",
@@ -68,4 +85,5 @@ __all__ = [
     "run_quantised",
     "to_onnx",
     "to_tflite",
+    "to_torch",
 ]

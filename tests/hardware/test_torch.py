@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from supersede.errors import NetworkError, UnsupportedOperatorError
+from supersede.hardware import (
+    Block,
+    Network,
+    Shape,
+    from_torch,
+    mobile_net,
+    random_parameters,
+    run,
+    to_torch,
+)
+from tests.hardware.operators import OPERATORS
+
+IMAGES = np.random.default_rng(1).normal(0, 2, (3, 8, 10, 5)).astype(np.float32)
+
+
+def first(images: np.ndarray) -> torch.Tensor:
+    """Channels first."""
+    return torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+
+
+def last(values: torch.Tensor) -> np.ndarray:
+    values = values.detach()
+    return values.reshape(*values.shape, *[1] * (4 - values.ndim)).permute(0, 2, 3, 1).numpy()
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_module_computes_what_the_description_says(name):
+    trained = random_parameters(Network(Shape(8, 10, 5), OPERATORS[name]))
+    module = to_torch(trained)
+
+    assert last(module(first(IMAGES))) == pytest.approx(run(trained, IMAGES)["x"], abs=1e-4)
+    again = module.trained()
+    for layer, parameters in trained.parameters.items():
+        assert np.array_equal(again.parameters[layer].kernel, parameters.kernel)
+
+
+UNREADABLE = {"max pool": "-inf", "average pool at the border": "div", "transposed and cropped": "slice"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - set(UNREADABLE)))
+def test_the_module_reads_back(name):
+    trained = random_parameters(Network(Shape(8, 10, 5), OPERATORS[name]))
+
+    again = from_torch(to_torch(trained), first(IMAGES[:1]))
+
+    assert [(layer.kind, layer.activation, layer.padding) for layer in again.network.layers] == [
+        (layer.kind, layer.activation, layer.padding) for layer in trained.network.layers
+    ]
+    out = again.network.outputs[0]
+    assert run(again, IMAGES)[out] == pytest.approx(run(trained, IMAGES)["x"], abs=1e-4)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_trained_weights_come_back_with_batch_norm_folded(norm):
+    net = mobile_net(
+        [Block(16), Block(24, stride=2, fused=True)], resolution=32, head=32, classes=5
+    )
+    module = to_torch(random_parameters(net), batch_norm=norm)
+    images = np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype(np.float32)
+    optimiser = torch.optim.SGD(module.parameters(), 0.05)
+    for _ in range(3):
+        optimiser.zero_grad()
+        functional.cross_entropy(module(first(images)), torch.arange(8) % 5).backward()
+        optimiser.step()
+
+    module.eval()
+    expected = last(module(first(images)))
+
+    assert run(module.trained(), images)["classes"] == pytest.approx(expected, abs=1e-3)
+    read = from_torch(module, first(images[:1]))
+    assert run(read, images)[read.network.outputs[0]] == pytest.approx(expected, abs=1e-3)
+
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU6(inplace=True),
+            nn.Conv2d(8, 8, 3, 1, "same", groups=8), nn.Hardswish(), nn.MaxPool2d(2),
+        )  # fmt: skip
+        self.up = nn.ConvTranspose2d(8, 4, 4, 2, 1)
+        self.larger = nn.Upsample(scale_factor=2, mode="bilinear")
+        self.head = nn.Linear(12 * 4 * 4, 5)
+        self.dropout = nn.Dropout()
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = torch.cat([self.larger(x), self.up(x)], 1)
+        gate = torch.sigmoid(functional.adaptive_avg_pool2d(x, 1))
+        x = gate * x
+        x = x + functional.relu(x)
+        x = functional.avg_pool2d(x, 3, 2, 1)
+        return self.head(self.dropout(x.view(x.size(0), -1)))
+
+
+def test_an_existing_module_is_understood():
+    torch.manual_seed(0)
+    module = Mixed().train()
+    module(torch.randn(4, 3, 16, 16))  # moves the running statistics
+    images = np.random.default_rng(0).normal(size=(4, 16, 16, 3)).astype(np.float32)
+
+    trained = from_torch(module, first(images[:1]))
+
+    assert all(part.training for part in module.modules())
+    assert [layer.name for layer in trained.network.layers][:4] == ["stem.0", "stem.3", "stem.4", "stem.5"]  # fmt: skip
+    expected = last(module.eval()(first(images)))
+    assert run(trained, images)["head"] == pytest.approx(expected, abs=1e-4)
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return x * 2 if x.sum() > 0 else x
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 8, 1), nn.GELU(), nn.GELU()), "no layer here: gelu (2)"),
+        (nn.Sequential(nn.Conv2d(3, 8, 1), nn.Softmax(1)), "softmax (1)"),
+        (nn.Sequential(nn.LSTM(32, 4)), "cannot follow this module|no layer here"),
+        (nn.Conv2d(3, 6, 3, groups=3), "3 to 6 channels in 3 groups"),
+        (nn.BatchNorm2d(3), "after 'input'"),
+        (nn.ConvTranspose2d(3, 4, 3, 2, 1, 1), "crops (1, 0, 1, 0)"),
+        (nn.Upsample(scale_factor=1.5), "from 32×32 to 48×48"),
+        (nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), "align_corners"),
+        (nn.MaxPool2d(3, 2, 1), "may be negative"),
+        (nn.MaxPool2d(3, 2, ceil_mode=True), "ceil_mode"),
+        (nn.AdaptiveAvgPool2d(2), "1×1 is the mean"),
+        (nn.ReLU6(), None),
+        (nn.Hardtanh(), "clipped to (-1.0, 1.0)"),
+        (nn.Linear(32, 4), "flatten it before"),
+        (Branching(), "must not depend on the values"),
+    ],
+)
+def test_uses_without_a_layer_are_refused(module, message):
+    example = torch.zeros(1, 3, 32, 32)
+    if message is None:
+        assert from_torch(module, example).network.layers[0].activation == "relu6"
+        return
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        from_torch(module, example)
+    assert any(part in str(caught.value) for part in message.split("|"))
+
+
+def test_what_is_no_image_is_refused():
+    with pytest.raises(NetworkError, match=r"expected \(1, channels, height, width"):
+        from_torch(nn.ReLU(), torch.zeros(3, 32, 32))
