@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from supersede.hardware.accuracy import Accuracy
+from supersede.hardware.advise import Advice, Option, Verified, advise
 from supersede.hardware.cache import Cache, measure_all
 from supersede.hardware.declared import Declared, read_declared
 from supersede.hardware.estimator import Estimate, Estimator, Sample
@@ -47,6 +48,7 @@ __all__ = [
     "ETHOS_U",
     "Accuracy",
     "Activation",
+    "Advice",
     "Block",
     "Cache",
     "Declared",
@@ -60,6 +62,7 @@ __all__ = [
     "LayerWeights",
     "Measurement",
     "Network",
+    "Option",
     "Parameters",
     "PeakMemory",
     "QuantisedNetwork",
@@ -69,6 +72,8 @@ __all__ = [
     "Target",
     "TorchNetwork",
     "TrainedNetwork",
+    "Verified",
+    "advise",
     "find_granule",
     "from_onnx",
     "from_torch",
@@ -87,3 +92,10 @@ __all__ = [
     "to_tflite",
     "to_torch",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in _WITH_TORCH:
+        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

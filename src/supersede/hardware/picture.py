@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from supersede.look.numbers import MINUS, share
 from supersede.look.page import environment
 
 if TYPE_CHECKING:
     from supersede.hardware.accuracy import Accuracy
 
-__all__ = ["Bar", "before_after", "milliseconds", "scatter"]
+__all__ = ["Bar", "before_after", "milliseconds", "scatter", "signed"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ def milliseconds(seconds: float) -> str:
     digits = max(0, 2 - floor(log10(abs(value))))
     text = f"{value:.{min(digits, 6)}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) + " ms"
+
+
+def signed(change: float) -> str:
+    r"""A relative change with its sign.
+
+    Example:
+        >>> signed(-0.1234).replace("\u202f", " ")
+        '−12 %'
+    """
+    return ("+" if change > 0 else MINUS if change < 0 else "") + share(abs(change))
 
 
 def scatter(accuracy: "Accuracy") -> Markup:
