@@ -9,6 +9,9 @@ from supersede.hardware import Block, Network, mobile_net
 SEVEN = (16, 24, 24, 32, 32, 64, 64), (1, 2, 1, 2, 1, 2, 1)
 TEN = (16, 24, 24, 32, 32, 64, 64, 96, 160, 160), (1, 2, 1, 2, 1, 2, 1, 1, 2, 1)
 
+CHOICES = {"none": (), "first-3": (0, 1, 2), "last-4": (3, 4, 5, 6), "all": tuple(range(7))}
+"""Which blocks of `seven_blocks` are fused."""
+
 
 def seven_blocks(fused: Collection[int] = ()) -> Network:
     """A small classifier at 96×96; the blocks in `fused` are fused."""

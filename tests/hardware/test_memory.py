@@ -56,15 +56,28 @@ def test_channels_are_stored_in_bricks(channels, stored):
     assert peak_activations(network, bits=16).alive["a"] == 64 * stored * 2
 
 
+def test_weights_of_the_layer_and_the_next_are_on_their_way():
+    network = net(
+        Layer("a", "conv", ("input",), 16),
+        Layer("b", "conv", ("a",), 64, 3),
+        Layer("pool", "global_avg_pool", ("b",)),
+    )
+
+    peak = peak_activations(network)
+
+    assert (peak.layer, peak.weights) == ("b", 64 * 9 * 16 + 640)
+    assert peak.with_weights == peak.size + peak.weights
+
+
 def test_impossible_arguments_are_refused():
     with pytest.raises(ArgumentError, match="bits=4"):
         peak_activations(net(Layer("a", "conv", ("input",), 16)), bits=4)
 
 
 @pytest.mark.parametrize("accelerator", ["EthosU55", "EthosU85"])
-def test_the_compiler_needs_no_less(accelerator):
+def test_the_compiler_needs_as_much(accelerator):
     rng = np.random.default_rng(1)
-    shares = []
+    alone, together = [], []
     for _ in range(12):
         blocks = [
             Block(int(rng.integers(10, 48)), int(rng.choice([3, 4, 6])), stride=s, fused=bool(rng.integers(2)))
@@ -72,8 +85,9 @@ def test_the_compiler_needs_no_less(accelerator):
         ]  # fmt: skip
         network = mobile_net(blocks, resolution=96, head=64, classes=10)
         compiled = compile_for(accelerator, to_tflite(random_quantised(network)))
-        shares.append(peak_activations(network).size / compiled.sram)
+        peak = peak_activations(network)
+        alone.append(peak.size / compiled.sram)
+        together.append(peak.with_weights / compiled.sram)
 
-    # weights on their way lie in the same memory: the compiler never needs less, and rarely much more
-    assert max(shares) <= 1
-    assert np.median(shares) > 0.95
+    assert max(alone) <= 1  # it needs the activations at least
+    assert np.median(np.abs(np.array(together) - 1)) < 0.01

@@ -33,8 +33,9 @@ class Compiled(NamedTuple):
 
 def compile_for(accelerator: str, file: bytes, *, macs: int = 256) -> Compiled:
     """What the compiler says of a file, with activations in SRAM that is shared with weights."""
+    cores = 2 if (accelerator, macs) == ("EthosU65", 512) else 1
     config = (
-        f"[architecture]\nmacs={macs}\ncores=1\n[vela]\n"
+        f"[architecture]\nmacs={macs // cores}\ncores={cores}\n[vela]\n"
         f"system_config_name={SYSTEMS[accelerator]}\nmemory_mode_name=Shared_Sram\n"
     ) + CONFIGURATION.read_text()
     model = regor.compile(accelerator, file, "TFLITE", config, options=OPTIONS)

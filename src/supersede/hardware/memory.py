@@ -5,15 +5,16 @@ largest sum of what lives while one layer runs: its inputs, its output, and what
 need, such as the input of a residual block. Accelerators store channels in bricks, so channels are
 rounded up to a multiple. An addition writes over an input that nobody reads after it.
 
-This is liveness analysis (Aho et al. 2006, section 8.4.3) in the order of the layers. A compiler
-may do better, by running layers in stripes, or worse, by buffers for weights and holes between
-activations.
+This is liveness analysis (Aho et al. 2006, section 8.4.3) in the order of the layers. Where weights
+lie in flash or DRAM, a compiler brings them into the same memory: those of the layer that runs, and
+those of the next one while it runs. A compiler may still do better, by running layers in stripes.
 """
 
 from dataclasses import dataclass
+from math import prod
 
 from supersede.errors import ArgumentError
-from supersede.hardware.network import Network
+from supersede.hardware.network import Layer, Network
 
 __all__ = ["PeakMemory", "peak_activations"]
 
@@ -23,14 +24,26 @@ class PeakMemory:
     """The most memory that activations take at one time.
 
     Attributes:
-        size: Bytes.
+        size: Bytes of activations.
         layer: Name of the layer that runs then.
         alive: Bytes of each activation that is alive then, by layer; "input" is the image.
+        weights: Bytes of the weights of this layer and the next, about as large as they are when
+            compressed. They come on top where they are brought into the same memory.
     """
 
     size: int
     layer: str
     alive: dict[str, int]
+    weights: int = 0
+
+    @property
+    def with_weights(self) -> int:
+        """Bytes of activations, and of weights on their way."""
+        return self.size + self.weights
+
+
+BIAS_BYTES = 10
+"""Bias, multiplier and shift of one channel in the weight stream of Ethos-U."""
 
 
 def peak_activations(network: Network, *, brick: int = 16, bits: int = 8) -> PeakMemory:
@@ -56,7 +69,8 @@ def peak_activations(network: Network, *, brick: int = 16, bits: int = 8) -> Pea
         ...     ),
         ... )
         >>> peak_activations(net)
-        PeakMemory(size=5120, layer='narrow', alive={'input': 1024, 'wide': 3072, 'narrow': 1024})
+        PeakMemory(size=5120, layer='narrow', alive={'input': 1024, 'wide': 3072, 'narrow': 1024},
+                   weights=688)
     """
     if brick < 1 or bits not in {8, 16}:
         msg = f"brick must be ≥ 1 and bits 8 or 16, got brick={brick}, bits={bits}"
@@ -82,7 +96,16 @@ def peak_activations(network: Network, *, brick: int = 16, bits: int = 8) -> Pea
         if layer.kind == "add" and shared:
             needed -= sizes[layer.name]
         if needed > peak.size:
-            peak = PeakMemory(needed, layer.name, dict(alive))
+            streams = network.layers[step : step + 2]
+            peak = PeakMemory(
+                needed, layer.name, dict(alive), sum(_stream(network, layer) for layer in streams)
+            )
         for name in ends:
             del alive[name]
     return peak
+
+
+def _stream(network: Network, layer: Layer) -> int:
+    """Bytes of a layer's weights, if compression gains nothing."""
+    kernel = network.kernel_of(layer)
+    return 0 if kernel is None else prod(kernel) + BIAS_BYTES * network.shapes[layer.name].channels
