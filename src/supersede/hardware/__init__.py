@@ -15,11 +15,13 @@ from supersede.hardware.declared import Declared, read_declared
 from supersede.hardware.estimator import Estimate, Estimator, Sample
 from supersede.hardware.ethos_u import ETHOS_U, EthosU
 from supersede.hardware.granule import Granule, find_granule
+from supersede.hardware.measured import Measured, write_networks
 from supersede.hardware.measurement import LayerCost, Measurement, Target
 from supersede.hardware.memory import PeakMemory, peak_activations
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.network import Activation, Kind, Layer, Network
 from supersede.hardware.onnx_reader import from_onnx
+from supersede.hardware.onnx_runtime import OnnxRuntime
 from supersede.hardware.onnx_writer import to_onnx
 from supersede.hardware.quantise import quantise
 from supersede.hardware.quantised import (
@@ -60,8 +62,10 @@ __all__ = [
     "Layer",
     "LayerCost",
     "LayerWeights",
+    "Measured",
     "Measurement",
     "Network",
+    "OnnxRuntime",
     "Option",
     "Parameters",
     "PeakMemory",
@@ -91,6 +95,7 @@ __all__ = [
     "to_onnx",
     "to_tflite",
     "to_torch",
+    "write_networks",
 ]
 
 

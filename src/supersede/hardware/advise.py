@@ -125,7 +125,7 @@ class Advice:
             names.append(layer.name)
             carried += layer.seconds
             if layer.name in after:  # layers that are gone went into the next one
-                bars.append(Bar(" + ".join(names), carried, after[layer.name]))
+                bars.append(Bar(_together(names), carried, after[layer.name]))
                 names, carried = [], 0.0
         return bars
 
@@ -291,6 +291,12 @@ def _jointly(
             break
         edits = fewer[best]
     return edits
+
+
+def _together(names: Sequence[str]) -> str:
+    """Names of one block, its own name said once."""
+    block = names[0].rpartition("/")[0] + "/"
+    return " + ".join([names[0], *(name.removeprefix(block) for name in names[1:])])
 
 
 def _applied(network: Network, edits: Sequence[Edit]) -> Network:
