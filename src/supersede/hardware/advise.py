@@ -10,7 +10,7 @@ fewer is offered apart, as an option.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Verified:
         joint: The same by which the advised network would be slower without it, as a negative number;
             not a number for edits that were not taken.
         macs: Relative change of multiply-adds when only this edit is made.
+        gains: Whether it is faster alone; with noise, only if the intervals do not overlap.
     """
 
     rule: Rule
@@ -48,6 +49,7 @@ class Verified:
     alone: float
     joint: float
     macs: float
+    gains: bool
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Advice:
         before: What the network costs.
         after: What the advised network costs.
         taken: Edits that pay, in the order of the network.
-        left: Edits that were tried and do not pay here.
+        left: Edits that were tried and do not pay here, or not beside the others.
         options: The advised network with fewer channels.
     """
 
@@ -147,13 +149,13 @@ class Advice:
         }
 
     def __str__(self) -> str:
-        from supersede.hardware.advice_page import text
+        from supersede.hardware.pages import text
 
         return text(self)
 
     def to_html(self) -> str:
         """A page: the table of edits, and the network by layer before and after."""
-        from supersede.hardware.advice_page import page
+        from supersede.hardware.pages import page
 
         return page(self)
 
@@ -226,7 +228,7 @@ def advise(
     say("trying to join layers")
     joining = [*fusions(network), *standards(network)]
     alone = _alone(network, joining, before, cost)
-    taken = _jointly(network, [e for e in joining if alone[e.words].alone < 0], cost)
+    taken = _jointly(network, [e for e in joining if alone[e.words].gains], cost)
     say("trying other channels")
     shaped = _applied(network, taken)
     (halfway,) = cost([shaped])
@@ -244,10 +246,7 @@ def advise(
         for edit, other in zip(taken, without, strict=True)
     }
     kept = set(joint)
-    verdicts = [
-        Verified(v.rule, v.layers, v.words, v.alone, joint.get(words, float("nan")), v.macs)
-        for words, v in alone.items()
-    ]
+    verdicts = [replace(v, joint=joint.get(words, float("nan"))) for words, v in alone.items()]
     narrower = {f"channels down to multiples of {granule}": _applied(advised, downwards)}
     narrower |= {f"width × {w:g}": scaled(advised, w, granule) for w in WIDTHS}
     options = tuple(
@@ -258,7 +257,7 @@ def advise(
     return Advice(
         target.fingerprint(), granule, network, advised, before, after,
         tuple(v for v in verdicts if v.words in kept),
-        tuple(v for v in verdicts if v.words not in kept and v.alone >= 0),
+        tuple(v for v in verdicts if v.words not in kept),
         options,
     )  # fmt: skip
 
@@ -273,10 +272,16 @@ def _alone(
     return {
         edit.words: Verified(
             edit.rule, edit.layers, edit.words, after.seconds / before.seconds - 1, float("nan"),
-            net.macs / network.macs - 1,
+            net.macs / network.macs - 1, _faster(after, before),
         )
         for edit, net, after in zip(edits, changed, cost(changed), strict=True)
     }  # fmt: skip
+
+
+def _faster(after: Measurement, before: Measurement) -> bool:
+    if after.high is not None and before.low is not None:
+        return after.high < before.low
+    return after.seconds < before.seconds
 
 
 def _jointly(
