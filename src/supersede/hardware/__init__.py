@@ -1,19 +1,20 @@
 """What a network costs where: its description, and the files that are built from it.
 
 Latency on an accelerator is not multiply-adds. Describe the network once (`Network`); train,
-compile and ship what is built from that description. Names that need torch are imported when first
-used.
+compile and ship what is built from that description. Names that need torch
+(`to_torch`, `from_torch`) are imported when first used, and no star brings them.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
+from supersede.errors import MissingExtraError
+from supersede.hardware.calibration import quantise
 from supersede.hardware.memory import PeakMemory, peak_activations
 from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.network import Activation, Kind, Layer, Network
 from supersede.hardware.onnx_reader import from_onnx
 from supersede.hardware.onnx_writer import to_onnx
-from supersede.hardware.quantise import quantise
 from supersede.hardware.quantised import (
     LayerWeights,
     QuantisedNetwork,
@@ -48,10 +49,8 @@ __all__ = [
     "QuantisedNetwork",
     "Shape",
     "Steps",
-    "TorchNetwork",
     "TrainedNetwork",
     "from_onnx",
-    "from_torch",
     "fused_ibn",
     "ibn",
     "mobile_net",
@@ -63,12 +62,14 @@ __all__ = [
     "run_quantised",
     "to_onnx",
     "to_tflite",
-    "to_torch",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name in _WITH_TORCH:
+    if name not in _WITH_TORCH:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    try:
         return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(package="torch", extra="torch", purpose=name) from error
