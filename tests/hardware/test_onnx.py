@@ -132,7 +132,8 @@ def test_a_missing_file_is_refused(tmp_path):
         (helper.make_node("Reshape", ["image", "to"], ["out"]), [("to", np.array([-1, 8, 3, 8]))], "3×8×8 values reshaped to [1, 8, 3, 8]"),
         (helper.make_node("Concat", ["image", "image"], ["out"], axis=2), [], "other than channels"),
         (helper.make_node("ReduceMean", ["image"], ["out"], axes=[1]), [], "other than height and width"),
-        (helper.make_node("Add", ["image", "k"], ["out"]), [("k", kernel(1, 3, 1, 1))], "after 'input'"),
+        (helper.make_node("Add", ["image", "k"], ["out"]), [("k", kernel(1, 3, 8, 8))], "a constant of shape (1, 3, 8, 8)"),
+        (helper.make_node("Slice", ["image", "k", "l"], ["out"]), [("k", np.array([0])), ("l", np.array([1]))], "reads an image"),
         (helper.make_node("Conv", ["image", "image"], ["out"]), [], "must be a constant"),
         (helper.make_node("Pad", ["image", "p"], ["out"], mode="reflect"), [("p", np.array([0, 0, 1, 1, 0, 0, 1, 1]))], "other than zeros"),
     ],
@@ -153,6 +154,25 @@ def test_two_inputs_are_refused(tmp_path):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")  # fmt: skip
     with pytest.raises(NetworkError, match=r"2 inputs \(a, b\), expected one image"):
         from_onnx(tmp_path / "m.onnx")
+
+
+def test_what_two_layers_read_is_not_folded_into(tmp_path):
+    nodes = [
+        helper.make_node("Conv", ["image", "k"], ["c"], "c", pads=[1, 1, 1, 1]),
+        helper.make_node("BatchNormalization", ["c", "g", "g", "g", "g"], ["b"], "b"),
+        helper.make_node("Dropout", ["c"], ["d"], "d"),
+        helper.make_node("Relu", ["d"], ["r"], "r"),
+        helper.make_node("Add", ["b", "r"], ["out"], "s"),
+    ]
+    constants = [("k", kernel(3, 3, 3, 3)), ("g", np.float32([0.5, 1, 2]))]
+    path = save(tmp_path / "m.onnx", nodes, constants=constants)
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+
+    trained = from_onnx(path)
+
+    assert [layer.kind for layer in trained.network.layers] == ["conv", "depthwise", "activation", "add"]  # fmt: skip
+    (expected,) = outputs_of(path, images)
+    assert run(trained, images)["s"].transpose(0, 3, 1, 2) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_flatten_by_computed_sizes_is_understood(tmp_path):

@@ -114,6 +114,37 @@ def test_an_existing_module_is_understood():
     assert run(trained, images)["head"] == pytest.approx(expected, abs=1e-4)
 
 
+class Residual(nn.Module):
+    """As in residual networks that normalise before they convolve."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 7, 2, 3, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(8) for _ in range(3))
+        self.convs = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1, bias=False) for _ in range(2))
+
+    def forward(self, x):
+        x = functional.max_pool2d(functional.relu(self.norms[0](self.stem(x))), 3, 2, 1)
+        for conv, norm in zip(self.convs, self.norms[1:], strict=True):
+            x = x + conv(functional.relu(norm(x)))
+        return functional.relu(x).mean((2, 3))
+
+
+def test_normalisation_that_cannot_be_folded_is_a_layer():
+    torch.manual_seed(0)
+    module = Residual()
+    module(torch.randn(8, 3, 32, 32) * 2 + 1)
+    images = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype(np.float32)
+
+    trained = from_torch(module, first(images[:1]))
+
+    kinds = [layer.kind for layer in trained.network.layers]
+    assert kinds.count("depthwise") == 2
+    expected = last(module.eval()(first(images)))
+    out = trained.network.outputs[0]
+    assert run(trained, images)[out] == pytest.approx(expected, abs=1e-4)
+
+
 class Branching(nn.Module):
     def forward(self, x):
         return x * 2 if x.sum() > 0 else x
@@ -126,7 +157,7 @@ class Branching(nn.Module):
         (nn.Sequential(nn.Conv2d(3, 8, 1), nn.Softmax(1)), "softmax (1)"),
         (nn.Sequential(nn.LSTM(32, 4)), "cannot follow this module|no layer here"),
         (nn.Conv2d(3, 6, 3, groups=3), "3 to 6 channels in 3 groups"),
-        (nn.BatchNorm2d(3), "after 'input'"),
+        (nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3072)), "3072 factors for 3 channels"),
         (nn.ConvTranspose2d(3, 4, 3, 2, 1, 1), "crops (1, 0, 1, 0)"),
         (nn.Upsample(scale_factor=1.5), "from 32×32 to 48×48"),
         (nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), "align_corners"),

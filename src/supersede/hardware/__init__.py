@@ -1,16 +1,18 @@
 """What a network costs where: its description, and the files that are built from it.
 
 Latency on an accelerator is not multiply-adds. Describe the network once (`Network`); train,
-compile and ship what is built from that description. Names that need torch are imported when first
-used.
+compile and ship what is built from that description. Names that need torch
+(`to_torch`, `from_torch`) are imported when first used, and no star brings them.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
+from supersede.errors import MissingExtraError
 from supersede.hardware.accuracy import Accuracy
 from supersede.hardware.advise import Advice, Option, Verified, advise
 from supersede.hardware.cache import Cache, measure_all
+from supersede.hardware.calibration import quantise
 from supersede.hardware.declared import Declared, read_declared
 from supersede.hardware.estimator import Estimate, Estimator, Sample
 from supersede.hardware.ethos_u import ETHOS_U, EthosU
@@ -23,7 +25,6 @@ from supersede.hardware.network import Activation, Kind, Layer, Network
 from supersede.hardware.onnx_reader import from_onnx
 from supersede.hardware.onnx_runtime import OnnxRuntime
 from supersede.hardware.onnx_writer import to_onnx
-from supersede.hardware.quantise import quantise
 from supersede.hardware.quantised import (
     LayerWeights,
     QuantisedNetwork,
@@ -80,7 +81,6 @@ __all__ = [
     "advise",
     "find_granule",
     "from_onnx",
-    "from_torch",
     "fused_ibn",
     "ibn",
     "measure_all",
@@ -100,7 +100,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name in _WITH_TORCH:
+    if name not in _WITH_TORCH:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    try:
         return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(package="torch", extra="torch", purpose=name) from error

@@ -6,6 +6,7 @@ before it, lets layers carry activations where they can, and brings weights into
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ class Importer:
     layers: dict[str, Layer] = field(default_factory=dict)
     parameters: dict[str, Parameters] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    scales: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.shapes["input"] = self.input
@@ -140,30 +142,16 @@ class Importer:
         return replace(value, flat=True)
 
     def scale(self, name: str, source: Value, factor: Array, shift: Array) -> Value:
-        """Batch normalisation in service, or a bias: fits into the layer that it follows."""
-        layer = self.layers.get(source.layer)
-        if layer is None or source.layer not in self.parameters or layer.activation is not None:
-            raise unsupported(
-                name,
-                f"a batch normalisation after {source.layer!r}",
-                "it can be folded only into a convolution or dense layer right before it",
-            )
-        before = self.parameters[source.layer]
-        along = [1] * before.kernel.ndim
-        along[-1 if layer.kind == "depthwise" else 0] = -1
-        self.parameters[source.layer] = Parameters(
-            (before.kernel * factor.reshape(along)).astype(np.float32),
-            (before.bias * factor + shift).astype(np.float32),
-        )
-        return source
+        """Batch normalisation in service, or a bias: a depthwise layer, until `finish` folds it."""
+        channels = self.shape(source).channels
+        if factor.shape != (channels,) or shift.shape != (channels,):
+            raise unsupported(name, f"{len(factor)} factors for {channels} channels")
+        value = self.add(name, "depthwise", [source])
+        self.scales.add(value.layer)
+        return self._weights(value, factor.reshape(1, 1, 1, -1), shift)
 
-    def activation(self, name: str, source: Value, kind: Activation, readers: int) -> Value:
-        """An activation; the layer before carries it if it can and nobody else reads it."""
-        layer = self.layers.get(source.layer)
-        free = layer is not None and layer.kind in CARRYING and layer.activation is None
-        if layer is not None and free and kind in CARRIED and readers == 1:
-            self.layers[source.layer] = replace(layer, activation=kind)
-            return source
+    def activation(self, name: str, source: Value, kind: Activation) -> Value:
+        """An activation: a layer, until `finish` lets the one before carry it."""
         return self.add(name, "activation", [source], activation=kind)
 
     def max_pool(self, name: str, source: Value, **window: Any) -> Value:
@@ -210,14 +198,46 @@ class Importer:
         return value
 
     def finish(self, outputs: Sequence[Value]) -> TrainedNetwork:
-        """The network, without layers that nothing needs."""
-        needed = {value.layer for value in outputs}
+        """The network, without layers that nothing needs or that another layer can carry."""
+        results = [value.layer for value in outputs]
+        needed = set(results)
         for layer in reversed(self.layers.values()):
             if layer.name in needed:
                 needed.update(layer.inputs)
-        layers = tuple(layer for layer in self.layers.values() if layer.name in needed)
-        network = Network(self.input, layers, tuple(dict.fromkeys(v.layer for v in outputs)))
-        return TrainedNetwork(network, {k: v for k, v in self.parameters.items() if k in needed})
+        readers = Counter(results)
+        readers.update(i for name in needed & set(self.layers) for i in self.layers[name].inputs)
+        kept: dict[str, Layer] = {}
+        carrier: dict[str, str] = {}  # by layer that went into another one
+        for layer in self.layers.values():
+            if layer.name not in needed:
+                continue
+            inputs = tuple(carrier.get(name, name) for name in layer.inputs)
+            before = kept.get(inputs[0])
+            alone = before is not None and before.activation is None and readers[inputs[0]] == 1
+            if before is not None and alone and self._goes_into(layer, before):
+                kept[before.name] = replace(before, activation=layer.activation)
+                carrier[layer.name] = before.name
+                readers[before.name] = readers[layer.name]
+            else:
+                kept[layer.name] = replace(layer, inputs=inputs)
+        last = tuple(dict.fromkeys(carrier.get(name, name) for name in results))
+        network = Network(self.input, tuple(kept.values()), last)
+        return TrainedNetwork(network, {k: v for k, v in self.parameters.items() if k in kept})
+
+    def _goes_into(self, layer: Layer, before: Layer) -> bool:
+        """Whether the layer before can do this one's work; weights are folded on the way."""
+        if layer.name in self.scales and before.name in self.parameters:
+            scale, weights = self.parameters[layer.name], self.parameters[before.name]
+            factor = scale.kernel.reshape(-1)
+            along = [1] * weights.kernel.ndim
+            along[-1 if before.kind == "depthwise" else 0] = -1
+            self.parameters[before.name] = Parameters(
+                weights.kernel * factor.reshape(along), weights.bias * factor + scale.bias
+            )
+            return True
+        return (
+            layer.kind == "activation" and layer.activation in CARRIED and before.kind in CARRYING
+        )
 
 
 def _simplest(layer: Layer, input: Shape) -> Any:

@@ -56,10 +56,10 @@ def ibn(
         activation: After the first two convolutions.
 
     Example:
-        >>> [layer.name for layer in ibn("b", "stem", (16, 96, 16))]
-        ['b/expand', 'b/depthwise', 'b/project', 'b/add']
-        >>> [layer.name for layer in ibn("b", "stem", (16, 96, 24))]
-        ['b/expand', 'b/depthwise', 'b/project']
+        >>> " ".join(layer.name for layer in ibn("b", "stem", (16, 96, 16)))
+        'b/expand b/depthwise b/project b/add'
+        >>> " ".join(layer.name for layer in ibn("b", "stem", (16, 96, 24)))
+        'b/expand b/depthwise b/project'
     """
     given, hidden, out = channels
     expand, depthwise = f"{name}/expand", f"{name}/depthwise"
@@ -85,8 +85,8 @@ def fused_ibn(
     """Layers of a fused inverted bottleneck; arguments as for `ibn`.
 
     Example:
-        >>> [layer.name for layer in fused_ibn("b", "stem", (16, 96, 16))]
-        ['b/fused', 'b/project', 'b/add']
+        >>> " ".join(layer.name for layer in fused_ibn("b", "stem", (16, 96, 16)))
+        'b/fused b/project b/add'
     """
     given, hidden, out = channels
     fused = f"{name}/fused"

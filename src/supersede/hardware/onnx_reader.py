@@ -106,14 +106,15 @@ class _Reader:
             info.name: [dim.dim_value for dim in info.type.tensor_type.shape.dim]
             for info in (*inferred.value_info, *inferred.output)
         }
-        self.readers = Counter(name for node in graph.node for name in node.input)
-        self.readers.update(output.name for output in graph.output)
         self.graph = graph
 
     def read(self) -> TrainedNetwork:
         for node in self.graph.node:
-            if any(name in self.values for name in node.input) and node.op_type not in SIZES:
-                self.values[node.output[0]] = self.node(node)
+            if node.op_type == "Shape" or not any(name in self.values for name in node.input):
+                continue  # part of a computation of sizes
+            if node.op_type in SIZES:
+                raise unsupported(_where(node), "reads an image, not a size")
+            self.values[node.output[0]] = self.node(node)
         for output in self.graph.output:
             if output.name not in self.values:
                 msg = f"the model's output {output.name!r} does not depend on its input"
@@ -172,13 +173,13 @@ class _Reader:
                 factor = gain / np.sqrt(variance + attributes.get("epsilon", 1e-5))
                 return importer.scale(name, source, factor, shift - mean * factor)
             case "Relu":
-                return importer.activation(name, source, "relu", self.readers[node.input[0]])
+                return importer.activation(name, source, "relu")
             case "Clip":
                 return self.clip(node, attributes, name, source)
             case "HardSwish":
-                return importer.activation(name, source, "hard_swish", 0)
+                return importer.activation(name, source, "hard_swish")
             case "Sigmoid":
-                return importer.activation(name, source, "sigmoid", 0)
+                return importer.activation(name, source, "sigmoid")
             case "Add" | "Mul" if len(values) == 2:
                 if node.op_type == "Mul":
                     return importer.product(name, values[0], values[1])
@@ -262,7 +263,7 @@ class _Reader:
         if bounds not in {(0.0, 6.0), (0.0, np.inf)}:
             raise unsupported(_where(node), f"values clipped to {bounds}", "0 to 6 is relu6")
         kind = "relu6" if bounds[1] == 6 else "relu"
-        return self.importer.activation(name, source, kind, self.readers[node.input[0]])  # type: ignore[arg-type]
+        return self.importer.activation(name, source, kind)  # type: ignore[arg-type]
 
     def resize(self, node: Any, attributes: dict[str, Any], name: str, source: Value) -> Value:
         height, width, _ = self.importer.shape(source)

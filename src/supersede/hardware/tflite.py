@@ -183,50 +183,38 @@ class _Writer:
 
     def layer(self, layer: Layer) -> None:
         """Write a layer's tensors and its operators."""
-        shapes = self.quantised.network.inputs_of(layer)
-        inputs = [self.images[name] for name in layer.inputs]
         kind = layer.activation if layer.kind == "activation" and layer.activation else layer.kind
-        options: dict[str, Any] = {}
+        options = self.options(layer)
+        inputs = [self.images[name] for name in layer.inputs]
+        first = self.quantised.network.inputs_of(layer)[0]
+        shape: tuple[int, ...] = (1, *self.quantised.network.shapes[layer.name])
+        weights = self.quantised.weights.get(layer.name)
         if layer.kind in {"conv", "depthwise", "avg_pool", "max_pool"}:
-            inputs[0], options["Padding"] = self.padded(layer, inputs[0], shapes[0])
-        if layer.kind == "dense" and shapes[0][:2] != (1, 1):
-            inputs[0] = self.reshaped(
-                f"{layer.name}/flat", layer.inputs[0], inputs[0], (1, shapes[0].size)
-            )
-        options |= self.options(layer)
-        match layer.kind:
-            case "global_avg_pool":
-                inputs.append(self.constant(f"{layer.name}/axes", [1, 2]))
-            case "upsample_nearest" | "upsample_bilinear":
-                size = self.quantised.network.shapes[layer.name][:2]
-                inputs.append(self.constant(f"{layer.name}/size", size))
-        if weights := self.quantised.weights.get(layer.name):
+            inputs[0], options["Padding"] = self.padded(layer, inputs[0], first)
+        elif layer.kind == "global_avg_pool":
+            inputs.append(self.constant(f"{layer.name}/axes", [1, 2]))
+        elif layer.kind in {"upsample_nearest", "upsample_bilinear"}:
+            inputs.append(self.constant(f"{layer.name}/size", shape[1:3]))
+        elif layer.kind == "dense" and first[:2] != (1, 1):
+            flat = (1, first.size)
+            inputs[0] = self.reshaped(f"{layer.name}/flat", layer.inputs[0], inputs[0], flat)
+        if weights is not None:
             inputs += self.weights(layer, weights)
         if layer.kind == "transpose_conv":
-            shape = self.constant(
-                f"{layer.name}/shape", (1, *self.quantised.network.shapes[layer.name])
-            )
             image, kernel, bias = inputs
-            inputs = [shape, kernel, image, bias]
-        if layer.kind == "dense":
-            # the operator gives (1, channels); what reads it may expect an image
-            flat = self.activation(f"{layer.name}", layer.name, (1, layer.channels))
-            self.operator(kind, inputs, flat, **options)
-            self.images[layer.name] = flat
-            if self.read_as_image(layer.name):
-                image_shape = (1, *self.quantised.network.shapes[layer.name])
-                self.images[layer.name] = self.reshaped(
-                    f"{layer.name}/image", layer.name, flat, image_shape
-                )
-            return
-        output = self.images[layer.name] = self.activation(layer.name, layer.name)
+            inputs = [self.constant(f"{layer.name}/shape", shape), kernel, image, bias]
+        output = self.activation(
+            layer.name, layer.name, (1, layer.channels) if layer.kind == "dense" else shape
+        )
         self.operator(kind, inputs, output, **options)
+        if layer.kind == "dense" and self.read_as_image(layer.name):
+            output = self.reshaped(f"{layer.name}/image", layer.name, output, shape)
+        self.images[layer.name] = output
 
     def read_as_image(self, name: str) -> bool:
-        return any(
-            name in layer.inputs and layer.kind not in {"dense", "activation"}
-            for layer in self.quantised.network.layers
-        )
+        """Whether a dense layer's values, (1, channels), must become an image for a later layer."""
+        layers = self.quantised.network.layers
+        return any(name in layer.inputs and layer.kind != "dense" for layer in layers)
 
     def options(self, layer: Layer) -> dict[str, Any]:
         """What the operator's own table says."""

@@ -144,7 +144,6 @@ class _Reader:
         pad = self.pads.get(sources[0], (0, 0, 0, 0))
         if any(pad) and kind not in {"conv2d", "max_pool2d", "avg_pool2d"}:
             raise unsupported(_where(node), "reads what was padded", "only windows can be padded")
-        readers = len(sources[0].users)
         match kind.removesuffix("_"):
             case "conv2d":
                 kernel, bias = (
@@ -171,11 +170,11 @@ class _Reader:
             case "batch_norm":
                 return self.normalised(node, given, name, source)
             case "relu" | "relu6" | "hardtanh" | "clamp":
-                return importer.activation(name, source, _clipped(node, given), readers)
+                return importer.activation(name, source, _clipped(node, given))
             case "hardswish":
-                return importer.activation(name, source, "hard_swish", readers)
+                return importer.activation(name, source, "hard_swish")
             case "sigmoid":
-                return importer.activation(name, source, "sigmoid", readers)
+                return importer.activation(name, source, "sigmoid")
             case "add" | "mul":
                 if len(node.all_input_nodes) == 1 and isinstance(node.args[1], fx.Node):
                     values = values * 2  # a value and itself
