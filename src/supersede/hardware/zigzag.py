@@ -31,6 +31,7 @@ VERSION = "import importlib.metadata as m; print(m.version('zigzag-dse'))"
 RUN = """
 import json, logging, sys
 from pathlib import Path
+import onnx
 import zigzag
 from zigzag.api import get_hardware_performance_zigzag
 logging.disable(logging.CRITICAL)
@@ -38,8 +39,13 @@ model, accelerator, mapping, depth, folder = sys.argv[1:]
 stock = Path(zigzag.__file__).parent / "inputs"
 def path(given, kind):
     return given if Path(given).suffix else str(stock / kind / f"{given}.yaml")
+loaded = onnx.load(model)
+for value in (*loaded.graph.input, *loaded.graph.output):
+    value.type.tensor_type.shape.dim[0].dim_value = 1  # a free batch would count as zero
+del loaded.graph.value_info[:]
+inferred = onnx.shape_inference.infer_shapes(loaded)
 energy, latency, found = get_hardware_performance_zigzag(
-    model, path(accelerator, "hardware"), path(mapping, "mapping"), opt="latency",
+    inferred, path(accelerator, "hardware"), path(mapping, "mapping"), opt="latency",
     dump_folder=folder, lpf_limit=int(depth), loma_show_progress_bar=False)
 layers = [(str(c.layer.name), str(c.layer.type), float(c.latency_total2), float(c.energy_total))
           for c in (pair[0] for pair in found[0][1])]
