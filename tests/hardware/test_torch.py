@@ -114,6 +114,41 @@ def test_an_existing_module_is_understood():
     assert run(trained, images)["head"] == pytest.approx(expected, abs=1e-4)
 
 
+def test_silu_is_a_product_with_a_sigmoid():
+    module = nn.Sequential(nn.Conv2d(5, 4, 1), nn.SiLU())
+
+    trained = from_torch(module, first(IMAGES[:1]))
+
+    assert [layer.name for layer in trained.network.layers] == ["0", "1/sigmoid", "1"]
+    assert run(trained, IMAGES)["1"] == pytest.approx(last(module(first(IMAGES))), abs=1e-5)
+
+
+class Logits(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x).logits
+
+
+def test_a_network_of_a_library_is_understood():
+    from transformers import MobileNetV2Config, MobileNetV2ForImageClassification
+
+    torch.manual_seed(0)
+    config = MobileNetV2Config(depth_multiplier=0.35, initializer_range=0.3, num_labels=5)
+    module = Logits(MobileNetV2ForImageClassification(config)).eval()
+    images = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
+
+    trained = from_torch(module, first(images[:1]))
+
+    expected = last(module(first(images)))
+    assert run(trained, images)[trained.network.outputs[0]] == pytest.approx(expected, rel=1e-3)
+    # zeros at the bottom and the right only: the library pads as TensorFlow does
+    assert {layer.padding for layer in trained.network.layers} == {"same"}
+    assert np.ptp(expected) > 0.01
+
+
 class Residual(nn.Module):
     """As in residual networks that normalise before they convolve."""
 

@@ -26,7 +26,7 @@ KNOWN = KEPT | {
     "adaptive_avg_pool2d", "add", "add_", "avg_pool2d", "batch_norm", "cat", "clamp", "clamp_",
     "conv2d", "conv_transpose2d", "flatten", "hardswish", "hardswish_", "hardtanh", "hardtanh_",
     "linear", "max_pool2d", "mean", "mul", "mul_", "pad", "relu", "relu6", "relu6_", "relu_",
-    "reshape", "sigmoid", "squeeze", "unflatten", "unsqueeze", "upsample_bilinear2d",
+    "reshape", "sigmoid", "silu", "silu_", "squeeze", "unflatten", "unsqueeze", "upsample_bilinear2d",
     "upsample_nearest2d", "view",
 }  # fmt: skip
 
@@ -175,6 +175,9 @@ class _Reader:
                 return importer.activation(name, source, "hard_swish")
             case "sigmoid":
                 return importer.activation(name, source, "sigmoid")
+            case "silu":
+                gate = importer.activation(f"{name}/sigmoid", source, "sigmoid")
+                return importer.product(name, source, gate)
             case "add" | "mul":
                 if len(node.all_input_nodes) == 1 and isinstance(node.args[1], fx.Node):
                     values = values * 2  # a value and itself
