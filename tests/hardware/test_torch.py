@@ -149,6 +149,30 @@ def test_a_network_of_a_library_is_understood():
     assert np.ptp(expected) > 0.01
 
 
+@pytest.mark.parametrize(
+    "window",
+    [
+        nn.Conv2d(5, 4, 3, 2), nn.Conv2d(5, 4, 3, 2, 1), nn.Conv2d(5, 4, 2, padding="valid"),
+        nn.MaxPool2d(3, 2), nn.AvgPool2d(3, 2), nn.AvgPool2d(3, 1, 1),
+    ],
+)  # fmt: skip
+def test_windows_over_padded_images(window):
+    module = nn.Sequential(nn.ZeroPad2d((0, 1, 2, 1)), window)
+
+    trained = from_torch(module, first(IMAGES[:1]))
+
+    assert run(trained, IMAGES)["1"] == pytest.approx(last(module(first(IMAGES))), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [nn.Conv2d(5, 4, 3, padding="same"), nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(3, 2, 1, count_include_pad=False)],
+)  # fmt: skip
+def test_two_kinds_of_padding_are_refused(window):
+    with pytest.raises(UnsupportedOperatorError, match="twice"):
+        from_torch(nn.Sequential(nn.ZeroPad2d(1), window), first(IMAGES[:1]))
+
+
 class Residual(nn.Module):
     """As in residual networks that normalise before they convolve."""
 
