@@ -150,13 +150,9 @@ def memory() -> ROWS:
 def time() -> ROWS:
     rows = []
     for name, network in (("seven blocks", seven_blocks()), ("ten blocks", ten_blocks())):
-        write_ms = 1000 * seconds(lambda n=network: to_tflite(random_quantised(n)))
-        file = to_tflite(random_quantised(network))
-        compile_ms = 1000 * seconds(lambda f=file: compile_for("EthosU85", f, macs=512))
-        rows += [
-            (f"CPU time to write the int8 file, {name}", "≤ 30 ms", f"{write_ms:.0f} ms", verdict(write_ms <= 30)),
-            (f"CPU time to compile it for U85-512, {name}", "≤ 150 ms", f"{compile_ms:.0f} ms", verdict(compile_ms <= 150)),
-        ]  # fmt: skip
+        taken = 1000 * seconds(lambda n=network: to_tflite(random_quantised(n)))
+        what = f"CPU time to draw weights and write the int8 file, {name}"
+        rows.append((what, "≤ 30 ms", f"{taken:.0f} ms", verdict(taken <= 30)))
     return rows
 
 

@@ -114,6 +114,65 @@ def test_an_existing_module_is_understood():
     assert run(trained, images)["head"] == pytest.approx(expected, abs=1e-4)
 
 
+def test_silu_is_a_product_with_a_sigmoid():
+    module = nn.Sequential(nn.Conv2d(5, 4, 1), nn.SiLU())
+
+    trained = from_torch(module, first(IMAGES[:1]))
+
+    assert [layer.name for layer in trained.network.layers] == ["0", "1/sigmoid", "1"]
+    assert run(trained, IMAGES)["1"] == pytest.approx(last(module(first(IMAGES))), abs=1e-5)
+
+
+class Logits(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x).logits
+
+
+def test_a_network_of_a_library_is_understood():
+    from transformers import MobileNetV2Config, MobileNetV2ForImageClassification
+
+    torch.manual_seed(0)
+    config = MobileNetV2Config(depth_multiplier=0.35, initializer_range=0.3, num_labels=5)
+    module = Logits(MobileNetV2ForImageClassification(config)).eval()
+    images = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
+
+    trained = from_torch(module, first(images[:1]))
+
+    expected = last(module(first(images)))
+    assert run(trained, images)[trained.network.outputs[0]] == pytest.approx(expected, rel=1e-3)
+    # zeros at the bottom and the right only: the library pads as TensorFlow does
+    assert {layer.padding for layer in trained.network.layers} == {"same"}
+    assert np.ptp(expected) > 0.01
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        nn.Conv2d(5, 4, 3, 2), nn.Conv2d(5, 4, 3, 2, 1), nn.Conv2d(5, 4, 2, padding="valid"),
+        nn.MaxPool2d(3, 2), nn.AvgPool2d(3, 2), nn.AvgPool2d(3, 1, 1),
+    ],
+)  # fmt: skip
+def test_windows_over_padded_images(window):
+    module = nn.Sequential(nn.ZeroPad2d((0, 1, 2, 1)), window)
+
+    trained = from_torch(module, first(IMAGES[:1]))
+
+    assert run(trained, IMAGES)["1"] == pytest.approx(last(module(first(IMAGES))), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [nn.Conv2d(5, 4, 3, padding="same"), nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(3, 2, 1, count_include_pad=False)],
+)  # fmt: skip
+def test_two_kinds_of_padding_are_refused(window):
+    with pytest.raises(UnsupportedOperatorError, match="twice"):
+        from_torch(nn.Sequential(nn.ZeroPad2d(1), window), first(IMAGES[:1]))
+
+
 class Residual(nn.Module):
     """As in residual networks that normalise before they convolve."""
 

@@ -171,7 +171,8 @@ class Importer:
         layer = self.layers[value.layer]
         padded = any(window["padding"])
         if padded and zeros_count:
-            self.layers[value.layer] = replace(layer, padding=window["padding"])
+            zeros = explicit_padding(layer, self.shape(source))
+            self.layers[value.layer] = replace(layer, padding=zeros)
         elif padded and layer.padding != "same":
             raise unsupported(
                 name, f"average pooling with padding {window['padding']} that does not count",

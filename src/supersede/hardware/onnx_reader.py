@@ -31,6 +31,8 @@ IMAGES = frozenset({
 SIZES = frozenset({"Cast", "Constant", "Gather", "Shape", "Slice", "Unsqueeze"})
 """Operators by which exporters compute the target of a Reshape; shape inference evaluates them."""
 
+NONE: Padding = (0, 0, 0, 0)
+
 MENDS = {
     "Softmax": "end the model before it: the largest score stays the largest",
     "QuantizeLinear": "give the model in floating point; quantisation comes after",
@@ -139,35 +141,23 @@ class _Reader:
         importer, attributes, name = self.importer, _attributes(node), _layer_name(node)
         values = [self.values[i] for i in node.input if i in self.values]
         source = values[0]
-        pad = self.pads.get(node.input[0], (0, 0, 0, 0))
+        pad = self.pads.get(node.input[0], NONE)
         if any(pad) and node.op_type not in {"Conv", "MaxPool", "AveragePool"}:
             raise unsupported(_where(node), "reads what a Pad gave", "only windows can be padded")
         match node.op_type:
             case "Conv":
-                window = self.window(node, attributes)
-                window["padding"] = _sum(window["padding"], pad)
+                window = self.window(node, attributes, pad)
                 kernel, bias = self.constant(node, 1), self.optional(node, 2)
                 if kernel.ndim != 4:
-                    raise unsupported(
-                        _where(node), f"a convolution in {kernel.ndim - 2} dimensions"
-                    )
+                    what = f"a convolution in {kernel.ndim - 2} dimensions"
+                    raise unsupported(_where(node), what)
                 window.pop("kernel")
-                return importer.conv(
-                    name, source, kernel, bias, attributes.get("group", 1), **window
-                )
+                groups = attributes.get("group", 1)
+                return importer.conv(name, source, kernel, bias, groups, **window)
             case "ConvTranspose":
                 return self.transposed(node, attributes, name, source)
-            case "MaxPool":
-                window = self.window(node, attributes)
-                if any(pad) and not any(window["padding"]):
-                    return importer.add(name, "max_pool", [source], **window | {"padding": pad})
-                return importer.max_pool(name, source, **window)
-            case "AveragePool":
-                window = self.window(node, attributes)
-                window.pop("dilation")
-                counted = bool(attributes.get("count_include_pad", 0)) or any(pad)
-                window["padding"] = _sum(window["padding"], pad)
-                return importer.avg_pool(name, source, zeros_count=counted, **window)
+            case "MaxPool" | "AveragePool":
+                return self.pooled(node, attributes, name, source, pad)
             case "BatchNormalization":
                 gain, shift, mean, variance = (self.constant(node, i) for i in range(1, 5))
                 factor = gain / np.sqrt(variance + attributes.get("epsilon", 1e-5))
@@ -185,15 +175,7 @@ class _Reader:
                     return importer.product(name, values[0], values[1])
                 return importer.add(name, "add", values)
             case "Add" | "Mul":
-                constant = self.constant(node, 1 if node.input[0] in self.values else 0)
-                channels = importer.shape(source).channels
-                if constant.size not in {1, channels}:
-                    raise unsupported(_where(node), f"a constant of shape {constant.shape}")
-                by_channel = np.broadcast_to(constant.reshape(-1), (channels,))
-                one, zero = np.ones(channels), np.zeros(channels)
-                if node.op_type == "Add":
-                    return importer.scale(name, source, one, by_channel)
-                return importer.scale(name, source, by_channel, zero)
+                return self.scaled(node, name, source)
             case "Concat":
                 if attributes.get("axis") != 1 or len(values) != len(node.input):
                     raise unsupported(_where(node), "a concatenation of other than channels")
@@ -207,18 +189,14 @@ class _Reader:
                 value = importer.add(name, "global_avg_pool", [source])
                 return Value(value.layer, flat=not attributes.get("keepdims", 1))
             case "Gemm" | "MatMul":
-                kernel = self.constant(node, 1)
-                if (
-                    kernel.ndim != 2
-                    or attributes.get("transA")
-                    or {attributes.get("alpha", 1), attributes.get("beta", 1)} != {1}
-                ):
+                kernel, bias = self.constant(node, 1), self.optional(node, 2)
+                factors = {attributes.get("alpha", 1), attributes.get("beta", 1)}
+                if kernel.ndim != 2 or attributes.get("transA") or factors != {1}:
                     raise unsupported(_where(node), "a matrix product other than of a dense layer")
-                bias = self.optional(node, 2)
-                return importer.dense(
-                    name, source, kernel if attributes.get("transB") else kernel.T,
-                    None if bias is None else np.broadcast_to(bias.reshape(-1), (kernel.shape[0 if attributes.get("transB") else 1],)),
-                )  # fmt: skip
+                kernel = kernel if attributes.get("transB") else kernel.T
+                if bias is not None:
+                    bias = np.broadcast_to(bias.reshape(-1), len(kernel))
+                return importer.dense(name, source, kernel, bias)
             case "Resize":
                 return self.resize(node, attributes, name, source)
             case "Pad":
@@ -226,20 +204,53 @@ class _Reader:
             case _:  # Identity, Dropout, Flatten, Reshape, Squeeze
                 return self.reshaped(node, source)
 
-    def window(self, node: Any, attributes: dict[str, Any]) -> dict[str, Any]:
-        """Stride, dilation, padding and kernel, in our words."""
+    def window(self, node: Any, attributes: dict[str, Any], pad: Padding = NONE) -> dict[str, Any]:
+        """Stride, dilation, padding (with what a Pad gave before) and kernel, in our words."""
         pads = attributes.get("pads", [0, 0, 0, 0])
         auto = attributes.get("auto_pad", "NOTSET")
-        if auto == "SAME_LOWER" or attributes.get("ceil_mode", 0) or len(pads) != 4:
-            what = f"auto_pad={auto}, ceil_mode={attributes.get('ceil_mode', 0)}"
-            raise unsupported(_where(node), f"a window with {what}", "two dimensions, rounded down")
+        same = auto == "SAME_UPPER"
+        ceil = attributes.get("ceil_mode", 0)
+        if auto == "SAME_LOWER" or ceil or len(pads) != 4 or (same and any(pad)):
+            what = f"a window with auto_pad={auto}, ceil_mode={ceil}, pads={list(pads)}"
+            raise unsupported(_where(node), what, "two dimensions, rounded down, padded once")
         top, left, bottom, right = pads
+        around = (top + pad[0], bottom + pad[1], left + pad[2], right + pad[3])
         return {
             "kernel": tuple(attributes.get("kernel_shape", (1, 1))),
             "stride": tuple(attributes.get("strides", (1, 1))),
             "dilation": tuple(attributes.get("dilations", (1, 1))),
-            "padding": "same" if auto == "SAME_UPPER" else (top, bottom, left, right),
+            "padding": "same" if same else around,
         }
+
+    def pooled(
+        self, node: Any, attributes: dict[str, Any], name: str, source: Value, pad: Padding
+    ) -> Value:
+        window = self.window(node, attributes, pad)
+        own = any(attributes.get("pads", ()))
+        counted = bool(attributes.get("count_include_pad", 0))
+        if node.op_type == "AveragePool":
+            if window.pop("dilation") != (1, 1) or (any(pad) and own and not counted):
+                raise unsupported(_where(node), "a mean over a dilated or twice padded window")
+            return self.importer.avg_pool(name, source, zeros_count=counted or any(pad), **window)
+        if any(pad) and own:
+            raise unsupported(_where(node), "a maximum over a twice padded window")
+        if any(pad):
+            return self.importer.add(name, "max_pool", [source], **window)
+        return self.importer.max_pool(name, source, **window)
+
+    def scaled(self, node: Any, name: str, source: Value) -> Value:
+        """A product or sum with a constant: one for all values, or one a channel."""
+        constant = self.constant(node, 1 if node.input[0] in self.values else 0)
+        height, width, channels = self.importer.shape(source)
+        flat = source.flat and (height, width) == (1, 1)
+        forms = {(channels,), (1, channels)} if flat else {(channels, 1, 1), (1, channels, 1, 1)}
+        if constant.size != 1 and constant.shape not in forms:
+            what = f"a constant of shape {constant.shape}"
+            raise unsupported(_where(node), what, "one value, or one a channel, is needed")
+        by_channel = np.broadcast_to(constant.reshape(-1), (channels,))
+        one, zero = np.ones(channels), np.zeros(channels)
+        factor, shift = (one, by_channel) if node.op_type == "Add" else (by_channel, zero)
+        return self.importer.scale(name, source, factor, shift)
 
     def transposed(self, node: Any, attributes: dict[str, Any], name: str, source: Value) -> Value:
         window = self.window(node, attributes)
@@ -256,54 +267,41 @@ class _Reader:
     def clip(self, node: Any, attributes: dict[str, Any], name: str, source: Value) -> Value:
         low = attributes.get("min", self.optional(node, 1))
         high = attributes.get("max", self.optional(node, 2))
-        bounds = (
-            -np.inf if low is None else float(low),
-            np.inf if high is None or float(high) > 1e30 else float(high),
-        )
-        if bounds not in {(0.0, 6.0), (0.0, np.inf)}:
-            raise unsupported(_where(node), f"values clipped to {bounds}", "0 to 6 is relu6")
-        kind = "relu6" if bounds[1] == 6 else "relu"
-        return self.importer.activation(name, source, kind)  # type: ignore[arg-type]
+        least = -np.inf if low is None else np.asarray(low).item()
+        most = np.inf if high is None else np.asarray(high).item()
+        if least == 0 and most == 6:
+            return self.importer.activation(name, source, "relu6")
+        if least == 0 and most > 1e30:  # exporters write the largest float32 for no limit
+            return self.importer.activation(name, source, "relu")
+        raise unsupported(_where(node), f"values clipped to {(least, most)}", "0 to 6 is relu6")
 
     def resize(self, node: Any, attributes: dict[str, Any], name: str, source: Value) -> Value:
         height, width, _ = self.importer.shape(source)
         size = self.sizes.get(node.output[0], [])
-        factors = [n // old for n, old in zip(size[2:], (height, width), strict=False)]
-        mode, at = (
-            attributes.get("mode", "nearest"),
-            attributes.get("coordinate_transformation_mode", "half_pixel"),
-        )
-        whole = len(size) == 4 and size[2:] == [height * f for f in factors[:1]] + [
-            width * f for f in factors[1:]
-        ]
-        nearest = mode == "nearest" and (
-            (at, attributes.get("nearest_mode", "round_prefer_floor"))
-            in {
-                ("asymmetric", "floor"),
-                ("half_pixel", "round_prefer_floor"),
-                ("half_pixel", "round_prefer_ceil"),
-            }
-        )
-        bilinear = mode == "linear" and at in {"half_pixel", "pytorch_half_pixel"}
-        if not whole or not (nearest or bilinear):
+        mode = attributes.get("mode", "nearest")
+        at = attributes.get("coordinate_transformation_mode", "half_pixel")
+        rounding = attributes.get("nearest_mode", "round_prefer_floor")
+        whole = len(size) == 4 and min(size) > 0 and size[2] % height == 0 == size[3] % width
+        kind: Any = None
+        if mode == "nearest" and (at == "half_pixel" or (at, rounding) == ("asymmetric", "floor")):
+            kind = "upsample_nearest"
+        if mode == "linear" and at in {"half_pixel", "pytorch_half_pixel"}:
+            kind = "upsample_bilinear"
+        if kind is None or not whole:
             raise unsupported(
                 _where(node), f"a resize to {size[2:] or 'an unknown size'} in mode {mode}, {at}",
                 "a whole factor, nearest or bilinear between pixel centres, is needed",
             )  # fmt: skip
-        kind: Any = "upsample_nearest" if nearest else "upsample_bilinear"
-        return self.importer.add(name, kind, [source], stride=(factors[0], factors[1]))
+        factors = (size[2] // height, size[3] // width)
+        return self.importer.add(name, kind, [source], stride=factors)
 
     def padded(self, node: Any, attributes: dict[str, Any], source: Value) -> Value:
         given = attributes.get("pads", self.optional(node, 1))
         amounts = np.asarray([] if given is None else given).tolist()
         fill = self.optional(node, 2)
-        zero = fill is None or float(fill) == 0
-        if (
-            attributes.get("mode", "constant") != "constant"
-            or not zero
-            or len(amounts) != 8
-            or any(amounts[i] for i in (0, 1, 4, 5))
-        ):
+        zeros = attributes.get("mode", "constant") == "constant" and not np.any(fill)
+        around = len(amounts) == 8 and not any(amounts[i] for i in (0, 1, 4, 5))
+        if not (zeros and around):
             raise unsupported(_where(node), "padding other than zeros around the image")
         top, left, bottom, right = amounts[2], amounts[3], amounts[6], amounts[7]
         self.pads[node.output[0]] = (top, bottom, left, right)
@@ -327,10 +325,6 @@ class _Reader:
                     f"{channels}×{height}×{width} values reshaped to {size or 'an unknown size'}",
                     "an image can be flattened, and nothing else",
                 )
-
-
-def _sum(padding: Any, pad: Padding) -> Any:
-    return padding if not any(pad) else tuple(a + b for a, b in zip(padding, pad, strict=True))
 
 
 def _attributes(node: Any) -> dict[str, Any]:

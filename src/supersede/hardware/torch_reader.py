@@ -26,7 +26,7 @@ KNOWN = KEPT | {
     "adaptive_avg_pool2d", "add", "add_", "avg_pool2d", "batch_norm", "cat", "clamp", "clamp_",
     "conv2d", "conv_transpose2d", "flatten", "hardswish", "hardswish_", "hardtanh", "hardtanh_",
     "linear", "max_pool2d", "mean", "mul", "mul_", "pad", "relu", "relu6", "relu6_", "relu_",
-    "reshape", "sigmoid", "squeeze", "unflatten", "unsqueeze", "upsample_bilinear2d",
+    "reshape", "sigmoid", "silu", "silu_", "squeeze", "unflatten", "unsqueeze", "upsample_bilinear2d",
     "upsample_nearest2d", "view",
 }  # fmt: skip
 
@@ -146,15 +146,14 @@ class _Reader:
             raise unsupported(_where(node), "reads what was padded", "only windows can be padded")
         match kind.removesuffix("_"):
             case "conv2d":
-                kernel, bias = (
-                    self.constant(node, given["weight"]),
-                    self.constant(node, given["bias"]),
-                )
-                padding = given["padding"]
+                padding = 0 if given["padding"] == "valid" else given["padding"]
+                if padding == "same" and any(pad):
+                    raise unsupported(_where(node), "a convolution that is padded twice")
                 return importer.conv(
-                    name, source, _there(kernel), bias, given["groups"], stride=_two(given["stride"]),
-                    padding=padding if isinstance(padding, str) else _around(padding, pad),
-                    dilation=_two(given["dilation"]),
+                    name, source, _there(self.constant(node, given["weight"])),
+                    self.constant(node, given["bias"]), given["groups"],
+                    stride=_two(given["stride"]), dilation=_two(given["dilation"]),
+                    padding=padding if padding == "same" else _around(padding, pad),
                 )  # fmt: skip
             case "conv_transpose2d":
                 if given["groups"] != 1 or _two(given["dilation"]) != (1, 1):
@@ -175,6 +174,9 @@ class _Reader:
                 return importer.activation(name, source, "hard_swish")
             case "sigmoid":
                 return importer.activation(name, source, "sigmoid")
+            case "silu":
+                gate = importer.activation(f"{name}/sigmoid", source, "sigmoid")
+                return importer.product(name, source, gate)
             case "add" | "mul":
                 if len(node.all_input_nodes) == 1 and isinstance(node.args[1], fx.Node):
                     values = values * 2  # a value and itself
@@ -237,11 +239,15 @@ class _Reader:
             "padding": _around(given["padding"]),
         }
         if _kind(node) == "avg_pool2d":
-            counted = given["count_include_pad"] or any(pad)
+            counted = given["count_include_pad"]
+            if any(pad) and any(window["padding"]) and not counted:
+                raise unsupported(_where(node), "a mean over a twice padded window")
             window["padding"] = _around(given["padding"], pad)
-            return self.importer.avg_pool(name, source, zeros_count=counted, **window)
+            return self.importer.avg_pool(name, source, zeros_count=counted or any(pad), **window)
         window["dilation"] = _two(given["dilation"])
-        if any(pad) and not any(window["padding"]):
+        if any(pad) and any(window["padding"]):
+            raise unsupported(_where(node), "a maximum over a twice padded window")
+        if any(pad):
             return self.importer.add(name, "max_pool", [source], **window | {"padding": pad})
         return self.importer.max_pool(name, source, **window)
 
