@@ -258,11 +258,11 @@ def zigzag(each: float) -> tuple[str, ...]:
     return (what, words, "≥ 10 000 ×", verdict(taken / each >= 10_000))
 
 
-def granules(cache: str) -> ROWS:
+def granules() -> ROWS:
     rows: ROWS = []
     for name in ETHOS_U:
         start = cpu()
-        found = find_granule(EthosU(name), cache=cache)
+        found = find_granule(EthosU(name))
         took = cpu() - start
         wanted = 16 if name.startswith("u85") else 8
         blocks = ", ".join(f"{block} {n}" for block, n in found.by_block.items())
@@ -352,7 +352,7 @@ def main() -> None:
         folder = Path(scratch)
         cache = CACHE or str(folder / "measurements.db")
         rows: ROWS = [("what", "measured", "target", "")]
-        for part in (lambda: kills(folder), lambda: granules(cache), lambda: advice(cache), lambda: estimators(cache),
+        for part in (lambda: kills(folder), granules, lambda: advice(cache), lambda: estimators(cache),
                      lambda: configurations(cache, folder), size, lambda: speed(cache)):  # fmt: skip
             rows += part()
             print(rows[-1], file=sys.stderr, flush=True)

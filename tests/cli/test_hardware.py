@@ -29,7 +29,16 @@ def run(tmp_path, *words: str) -> int:
 
 def test_profile_prints_layers_and_writes(model, tmp_path, capsys):
     out, record = tmp_path / "p.html", tmp_path / "p.json"
-    words = ("profile", model, "--target", "ethos-u85-256", "--out", str(out), "--json", str(record))
+    words = (
+        "profile",
+        model,
+        "--target",
+        "ethos-u85-256",
+        "--out",
+        str(out),
+        "--json",
+        str(record),
+    )
     assert run(tmp_path, *words) == 0
     said = capsys.readouterr().out
     assert "latency" in said

@@ -60,11 +60,11 @@ def advise(
             read_network(model), opened, granule=granule, cache=cache_file(cache), workers=workers,
             progress=say,
         )  # fmt: skip
-    print(advice)
     if out is not None:
         write_whole(out, advice.to_html())
     if json is not None:
         write_whole(json, dumps(advice.to_dict(), indent=1))
     if network is not None:
         write_whole(network, advice.advised.to_json())
+    print(advice)
     return 0

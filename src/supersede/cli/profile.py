@@ -61,9 +61,9 @@ def profile(
                 raise NetworkFileError(msg) from error
         else:
             cost = Cache(cache_file(cache)).measure(opened, read_network(model))
-    print(profile_text(model.name, opened.fingerprint(), cost))
     if out is not None:
         write_whole(out, profile_page(model.name, opened.fingerprint(), cost))
     if json is not None:
         write_whole(json, dumps({"target": opened.fingerprint(), **cost.to_dict()}, indent=1))
+    print(profile_text(model.name, opened.fingerprint(), cost))
     return 0

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supersede.errors import ArgumentError, EstimateError, MissingExtraError
+from supersede.hardware.additivity import SUMMED, explain_totals
 from supersede.hardware.cache import measure_all
-from supersede.hardware.features import COLUMNS, KINDS, layer_table
+from supersede.hardware.features import layer_table
 from supersede.hardware.measurement import LayerCost, Measurement, Target
 from supersede.hardware.memory import peak_activations
 from supersede.hardware.network import Network
+from supersede.hardware.outside import outside, refuse_unknown
 from supersede.hardware.regression import Regression, learn_rows, learn_totals
 
 if TYPE_CHECKING:
@@ -35,15 +37,6 @@ Sample = Callable[[np.random.Generator], Network]
 
 FOLDS = 5
 CONFIDENCE = 0.9
-SUMMED = 0.1  # the layers must explain the totals within this, relative
-SLACK = 1.25  # sizes may leave what was measured by this factor before they are flagged
-EXACT = tuple(
-    COLUMNS.index(name) for name in ("kernel_height", "kernel_width", "stride", "dilation")
-)
-RANGED = tuple(
-    COLUMNS.index(name)
-    for name in ("in_height", "in_channels", "out_channels", "macs", "parameters")
-)
 FORMAT = 1
 
 
@@ -96,7 +89,7 @@ class Estimator:
         owner = np.repeat(np.arange(len(self.networks)), [len(n.layers) for n in self.networks])
         totals = np.array([m.seconds for m in self.measurements])
         rows = self._rows()
-        overhead, factor = (0.0, 1.0) if rows is None else _additive(owner, rows, totals)
+        overhead, factor = (0.0, 1.0) if rows is None else explain_totals(owner, rows, totals)
         chance = np.random.default_rng(self.seed).permutation(len(totals)) % FOLDS
         errors = np.empty(len(totals))
         for fold in range(FOLDS):
@@ -178,10 +171,10 @@ class Estimator:
             return ()
         table = layer_table(networks)
         owner = np.repeat(np.arange(len(networks)), [len(n.layers) for n in networks])
-        self._refuse_unknown(networks, table)
+        refuse_unknown(networks, table, self._table, self.target)
         layers = self.factor * self._regression.seconds(table)
         totals = self.overhead + np.bincount(owner, layers)
-        flags = self._outside(networks, table, owner)
+        flags = outside(networks, table, owner, self._table)
         spread = float(np.exp(_quantile(np.abs(self.errors), CONFIDENCE)))
         parts = np.split(layers, np.flatnonzero(np.diff(owner)) + 1)
         return tuple(
@@ -334,47 +327,6 @@ class Estimator:
             rows += [cost.get(name, 0.0) for name in names]
         return np.array(rows)
 
-    def _refuse_unknown(self, networks: Sequence[Network], table: Floats) -> None:
-        strange = np.setdiff1d(table[:, 0], self._table[:, 0])
-        if strange.size:
-            kinds = ", ".join(KINDS[int(k)] for k in strange)
-            names = [
-                layer.name
-                for n in networks
-                for layer in n.layers
-                if KINDS.index(layer.kind) in strange
-            ]
-            msg = (
-                f"no network that was measured on {self.target} has: {kinds} (layer {names[0]!r});"
-                " fit the estimator on a space that has it"
-            )
-            raise EstimateError(msg)
-
-    def _outside(
-        self, networks: Sequence[Network], table: Floats, owner: NDArray[np.intp]
-    ) -> list[list[str]]:
-        flags: list[list[str]] = [[] for _ in networks]
-        first = np.searchsorted(owner, np.arange(len(networks)))
-        for kind in np.unique(table[:, 0]):
-            seen = self._table[self._table[:, 0] == kind]
-            here = np.flatnonzero(table[:, 0] == kind)
-            for column in (*EXACT, *RANGED):
-                values = table[here, column]
-                if column in EXACT:
-                    known = np.unique(seen[:, column])
-                    bad = ~np.isin(values, known)
-                    range_ = ", ".join(f"{v:g}" for v in known)
-                else:
-                    low, high = seen[:, column].min(), seen[:, column].max()
-                    bad = (values < low / SLACK) | (values > high * SLACK)
-                    range_ = f"{low:g} to {high:g}"
-                for at, value in zip(here[bad], values[bad], strict=True):
-                    layer = networks[owner[at]].layers[at - first[owner[at]]]
-                    flags[owner[at]].append(
-                        f"{layer.name}: {COLUMNS[column].replace('_', ' ')} {value:g}, measured {range_}"
-                    )
-        return flags
-
 
 def draw(
     sample: Sample, count: int, rng: np.random.Generator, known: set[str] | None = None
@@ -405,31 +357,6 @@ def _learn(
         return learn_rows(table[kept], rows[kept], seed=seed)
     used, renumbered = np.unique(owner[kept], return_inverse=True)
     return learn_totals(table[kept], renumbered, totals[used], seed=seed)
-
-
-def _additive(owner: NDArray[np.intp], rows: Floats, totals: Floats) -> tuple[float, float]:
-    """Overhead and factor that turn sums of layers into totals.
-
-    Raises:
-        EstimateError: No such pair explains the totals.
-    """
-    from scipy.optimize import nnls
-
-    sums = np.bincount(owner, rows)
-    if np.allclose(sums, totals, rtol=1e-3):
-        return 0.0, 1.0
-    terms = np.column_stack([np.full(len(totals), totals.mean()), sums])
-    (overhead, factor), _ = nnls(terms / totals[:, None], np.ones(len(totals)))
-    missed = np.abs((overhead * totals.mean() + factor * sums) / totals - 1)
-    if np.quantile(missed, CONFIDENCE) > SUMMED:
-        worst = int(missed.argmax())
-        msg = (
-            "the layers' latencies do not add up to the totals: after the best correction (factor"
-            f" {factor:.2f}, overhead {overhead * totals.mean():.2g} s) network {worst} is still"
-            f" {missed[worst]:.0%} off, and one in ten more than {SUMMED:.0%}; give totals only"
-        )
-        raise EstimateError(msg)
-    return float(overhead * totals.mean()), float(factor)
 
 
 def _quantile(errors: Floats, confidence: float) -> float:
