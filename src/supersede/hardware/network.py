@@ -34,7 +34,7 @@ Kind = Literal[
 ]
 """What a layer does.
 
-`depthwise` is a convolution of each channel by itself; `global_avg_pool` means over the image;
+`depthwise` is a convolution of each channel by itself; `global_avg_pool` is the mean over the image;
 `upsample_*` enlarge by the whole factor `stride`; `activation` is one that no layer carries.
 """
 

@@ -82,7 +82,8 @@ class TorchNetwork(nn.Module):
             if weighted is None:
                 continue
             kernel = _ours(layer, weighted.weight.detach(), self.network.inputs_of(layer)[0])
-            bias = np.zeros(len(kernel)) if weighted.bias is None else _numpy(weighted.bias)
+            channels = self.network.shapes[layer.name].channels
+            bias = np.zeros(channels) if weighted.bias is None else _numpy(weighted.bias)
             norm = next((part for part in parts if isinstance(part, nn.BatchNorm2d)), None)
             if norm is not None and norm.running_var is not None and norm.running_mean is not None:
                 factor = _numpy(norm.weight) / np.sqrt(_numpy(norm.running_var) + norm.eps)
