@@ -43,8 +43,8 @@ def fusions(network: Network) -> Iterator[Edit]:
     Example:
         >>> from supersede.hardware import Block, mobile_net
         >>> net = mobile_net([Block(16), Block(24, stride=2)], resolution=32, head=32, classes=4)
-        >>> [edit.words for edit in fusions(net)]
-        ['block0/expand and block0/depthwise become one 3×3 convolution', ...]
+        >>> next(fusions(net)).words
+        'block0/expand and block0/depthwise become one 3×3 convolution'
     """
     for layer in network.layers:
         before = _only_source(network, layer) if layer.kind == "depthwise" else None
@@ -110,8 +110,8 @@ def scaled(network: Network, factor: float, granule: int) -> Network:
         >>> from supersede.hardware import Block, mobile_net
         >>> net = mobile_net([Block(48)], resolution=32, head=64, classes=4)
         >>> half = scaled(net, 0.5, 16)
-        >>> [layer.channels for layer in half.layers if layer.channels]
-        [16, 48, 32, 32, 4]
+        >>> print(*(layer.channels for layer in half.layers if layer.channels))
+        16 48 32 32 4
     """
     for group in _channel_groups(network):
         channels = network.layer(group[0]).channels
