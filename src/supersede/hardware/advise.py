@@ -218,8 +218,13 @@ def advise(
         if progress is not None:
             progress(text)
 
+    known: dict[Network, Measurement] = {}
+
     def cost(networks: Sequence[Network]) -> list[Measurement]:
-        return measure_all(target, networks, cache=cache, workers=workers)
+        new = [net for net in dict.fromkeys(networks) if net not in known]
+        measured = measure_all(target, new, cache=cache, workers=workers)
+        known.update(zip(new, measured, strict=True))
+        return [known[net] for net in networks]
 
     (before,) = cost([network])
     if granule is None:

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import supersede
 from supersede.errors import ArgumentError, MeasurementError, MissingExtraError
 from supersede.hardware.measurement import LayerCost, Measurement
 from supersede.hardware.vela_config import VelaConfig, read_vela_config
@@ -55,8 +56,9 @@ class EthosU:
 
     Args:
         accelerator: ``u55-32`` to ``u85-2048`` (family and multiply-accumulates a cycle).
-        memory: A memory mode of the configuration file; Vela's default for the family without it.
-        system: A system configuration of the file; likewise.
+        memory: A memory mode of the configuration file. Without it Shared_Sram on U55, Dedicated_Sram on
+            the others, so that SRAM is not capped and the peak says how much a network wants.
+        system: A system configuration of the file; without it the one that Vela takes.
         config: A ``vela.ini`` of your own: other clocks, bandwidths and latencies, for hardware that
             does not exist yet.
         isolated: Compile through the vendor's command line, a process for each network: slower (a
@@ -98,10 +100,11 @@ class EthosU:
         text = f"{chosen.text}|{OPTIONS}"
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         named = f"ethos-{self.accelerator} {chosen.system} {chosen.memory}"
-        return f"{named} vela {_vela_version()} {digest}"
+        # our writer of files counts too: weights, which Vela compresses, are drawn there
+        return f"{named} vela {_vela_version()} {digest} supersede {supersede.__version__}"
 
     def fingerprint(self) -> str:
-        """Accelerator, system, memory mode, Vela's version, and a digest of the whole file."""
+        """Accelerator, system, memory mode, versions, and a digest of the configuration file."""
         return self._fingerprint
 
     def measure(self, network: "Network") -> Measurement:
