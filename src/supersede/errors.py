@@ -6,6 +6,13 @@
     ├── ArgumentError              (ValueError)   an argument outside what it may be
     │   └── InferredAttributeError                a protected attribute was guessed, not declared
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
+    ├── HardwareError              (ValueError)   what a network costs cannot be said
+    │   ├── TargetError                           a target's description fits no hardware
+    │   ├── MeasurementError                      a target or a file gives no measurement
+    │   └── EstimateError                         an estimator cannot be fitted, read or asked this
+    ├── NetworkError               (ValueError)   a network's description is not as it must be
+    │   ├── NetworkFileError       (OSError)      a model's file is missing, damaged or of another kind
+    │   └── UnsupportedOperatorError (NotImplementedError)  a model has operators that have no layer
     ├── ReportError                (OSError)      a report could not be written
     ├── SearchError                (ValueError)   the record of a search is not as it must be
     │   ├── HistoryError                          a trial, or the file of a study, cannot be read
@@ -31,20 +38,27 @@ __all__ = [
     "ArgumentError",
     "ColumnTypeError",
     "EmptyTableError",
+    "EstimateError",
+    "HardwareError",
     "HistoryError",
     "InferredAttributeError",
     "ItemError",
     "LabelError",
+    "MeasurementError",
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
+    "NetworkError",
+    "NetworkFileError",
     "ReportError",
     "SearchError",
     "SourceError",
     "SpaceError",
     "SupersedeError",
     "TableError",
+    "TargetError",
     "TooFewLabelsError",
+    "UnsupportedOperatorError",
 ]
 
 
@@ -67,6 +81,34 @@ class MissingExtraError(SupersedeError, ImportError):
     def of(cls, *, package: str, extra: str, purpose: str) -> "MissingExtraError":
         """Name the missing package, what it is needed for, and the command that installs it."""
         return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
+
+
+class HardwareError(SupersedeError, ValueError):
+    """What a network costs on a target cannot be said."""
+
+
+class TargetError(HardwareError):
+    """A target's description fits no hardware, such as a memory without bandwidth."""
+
+
+class MeasurementError(HardwareError):
+    """A target refuses a network, or a file holds no measurement."""
+
+
+class EstimateError(HardwareError):
+    """An estimator cannot be fitted, read, or asked about this network."""
+
+
+class NetworkError(SupersedeError, ValueError):
+    """A network's description is not as it must be."""
+
+
+class NetworkFileError(NetworkError, OSError):
+    """A model's file is missing, damaged or of another kind."""
+
+
+class UnsupportedOperatorError(NetworkError, NotImplementedError):
+    """A model has operators, or uses of them, for which the description has no layer."""
 
 
 class ReportError(SupersedeError, OSError):

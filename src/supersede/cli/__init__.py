@@ -11,17 +11,19 @@ from cyclopts import App, CycloptsError
 from cyclopts.config import Toml
 
 import supersede
+from supersede.cli.advise import advise
 from supersede.cli.audit import audit
 from supersede.cli.demo import demo
 from supersede.cli.estimate import estimate
 from supersede.cli.plan import plan
+from supersede.cli.profile import profile
 from supersede.cli.replay import replay
 from supersede.cli.review import review
 from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (review, plan, estimate, audit, replay, demo)
+COMMANDS = (review, plan, estimate, audit, replay, profile, advise, demo)
 
 USAGE = 2
 INTERRUPTED = 130

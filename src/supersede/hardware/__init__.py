@@ -1,0 +1,109 @@
+"""What a network costs where: its description, and the files that are built from it.
+
+Latency on an accelerator is not multiply-adds. Describe the network once (`Network`); train,
+compile and ship what is built from that description. Names that need torch
+(`to_torch`, `from_torch`) are imported when first used, and no star brings them.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from supersede.errors import MissingExtraError
+from supersede.hardware.accuracy import Accuracy
+from supersede.hardware.advise import Advice, Option, Verified, advise
+from supersede.hardware.cache import Cache, measure_all
+from supersede.hardware.calibration import quantise
+from supersede.hardware.declared import Declared, read_declared
+from supersede.hardware.estimator import Estimate, Estimator, Sample
+from supersede.hardware.ethos_u import ETHOS_U, EthosU
+from supersede.hardware.granule import Granule, find_granule
+from supersede.hardware.measured import Measured, write_networks
+from supersede.hardware.measurement import LayerCost, Measurement, Target
+from supersede.hardware.memory import PeakMemory, peak_activations
+from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
+from supersede.hardware.network import Activation, Kind, Layer, Network
+from supersede.hardware.onnx_reader import from_onnx
+from supersede.hardware.onnx_runtime import OnnxRuntime
+from supersede.hardware.onnx_writer import to_onnx
+from supersede.hardware.quantised import (
+    LayerWeights,
+    QuantisedNetwork,
+    Steps,
+    random_quantised,
+)
+from supersede.hardware.reference import run, run_quantised
+from supersede.hardware.shapes import Shape
+from supersede.hardware.tflite import to_tflite
+from supersede.hardware.trained import Parameters, TrainedNetwork, random_parameters
+
+if TYPE_CHECKING:
+    from supersede.hardware.torch_module import TorchNetwork as TorchNetwork
+    from supersede.hardware.torch_module import to_torch as to_torch
+    from supersede.hardware.torch_reader import from_torch as from_torch
+
+_WITH_TORCH = {
+    "TorchNetwork": "torch_module",
+    "from_torch": "torch_reader",
+    "to_torch": "torch_module",
+}
+
+__all__ = [
+    "ETHOS_U",
+    "Accuracy",
+    "Activation",
+    "Advice",
+    "Block",
+    "Cache",
+    "Declared",
+    "Estimate",
+    "Estimator",
+    "EthosU",
+    "Granule",
+    "Kind",
+    "Layer",
+    "LayerCost",
+    "LayerWeights",
+    "Measured",
+    "Measurement",
+    "Network",
+    "OnnxRuntime",
+    "Option",
+    "Parameters",
+    "PeakMemory",
+    "QuantisedNetwork",
+    "Sample",
+    "Shape",
+    "Steps",
+    "Target",
+    "TorchNetwork",
+    "TrainedNetwork",
+    "Verified",
+    "advise",
+    "find_granule",
+    "from_onnx",
+    "fused_ibn",
+    "ibn",
+    "measure_all",
+    "mobile_net",
+    "peak_activations",
+    "quantise",
+    "random_parameters",
+    "random_quantised",
+    "read_declared",
+    "run",
+    "run_quantised",
+    "to_onnx",
+    "to_tflite",
+    "to_torch",
+    "write_networks",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WITH_TORCH:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(package="torch", extra="torch", purpose=name) from error

@@ -1,0 +1,39 @@
+"""Small networks, one for every operator; the layer in question is x."""
+
+from supersede.hardware import Layer
+
+A = ("input",)
+OPERATORS = {
+    "pointwise": [Layer("x", "conv", A, 33)],
+    "conv": [Layer("x", "conv", A, 17, 3, activation="relu")],
+    "conv at stride 2": [Layer("x", "conv", A, 65, 3, 2, activation="relu6")],
+    "conv padded as torch does": [Layer("x", "conv", A, 72, 3, 2, padding=(1, 1, 1, 1))],
+    "conv without padding": [Layer("x", "conv", A, 8, (3, 5), padding="valid")],
+    "dilated conv": [Layer("x", "conv", A, 8, 3, dilation=2)],
+    "depthwise": [Layer("x", "depthwise", A, kernel=3, activation="relu6")],
+    "depthwise at stride 2": [Layer("x", "depthwise", A, kernel=5, stride=2)],
+    "transposed": [Layer("x", "transpose_conv", A, 6, 2, 2)],
+    "transposed and cropped": [Layer("x", "transpose_conv", A, 6, 4, 2)],
+    "dense": [Layer("x", "dense", A, 10)],
+    "dense after dense": [Layer("a", "dense", A, 10, activation="relu"), Layer("x", "dense", ("a",), 4)],
+    "add": [Layer("a", "conv", A, 5), Layer("x", "add", ("a", "input"), activation="relu")],
+    "multiply": [Layer("a", "conv", A, 5), Layer("x", "multiply", ("a", "input"))],
+    "gate": [
+        Layer("a", "dense", A, 5),
+        Layer("b", "activation", ("a",), activation="sigmoid"),
+        Layer("x", "multiply", ("input", "b")),
+    ],
+    "concat": [Layer("a", "conv", A, 7), Layer("x", "concat", ("a", "input"))],
+    "max pool": [Layer("x", "max_pool", A, kernel=3, stride=2)],
+    "max pool with zeros": [Layer("x", "max_pool", A, kernel=3, stride=2, padding=(1, 1, 1, 1))],
+    "average pool": [Layer("x", "avg_pool", A, kernel=3, stride=2, padding="valid")],
+    "average pool at the border": [Layer("x", "avg_pool", A, kernel=3)],
+    "average pool with zeros": [Layer("x", "avg_pool", A, kernel=3, padding=(1, 1, 1, 1))],
+    "mean": [Layer("x", "global_avg_pool", A)],
+    "nearest": [Layer("x", "upsample_nearest", A, stride=2)],
+    "bilinear": [Layer("x", "upsample_bilinear", A, stride=2)],
+    "relu": [Layer("x", "activation", A, activation="relu")],
+    "relu6": [Layer("x", "activation", A, activation="relu6")],
+    "hard swish": [Layer("x", "activation", A, activation="hard_swish")],
+    "sigmoid": [Layer("x", "activation", A, activation="sigmoid")],
+}  # fmt: skip

@@ -1,0 +1,174 @@
+import json
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from supersede.errors import ArgumentError, EstimateError
+from supersede.hardware import (
+    Block,
+    Declared,
+    Estimator,
+    EthosU,
+    Layer,
+    Measurement,
+    Network,
+    Shape,
+    mobile_net,
+)
+
+DECLARED = Declared(lanes=256, clock=1e9, bandwidth=4e9, sram_bytes=200_000)
+
+
+def sample(rng: np.random.Generator) -> Network:
+    blocks = [
+        Block(int(rng.integers(2, 11)) * 4, int(rng.integers(2, 7)), stride=s, fused=bool(f))
+        for s, f in zip((1, 2, 1), rng.integers(0, 2, 3), strict=True)
+    ]
+    return mobile_net(blocks, resolution=int(rng.choice([48, 64])), head=32, classes=10)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A declared accelerator whose totals, or rows, are spoilt on purpose."""
+
+    factor: float = 1.0
+    noise: float = 0.0
+    rows: bool = True
+    overhead: float = 0.0
+
+    def fingerprint(self) -> str:
+        return f"changed {self}"
+
+    def measure(self, network: Network) -> Measurement:
+        cost = DECLARED.measure(network)
+        rng = np.random.default_rng(int(network.fingerprint()[:8], 16))
+        total = self.overhead + cost.seconds * self.factor * math.exp(self.noise * rng.normal())
+        return replace(cost, seconds=total, layers=cost.layers if self.rows else ())
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return Estimator.fit(DECLARED, sample, budget=60)
+
+
+def test_fresh_networks_are_estimated_well(fitted):
+    accuracy = fitted.check(DECLARED, sample, networks=60)
+    assert accuracy.mape < 0.03
+    assert accuracy.rank_correlation > 0.99
+    assert accuracy.flops_mape > 5 * accuracy.mape
+    assert accuracy.covered > 0.75
+    assert accuracy.flagged <= 2
+
+
+def test_a_real_compiler_is_estimated_well():
+    target = EthosU("u55-256")
+    accuracy = Estimator.fit(target, sample, budget=30).check(target, sample, networks=20)
+    assert accuracy.mape < 0.05
+
+
+def test_totals_are_enough():
+    target = Changed(rows=False)
+    accuracy = Estimator.fit(target, sample, budget=60).check(target, sample, networks=40)
+    assert accuracy.mape < 0.06
+
+
+@pytest.mark.parametrize("target", [Changed(1.4), Changed(overhead=2e-4), Changed(1.4, rows=False)])
+def test_totals_above_the_sum_of_layers_are_corrected(target):
+    estimator = Estimator.fit(target, sample, budget=60)
+    assert estimator.check(target, sample, networks=40).mape < 0.06
+
+
+def test_forty_per_cent_more_is_found():
+    estimator = Estimator.fit(Changed(1.4), sample, budget=20)
+    assert estimator.factor == pytest.approx(1.4)
+    assert estimator.overhead == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_totals_that_no_layers_explain_are_refused(rows):
+    with pytest.raises(EstimateError, match=r"do not add up|not sums over layers"):
+        Estimator.fit(Changed(noise=0.5, rows=rows), sample, budget=40)
+
+
+def test_it_is_a_target_too(fitted):
+    network = sample(np.random.default_rng(5))
+    cost = fitted.measure(network)
+    assert cost.low < cost.seconds < cost.high
+    assert sum(layer.seconds for layer in cost.layers) == pytest.approx(cost.seconds)
+    assert [layer.name for layer in cost.layers] == [layer.name for layer in network.layers]
+    assert cost.peak_bytes > 0
+    assert "estimate of declared" in fitted.fingerprint()
+
+
+def test_many_at_once_give_the_same_as_one(fitted):
+    rng = np.random.default_rng(6)
+    networks = [sample(rng) for _ in range(5)]
+    assert [e.seconds for e in fitted.predict(networks)] == pytest.approx(
+        [fitted.predict([n])[0].seconds for n in networks]
+    )
+    assert fitted.predict([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        (Block(400), "out channels 400"),
+        (Block(16, 4, kernel=7), "kernel height 7, measured"),
+        (Block(16, 4, stride=3), "stride 3"),
+    ],
+)
+def test_networks_outside_are_flagged(fitted, block, says):
+    network = mobile_net([block, Block(16)], resolution=48, head=32, classes=10)
+    (estimate,) = fitted.predict([network])
+    assert any(says in flag for flag in estimate.outside)
+    assert math.isnan(estimate.low)
+    with pytest.raises(EstimateError, match="outside of what was measured"):
+        fitted.measure(network)
+
+
+def test_an_unknown_operator_is_refused(fitted):
+    layers = (
+        Layer("a", "conv", ("input",), channels=8, kernel=3),
+        Layer("up", "transpose_conv", ("a",), channels=8, kernel=2, stride=2),
+    )
+    with pytest.raises(EstimateError, match=r"transpose_conv \(layer 'up'\)"):
+        fitted.predict([Network(Shape(16, 16, 3), layers)])
+
+
+def test_saved_and_loaded_it_says_the_same(fitted, tmp_path):
+    path = fitted.save(tmp_path / "e.json")
+    again = Estimator.load(path, DECLARED)
+    network = sample(np.random.default_rng(7))
+    assert again.predict([network]) == fitted.predict([network])
+    with pytest.raises(EstimateError, match="was fitted to"):
+        Estimator.load(path, replace(DECLARED, clock=2e9))
+
+
+def test_a_file_that_is_no_estimator_is_refused(fitted, tmp_path):
+    for text in ("", "[]", "{}", json.dumps({**fitted.to_dict(), "format": 99})):
+        (tmp_path / "e.json").write_text(text)
+        with pytest.raises(EstimateError, match=r"no saved estimator|has format 99"):
+            Estimator.load(tmp_path / "e.json")
+
+
+def test_a_check_on_another_target_is_refused(fitted):
+    with pytest.raises(EstimateError, match="was fitted to"):
+        fitted.check(Changed(), sample)
+
+
+def test_too_small_a_space_is_refused():
+    net = sample(np.random.default_rng(0))
+    with pytest.raises(ArgumentError, match="1 different networks"):
+        Estimator.fit(DECLARED, lambda rng: net, budget=20)
+    with pytest.raises(EstimateError, match="at least 10"):
+        Estimator.fit(DECLARED, sample, budget=5)
+
+
+def test_the_picture_shows_every_network(fitted, tmp_path):
+    accuracy = fitted.check(DECLARED, sample, networks=12)
+    text = accuracy.save(tmp_path / "accuracy.html").read_text()
+    assert text.count("<circle") == 12
+    assert "rank correlation" in str(accuracy)
+    assert accuracy.to_dict()["networks"] == 12
