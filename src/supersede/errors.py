@@ -5,6 +5,11 @@
     SupersedeError
     ├── ArgumentError              (ValueError)   an argument outside what it may be
     │   └── InferredAttributeError                a protected attribute was guessed, not declared
+    ├── BountyError                (ValueError)   a bounty cannot go on as asked
+    │   ├── BudgetSpentError                      all submissions that the holdout can carry are judged
+    │   ├── LogError                              the log of a bounty was altered or cut off
+    │   └── SubmissionError                       refused before it is judged; it costs nothing
+    │       └── StaleVersionError                 made against a model that has been patched since
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── ReportError                (OSError)      a report could not be written
     ├── SearchError                (ValueError)   the record of a search is not as it must be
@@ -29,12 +34,15 @@ from collections.abc import Iterable
 
 __all__ = [
     "ArgumentError",
+    "BountyError",
+    "BudgetSpentError",
     "ColumnTypeError",
     "EmptyTableError",
     "HistoryError",
     "InferredAttributeError",
     "ItemError",
     "LabelError",
+    "LogError",
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
@@ -42,6 +50,8 @@ __all__ = [
     "SearchError",
     "SourceError",
     "SpaceError",
+    "StaleVersionError",
+    "SubmissionError",
     "SupersedeError",
     "TableError",
     "TooFewLabelsError",
@@ -58,6 +68,26 @@ class ArgumentError(SupersedeError, ValueError):
 
 class InferredAttributeError(ArgumentError):
     """A protected attribute was guessed, not declared by the people it is about."""
+
+
+class BountyError(SupersedeError, ValueError):
+    """A bounty cannot go on as asked."""
+
+
+class BudgetSpentError(BountyError):
+    """All submissions that the holdout can carry have been judged."""
+
+
+class LogError(BountyError):
+    """The log of a bounty was altered, cut off, or belongs to another bounty."""
+
+
+class SubmissionError(BountyError):
+    """A submission is refused before it is judged; it costs nothing."""
+
+
+class StaleVersionError(SubmissionError):
+    """A submission was made against a model that has been patched since."""
 
 
 class MissingExtraError(SupersedeError, ImportError):

@@ -1,0 +1,143 @@
+"""Trees as artefacts: scikit-learn grows them, answers and groups are read off as plain data."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.bounty.artefacts import Expression, from_sklearn, parse
+from supersede.bounty.artefacts.answers import Codes, Probabilities
+from supersede.bounty.artefacts.features import Feature
+from supersede.bounty.artefacts.models import Model
+from supersede.bounty.artefacts.nodes import MAX_NODES, write_literal, write_name
+from supersede.bounty.hunters.ground import Ground
+from supersede.bounty.losses import LogLoss, SquaredError, ZeroOne
+from supersede.bounty.routing import Bools
+from supersede.errors import ArgumentError, MissingExtraError
+
+__all__ = ["fit_answer", "gaining_leaves", "regression_tree"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def fit_answer(ground: Ground, mask: Bools, *, depth: int, least: int, seed: int) -> Model:
+    """A tree that answers for a group, grown on its rows alone.
+
+    Args:
+        ground: The public rows.
+        mask: The group's rows.
+        depth: The tree's depth.
+        least: Rows in its smallest leaf.
+        seed: Breaks ties between splits.
+
+    Returns:
+        The tree.
+
+    Raises:
+        ArgumentError: Trees cannot be grown for this loss.
+    """
+    trees = _sklearn()
+    loss, answers = ground.loss, ground.answers
+    count = answers.count if isinstance(answers, Codes | Probabilities) else None
+    settings = {"max_depth": depth, "min_samples_leaf": least, "random_state": seed}
+    if count is not None and isinstance(loss, ZeroOne | LogLoss):
+        grown = trees.DecisionTreeClassifier(**settings)
+    elif count is None and isinstance(loss, SquaredError | LogLoss):
+        # for labels of 0 and 1, means of leaves are probabilities
+        grown = trees.DecisionTreeRegressor(**settings)
+    else:
+        msg = f"no tree can be grown for the {loss.name} and {answers}; submit models of your own"
+        raise ArgumentError(msg)
+    grown.fit(ground.matrix[mask], ground.sample.labels[mask], sample_weight=ground.weight[mask])
+    return from_sklearn(
+        grown, ground.features, classes=None if count is None else range(count),
+        probabilities=isinstance(answers, Probabilities),
+    )  # fmt: skip
+
+
+def regression_tree(
+    ground: Ground, targets: Floats, *, depth: int, least: int, seed: int, share: float | None
+) -> Any:
+    """A regression tree of one or several targets, grown on all rows.
+
+    Args:
+        ground: The public rows.
+        targets: Shape ``(n,)`` or ``(n, targets)``.
+        depth: The tree's depth.
+        least: Rows in its smallest leaf.
+        seed: Of the features that are tried.
+        share: Of the features, how many are tried at each split; None for all.
+
+    Returns:
+        The fitted tree.
+    """
+    grown = _sklearn().DecisionTreeRegressor(
+        max_depth=depth, min_samples_leaf=least, random_state=seed, max_features=share
+    )
+    return grown.fit(ground.matrix, targets, sample_weight=ground.weight)
+
+
+def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expression, Bools] | None:
+    """The leaves in which something is gained, as one group.
+
+    Args:
+        ground: The public rows.
+        grown: A fitted tree.
+        gains: What each row gains, shape ``(n,)``.
+
+    Returns:
+        The group and its rows; None where no leaf gains. Leaves that gain most come first, as many
+        as an expression may have tests for.
+    """
+    leaves = grown.apply(ground.matrix)
+    total = np.bincount(leaves, weights=gains, minlength=grown.tree_.node_count)
+    paths = _paths(grown.tree_, ground.features)
+    chosen: list[str] = []
+    nodes = 1
+    for leaf in np.argsort(-total, kind="stable"):
+        conditions = paths.get(int(leaf), [])
+        nodes += 2 * len(conditions) + 1  # at most: each test may be negated, one "and" joins them
+        if total[leaf] <= 0 or not conditions or nodes > MAX_NODES:
+            break
+        chosen.append(" and ".join(conditions))
+    if not chosen:
+        return None
+    group = parse(" or ".join(f"({path})" for path in chosen))
+    # not the leaves' rows: missing values fail tests that a tree lets them pass
+    return group, group.mask(ground.sample.columns)
+
+
+def _paths(tree: Any, features: tuple[Feature, ...]) -> dict[int, list[str]]:
+    """The conditions that lead to each leaf, of each feature only the tightest."""
+    found: dict[int, list[str]] = {}
+    waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
+    while waiting:
+        node, bounds = waiting.pop()
+        if tree.children_left[node] < 0:
+            found[node] = [test for i, ends in bounds.items() for test in _tests(features[i], ends)]
+            continue
+        i, cut = int(tree.feature[node]), float(tree.threshold[node])
+        low, high = bounds.get(i, (-np.inf, np.inf))
+        sides = (low, min(high, cut)), (max(low, cut), high)
+        for child, ends in zip((tree.children_left, tree.children_right), sides, strict=True):
+            waiting.append((int(child[node]), {**bounds, i: ends}))
+    return found
+
+
+def _tests(feature: Feature, ends: tuple[float, float]) -> list[str]:
+    name, (low, high) = write_name(feature.column), ends
+    if feature.category is not None:
+        test = f"{name} == {write_literal(feature.category)}"
+        return [test] if low > 0 else [f"not {test}"]
+    said = [f"{name} > {write_literal(low)}"] if np.isfinite(low) else []
+    return said + ([f"{name} <= {write_literal(high)}"] if np.isfinite(high) else [])
+
+
+def _sklearn() -> Any:
+    try:
+        import sklearn.tree
+    except ImportError as error:
+        raise MissingExtraError.of(
+            package="scikit-learn", extra="bounty", purpose="a hunter"
+        ) from error
+    return sklearn.tree
