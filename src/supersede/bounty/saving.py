@@ -51,7 +51,7 @@ def digest(model: DecisionList) -> str:
     Example:
         >>> from supersede.bounty.artefacts import Constant
         >>> digest(DecisionList(Constant((0,))))[:8]
-        '8f43b5a3'
+        '32b5e99c'
     """
     record, _ = record_of(model)
     return digest_of(record)

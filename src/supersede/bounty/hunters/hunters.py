@@ -15,7 +15,7 @@ Reference:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ from supersede.bounty.routing import Bools
 __all__ = ["Hunter", "Proposal", "alternating", "cost_sensitive", "slices", "specialists"]
 
 Floats = npt.NDArray[np.float64]
-_LEAST = 20  # rows in the smallest leaf of a model
+_LEAST = 20  # rows of a group
 _GROUP_DEPTH = 4  # of the trees that groups are read off: expressions stay short
 _CANDIDATES = 5  # answers that are tried where there are no classes
 
@@ -60,7 +60,7 @@ class Hunter:
 
 
 def specialists(
-    ground: Ground, columns: Sequence[str], *, most: int, depth: int = 4, least: int = 100
+    ground: Ground, columns: Sequence[str], *, most: int, least: int = 100
 ) -> list[Hunter]:
     """Hunters of groups that have a name: values of columns, and where two columns meet.
 
@@ -68,36 +68,35 @@ def specialists(
         ground: The public rows.
         columns: Columns whose values name groups; a column of numbers is cut at its quartiles.
         most: How many at most, the largest groups.
-        depth: Of the trees that answer.
         least: Rows in the smallest group.
 
     Returns:
-        The hunters, the smallest groups first: what they leave over, larger ones may take.
+        The hunters, the largest groups first: large gains are easier to prove, and what has been
+        proven early costs the later ones little.
     """
     named = {name: _conditions(ground, name) for name in columns}
     texts = [text for listed in named.values() for text in listed]
     for first, second in combinations(columns, 2):
         texts += [f"{a} and {b}" for a in named[first] for b in named[second]]
     sized = [(int(_mask(ground, text).sum()), text) for text in texts]
-    kept = sorted((size, text) for size, text in sized if least <= size < len(ground.sample))[-most:]
-    return [Hunter("specialists", text, _specialist(text, depth)) for _, text in kept]
+    kept = sorted(((-size, text) for size, text in sized if least <= size < len(ground.sample)))[:most]
+    return [Hunter("specialists", text, _specialist(text)) for _, text in kept]
 
 
-def _specialist(text: str, depth: int) -> Callable[[Ground], Proposal]:
+def _specialist(text: str) -> Callable[[Ground], Proposal]:
     def propose(ground: Ground) -> Proposal:
-        answer = fit_answer(ground, _mask(ground, text), depth=depth, least=_LEAST, seed=0)
+        answer = fit_answer(ground, _mask(ground, text))
         return Proposal(parse(text), answer)
 
     return propose
 
 
-def cost_sensitive(count: int, *, seed: int, depth: int = 7) -> list[Hunter]:
+def cost_sensitive(count: int, *, seed: int) -> list[Hunter]:
     """Hunters by cost-sensitive regression, each on features of its own choice.
 
     Args:
         count: How many.
         seed: Of the features that each may look at.
-        depth: Of the trees that answer.
 
     Returns:
         The hunters.
@@ -107,7 +106,7 @@ def cost_sensitive(count: int, *, seed: int, depth: int = 7) -> list[Hunter]:
         def propose(ground: Ground) -> Proposal | None:
             costs = _costs(ground)
             grown = regression_tree(
-                ground, costs, depth=_GROUP_DEPTH, least=_LEAST, seed=own_seed, share=0.5
+                ground, costs, depth=_GROUP_DEPTH, seed=own_seed, share=0.5
             )
             predicted = grown.predict(ground.matrix).reshape(costs.shape)
             best = predicted.argmin(axis=1)
@@ -116,7 +115,7 @@ def cost_sensitive(count: int, *, seed: int, depth: int = 7) -> list[Hunter]:
             if found is None:
                 return None
             group, mask = found
-            answer = fit_answer(ground, mask, depth=depth, least=_LEAST, seed=own_seed)
+            answer = fit_answer(ground, mask, seed=own_seed)
             return Proposal(group, answer)
 
         return propose
@@ -127,13 +126,12 @@ def cost_sensitive(count: int, *, seed: int, depth: int = 7) -> list[Hunter]:
     ]
 
 
-def alternating(count: int, *, seed: int, depth: int = 6, rounds: int = 5) -> list[Hunter]:
+def alternating(count: int, *, seed: int, rounds: int = 5) -> list[Hunter]:
     """Hunters that train and regroup in turn, each from a random half of the rows.
 
     Args:
         count: How many.
         seed: Of the halves that they begin with.
-        depth: Of the trees that answer.
         rounds: Turns at most.
 
     Returns:
@@ -148,10 +146,10 @@ def alternating(count: int, *, seed: int, depth: int = 6, rounds: int = 5) -> li
             for _ in range(rounds):
                 if mask.sum() < 2 * _LEAST:
                     break
-                answer = fit_answer(ground, mask, depth=depth, least=_LEAST, seed=own_seed)
+                answer = fit_answer(ground, mask, seed=own_seed)
                 gains = ground.gains(answer.predict(ground.sample.columns, ground.answers))
                 grown = regression_tree(
-                    ground, gains, depth=_GROUP_DEPTH, least=_LEAST, seed=own_seed, share=0.7
+                    ground, gains, depth=_GROUP_DEPTH, seed=own_seed, share=0.7
                 )
                 regrouped = gaining_leaves(ground, grown, gains)
                 if regrouped is None:
@@ -170,14 +168,13 @@ def alternating(count: int, *, seed: int, depth: int = 6, rounds: int = 5) -> li
 
 
 def slices(
-    columns: Sequence[str], count: int, *, depth: int = 4, share: float = 0.01
+    columns: Sequence[str], count: int, *, share: float = 0.01
 ) -> list[Hunter]:
     """Hunters of slices in which losses pile up, found by SliceLine.
 
     Args:
         columns: Columns whose values or ranges make up slices.
         count: How many; each takes a slice further down the list.
-        depth: Of the trees that answer.
         share: The smallest slice, as a share of the rows.
 
     Returns:
@@ -189,7 +186,7 @@ def slices(
             found = _sliced(ground, tuple(columns), place + 1, share)
             if len(found) <= place:
                 return None
-            return _specialist(found[place], depth)(ground)
+            return _specialist(found[place])(ground)
 
         return propose
 
@@ -246,10 +243,7 @@ def _conditions(ground: Ground, name: str) -> list[str]:
     if len(np.unique(numbers[~np.isnan(numbers)])) <= 2 * len(cuts):
         return [f"{written} == {write_literal(float(v))}" for v in np.unique(numbers[~np.isnan(numbers)])]
     ends = [write_literal(float(cut)) for cut in cuts]
-    inner = [
-        f"{written} > {low} and {written} <= {high}"
-        for low, high in zip(ends, ends[1:], strict=False)
-    ]
+    inner = [f"{written} > {low} and {written} <= {high}" for low, high in pairwise(ends)]
     return [f"{written} <= {ends[0]}", *inner, f"{written} > {ends[-1]}"]
 
 

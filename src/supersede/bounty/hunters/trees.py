@@ -20,14 +20,16 @@ __all__ = ["fit_answer", "gaining_leaves", "regression_tree"]
 Floats = npt.NDArray[np.float64]
 
 
-def fit_answer(ground: Ground, mask: Bools, *, depth: int, least: int, seed: int) -> Model:
+_DEPTH = 8  # of trees that answer
+_LEAST = 20  # rows in a leaf
+
+
+def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
     """A tree that answers for a group, grown on its rows alone.
 
     Args:
         ground: The public rows.
         mask: The group's rows.
-        depth: The tree's depth.
-        least: Rows in its smallest leaf.
         seed: Breaks ties between splits.
 
     Returns:
@@ -39,7 +41,7 @@ def fit_answer(ground: Ground, mask: Bools, *, depth: int, least: int, seed: int
     trees = _sklearn()
     loss, answers = ground.loss, ground.answers
     count = answers.count if isinstance(answers, Codes | Probabilities) else None
-    settings = {"max_depth": depth, "min_samples_leaf": least, "random_state": seed}
+    settings = {"max_depth": _DEPTH, "min_samples_leaf": _LEAST, "random_state": seed}
     if count is not None and isinstance(loss, ZeroOne | LogLoss):
         grown = trees.DecisionTreeClassifier(**settings)
     elif count is None and isinstance(loss, SquaredError | LogLoss):
@@ -56,7 +58,7 @@ def fit_answer(ground: Ground, mask: Bools, *, depth: int, least: int, seed: int
 
 
 def regression_tree(
-    ground: Ground, targets: Floats, *, depth: int, least: int, seed: int, share: float | None
+    ground: Ground, targets: Floats, *, depth: int, seed: int, share: float
 ) -> Any:
     """A regression tree of one or several targets, grown on all rows.
 
@@ -64,15 +66,14 @@ def regression_tree(
         ground: The public rows.
         targets: Shape ``(n,)`` or ``(n, targets)``.
         depth: The tree's depth.
-        least: Rows in its smallest leaf.
         seed: Of the features that are tried.
-        share: Of the features, how many are tried at each split; None for all.
+        share: Of the features, how many are tried at each split.
 
     Returns:
         The fitted tree.
     """
     grown = _sklearn().DecisionTreeRegressor(
-        max_depth=depth, min_samples_leaf=least, random_state=seed, max_features=share
+        max_depth=depth, min_samples_leaf=_LEAST, random_state=seed, max_features=share
     )
     return grown.fit(ground.matrix, targets, sample_weight=ground.weight)
 
