@@ -119,7 +119,7 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         msg = f"cannot open {path.name!r} as a plain file: {error.strerror}; links are not followed"
         raise ModelFormError(msg) from error
-    with os.fdopen(file, "rb") as opened:
+    try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or path.is_symlink():
             msg = f"{path.name!r} is no plain file; links, folders and devices are refused"
@@ -127,7 +127,10 @@ def _bytes(path: Path) -> bytes:
         if found.st_size > MAX_BYTES:
             msg = f"{path.name!r} has {found.st_size:,} bytes, more than {MAX_BYTES:,}"
             raise ModelFormError(msg)
-        return opened.read(MAX_BYTES + 1)
+        with os.fdopen(file, "rb", closefd=False) as opened:
+            return opened.read(MAX_BYTES + 1)
+    finally:
+        os.close(file)
 
 
 def _json(data: bytes) -> Any:
