@@ -5,6 +5,11 @@
     SupersedeError
     ├── ArgumentError              (ValueError)   an argument outside what it may be
     │   └── InferredAttributeError                a protected attribute was guessed, not declared
+    ├── ArtefactError              (ValueError)   a group or model that a stranger sent is refused
+    │   ├── ExpressionError                       a group's expression cannot be read, or does not fit
+    │   ├── ModelFormError                        a model's file or form is none of those accepted
+    │   ├── AnswerError                           a model's answers: length, type, range, not repeatable
+    │   └── LimitError             (RuntimeError) a model ran over its memory or time, or died of it
     ├── BountyError                (ValueError)   a bounty cannot go on as asked
     │   ├── BudgetSpentError                      all submissions that the holdout can carry are judged
     │   ├── LogError                              the log of a bounty was altered or cut off
@@ -33,19 +38,24 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "AnswerError",
     "ArgumentError",
+    "ArtefactError",
     "BountyError",
     "BudgetSpentError",
     "ColumnTypeError",
     "EmptyTableError",
+    "ExpressionError",
     "HistoryError",
     "InferredAttributeError",
     "ItemError",
     "LabelError",
+    "LimitError",
     "LogError",
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
+    "ModelFormError",
     "ReportError",
     "SearchError",
     "SourceError",
@@ -68,6 +78,46 @@ class ArgumentError(SupersedeError, ValueError):
 
 class InferredAttributeError(ArgumentError):
     """A protected attribute was guessed, not declared by the people it is about."""
+
+
+class ArtefactError(SupersedeError, ValueError):
+    """A group or a model that a stranger sent is refused."""
+
+
+class ExpressionError(ArtefactError):
+    """A group's expression cannot be read, or does not fit the columns.
+
+    Attributes:
+        position: The character, from 0, where it went wrong; None where no text was read.
+    """
+
+    position: int | None = None
+
+    @classmethod
+    def at(cls, text: str, position: int, problem: str) -> "ExpressionError":
+        """Say the problem, and show its place in the text with a caret."""
+        start = max(0, position - 30)
+        piece = "".join(
+            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
+            for c in text[start : position + 30]
+        )
+        before, after = "…" * (start > 0), "…" * (position + 30 < len(text))
+        caret = " " * (len(before) + position - start)
+        error = cls(f"{problem} (character {position})\n  {before}{piece}{after}\n  {caret}^")
+        error.position = position
+        return error
+
+
+class ModelFormError(ArtefactError):
+    """A model's file or form is none of those that are accepted."""
+
+
+class AnswerError(ArtefactError):
+    """A model's answers have the wrong length, type or range, or cannot be repeated."""
+
+
+class LimitError(ArtefactError, RuntimeError):
+    """A model ran over its memory or time, or died of it."""
 
 
 class BountyError(SupersedeError, ValueError):

@@ -1,0 +1,113 @@
+"""The child process: take everything in, lock the door, look at the model, run it, answer.
+
+Run as ``python -I -B this/folder``; it imports nothing of the package. Standard input holds a line of
+JSON, the model's bytes and the columns; standard output takes a head and either numbers or a reason.
+"""
+
+import importlib.util
+import io
+import json
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def beside(name: str) -> ModuleType:
+    """A file of this folder. By path: its package would bring all of the parent's imports."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:  # pragma: no cover
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+lock = beside("lock")
+network = lock.leave_network()
+
+import numpy as np  # noqa: E402  # after the network is left, which takes one thread
+import onnx  # noqa: E402
+import onnxruntime as ort  # noqa: E402
+
+rules = beside("rules")
+run = beside("run")
+
+HEAD = "<BIQ"  # status, bits of what is locked, bytes that follow
+DONE, MODEL, ANSWER, LIMIT = range(4)
+
+
+def options() -> Any:
+    """One thread, no messages."""
+    found = ort.SessionOptions()
+    found.intra_op_num_threads = found.inter_op_num_threads = 1
+    found.log_severity_level = 4
+    found.enable_cpu_mem_arena = False
+    return found
+
+
+def open_session(data: bytes) -> Any:
+    """A session on a model's bytes."""
+    return ort.InferenceSession(data, options(), providers=["CPUExecutionProvider"])
+
+
+def warm_up() -> None:
+    """Judge a model of our own, and a broken one, so that all that is loaded late is loaded now."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    ports = [helper.make_tensor_value_info(name, kind, [None, 1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "warm", ports[:1], ports[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    columns = {"x": np.zeros(2)}
+    asked = {"rows": 2, "width": 1, "kind": "Numbers"}
+    for data in (model.SerializeToString(), b"no model"):
+        judged(lambda data=data: look_and_run(data, columns, asked))  # type: ignore[misc]
+
+
+def look_and_run(data: bytes, columns: dict[str, np.ndarray], asked: dict[str, Any]) -> np.ndarray:
+    """Parse, check by the rules, run."""
+    rules.check(onnx.load_model_from_string(data))
+    found: np.ndarray = run.answer(lambda: open_session(data), columns, asked)
+    return found
+
+
+def judged(work: Callable[[], np.ndarray]) -> tuple[int, bytes]:
+    """The answers, or why there are none."""
+    try:
+        return DONE, work().astype("<f8").tobytes()
+    except rules.Refused as refused:
+        return MODEL, str(refused).encode()
+    except run.Unfit as unfit:
+        return ANSWER, str(unfit).encode()
+    except MemoryError:
+        return LIMIT, b"it asks for more memory than is allowed"
+    except Exception as error:  # onnx and onnxruntime have no common root
+        text = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0]
+        if "alloc" in text or "memory" in text:
+            return LIMIT, f"it asks for more memory than is allowed ({text})".encode()
+        return MODEL, f"the ONNX model cannot be read or run: {text}".encode()
+
+
+def main() -> None:
+    """Answer once."""
+    source = sys.stdin.buffer
+    asked = json.loads(source.readline())
+    data = source.read(asked["bytes"])
+    columns = run.read_columns(source, asked["columns"])
+    warm_up()
+    out = io.FileIO(1, "w")
+    bits = lock.lock_in(
+        memory=asked["memory"], cpu=asked["cpu"], output=asked["output"], network=network
+    )
+
+    status, payload = judged(lambda: look_and_run(data, columns, asked))
+    payload = payload if status == DONE else payload[:500]
+    out.write(struct.pack(HEAD, status, bits, len(payload)))
+    view = memoryview(payload)
+    while view:
+        view = view[out.write(view) :]
+
+
+if __name__ == "__main__":
+    main()
