@@ -28,12 +28,16 @@ class Rows:
 
 def adult(seed: int = 0) -> Rows:
     table = pq.read_table(DATA / "adult" / "adult.parquet")
-    return cut(table, "income", [">50K"], without=("id", "split", "fnlwgt"), parts=(0.4, 0.3), seed=seed)
+    return cut(
+        table, "income", [">50K"], without=("id", "split", "fnlwgt"), parts=(0.4, 0.3), seed=seed
+    )
 
 
 def census(seed: int = 0) -> Rows:
     table = pq.read_table(DATA / "census_kdd" / "census_kdd.parquet")
-    return cut(table, "income", ["50000+"], without=("id", "split", "weight"), parts=(0.3, 0.4), seed=seed)
+    return cut(
+        table, "income", ["50000+"], without=("id", "split", "weight"), parts=(0.3, 0.4), seed=seed
+    )
 
 
 def employment(seed: int = 0) -> Rows:

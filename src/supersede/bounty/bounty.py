@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from supersede.bounty.artefacts.models import Model
 from supersede.bounty.certificate import certify
 from supersede.bounty.checker import Checker, Judgement
-from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, answers_of
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
 from supersede.bounty.log import Log, digest_of
@@ -385,7 +385,6 @@ def _repaired(
     for name, version in repairs:
         choices.append(len(groups) * (len(model) + 1))
         model = model.patched(groups[name], version)
-    # the first model is not repaired where there was nothing to point back to
     return model, transcript.repaired(choices)
 
 

@@ -88,9 +88,10 @@ class Checker:
         self.policy: Policy = Certified() if policy is None else policy
         self.capacity = capacity
         self.watch = dict(watch or {})
-        self._groups: dict[str, Group] = dict(self.watch)
         self.at = 0  # the slice in use
-        self.first_repairs = self._begin_slice()
+        self.transcript = Transcript()
+        self._track = self._open_slice()
+        self.first_repairs = self._repair() if len(model) else ()
 
     @property
     def left(self) -> int:
@@ -164,7 +165,9 @@ class Checker:
             msg = f"{self.sample.name} is the last slice"
             raise BudgetSpentError(msg)
         self.at += 1
-        return self._begin_slice()
+        self.transcript = Transcript()
+        self._track = self._open_slice()
+        return self._repair()
 
     def restore(self, model: DecisionList, at: int, transcript: Transcript) -> None:
         """Go on where another checker of the same slices stood.
@@ -174,9 +177,8 @@ class Checker:
             at: Which slice was in use, from 0.
             transcript: What had been told about that slice.
         """
-        self.model, self.at = model, at
-        self._open_slice()
-        self.transcript = transcript
+        self.model, self.at, self.transcript = model, at, transcript
+        self._track = self._open_slice()
 
     def errors(self) -> dict[str, tuple[float, float]]:
         """The error of all and of each protected group on the slice in use: first, and now.
@@ -191,18 +193,10 @@ class Checker:
         """The losses of every version on the slice in use; for the owner's eyes."""
         return self._track
 
-    def _begin_slice(self) -> tuple[tuple[str, int], ...]:
-        self._open_slice()
-        return self._repair() if len(self.model) else ()
-
-    def _open_slice(self) -> None:
-        self.transcript = Transcript()
-        self._track = track(
-            self.model, self.sample, self.loss, watch=self._groups
-        )
-        self._groups |= {
-            str(node.group): node.group for node in self.model.nodes if not node.repair
-        }
+    def _open_slice(self) -> Track:
+        patches = (node for node in self.model.nodes if not node.repair)
+        self._groups = {**self.watch, **{str(node.group): node.group for node in patches}}
+        return track(self.model, self.sample, self.loss, watch=self._groups)
 
     def _rejected(self) -> Judgement:
         self.transcript = self.transcript.told(accepted=False)

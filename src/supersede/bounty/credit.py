@@ -137,9 +137,14 @@ def credit(
         gains = {name: float(errors[start] - errors[end]) for name, errors in by_group.items()}
         patches.append(
             PatchCredit(
-                start + 1, node.team, str(node.group), end - start - 1,
-                float(everyone[start] - everyone[end]), gains.get(str(node.group), 0.0), gains,
-            )  # fmt: skip
+                start + 1,
+                node.team,
+                str(node.group),
+                end - start - 1,
+                float(everyone[start] - everyone[end]),
+                gains.get(str(node.group), 0.0),
+                gains,
+            )
         )
     return Credit(sample.name, loss.name, tuple(patches))
 

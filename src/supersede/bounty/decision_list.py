@@ -146,8 +146,8 @@ class DecisionList:
     def columns(self) -> tuple[str, ...]:
         """All columns that groups and answers read, in alphabetical order."""
         answers = [node.answer for node in self.nodes if not isinstance(node.answer, int)]
-        read = [self.base, *answers, *(node.group for node in self.nodes)]
-        return tuple(sorted({name for part in read for name in part.columns}))
+        read = {name for answer in (self.base, *answers) for name in answer.columns}
+        return tuple(sorted(read.union(*(node.group.columns for node in self.nodes))))
 
     def route(self, data: Any) -> Ints:
         """Which node answers for each row (0 for the first model), shape ``(n,)``.
@@ -170,6 +170,8 @@ class DecisionList:
         Each model is asked once, for the rows that are its own.
         """
         columns, rows = self._read(data)
+        if not rows:
+            return answers_of(self.base, columns, np.empty(0, int), self.answers)
         leaf = self._route(columns, rows)
         order = np.argsort(leaf, kind="stable")
         leaves, starts = np.unique(leaf[order], return_index=True)
@@ -178,8 +180,6 @@ class DecisionList:
             answer = self.base if number == 0 else self.nodes[number - 1].answer
             assert not isinstance(answer, int)  # noqa: S101  # pointers are no leaves
             parts.append(answers_of(answer, columns, own, self.answers))
-        if not parts:  # no rows
-            return answers_of(self.base, columns, order, self.answers)
         joined = np.concatenate(parts)
         answers = np.empty_like(joined)
         answers[order] = joined

@@ -144,7 +144,9 @@ class Findings:
         """
         now = self[number].state
         if state not in _NEXT[now]:
-            msg = f"finding {number} is {now}; it can become {' or '.join(_NEXT[now])}, not {state!r}"
+            msg = (
+                f"finding {number} is {now}; it can become {' or '.join(_NEXT[now])}, not {state!r}"
+            )
             raise ArgumentError(msg)
         entry = {"event": "triaged", "number": number, "at": _now(), "state": state, "note": note}
         return self._record(entry)
@@ -180,9 +182,7 @@ class Findings:
         elif entry["event"] == "triaged":
             before = self._found[number]
             step = (entry["at"], entry["state"], entry["note"])
-            self._found[number] = replace(
-                before, state=entry["state"], notes=(*before.notes, step)
-            )
+            self._found[number] = replace(before, state=entry["state"], notes=(*before.notes, step))
         else:
             self._found[number] = replace(self._found[number], disclose_on=entry["on"])
         return self._found[number]

@@ -179,7 +179,7 @@ class Bounded:
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
         """What the function says."""
-        return np.asarray(self.function(labels, answers), float)
+        return np.asarray(self.function(labels, answers), dtype=float)
 
     def out_of(self, labels: Array, /) -> Floats:
         """One a row."""
@@ -196,7 +196,7 @@ def losses_of(loss: Loss, labels: Array, answers: Array) -> Floats:
     if answers.shape[:1] != labels.shape:
         msg = f"answers have shape {answers.shape}; expected one a row: {labels.shape}"
         raise ArgumentError(msg)
-    lost = loss.lost(labels, answers)
+    lost: Floats = np.asarray(loss.lost(labels, answers))
     most = loss.most * (1 + 1e-12)
     if lost.shape != labels.shape or not bool(np.all((lost >= 0) & (lost <= most))):
         msg = f"the {loss.name} must have one value a row, in [0, {loss.most:g}]; labels or answers do not fit"

@@ -68,7 +68,10 @@ def route(
 
 
 def _route_chunk(
-    groups: Sequence[Group], pointers: Sequence[int | None], columns: Mapping[str, Column], rows: int
+    groups: Sequence[Group],
+    pointers: Sequence[int | None],
+    columns: Mapping[str, Column],
+    rows: int,
 ) -> npt.NDArray[np.int32]:
     found = np.zeros(rows, np.int32)
     place = np.arange(rows)  # of the rows that are still here
@@ -81,9 +84,8 @@ def _route_chunk(
             columns = {name: column.take(here) for name, column in columns.items()}
         if not len(place):
             break
-        inside = groups[version - 1].mask(columns)
-        # a row waits only while it points below this version
-        inside = np.flatnonzero(inside & (goes_on >= version))
+        # a row waits while it points below this version
+        inside = np.flatnonzero(groups[version - 1].mask(columns) & (goes_on >= version))
         pointer = pointers[version - 1]
         if pointer is not None:
             goes_on[inside] = pointer

@@ -134,7 +134,7 @@ def as_columns(data: Any) -> Mapping[str, Any]:
 
 def _missing(values: npt.NDArray[Any]) -> Bools:
     if values.dtype.kind == "f":
-        return np.isnan(values)
+        return np.asarray(np.isnan(values))
     if values.dtype.kind == "O":
         return np.array([v is None or v != v for v in values])  # only NaN differs from itself
     return np.zeros(len(values), bool)

@@ -68,7 +68,7 @@ class Track:
         gains = np.zeros(len(self.sample))
         proposed = losses_of(self.loss, self.sample.labels[mask], answers)
         gains[mask] = self.weight[mask] * (self.current[mask] - proposed)
-        return gains / (self.loss.most * self.weight.max())
+        return np.asarray(gains / (self.loss.most * self.weight.max()))
 
     @property
     def unit(self) -> float:

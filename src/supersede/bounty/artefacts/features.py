@@ -62,14 +62,15 @@ def design(features: Sequence[Feature], columns: Columns) -> np.ndarray:
     found = np.empty((n, len(features)))
     for at, feature in enumerate(features):
         column = asked[feature.column]
-        if (feature.category is None) == (column.kind == "text"):
+        unknown = column.missing is not None and bool(column.missing.all())
+        if not unknown and (feature.category is None) == (column.kind == "text"):
             msg = (
                 f"the column {feature.column!r} is of kind {column.kind}; a feature with a category"
                 " asks a text, one without asks a number or a boolean"
             )
             raise ColumnTypeError(msg)
         if feature.category is None:
-            found[:, at] = column.numbers()
+            found[:, at] = np.nan if unknown else column.numbers()
             if feature.missing is not None:
                 found[np.isnan(found[:, at]), at] = feature.missing
         elif feature.category in column.categories:

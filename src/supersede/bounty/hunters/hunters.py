@@ -79,7 +79,9 @@ def specialists(
     for first, second in combinations(columns, 2):
         texts += [f"{a} and {b}" for a in named[first] for b in named[second]]
     sized = [(int(_mask(ground, text).sum()), text) for text in texts]
-    kept = sorted(((-size, text) for size, text in sized if least <= size < len(ground.sample)))[:most]
+    kept = sorted(((-size, text) for size, text in sized if least <= size < len(ground.sample)))[
+        :most
+    ]
     return [Hunter("specialists", text, _specialist(text)) for _, text in kept]
 
 
@@ -105,9 +107,7 @@ def cost_sensitive(count: int, *, seed: int) -> list[Hunter]:
     def hunter(own_seed: int) -> Callable[[Ground], Proposal | None]:
         def propose(ground: Ground) -> Proposal | None:
             costs = _costs(ground)
-            grown = regression_tree(
-                ground, costs, depth=_GROUP_DEPTH, seed=own_seed, share=0.5
-            )
+            grown = regression_tree(ground, costs, depth=_GROUP_DEPTH, seed=own_seed, share=0.5)
             predicted = grown.predict(ground.matrix).reshape(costs.shape)
             best = predicted.argmin(axis=1)
             gains = -ground.weight * np.take_along_axis(costs, best[:, None], axis=1)[:, 0]
@@ -148,9 +148,7 @@ def alternating(count: int, *, seed: int, rounds: int = 5) -> list[Hunter]:
                     break
                 answer = fit_answer(ground, mask, seed=own_seed)
                 gains = ground.gains(answer.predict(ground.sample.columns, ground.answers))
-                grown = regression_tree(
-                    ground, gains, depth=_GROUP_DEPTH, seed=own_seed, share=0.7
-                )
+                grown = regression_tree(ground, gains, depth=_GROUP_DEPTH, seed=own_seed, share=0.7)
                 regrouped = gaining_leaves(ground, grown, gains)
                 if regrouped is None:
                     break
@@ -167,9 +165,7 @@ def alternating(count: int, *, seed: int, rounds: int = 5) -> list[Hunter]:
     ]
 
 
-def slices(
-    columns: Sequence[str], count: int, *, share: float = 0.01
-) -> list[Hunter]:
+def slices(columns: Sequence[str], count: int, *, share: float = 0.01) -> list[Hunter]:
     """Hunters of slices in which losses pile up, found by SliceLine.
 
     Args:
@@ -216,7 +212,9 @@ def _sliced(ground: Ground, columns: tuple[str, ...], most: int, share: float) -
     )  # fmt: skip
     place = {f"c{i}": write_name(name) for i, name in enumerate(columns)}
     return [
-        " and ".join(f"{place[c.column]} {c.operation} {write_literal(c.value)}" for c in group.where)
+        " and ".join(
+            f"{place[c.column]} {c.operation} {write_literal(c.value)}" for c in group.where
+        )
         for group in search.groups
     ]
 
@@ -228,7 +226,10 @@ def _costs(ground: Ground) -> Floats:
         candidates = np.arange(ground.answers.count, dtype=float)
     else:
         candidates = np.unique(np.quantile(labels, np.linspace(0.1, 0.9, _CANDIDATES)))
-    columns = [-ground.gains(np.full(len(labels), c)) / np.maximum(ground.weight, 1e-12) for c in candidates]
+    columns = [
+        -ground.gains(np.full(len(labels), c)) / np.maximum(ground.weight, 1e-12)
+        for c in candidates
+    ]
     return np.column_stack(columns)
 
 
@@ -241,7 +242,10 @@ def _conditions(ground: Ground, name: str) -> list[str]:
     numbers = column.numbers()
     cuts = np.unique(np.nanquantile(numbers, (0.25, 0.5, 0.75), method="nearest"))
     if len(np.unique(numbers[~np.isnan(numbers)])) <= 2 * len(cuts):
-        return [f"{written} == {write_literal(float(v))}" for v in np.unique(numbers[~np.isnan(numbers)])]
+        return [
+            f"{written} == {write_literal(float(v))}"
+            for v in np.unique(numbers[~np.isnan(numbers)])
+        ]
     ends = [write_literal(float(cut)) for cut in cuts]
     inner = [f"{written} > {low} and {written} <= {high}" for low, high in pairwise(ends)]
     return [f"{written} <= {ends[0]}", *inner, f"{written} > {ends[-1]}"]

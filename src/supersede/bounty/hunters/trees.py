@@ -57,9 +57,7 @@ def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
     )  # fmt: skip
 
 
-def regression_tree(
-    ground: Ground, targets: Floats, *, depth: int, seed: int, share: float
-) -> Any:
+def regression_tree(ground: Ground, targets: Floats, *, depth: int, seed: int, share: float) -> Any:
     """A regression tree of one or several targets, grown on all rows.
 
     Args:
