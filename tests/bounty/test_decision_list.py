@@ -35,9 +35,7 @@ def test_routing_equals_a_row_by_row_interpreter(seed):
     rng = np.random.default_rng(seed)
     for _ in range(10):
         model, rows = random_list(rng, int(rng.integers(0, 12))), random_rows(rng, 12)
-        expected = [
-            interpreted(model, {k: v[i] for k, v in rows.items()}) for i in range(12)
-        ]
+        expected = [interpreted(model, {k: v[i] for k, v in rows.items()}) for i in range(12)]
         assert model.predict(rows).tolist() == expected
 
 

@@ -140,7 +140,9 @@ def _mask(node: Node, columns: dict[str, Column], n: int) -> np.ndarray:
             missing = np.zeros(n, dtype=bool) if column.missing is None else column.missing
             return ~missing if node.negated else missing
         if column.missing is not None and column.missing.all():
-            return np.zeros(n, dtype=bool)  # of no kind: a batch may know no text of a column of texts
+            return np.zeros(
+                n, dtype=bool
+            )  # of no kind: a batch may know no text of a column of texts
         passed = _compared(node, column) if isinstance(node, Compare) else _among(node, column)
         return passed if column.missing is None else passed & ~column.missing
     join = np.logical_and if isinstance(node, And) else np.logical_or

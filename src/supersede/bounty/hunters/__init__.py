@@ -8,9 +8,9 @@ from supersede.bounty.hunters.hunters import (
     alternating,
     cost_sensitive,
     slices,
+    specialist,
     specialists,
 )
-from supersede.bounty.hunters.trees import fit_answer
 
 __all__ = [
     "Attempt",
@@ -19,8 +19,8 @@ __all__ = [
     "Proposal",
     "alternating",
     "cost_sensitive",
-    "fit_answer",
     "hunt",
     "slices",
+    "specialist",
     "specialists",
 ]

@@ -27,12 +27,22 @@ from supersede.bounty.artefacts.nodes import write_literal, write_name
 from supersede.bounty.hunters.ground import Ground
 from supersede.bounty.hunters.trees import fit_answer, gaining_leaves, regression_tree
 from supersede.bounty.routing import Bools
+from supersede.errors import TooFewLabelsError
 
-__all__ = ["Hunter", "Proposal", "alternating", "cost_sensitive", "slices", "specialists"]
+__all__ = [
+    "Hunter",
+    "Proposal",
+    "alternating",
+    "cost_sensitive",
+    "slices",
+    "specialist",
+    "specialists",
+]
 
 Floats = npt.NDArray[np.float64]
 _LEAST = 20  # rows of a group
 _GROUP_DEPTH = 4  # of the trees that groups are read off: expressions stay short
+_FEW_VALUES = 6  # of a column of numbers: each names a group
 _CANDIDATES = 5  # answers that are tried where there are no classes
 
 
@@ -86,11 +96,28 @@ def specialists(
 
 
 def _specialist(text: str) -> Callable[[Ground], Proposal]:
-    def propose(ground: Ground) -> Proposal:
-        answer = fit_answer(ground, _mask(ground, text))
-        return Proposal(parse(text), answer)
+    return lambda ground: specialist(parse(text), ground)
 
-    return propose
+
+def specialist(group: Expression, ground: Ground, *, seed: int = 0) -> Proposal:
+    """Train a model for a group: so a finding without a model becomes a submission.
+
+    Args:
+        group: The group, such as that of a finding of kind ``slice``.
+        ground: The public rows.
+        seed: Breaks ties between splits.
+
+    Returns:
+        The proposal.
+
+    Raises:
+        TooFewLabelsError: Fewer than 20 public rows are in the group.
+    """
+    mask = group.mask(ground.sample.columns)
+    if mask.sum() < _LEAST:
+        msg = f"{int(mask.sum())} rows of {ground.sample.name} are in the group; at least {_LEAST} are needed"
+        raise TooFewLabelsError(msg)
+    return Proposal(group, fit_answer(ground, mask, seed=seed))
 
 
 def cost_sensitive(count: int, *, seed: int) -> list[Hunter]:
@@ -239,13 +266,12 @@ def _conditions(ground: Ground, name: str) -> list[str]:
         return [f"{written} == {write_literal(value)}" for value in column.categories]
     if column.kind == "boolean":
         return [f"{written} == true", f"{written} == false"]
-    numbers = column.numbers()
-    cuts = np.unique(np.nanquantile(numbers, (0.25, 0.5, 0.75), method="nearest"))
-    if len(np.unique(numbers[~np.isnan(numbers)])) <= 2 * len(cuts):
-        return [
-            f"{written} == {write_literal(float(v))}"
-            for v in np.unique(numbers[~np.isnan(numbers)])
-        ]
+    known = column.numbers()
+    known = known[~np.isnan(known)]
+    values = np.unique(known)
+    if len(values) <= _FEW_VALUES:
+        return [f"{written} == {write_literal(float(value))}" for value in values]
+    cuts = np.unique(np.quantile(known, (0.25, 0.5, 0.75), method="nearest"))
     ends = [write_literal(float(cut)) for cut in cuts]
     inner = [f"{written} > {low} and {written} <= {high}" for low, high in pairwise(ends)]
     return [f"{written} <= {ends[0]}", *inner, f"{written} > {ends[-1]}"]
