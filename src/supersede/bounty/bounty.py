@@ -246,9 +246,10 @@ class Bounty:
             self.model, fresh, loss=self._checker.loss, watch=self._checker.watch,
             confidence=confidence,
         )  # fmt: skip
-        entry = {"fresh": fresh.fingerprint, "rows": len(fresh), "model": self.digest, "at": _now()}
-        self._log.append({"event": "closed", **entry})
-        self._closed = True
+        if not self._closed:
+            entry = {"fresh": fresh.fingerprint, "rows": len(fresh), "model": self.digest}
+            self._log.append({"event": "closed", **entry, "at": _now()})
+            self._closed = True
         return audit
 
     def _check_columns(self, group: Group, answer: Model) -> None:

@@ -130,9 +130,8 @@ def credit(
     kept = track(model, sample, loss, watch=dict(watch or {}))
     everyone = kept.errors()
     by_group = {name: kept.errors(name) for name in kept.groups if kept.members(name).any()}
-    starts = [i for i, node in enumerate(model.nodes) if not node.repair]
     patches = []
-    for start, end in zip(starts, [*starts[1:], len(model)], strict=True):
+    for start, end in model.patches:
         node = model.nodes[start]
         gains = {name: float(errors[start] - errors[end]) for name, errors in by_group.items()}
         patches.append(

@@ -127,6 +127,13 @@ class DecisionList:
         repairs = sum(node.repair for node in self.nodes)
         return f"DecisionList({len(self) - repairs} patches, {repairs} repairs)"
 
+    @property
+    def patches(self) -> list[tuple[int, int]]:
+        """For each patch, the versions before it, and after it and the repairs it called for."""
+        starts = [version for version, node in enumerate(self.nodes) if not node.repair]
+        ends = [*starts[1:], len(self)]
+        return list(zip(starts, ends, strict=False))  # without a patch there is no end either
+
     def patched(self, group: Group, answer: Model | int, team: str = "") -> "DecisionList":
         """The list with one more patch in front: a group, and a model or version to answer for it."""
         return replace(self, nodes=(*self.nodes, Node(group, answer, team)))

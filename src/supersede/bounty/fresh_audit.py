@@ -4,7 +4,7 @@ On the holdout errors only fall, by construction. Whether they did elsewhere is 
 all, of each protected group, and what each patch gained, with intervals that hold for all of them at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -127,7 +127,7 @@ def audit_round(
     """
     loss = ZeroOne() if loss is None else loss
     kept = track(model, fresh, loss, watch=dict(watch or {}))
-    ends = _patch_ends(model)
+    ends = model.patches
     comparisons = 1 + len(kept.groups) + len(ends)
     each = 1 - (1 - confidence) / comparisons
     everyone = np.ones(len(fresh), bool)
@@ -146,12 +146,6 @@ def audit_round(
         fresh.name, loss.name, confidence,
         _change(kept, "all", everyone, first, last, each), groups, tuple(patches), rises, checks,
     )  # fmt: skip
-
-
-def _patch_ends(model: DecisionList) -> Sequence[tuple[int, int]]:
-    """For each patch the versions before it, and after it and its repairs."""
-    starts = [i for i, node in enumerate(model.nodes) if not node.repair]
-    return list(zip(starts, [*starts[1:], len(model)], strict=True))
 
 
 def _change(

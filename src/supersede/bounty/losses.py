@@ -156,7 +156,7 @@ class PooledErrors:
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
         """Errors, as far as they count."""
-        return np.minimum(np.asarray(answers, float), self.most)
+        return np.asarray(np.minimum(np.asarray(answers, float), self.most))
 
     def out_of(self, labels: Array, /) -> Floats:
         """What errors are counted over."""
@@ -179,7 +179,8 @@ class Bounded:
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
         """What the function says."""
-        return np.asarray(self.function(labels, answers), dtype=float)
+        lost: Floats = np.asarray(self.function(labels, answers), dtype=float)
+        return lost
 
     def out_of(self, labels: Array, /) -> Floats:
         """One a row."""

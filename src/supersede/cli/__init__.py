@@ -14,6 +14,7 @@ import supersede
 from supersede.cli.audit import audit
 from supersede.cli.demo import demo
 from supersede.cli.estimate import estimate
+from supersede.cli.hunt import hunt
 from supersede.cli.plan import plan
 from supersede.cli.replay import replay
 from supersede.cli.review import review
@@ -21,7 +22,7 @@ from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (review, plan, estimate, audit, replay, demo)
+COMMANDS = (review, plan, estimate, audit, hunt, replay, demo)
 
 USAGE = 2
 INTERRUPTED = 130

@@ -88,15 +88,21 @@ def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expressio
         The group and its rows; None where no leaf gains. Leaves that gain most come first, as many
         as an expression may have tests for.
     """
-    leaves = grown.apply(ground.matrix)
-    total = np.bincount(leaves, weights=gains, minlength=grown.tree_.node_count)
-    paths = _paths(grown.tree_, ground.features)
+    tree = grown.tree_
+    total = np.bincount(grown.apply(ground.matrix), weights=gains, minlength=tree.node_count)
+    paths = _paths(tree, ground.features)
+    gaining = {int(leaf) for leaf in np.flatnonzero(total > 0)}
+    for node in range(tree.node_count - 1, 0, -1):  # children come after their parents
+        children = {int(tree.children_left[node]), int(tree.children_right[node])}
+        if children <= gaining:  # both sides gain, so the split says nothing
+            gaining = (gaining - children) | {node}
+            total[node] = sum(total[child] for child in children)
     chosen: list[str] = []
     nodes = 1
-    for leaf in np.argsort(-total, kind="stable"):
-        conditions = paths.get(int(leaf), [])
+    for node in sorted(gaining, key=lambda node: (-total[node], node)):
+        conditions = paths[node]
         nodes += 2 * len(conditions) + 1  # at most: each test may be negated, one "and" joins them
-        if total[leaf] <= 0 or not conditions or nodes > MAX_NODES:
+        if nodes > MAX_NODES:
             break
         chosen.append(" and ".join(conditions))
     if not chosen:
@@ -107,13 +113,13 @@ def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expressio
 
 
 def _paths(tree: Any, features: tuple[Feature, ...]) -> dict[int, list[str]]:
-    """The conditions that lead to each leaf, of each feature only the tightest."""
+    """The conditions that lead to each node, of each feature only the tightest."""
     found: dict[int, list[str]] = {}
     waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
     while waiting:
         node, bounds = waiting.pop()
+        found[node] = _conditions(features, bounds)
         if tree.children_left[node] < 0:
-            found[node] = [test for i, ends in bounds.items() for test in _tests(features[i], ends)]
             continue
         i, cut = int(tree.feature[node]), float(tree.threshold[node])
         low, high = bounds.get(i, (-np.inf, np.inf))
@@ -121,6 +127,19 @@ def _paths(tree: Any, features: tuple[Feature, ...]) -> dict[int, list[str]]:
         for child, ends in zip((tree.children_left, tree.children_right), sides, strict=True):
             waiting.append((int(child[node]), {**bounds, i: ends}))
     return found
+
+
+def _conditions(features: tuple[Feature, ...], bounds: dict[int, tuple[float, float]]) -> list[str]:
+    named = {
+        features[i].column for i, (low, _) in bounds.items() if features[i].category and low > 0
+    }
+    return [
+        test
+        for i, ends in bounds.items()
+        # where a column has a value, that it does not have another one goes without saying
+        if not features[i].category or ends[0] > 0 or features[i].column not in named
+        for test in _tests(features[i], ends)
+    ]
 
 
 def _tests(feature: Feature, ends: tuple[float, float]) -> list[str]:
