@@ -80,7 +80,8 @@ def column_of(values: Any, name: str = "") -> Column:
         return values
     if isinstance(values, np.ma.MaskedArray):
         values = np.array(values.tolist(), dtype=object)  # None where masked
-    array = np.asarray(values)
+    # a list is looked at value by value: numpy alone would make texts of [1, "a"]
+    array = np.asarray(values, dtype=None if hasattr(values, "dtype") else object)
     where = f"column {name!r}" if name else "the column"
     if array.ndim != 1:
         msg = f"{where} has the shape {array.shape}; give one value a row, shape (n,)"
