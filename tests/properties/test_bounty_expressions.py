@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from supersede.bounty.artefacts import (
     And,
-    Column,
     Compare,
     Everyone,
     Expression,
@@ -79,21 +78,6 @@ def tables(draw):
     }
 
 
-def as_arrays(table):
-    """With the kind of each column said, which values alone do not say where all are missing."""
-    found = {}
-    for name, values in table.items():
-        if all(v is None for v in values):
-            gone = np.ones(len(values), dtype=bool)
-            codes = np.full(len(values), -1 if KINDS[name] == "text" else 0)
-            found[name] = Column(KINDS[name], codes, gone)
-        elif KINDS[name] == "number":
-            found[name] = np.array([math.nan if v is None else v for v in values], dtype=float)
-        else:
-            found[name] = np.array(values, dtype=object)
-    return found
-
-
 def holds(node, row):
     """One row, one node: the meaning of the language, written down a second time."""
     match node:
@@ -136,7 +120,7 @@ def test_reading_what_was_written_gives_the_same(expression):
 def test_masks_are_what_a_row_wise_reading_gives(expression, table):
     n = len(table["age"])
     rows = [{name: values[i] for name, values in table.items()} for i in range(n)]
-    columns = as_arrays(table)
+    columns = {name: np.array(values, dtype=object) for name, values in table.items()}
     mask = expression.mask(columns)
     assert mask.dtype == bool
     assert mask.tolist() == [holds(expression.root, row) for row in rows]

@@ -139,6 +139,8 @@ def _mask(node: Node, columns: dict[str, Column], n: int) -> np.ndarray:
         if isinstance(node, IsMissing):
             missing = np.zeros(n, dtype=bool) if column.missing is None else column.missing
             return ~missing if node.negated else missing
+        if column.kind == "unknown":
+            return np.zeros(n, dtype=bool)
         passed = _compared(node, column) if isinstance(node, Compare) else _among(node, column)
         return passed if column.missing is None else passed & ~column.missing
     join = np.logical_and if isinstance(node, And) else np.logical_or

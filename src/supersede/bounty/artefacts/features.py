@@ -62,7 +62,7 @@ def design(features: Sequence[Feature], columns: Columns) -> np.ndarray:
     found = np.empty((n, len(features)))
     for at, feature in enumerate(features):
         column = asked[feature.column]
-        if (feature.category is None) == (column.kind == "text"):
+        if column.kind != "unknown" and (feature.category is None) == (column.kind == "text"):
             msg = (
                 f"the column {feature.column!r} is of kind {column.kind}; a feature with a category"
                 " asks a text, one without asks a number or a boolean"
@@ -82,7 +82,7 @@ def design(features: Sequence[Feature], columns: Columns) -> np.ndarray:
 def features_of(columns: Columns, *, most_categories: int = 20) -> tuple[Feature, ...]:
     """Features of all columns: numbers as they are, texts as one feature a category.
 
-    A number's median stands for it where it is missing.
+    A number's median stands for it where it is missing. A column of which nothing is known is left out.
 
     Args:
         columns: Columns by name; leave out what the model must not see, like the label.
@@ -98,7 +98,7 @@ def features_of(columns: Columns, *, most_categories: int = 20) -> tuple[Feature
             count = np.bincount(column.values[column.values >= 0], minlength=len(column.categories))
             often = np.argsort(-count, kind="stable")[:most_categories]
             found += [Feature(name, column.categories[code]) for code in sorted(often)]
-        else:
+        elif column.kind != "unknown":
             there = column.numbers()
             there = there[np.isfinite(there)]
             found.append(Feature(name, missing=float(np.median(there)) if len(there) else 0.0))

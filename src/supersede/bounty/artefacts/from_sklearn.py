@@ -110,12 +110,14 @@ def _in_double(threshold: np.ndarray) -> np.ndarray:
     that stay double must be held against the middle between two neighbouring single numbers; the
     middle itself rounds to the even one.
     """
-    below = threshold.astype(np.float32)
+    below = np.where(np.isfinite(threshold), threshold, 0).astype(np.float32)
     below = np.where(below > threshold, np.nextafter(below, np.float32(-np.inf)), below)
     above = np.nextafter(below, np.float32(np.inf))
     middle = below.astype(float) / 2 + above.astype(float) / 2
     even = below.view(np.int32) % 2 == 0
-    return np.where(even, middle, np.nextafter(middle, -np.inf))
+    edge = np.where(even, middle, np.nextafter(middle, -np.inf))
+    # an infinite threshold parts missing numbers from all others
+    return np.where(np.isfinite(threshold), edge, np.finfo(float).max)
 
 
 def _linear(

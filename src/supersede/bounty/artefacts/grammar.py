@@ -290,7 +290,7 @@ class _Parser:
         if self.columns is not None:
             kind = columns_of(self.columns, [column])[column].kind
             found = {bool: "boolean", str: "text"}.get(type(value), "number")
-            if kind != found:
+            if kind not in {found, "unknown"}:
                 self.fail(
                     f"{token.text} is a {found}, but the column {column!r} is of kind {kind}", token
                 )
