@@ -4,7 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+)
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -262,6 +268,7 @@ def test_estimators_that_cannot_be_taken_over():
         (DecisionTreeClassifier().fit(x, np.array([y, y]).T), "more than one question"),
         (DecisionTreeRegressor().fit(x, np.array([y, y]).T), "more than one question"),
         (LinearRegression().fit(x, np.array([y, y]).T), "more than one question"),
+        (PoissonRegressor().fit([[0], [1], [2], [3]], [1, 2, 4, 8]), "its linear score"),
     ):
         with pytest.raises(ModelFormError, match=says):
             from_sklearn(estimator, ["x"])

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -92,6 +93,16 @@ def test_what_does_not_fit_the_columns():
         OnnxModel(GOOD, ("a", "b", "c")).predict(ROWS | {"c": ROWS["a"]}, ANY)
 
 
+def test_runs_what_was_checked_whatever_else_the_file_looks_like():
+    model = onnx.load_model_from_string(GOOD)
+    model.producer_name = "ORTM"  # where onnxruntime looks for the mark of its other format
+    data = model.SerializeToString()
+    assert data[4:8] == b"ORTM"
+    unknown = b"\xfa\xff\x01\x04evil"  # a field that no version knows
+    found = OnnxModel(data + unknown, ("a", "b")).predict(ROWS, ANY)
+    assert np.allclose(found, ROWS["a"])
+
+
 def test_no_rows_and_one_row():
     model = OnnxModel(GOOD, ("a", "b"))
     assert model.predict({"a": np.array([]), "b": np.array([])}, ANY).shape == (0,)
@@ -127,7 +138,7 @@ import importlib.util
 spec = importlib.util.spec_from_file_location("lock", sys.argv[1])
 lock = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(lock)
-canary, parent = sys.argv[2], os.getppid()
+canary = sys.argv[2]
 network = lock.leave_network()
 bits = lock.lock_in(memory=200 * 2**20, cpu=5, output=1000, network=network)
 deeds = {
@@ -136,7 +147,7 @@ deeds = {
     "run": lambda: os.execv("/bin/true", ["true"]), "fork": lambda: os.fork() or os._exit(0),
     "thread": lambda: threading.Thread(target=print).start(), "socket": lambda: socket.socket(),
     "pipe": lambda: os.pipe(), "superuser": lambda: os.setuid(0), "memory": lambda: bytes(2**30),
-    "kill": lambda: os.kill(parent, 0), "more files": lambda: lock.resource.setrlimit(lock.resource.RLIMIT_NOFILE, (9, 9)),
+    "more files": lambda: lock.resource.setrlimit(lock.resource.RLIMIT_NOFILE, (9, 9)),
 }
 done = []
 for name, deed in deeds.items():
@@ -161,7 +172,7 @@ def test_a_locked_process_can_do_nothing(tmp_path):
     bits, done = json.loads(out.stdout)
     held = {name for bit, name in enumerate(lock.HELD) if bits >> bit & 1}
     # what only Landlock holds back
-    free = set() if "files" in held else {"remove", "mkdir", "run", "kill"}
+    free = set() if "files" in held else {"remove", "mkdir", "run"}
     assert set(done) <= free, (held, out.stderr)
     assert canary.read_text() == "alive"
 

@@ -163,7 +163,8 @@ def _among(node: In, column: Column) -> np.ndarray:
         _fits(value, column, node.column)
     if column.kind == "text":
         # the last place answers for -1, which stands for missing values
-        held = np.array([*(text in node.values for text in column.categories), False])
+        wanted = frozenset(node.values)
+        held = np.array([*(text in wanted for text in column.categories), False])
         found: np.ndarray = held[column.values] ^ node.negated
         return found
     return np.isin(column.values, node.values, invert=node.negated)

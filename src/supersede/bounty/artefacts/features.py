@@ -29,9 +29,8 @@ class Feature:
     missing: float | None = None
 
     def __post_init__(self) -> None:
-        ok = self.missing is None or (
-            isinstance(self.missing, int | float) and np.isfinite(self.missing)
-        )
+        number = isinstance(self.missing, int | float) and abs(self.missing) < np.inf
+        ok = self.missing is None or (number and abs(self.missing) <= np.finfo(float).max)
         if not isinstance(self.column, str) or not isinstance(self.category, str | None) or not ok:
             msg = f"{self} is no feature: a column, a category or null, and a finite number or null"
             raise ModelFormError(msg)
@@ -89,8 +88,11 @@ def features_of(columns: Columns, *, most_categories: int = 20) -> tuple[Feature
         most_categories: At most so many categories of a column, the most frequent.
 
     Example:
-        >>> [(f.column, f.category) for f in features_of({"age": [30, 40], "sex": ["f", "m"]})]
-        [('age', None), ('sex', 'f'), ('sex', 'm')]
+        >>> for feature in features_of({"age": [30, 40], "sex": ["f", "m"]}):
+        ...     print(feature)
+        Feature(column='age', category=None, missing=35.0)
+        Feature(column='sex', category='f', missing=None)
+        Feature(column='sex', category='m', missing=None)
     """
     found = []
     for name, column in columns_of(columns).items():

@@ -87,10 +87,6 @@ def isolation() -> Isolation:
     Raises:
         MissingExtraError: onnx or onnxruntime are not installed.
         LimitError: The child does not come up.
-
-    Example:
-        >>> "memory" in isolation().held  # doctest: +SKIP
-        True
     """
     bits, _, _ = _ask(b"nothing", {"x": column_of([0.0])}, Codes(2), Limits())
     return _isolation(bits)
