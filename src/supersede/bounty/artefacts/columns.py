@@ -25,14 +25,14 @@ class Column:
     """One column, ready to be asked.
 
     Attributes:
-        kind: What its values are.
+        kind: What its values are; unknown where all are missing and nothing says what they would be.
         values: Shape (n,): the numbers; booleans; or for texts the codes into ``categories``, -1
             where missing.
         missing: Shape (n,), True where the value is missing; None where none is.
         categories: The texts that the codes stand for.
     """
 
-    kind: Literal["number", "boolean", "text"]
+    kind: Literal["number", "boolean", "text", "unknown"]
     values: np.ndarray
     missing: np.ndarray | None = None
     categories: tuple[str, ...] = ()
@@ -54,7 +54,8 @@ class Column:
 
     def texts(self) -> np.ndarray:
         """Shape (n,), objects: the texts, empty where missing."""
-        found: np.ndarray = np.array([*self.categories, ""], dtype=object)[self.values]
+        codes = self.values if self.kind == "text" else np.full(len(self), -1)
+        found: np.ndarray = np.array([*self.categories, ""], dtype=object)[codes]
         return found
 
 
@@ -80,7 +81,8 @@ def column_of(values: Any, name: str = "") -> Column:
         return values
     if isinstance(values, np.ma.MaskedArray):
         values = np.array(values.tolist(), dtype=object)  # None where masked
-    array = np.asarray(values)
+    # a list is looked at value by value: numpy alone would make texts of [1, "a"]
+    array = np.asarray(values, dtype=None if hasattr(values, "dtype") else object)
     where = f"column {name!r}" if name else "the column"
     if array.ndim != 1:
         msg = f"{where} has the shape {array.shape}; give one value a row, shape (n,)"
@@ -103,7 +105,8 @@ def _from_arrow(array: np.ndarray, where: str) -> Column:
     try:
         if array.dtype.kind not in "OUT":  # dates, bytes, records
             raise pa.ArrowInvalid(str(array.dtype))
-        found = pa.array(array.astype(object), from_pandas=True)
+        kind = None if array.dtype.kind == "O" else pa.string()
+        found = pa.array(array.astype(object), kind, from_pandas=True)
     except (
         pa.ArrowInvalid,
         pa.ArrowTypeError,
@@ -117,7 +120,7 @@ def _from_arrow(array: np.ndarray, where: str) -> Column:
     missing = found.is_null().to_numpy(zero_copy_only=False)
     mask = missing if missing.any() else None
     if types.is_null(found.type):
-        return Column("number", np.full(len(array), np.nan), mask)
+        return Column("unknown", np.full(len(array), np.nan), missing)
     if types.is_boolean(found.type):
         return Column("boolean", found.fill_null(False).to_numpy(zero_copy_only=False), mask)
     if types.is_integer(found.type) or types.is_floating(found.type):

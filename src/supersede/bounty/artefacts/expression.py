@@ -139,10 +139,8 @@ def _mask(node: Node, columns: dict[str, Column], n: int) -> np.ndarray:
         if isinstance(node, IsMissing):
             missing = np.zeros(n, dtype=bool) if column.missing is None else column.missing
             return ~missing if node.negated else missing
-        if column.missing is not None and column.missing.all():
-            return np.zeros(
-                n, dtype=bool
-            )  # of no kind: a batch may know no text of a column of texts
+        if column.kind == "unknown":
+            return np.zeros(n, dtype=bool)
         passed = _compared(node, column) if isinstance(node, Compare) else _among(node, column)
         return passed if column.missing is None else passed & ~column.missing
     join = np.logical_and if isinstance(node, And) else np.logical_or
@@ -165,7 +163,8 @@ def _among(node: In, column: Column) -> np.ndarray:
         _fits(value, column, node.column)
     if column.kind == "text":
         # the last place answers for -1, which stands for missing values
-        held = np.array([*(text in node.values for text in column.categories), False])
+        wanted = frozenset(node.values)
+        held = np.array([*(text in wanted for text in column.categories), False])
         found: np.ndarray = held[column.values] ^ node.negated
         return found
     return np.isin(column.values, node.values, invert=node.negated)

@@ -29,9 +29,8 @@ class Feature:
     missing: float | None = None
 
     def __post_init__(self) -> None:
-        ok = self.missing is None or (
-            isinstance(self.missing, int | float) and np.isfinite(self.missing)
-        )
+        number = isinstance(self.missing, int | float) and abs(self.missing) < np.inf
+        ok = self.missing is None or (number and abs(self.missing) <= np.finfo(float).max)
         if not isinstance(self.column, str) or not isinstance(self.category, str | None) or not ok:
             msg = f"{self} is no feature: a column, a category or null, and a finite number or null"
             raise ModelFormError(msg)
@@ -62,15 +61,14 @@ def design(features: Sequence[Feature], columns: Columns) -> np.ndarray:
     found = np.empty((n, len(features)))
     for at, feature in enumerate(features):
         column = asked[feature.column]
-        unknown = column.missing is not None and bool(column.missing.all())
-        if not unknown and (feature.category is None) == (column.kind == "text"):
+        if column.kind != "unknown" and (feature.category is None) == (column.kind == "text"):
             msg = (
                 f"the column {feature.column!r} is of kind {column.kind}; a feature with a category"
                 " asks a text, one without asks a number or a boolean"
             )
             raise ColumnTypeError(msg)
         if feature.category is None:
-            found[:, at] = np.nan if unknown else column.numbers()
+            found[:, at] = column.numbers()
             if feature.missing is not None:
                 found[np.isnan(found[:, at]), at] = feature.missing
         elif feature.category in column.categories:
@@ -83,15 +81,18 @@ def design(features: Sequence[Feature], columns: Columns) -> np.ndarray:
 def features_of(columns: Columns, *, most_categories: int = 20) -> tuple[Feature, ...]:
     """Features of all columns: numbers as they are, texts as one feature a category.
 
-    A number's median stands for it where it is missing.
+    A number's median stands for it where it is missing. A column of which nothing is known is left out.
 
     Args:
         columns: Columns by name; leave out what the model must not see, like the label.
         most_categories: At most so many categories of a column, the most frequent.
 
     Example:
-        >>> [(f.column, f.category) for f in features_of({"age": [30, 40], "sex": ["f", "m"]})]
-        [('age', None), ('sex', 'f'), ('sex', 'm')]
+        >>> for feature in features_of({"age": [30, 40], "sex": ["f", "m"]}):
+        ...     print(feature)
+        Feature(column='age', category=None, missing=35.0)
+        Feature(column='sex', category='f', missing=None)
+        Feature(column='sex', category='m', missing=None)
     """
     found = []
     for name, column in columns_of(columns).items():
@@ -99,7 +100,7 @@ def features_of(columns: Columns, *, most_categories: int = 20) -> tuple[Feature
             count = np.bincount(column.values[column.values >= 0], minlength=len(column.categories))
             often = np.argsort(-count, kind="stable")[:most_categories]
             found += [Feature(name, column.categories[code]) for code in sorted(often)]
-        else:
+        elif column.kind != "unknown":
             there = column.numbers()
             there = there[np.isfinite(there)]
             found.append(Feature(name, missing=float(np.median(there)) if len(there) else 0.0))

@@ -1,5 +1,6 @@
 """Fitted scikit-learn trees and linear models as plain data, which anybody may run."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,15 +53,37 @@ def from_sklearn(
         msg = f"{type(estimator).__name__} is no classifier and has no probabilities"
         raise ModelFormError(msg)
     width = 0 if not probabilities or codes is None else len(classes) if classes else len(codes)
+    model: Tree | Linear | None = None
     if hasattr(estimator, "tree_"):
-        return _tree(estimator.tree_, wanted, codes, width)
-    if hasattr(estimator, "coef_"):
-        return _linear(estimator, wanted, codes, width)
-    msg = (
-        f"{type(estimator).__name__} is neither a tree nor a linear model; convert it to ONNX"
-        " (skl2onnx with zipmap=False) and send that"
-    )
-    raise ModelFormError(msg)
+        model = _tree(estimator.tree_, wanted, codes, width)
+    elif hasattr(estimator, "coef_"):
+        model = _linear(estimator, wanted, codes, width)
+    if model is None or not _agree(model, estimator, codes, width):
+        msg = (
+            f"{type(estimator).__name__} is neither a tree nor a model that answers with its linear"
+            " score; convert it to ONNX (skl2onnx with zipmap=False) and send that"
+        )
+        raise ModelFormError(msg)
+    return model
+
+
+def _agree(model: Tree | Linear, estimator: Any, codes: np.ndarray | None, width: int) -> bool:
+    """Whether both answer random rows alike: some estimators put their scores through a function."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, len(model.features))) * np.repeat([1e-2, 1.0, 1e2], 100)[:, None]
+    found = model.answer(x)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # that x has no names
+        if codes is None:
+            expected = np.ravel(estimator.predict(x))[:, None]
+        elif width:
+            expected = np.zeros_like(found)
+            expected[:, codes] = estimator.predict_proba(x)
+        else:
+            labels = estimator.classes_.tolist()
+            known = dict(zip(labels, codes, strict=True))
+            expected = np.array([[known[label]] for label in estimator.predict(x).tolist()])
+    return np.allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
 def _codes(estimator: Any, classes: Sequence[Any] | None) -> np.ndarray | None:
@@ -110,12 +133,14 @@ def _in_double(threshold: np.ndarray) -> np.ndarray:
     that stay double must be held against the middle between two neighbouring single numbers; the
     middle itself rounds to the even one.
     """
-    below = threshold.astype(np.float32)
+    below = np.where(np.isfinite(threshold), threshold, 0).astype(np.float32)
     below = np.where(below > threshold, np.nextafter(below, np.float32(-np.inf)), below)
     above = np.nextafter(below, np.float32(np.inf))
     middle = below.astype(float) / 2 + above.astype(float) / 2
     even = below.view(np.int32) % 2 == 0
-    return np.where(even, middle, np.nextafter(middle, -np.inf))
+    edge = np.where(even, middle, np.nextafter(middle, -np.inf))
+    # an infinite threshold parts missing numbers from all others
+    return np.where(np.isfinite(threshold), edge, np.finfo(float).max)
 
 
 def _linear(

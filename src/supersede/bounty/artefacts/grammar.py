@@ -137,6 +137,7 @@ class _Parser:
     def __init__(self, text: str, columns: Columns | None) -> None:
         self.text = text
         self.columns = columns
+        self.kinds: dict[str, str] = {}
         self.tokens = _tokens(text)
         self.at = 0
         self.nodes = 0
@@ -288,9 +289,11 @@ class _Parser:
         if sign not in {"==", "!="} and isinstance(value, bool | str):
             self.fail(f"{sign} compares numbers, not {token.text}; use == or in", token)
         if self.columns is not None:
-            kind = columns_of(self.columns, [column])[column].kind
+            if column not in self.kinds:  # reading a column may take long
+                self.kinds[column] = columns_of(self.columns, [column])[column].kind
+            kind = self.kinds[column]
             found = {bool: "boolean", str: "text"}.get(type(value), "number")
-            if kind != found:
+            if kind not in {found, "unknown"}:
                 self.fail(
                     f"{token.text} is a {found}, but the column {column!r} is of kind {kind}", token
                 )

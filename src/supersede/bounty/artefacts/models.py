@@ -170,9 +170,10 @@ class Tree:
 
     def predict(self, columns: Columns, answers: Answers) -> np.ndarray:
         """Shape (n,) or (n, width), checked; see `Model`."""
-        return _in_blocks(self.features, columns, self._answer, answers)
+        return _in_blocks(self.features, columns, self.answer, answers)
 
-    def _answer(self, x: np.ndarray) -> np.ndarray:
+    def answer(self, x: np.ndarray) -> np.ndarray:
+        """Shape (n, width): answers, not yet checked, to a design of shape (n, k)."""
         node = np.zeros(len(x), dtype=np.int64)
         open_rows = np.arange(len(x)) if self.feature[0] >= 0 else np.arange(0)
         while len(open_rows):
@@ -252,9 +253,10 @@ class Linear:
 
     def predict(self, columns: Columns, answers: Answers) -> np.ndarray:
         """Shape (n,) or (n, width), checked; see `Model`."""
-        return _in_blocks(self.features, columns, self._answer, answers)
+        return _in_blocks(self.features, columns, self.answer, answers)
 
-    def _answer(self, x: np.ndarray) -> np.ndarray:
+    def answer(self, x: np.ndarray) -> np.ndarray:
+        """Shape (n, width): answers, not yet checked, to a design of shape (n, k)."""
         with np.errstate(over="ignore", invalid="ignore"):  # infinite answers are refused later
             # not BLAS, whose sums depend on how many rows there are
             scores = np.einsum("nk,wk->nw", x, self.weights, optimize=False) + self.intercept
@@ -353,7 +355,10 @@ def _integers(values: Any, name: str) -> np.ndarray:
 
 
 def _booleans(values: Any, name: str) -> np.ndarray:
-    found = np.asarray(values)
+    try:
+        found = np.asarray(values)
+    except ValueError:  # ragged
+        found = np.zeros((0, 0))
     if found.dtype != bool or found.ndim != 1:
         msg = f"{name} is not an array of true and false"
         raise ModelFormError(msg)

@@ -87,10 +87,6 @@ def isolation() -> Isolation:
     Raises:
         MissingExtraError: onnx or onnxruntime are not installed.
         LimitError: The child does not come up.
-
-    Example:
-        >>> "memory" in isolation().held  # doctest: +SKIP
-        True
     """
     bits, _, _ = _ask(b"nothing", {"x": column_of([0.0])}, Codes(2), Limits())
     return _isolation(bits)
@@ -120,15 +116,15 @@ def run_onnx(
     if n == 0:
         return np.empty((0, answers.width) if answers.width > 1 else 0)
     bits, status, payload = _ask(data, columns, answers, limits)
-    missing = [name for name in _isolation(bits).missing if name in NEEDED]
-    if missing:
-        msg = f"on this system nothing limits the model's {', '.join(missing)}; use Linux for strangers' models"
-        warnings.warn(msg, WeakerSandboxWarning, stacklevel=3)
     if status in ERRORS:
         raise ERRORS[status](_printable(payload))
     if status != 0 or len(payload) != 8 * n * answers.width:
         msg = f"the child answered {len(payload)} bytes with status {status}; it is broken or taken over"
         raise LimitError(msg)
+    missing = [name for name in _isolation(bits).missing if name in NEEDED]
+    if missing:
+        msg = f"on this system nothing limits the model's {', '.join(missing)}; use Linux for strangers' models"
+        warnings.warn(msg, WeakerSandboxWarning, stacklevel=3)
     found = np.frombuffer(payload, dtype="<f8")
     return found.reshape(n, answers.width) if answers.width > 1 else found
 

@@ -114,6 +114,8 @@ def _typed(values: np.ndarray, port: Any) -> np.ndarray:
     if kind is None:
         msg = f"the model's input {port.name!r} is a {port.type}; use one of {', '.join(TYPES)}"
         raise Unfit(msg)
+    if kind is np.object_ and values.dtype != object and np.isnan(values).all():
+        values = np.full(len(values), "", dtype=object)  # nothing there says that it is text
     if (values.dtype == object) != (kind is np.object_):
         msg = f"the model's input {port.name!r} is a {port.type}, which the column's values are not"
         raise Unfit(msg)
