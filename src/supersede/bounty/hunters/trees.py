@@ -90,7 +90,7 @@ def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expressio
     """
     tree = grown.tree_
     total = np.bincount(grown.apply(ground.matrix), weights=gains, minlength=tree.node_count)
-    paths = _paths(tree, ground.features)
+    paths = _paths(tree, ground)
     gaining = {int(leaf) for leaf in np.flatnonzero(total > 0)}
     for node in range(tree.node_count - 1, 0, -1):  # children come after their parents
         children = {int(tree.children_left[node]), int(tree.children_right[node])}
@@ -104,7 +104,7 @@ def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expressio
         nodes += 2 * len(conditions) + 1  # at most: each test may be negated, one "and" joins them
         if nodes > MAX_NODES:
             break
-        chosen.append(" and ".join(conditions))
+        chosen.append(" and ".join(conditions) or "everyone")
     if not chosen:
         return None
     group = parse(" or ".join(f"({path})" for path in chosen))
@@ -112,13 +112,13 @@ def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expressio
     return group, group.mask(ground.sample.columns)
 
 
-def _paths(tree: Any, features: tuple[Feature, ...]) -> dict[int, list[str]]:
+def _paths(tree: Any, ground: Ground) -> dict[int, list[str]]:
     """The conditions that lead to each node, of each feature only the tightest."""
     found: dict[int, list[str]] = {}
     waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
     while waiting:
         node, bounds = waiting.pop()
-        found[node] = _conditions(features, bounds)
+        found[node] = _conditions(ground, bounds)
         if tree.children_left[node] < 0:
             continue
         i, cut = int(tree.feature[node]), float(tree.threshold[node])
@@ -129,7 +129,8 @@ def _paths(tree: Any, features: tuple[Feature, ...]) -> dict[int, list[str]]:
     return found
 
 
-def _conditions(features: tuple[Feature, ...], bounds: dict[int, tuple[float, float]]) -> list[str]:
+def _conditions(ground: Ground, bounds: dict[int, tuple[float, float]]) -> list[str]:
+    features = ground.features
     named = {
         features[i].column for i, (low, _) in bounds.items() if features[i].category and low > 0
     }
@@ -138,12 +139,14 @@ def _conditions(features: tuple[Feature, ...], bounds: dict[int, tuple[float, fl
         for i, ends in bounds.items()
         # where a column has a value, that it does not have another one goes without saying
         if not features[i].category or ends[0] > 0 or features[i].column not in named
-        for test in _tests(features[i], ends)
+        for test in _tests(features[i], ends, ground.sample.columns[features[i].column].kind)
     ]
 
 
-def _tests(feature: Feature, ends: tuple[float, float]) -> list[str]:
+def _tests(feature: Feature, ends: tuple[float, float], kind: str) -> list[str]:
     name, (low, high) = write_name(feature.column), ends
+    if kind == "boolean":
+        return [f"{name} == {write_literal(low > 0)}"]
     if feature.category is not None:
         test = f"{name} == {write_literal(feature.category)}"
         return [test] if low > 0 else [f"not {test}"]
