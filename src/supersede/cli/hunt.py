@@ -79,7 +79,7 @@ def hunt(
     from supersede.cli.progress import Progress
     from supersede.look.page import write_whole
 
-    whole, classes, features = _read(table, model, label, feature)
+    whole, classes, features = _read(table, model, label, feature, group)
     public, holdout, fresh = _cut(whole, seed)
     first = DecisionList(Logged(model), answers=Codes(len(classes)))
     ground = h.Ground.of(public, first, ZeroOne(), features)
@@ -122,7 +122,7 @@ def hunt(
 
 
 def _read(
-    table: str, model: str, label: str, feature: list[str] | None
+    table: str, model: str, label: str, feature: list[str] | None, group: list[str] | None
 ) -> "tuple[Sample, list[object], list[str]]":
     """The rows with classes as codes, the classes, and the features."""
     import numpy as np
@@ -134,17 +134,18 @@ def _read(
 
     rows = read(table, models=[model], label=label).rows
     wanted = feature or [name for name in rows.columns if name not in (model, label)]
-    for name in wanted:
+    read_too = list(dict.fromkeys([*wanted, *(group or [])]))
+    for name in read_too:
         if name not in rows.columns:
-            raise MissingColumnError.of(name, rows.columns, "a feature")
+            raise MissingColumnError.of(name, rows.columns, "a feature or a group")
         if name in (model, label):
-            msg = f"--feature {name}: the {'model' if name == model else 'label'} is no feature"
+            msg = f"{name}: the {'model' if name == model else 'label'} is no feature and no group"
             raise ArgumentError(msg)
-    found = collect(rows.select(model, label, *wanted))
+    found = collect(rows.select(model, label, *read_too))
     truth, said = (np.asarray(found[name].to_pylist(), object) for name in (label, model))
     classes = sorted({*truth.tolist(), *said.tolist()}, key=lambda value: (str(type(value)), value))
     code = {value: i for i, value in enumerate(classes)}
-    columns = {name: found[name].to_numpy() for name in wanted}
+    columns = {name: found[name].to_numpy() for name in read_too}
     columns[model] = np.array([code[v] for v in said])
     return Sample("all", columns, np.array([code[v] for v in truth])), classes, wanted
 
