@@ -310,30 +310,38 @@ on the fresh rows is not below 0. *certified* is the empirical Bernstein inequal
 """
 
 
+def on_adult() -> LINES:
+    columns = [
+        "sex", "race", "marital_status", "education", "workclass", "age", "hours_per_week",
+        "relationship",
+    ]  # fmt: skip
+    return hunted("Adult", adult, columns, 1, 88, {"certified": 0.160, "alpha": 0.145}, None)
+
+
+def on_census() -> LINES:
+    columns = [
+        "sex", "race", "marital_status", "education", "age", "class_of_worker", "citizenship",
+    ]  # fmt: skip
+    return hunted("census 1994–95 (299k rows)", census, columns, 2, 67, {}, 60.0)
+
+
+def on_employment() -> LINES:
+    columns = ["SEX", "RAC1P", "AGEP", "DIS", "SCHL", "MAR"]
+    return hunted("employment (278k rows)", employment, columns, 1, 67, {}, 60.0)
+
+
 def main() -> None:
-    lines: LINES = [HEAD, *routing(), *interpreter(), *orders(), *power(planted=True),
-                    *power(planted=False), *null_rounds(), *attack(min(SEEDS, 20))]  # fmt: skip
+    work: list[Callable[[], LINES]] = [
+        routing, interpreter, orders, lambda: power(planted=True), lambda: power(planted=False),
+        null_rounds, lambda: attack(min(SEEDS, 20)),
+    ]  # fmt: skip
     if (DATA / "adult").is_dir():
-        lines += hunted(
-            "Adult", adult,
-            ["sex", "race", "marital_status", "education", "workclass", "age", "hours_per_week", "relationship"],
-            1, 88, {"certified": 0.160, "alpha": 0.145}, None,
-        )  # fmt: skip
-        lines += hunted(
-            "census 1994–95 (299k rows)", census,
-            ["sex", "race", "marital_status", "education", "age", "class_of_worker", "citizenship"],
-            2, 67, {}, 60.0,
-        )  # fmt: skip
-        lines += hunted(
-            "employment (278k rows)",
-            employment,
-            ["SEX", "RAC1P", "AGEP", "DIS", "SCHL", "MAR"],
-            1,
-            67,
-            {},
-            60.0,
-        )
-        lines += paper_groups()
+        work += [on_adult, on_census, on_employment, paper_groups]
+    lines: LINES = [HEAD]
+    for part in work:
+        found = part()
+        print(*found, sep="\n", flush=True)
+        lines += found
     write("bounty", "Bounties: measured", "python -m benchmarks.bounty", lines, NOTES.strip())
 
 

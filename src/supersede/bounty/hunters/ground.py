@@ -16,6 +16,7 @@ from supersede.bounty.sample import Sample
 __all__ = ["Ground"]
 
 Floats = npt.NDArray[np.float64]
+_CATEGORIES = 12  # of a column of texts, the most frequent
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Ground:
             The ground.
         """
         read = sample.columns if columns is None else {c: sample.columns[c] for c in columns}
-        features = features_of(read)
+        features = features_of(read, most_categories=_CATEGORIES)
         matrix = design(features, sample.columns).astype(np.float32)
         weight = np.ones(len(sample)) if sample.weight is None else sample.weight
         lost = losses_of(loss, sample.labels, model.predict(sample.columns))

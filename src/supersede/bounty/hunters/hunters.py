@@ -153,7 +153,7 @@ def cost_sensitive(count: int, *, seed: int) -> list[Hunter]:
     ]
 
 
-def alternating(count: int, *, seed: int, rounds: int = 5) -> list[Hunter]:
+def alternating(count: int, *, seed: int, rounds: int = 3) -> list[Hunter]:
     """Hunters that train and regroup in turn, each from a random half of the rows.
 
     Args:

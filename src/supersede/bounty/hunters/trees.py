@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 _DEPTH = 8  # of trees that answer
 _LEAST = 20  # rows in a leaf
+_MOST = 20_000  # rows that a tree is grown on: its splits hardly change with more
 
 
 def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
@@ -50,7 +51,8 @@ def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
     else:
         msg = f"no tree can be grown for the {loss.name} and {answers}; submit models of your own"
         raise ArgumentError(msg)
-    grown.fit(ground.matrix[mask], ground.sample.labels[mask], sample_weight=ground.weight[mask])
+    rows = _some(np.flatnonzero(mask), seed)
+    grown.fit(ground.matrix[rows], ground.sample.labels[rows], sample_weight=ground.weight[rows])
     return from_sklearn(
         grown, ground.features, classes=None if count is None else range(count),
         probabilities=isinstance(answers, Probabilities),
@@ -73,7 +75,14 @@ def regression_tree(ground: Ground, targets: Floats, *, depth: int, seed: int, s
     grown = _sklearn().DecisionTreeRegressor(
         max_depth=depth, min_samples_leaf=_LEAST, random_state=seed, max_features=share
     )
-    return grown.fit(ground.matrix, targets, sample_weight=ground.weight)
+    rows = _some(np.arange(len(ground.sample)), seed)
+    return grown.fit(ground.matrix[rows], targets[rows], sample_weight=ground.weight[rows])
+
+
+def _some(rows: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.intp]:
+    if len(rows) <= _MOST:
+        return rows
+    return np.random.default_rng(seed).choice(rows, _MOST, replace=False)
 
 
 def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expression, Bools] | None:
