@@ -12,6 +12,7 @@
     │   └── LimitError             (RuntimeError) a model ran over its memory or time, or died of it
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── ReportError                (OSError)      a report could not be written
+    ├── SandboxError               (RuntimeError) the process for strangers' models does not start
     ├── SearchError                (ValueError)   the record of a search is not as it must be
     │   ├── HistoryError                          a trial, or the file of a study, cannot be read
     │   └── SpaceError                            a parameter's range, choices or conditions
@@ -49,6 +50,7 @@ __all__ = [
     "MissingPredictionError",
     "ModelFormError",
     "ReportError",
+    "SandboxError",
     "SearchError",
     "SourceError",
     "SpaceError",
@@ -121,6 +123,10 @@ class MissingExtraError(SupersedeError, ImportError):
 
 class ReportError(SupersedeError, OSError):
     """A report could not be written; nothing that was there before is lost."""
+
+
+class SandboxError(SupersedeError, RuntimeError):
+    """The process for strangers' models does not start; that says nothing of the model."""
 
 
 class SearchError(SupersedeError, ValueError):
