@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from supersede.bounty.artefacts import Codes, Limits, Numbers, OnnxModel, Probabilities, isolation
-from supersede.bounty.artefacts.child import lock
+from supersede.bounty.artefacts.child import lock, run
 from supersede.errors import AnswerError, ArgumentError, LimitError, ModelFormError, SandboxError
 from tests.bounty.artefacts.attacks import FLOAT, GOOD, ROWS, column_plus, node
 
@@ -270,8 +271,9 @@ def test_the_environment_and_the_folder_are_empty(tmp_path, monkeypatch):
 def test_a_child_that_was_taken_over_is_not_believed(program, error, says, tmp_path, monkeypatch):
     (tmp_path / "__main__.py").write_text(f"import os, struct, sys, time\n{program}\n")
     monkeypatch.setattr("supersede.bounty.artefacts.sandbox.CHILD", tmp_path)
+    seconds = 1 if "sleep" in program else 25
     with pytest.raises(error, match=says) as caught:
-        OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY, Limits(wall_seconds=1))
+        OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY, Limits(wall_seconds=seconds))
     assert str(caught.value).isprintable()
 
 
@@ -283,6 +285,32 @@ def test_says_where_it_is_weaker(tmp_path, monkeypatch):
         UserWarning, match="nothing limits the model's memory, processor, descriptors"
     ):
         OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY)
+
+
+class Restless:
+    """What a session of a model that draws random numbers would be, if one got past the rules."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def get_inputs(self):
+        return [SimpleNamespace(name="a", type="tensor(double)", shape=[None])]
+
+    def get_outputs(self):
+        return [SimpleNamespace(name="y")]
+
+    def run(self, _, feed):
+        return [self.rng.random(len(feed["a"]))]
+
+
+@pytest.mark.parametrize("kind", ["Codes", "Numbers"])
+def test_answers_must_come_again(kind):
+    seeds = iter(range(9))
+    asked = {"rows": 9, "width": 1, "kind": kind}
+    with pytest.raises(run.Unfit, match="when it is run again"):
+        run.answer(lambda: Restless(next(seeds)), {"a": np.zeros(9)}, asked)
+    with pytest.raises(run.Unfit, match="in another order"):  # the same in each session
+        run.answer(lambda: Restless(0), {"a": np.zeros(9)}, asked)
 
 
 def test_limits_are_above_zero():
