@@ -40,9 +40,8 @@ from supersede.errors import (
 __all__ = ["Isolation", "Limits", "WeakerSandboxWarning", "isolation", "run_onnx"]
 
 CHILD = Path(__file__).with_name("child")
-HEAD = struct.Struct("<BIQ")
+HEAD = struct.Struct("<IBQ")
 ERRORS: dict[int, type[ArtefactError]] = {1: ModelFormError, 2: AnswerError, 3: LimitError}
-UNHANDLED = 1  # Python's exit code after an error; once it is locked, the child handles all of them
 NEEDED = ("memory", "processor", "descriptors")  # without one of them the parent warns
 
 
@@ -163,13 +162,13 @@ def _ask(
             child.wait()
         out.seek(0)
         head = out.read(HEAD.size)
-        if code == UNHANDLED:
+        if not head:  # it says so as soon as it is locked
             complaints.seek(0)
             msg = f"the process for ONNX models does not start: {_printable(complaints.read()[-300:])}"
             raise SandboxError(msg)
         if code != 0 or len(head) != HEAD.size:
             raise LimitError(_died(code, limits))
-        status, bits, size = HEAD.unpack(head)
+        bits, status, size = HEAD.unpack(head)
         payload = out.read(min(size, most))
     return bits, status, payload
 
