@@ -17,6 +17,7 @@
     │       └── StaleVersionError                 made against a model that has been patched since
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── ReportError                (OSError)      a report could not be written
+    ├── SandboxError               (RuntimeError) the process for strangers' models does not start
     ├── SearchError                (ValueError)   the record of a search is not as it must be
     │   ├── HistoryError                          a trial, or the file of a study, cannot be read
     │   └── SpaceError                            a parameter's range, choices or conditions
@@ -57,6 +58,7 @@ __all__ = [
     "MissingPredictionError",
     "ModelFormError",
     "ReportError",
+    "SandboxError",
     "SearchError",
     "SourceError",
     "SpaceError",
@@ -151,6 +153,10 @@ class MissingExtraError(SupersedeError, ImportError):
 
 class ReportError(SupersedeError, OSError):
     """A report could not be written; nothing that was there before is lost."""
+
+
+class SandboxError(SupersedeError, RuntimeError):
+    """The process for strangers' models does not start; that says nothing of the model."""
 
 
 class SearchError(SupersedeError, ValueError):

@@ -122,6 +122,17 @@ def test_columns_that_are_not_there():
         parse("everyone").mask({})
 
 
+@pytest.mark.parametrize("name", ["größe", "e\u0301tat", "x²", "αβγ", "возраст", "年齢", "Δx"])
+def test_names_in_any_script_may_be_asked(name):
+    assert parse(f"`{name}` == 1").mask({name: [1, 2]}).tolist() == [True, False]
+
+
+def test_a_mask_is_the_caller_s_own():
+    column = column_of([1, None])
+    parse("x is missing").mask({"x": column})[:] = True
+    assert column.missing.tolist() == [False, True]
+
+
 def test_everyone_is_everyone_and_nobody_is_nobody():
     assert parse("everyone").mask({"a": [1, None]}).tolist() == [True, True]
     assert parse("not everyone").mask({"a": [1, None]}).tolist() == [False, False]

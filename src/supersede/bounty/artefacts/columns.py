@@ -171,13 +171,20 @@ def rows_of(columns: Columns) -> int:
 
 def looks_like(name: str, known: Iterable[str]) -> str:
     """A hint where a name only looks like a known one, or mixes scripts; else an empty string."""
-    folded = unicodedata.normalize("NFKC", name).translate(ALIKE)
+    drawn_as = [_drawn_as(c) for c in name]
+    folded = "".join(drawn_as)
     if folded == name:
         return ""
-    strange = next((c for c in name if unicodedata.normalize("NFKC", c).translate(ALIKE) != c), "")
+    strange = next(c for c, drawn in zip(name, drawn_as, strict=True) if c != drawn)
     letter = f"{strange!r} is {unicodedata.name(strange, 'an unnamed character')}"
     if folded in set(known):
         return f"{name!r} looks like {folded!r}, but {letter}; type {folded!r} anew"
-    if any("a" <= c.lower() <= "z" for c in name):
+    if any(c.isascii() and c.isalpha() for c in name):
         return f"{name!r} mixes scripts: {letter}; type it anew"
     return ""
+
+
+def _drawn_as(letter: str) -> str:
+    """The Latin letter that looks like this one, where there is one."""
+    latin = unicodedata.normalize("NFKC", letter).translate(ALIKE)
+    return latin if len(latin) == 1 and latin.isascii() and latin.isalpha() else letter

@@ -138,7 +138,7 @@ def _mask(node: Node, columns: dict[str, Column], n: int) -> np.ndarray:
         column = columns[node.column]
         if isinstance(node, IsMissing):
             missing = np.zeros(n, dtype=bool) if column.missing is None else column.missing
-            return ~missing if node.negated else missing
+            return ~missing if node.negated else missing.copy()  # the column's own stays
         if column.kind == "unknown":
             return np.zeros(n, dtype=bool)
         passed = _compared(node, column) if isinstance(node, Compare) else _among(node, column)

@@ -73,6 +73,7 @@ class OnnxModel:
             LimitError: It ran over its memory or time, or died.
             AnswerError: Its answers do not fit, differ between runs, or depend on the other rows.
             MissingColumnError: A column is not there.
+            SandboxError: The child does not start; that says nothing of the model.
             MissingExtraError: onnx or onnxruntime are not installed.
         """
         asked = columns_of(columns, self.columns)

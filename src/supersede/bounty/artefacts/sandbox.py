@@ -34,12 +34,13 @@ from supersede.errors import (
     LimitError,
     MissingExtraError,
     ModelFormError,
+    SandboxError,
 )
 
 __all__ = ["Isolation", "Limits", "WeakerSandboxWarning", "isolation", "run_onnx"]
 
 CHILD = Path(__file__).with_name("child")
-HEAD = struct.Struct("<BIQ")
+HEAD = struct.Struct("<IBQ")
 ERRORS: dict[int, type[ArtefactError]] = {1: ModelFormError, 2: AnswerError, 3: LimitError}
 NEEDED = ("memory", "processor", "descriptors")  # without one of them the parent warns
 
@@ -86,7 +87,7 @@ def isolation() -> Isolation:
 
     Raises:
         MissingExtraError: onnx or onnxruntime are not installed.
-        LimitError: The child does not come up.
+        SandboxError: The child does not start.
     """
     bits, _, _ = _ask(b"nothing", {"x": column_of([0.0])}, Codes(2), Limits())
     return _isolation(bits)
@@ -110,6 +111,7 @@ def run_onnx(
         ModelFormError: The bytes are no ONNX model, or hold what is not allowed.
         LimitError: It ran over its memory or time, or died.
         AnswerError: Its answers do not fit, differ between runs, or depend on the other rows.
+        SandboxError: The child does not start.
         MissingExtraError: onnx or onnxruntime are not installed.
     """
     n = len(next(iter(columns.values())))
@@ -142,11 +144,12 @@ def _ask(
         tempfile.TemporaryDirectory(prefix="supersede-") as empty,
         tempfile.TemporaryFile() as source,
         tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as complaints,
     ):
         _hand_over(source, data, columns, answers, limits, most)
         child = subprocess.Popen(  # noqa: S603  # our own program, on our own interpreter
             [sys.executable, "-I", "-B", "-W", "ignore", str(CHILD)],
-            stdin=source, stdout=out, stderr=subprocess.DEVNULL,
+            stdin=source, stdout=out, stderr=complaints,
             cwd=empty, env=_environment(), start_new_session=True,
         )  # fmt: skip
         try:
@@ -159,9 +162,13 @@ def _ask(
             child.wait()
         out.seek(0)
         head = out.read(HEAD.size)
+        if not head:  # it says so as soon as it is locked
+            complaints.seek(0)
+            msg = f"the process for ONNX models does not start: {_printable(complaints.read()[-300:])}"
+            raise SandboxError(msg)
         if code != 0 or len(head) != HEAD.size:
             raise LimitError(_died(code, limits))
-        status, bits, size = HEAD.unpack(head)
+        bits, status, size = HEAD.unpack(head)
         payload = out.read(min(size, most))
     return bits, status, payload
 

@@ -35,7 +35,7 @@ import onnxruntime as ort  # noqa: E402
 rules = beside("rules")
 run = beside("run")
 
-HEAD = "<BIQ"  # status, bits of what is locked, bytes that follow
+LOCKED, HEAD = "<I", "<BQ"  # bits of what is locked; status, and how many bytes follow
 DONE, MODEL, ANSWER, LIMIT = range(4)
 
 
@@ -109,9 +109,9 @@ def main() -> None:
     bits = lock.lock_in(
         memory=asked["memory"], cpu=asked["cpu"], output=asked["output"], network=network
     )
-
+    out.write(struct.pack(LOCKED, bits))  # from here on, what goes wrong is the model's doing
     status, payload = judged(lambda: look_and_run(data, columns, asked))
-    out.write(struct.pack(HEAD, status, bits, len(payload)))
+    out.write(struct.pack(HEAD, status, len(payload)))
     view = memoryview(payload)
     while view:
         view = view[out.write(view) :]

@@ -122,7 +122,10 @@ def _typed(values: np.ndarray, port: Any) -> np.ndarray:
     if port.shape and isinstance(port.shape[0], int):
         msg = f"the model takes batches of {port.shape[0]} rows only; export it with a free first dimension"
         raise Unfit(msg)
-    if np.issubdtype(kind, np.integer) and not np.array_equal(values, np.floor(values)):
-        msg = f"the model's input {port.name!r} takes integers, but values are missing or have fractions"
+    with np.errstate(invalid="ignore"):
+        typed: np.ndarray = values.astype(kind)
+    whole = kind not in {np.float32, np.float64, np.object_}
+    if whole and not np.array_equal(typed, values):
+        msg = f"the model's input {port.name!r} is a {port.type}, but values are missing or not of that kind"
         raise Unfit(msg)
-    return values.astype(kind)
+    return typed
