@@ -16,7 +16,13 @@ from supersede.bounty import (
 )
 from supersede.bounty.artefacts import Constant, Numbers, parse
 from supersede.bounty.policies import Evidence, Transcript, margin
-from supersede.errors import AnswerError, ArgumentError, BudgetSpentError, EmptyTableError
+from supersede.errors import (
+    AnswerError,
+    ArgumentError,
+    BudgetSpentError,
+    EmptyTableError,
+    SandboxError,
+)
 from tests.bounty.cases import ONE, ZERO, people, random_group, random_list, random_rows
 
 
@@ -103,6 +109,19 @@ def test_what_fails_on_the_holdout_only_is_a_rejection():
     checker = Checker(DecisionList(ZERO), [people(500)])
     assert not checker.judge(parse("age > 20"), Moody()).accepted
     assert checker.transcript.submissions == 1
+
+
+def test_the_servers_own_trouble_is_nobodys_rejection():
+    class Unlucky:
+        columns = ("age",)
+
+        def predict(self, columns, answers):
+            raise SandboxError
+
+    checker = Checker(DecisionList(ZERO), [people(500)])
+    with pytest.raises(SandboxError):
+        checker.judge(parse("age > 20"), Unlucky())
+    assert checker.transcript.submissions == 0
 
 
 def test_slices_rotate_and_are_spent():

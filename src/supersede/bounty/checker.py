@@ -16,7 +16,7 @@ from supersede.bounty.policies import Certified, Evidence, Policy, Transcript
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
-from supersede.errors import ArgumentError, BudgetSpentError, SupersedeError
+from supersede.errors import ArgumentError, ArtefactError, BudgetSpentError
 
 __all__ = ["Checker", "Judgement"]
 
@@ -138,7 +138,7 @@ class Checker:
         try:
             answers = answers_of(answer, self.sample.columns, mask, self.model.answers)
             gains = self._track.gains(mask, answers)
-        except SupersedeError:
+        except (ArgumentError, ArtefactError):
             # what fails on these rows only must not tell that such rows are here
             return self._rejected()
         evidence = Evidence(gains, self._track.unit, self.transcript, len(self.slices))
