@@ -236,11 +236,9 @@ class Bounty:
         Raises:
             SubmissionError: The rows are those of a slice, or the public ones.
         """
-        known = {sample.fingerprint for sample in self._checker.slices}
-        if fresh.name in {sample.name for sample in self._checker.slices} or (
-            fresh.fingerprint in known
-        ):
-            msg = f"{fresh.name} is a slice of the holdout; a round is audited on rows nobody has asked"
+        asked = [*self._checker.slices, *([self.public] if self.public else [])]
+        if fresh.fingerprint in {sample.fingerprint for sample in asked}:
+            msg = f"{fresh.name} has been asked before; a round is audited on rows nobody has asked"
             raise SubmissionError(msg)
         audit = audit_round(
             self.model, fresh, loss=self._checker.loss, watch=self._checker.watch,

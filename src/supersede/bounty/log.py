@@ -54,10 +54,9 @@ class Log:
 
     Example:
         >>> log = Log()
-        >>> log.append({"event": "opened"})["previous"][:4]
-        '0000'
-        >>> [entry["event"] for entry in log]
-        ['opened']
+        >>> entry = log.append({"event": "opened"})
+        >>> entry.get("hash") == log.head
+        True
     """
 
     def __init__(self, path: Path | None = None) -> None:

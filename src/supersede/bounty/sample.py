@@ -99,8 +99,8 @@ class Sample:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all values, so that a log can say which rows it was judged on."""
-        digest = hashlib.sha256(self.name.encode())
+        """A hash of all values, whatever the sample is called, so that a log can say which rows were asked."""
+        digest = hashlib.sha256()
         labels = column_of(self.labels, "labels")
         for name, column in sorted([*self.columns.items(), ("", labels)]):
             digest.update(f"{name} {column.kind} {column.categories}".encode())
