@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from supersede.bounty.artefacts import OnnxModel, model_from_dict, parse
 from supersede.bounty.artefacts.answers import Answers, Codes, Numbers, Probabilities
@@ -51,9 +52,22 @@ def digest(model: DecisionList) -> str:
     Example:
         >>> from supersede.bounty.artefacts import Constant
         >>> digest(DecisionList(Constant((0,))))[:8]
-        '32b5e99c'
+        '4b81fc9d'
     """
-    record, _ = record_of(model)
+    nodes = [
+        [str(n.group), n.answer if isinstance(n.answer, int) else _digest_of(n.answer), n.team]
+        for n in model.nodes
+    ]
+    return digest_of([_FORMAT, _answers_record(model.answers), _digest_of(model.base), nodes])
+
+
+def _digest_of(model: Model) -> str:
+    return _known_digest(cast("Hashable", model))
+
+
+@lru_cache(maxsize=4096)  # a list is hashed after each submission, its models hardly ever change
+def _known_digest(model: Hashable) -> str:
+    record, _ = record_of(cast("Model", model))
     return digest_of(record)
 
 
@@ -84,7 +98,7 @@ def save(model: DecisionList, folder: str | Path) -> Path:
     folder = Path(folder)
     record, files = record_of(model)
     keep_files(folder / "models", files)
-    write_whole(folder / "list.json", canonical({**record, "hash": digest_of(record)}))
+    write_whole(folder / "list.json", canonical({**record, "hash": digest(model)}))
     return folder
 
 
@@ -104,11 +118,8 @@ def load(folder: str | Path) -> DecisionList:
     except (OSError, ValueError, KeyError, AttributeError) as error:
         msg = f"cannot read a decision list from {folder}: {error}; `save` writes one"
         raise SourceError(msg) from error
-    if digest_of(record) != claimed:
-        msg = f"{folder / 'list.json'} was altered: its hash is not the one that it names"
-        raise LogError(msg)
     files = read_files(folder / "models")
-    return DecisionList(
+    model = DecisionList(
         from_record(record["base"], files),
         tuple(
             Node(
@@ -122,6 +133,10 @@ def load(folder: str | Path) -> DecisionList:
         ),
         _answers_from(record["answers"]),
     )
+    if digest(model) != claimed:
+        msg = f"{folder / 'list.json'} was altered: its hash is not the one that it names"
+        raise LogError(msg)
+    return model
 
 
 def keep_files(folder: Path, files: Files) -> None:

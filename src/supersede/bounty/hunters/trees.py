@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 _DEPTH = 8  # of trees that answer
 _LEAST = 20  # rows in a leaf
-_MOST = 20_000  # rows that a tree is grown on: its splits hardly change with more
+_MOST = 10_000  # rows that a tree is grown on: its splits hardly change with more
 
 
 def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
