@@ -1,5 +1,6 @@
 """Trees as artefacts: scikit-learn grows them, answers and groups are read off as plain data."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from supersede.bounty.artefacts import Expression, from_sklearn, parse
 from supersede.bounty.artefacts.answers import Codes, Probabilities
 from supersede.bounty.artefacts.features import Feature
-from supersede.bounty.artefacts.models import Model
+from supersede.bounty.artefacts.models import Model, Tree
 from supersede.bounty.artefacts.nodes import MAX_NODES, write_literal, write_name
 from supersede.bounty.hunters.ground import Ground
 from supersede.bounty.losses import LogLoss, SquaredError, ZeroOne
@@ -53,10 +54,25 @@ def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
         raise ArgumentError(msg)
     rows = _some(np.flatnonzero(mask), seed)
     grown.fit(ground.matrix[rows], ground.sample.labels[rows], sample_weight=ground.weight[rows])
-    return from_sklearn(
+    whole = from_sklearn(
         grown, ground.features, classes=None if count is None else range(count),
         probabilities=isinstance(answers, Probabilities),
     )  # fmt: skip
+    assert isinstance(whole, Tree)  # noqa: S101  # it was grown as one
+    return _lean(whole)
+
+
+def _lean(tree: Tree) -> Tree:
+    """The same tree with only the features that it asks: it reads fewer columns, and is faster."""
+    used = np.unique(tree.feature[tree.feature >= 0])
+    if not len(used):
+        used = np.array([0])
+    place = np.searchsorted(used, tree.feature)
+    return replace(
+        tree,
+        features=tuple(tree.features[i] for i in used),
+        feature=np.where(tree.feature < 0, -1, place),
+    )
 
 
 def regression_tree(ground: Ground, targets: Floats, *, depth: int, seed: int, share: float) -> Any:
