@@ -259,7 +259,7 @@ def hunted(
              "" if target is None else f"≤ {target:.3f}",
              f"{audit.overall.before:.4f} → {after:.4f} (holdout {held[0]:.4f} → {held[1]:.4f}); {patches} accepted, "
              f"{len(audit.without_gain)} of them without gain on fresh rows, {len(bounty.model) - patches} repairs; "
-             f"protected groups above their best version: holdout 0, fresh {audit.rises} of {audit.checks}; "
+             f"protected groups above their best version on fresh rows: {audit.rises} of {audit.checks}; "
              f"{len(audit.worse)} worse beyond chance; {spent[policy.name]:.1f} CPU-s",
              "" if target is None else verdict(after <= target))
         )  # fmt: skip
