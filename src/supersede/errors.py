@@ -5,15 +5,26 @@
     SupersedeError
     ├── ArgumentError              (ValueError)   an argument outside what it may be
     │   └── InferredAttributeError                a protected attribute was guessed, not declared
-    ├── MissingExtraError          (ImportError)  an optional dependency is not installed
+    ├── ArtefactError              (ValueError)   a group or model that a stranger sent is refused
+    │   ├── ExpressionError                       a group's expression cannot be read, or does not fit
+    │   ├── ModelFormError                        a model's file or form is none of those accepted
+    │   ├── AnswerError                           a model's answers: length, type, range, not repeatable
+    │   └── LimitError             (RuntimeError) a model ran over its memory or time, or died of it
+    ├── BountyError                (ValueError)   a bounty cannot go on as asked
+    │   ├── BudgetSpentError                      all submissions that the holdout can carry are judged
+    │   ├── LogError                              the log of a bounty was altered or cut off
+    │   └── SubmissionError                       refused before it is judged; it costs nothing
+    │       └── StaleVersionError                 made against a model that has been patched since
     ├── HardwareError              (ValueError)   what a network costs cannot be said
     │   ├── TargetError                           a target's description fits no hardware
     │   ├── MeasurementError                      a target or a file gives no measurement
     │   └── EstimateError                         an estimator cannot be fitted, read or asked this
+    ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── NetworkError               (ValueError)   a network's description is not as it must be
     │   ├── NetworkFileError       (OSError)      a model's file is missing, damaged or of another kind
     │   └── UnsupportedOperatorError (NotImplementedError)  a model has operators that have no layer
     ├── ReportError                (OSError)      a report could not be written
+    ├── SandboxError               (RuntimeError) the process for strangers' models does not start
     ├── SearchError                (ValueError)   the record of a search is not as it must be
     │   ├── HistoryError                          a trial, or the file of a study, cannot be read
     │   └── SpaceError                            a parameter's range, choices or conditions
@@ -35,25 +46,36 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "AnswerError",
     "ArgumentError",
+    "ArtefactError",
+    "BountyError",
+    "BudgetSpentError",
     "ColumnTypeError",
     "EmptyTableError",
     "EstimateError",
+    "ExpressionError",
     "HardwareError",
     "HistoryError",
     "InferredAttributeError",
     "ItemError",
     "LabelError",
+    "LimitError",
+    "LogError",
     "MeasurementError",
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
+    "ModelFormError",
     "NetworkError",
     "NetworkFileError",
     "ReportError",
+    "SandboxError",
     "SearchError",
     "SourceError",
     "SpaceError",
+    "StaleVersionError",
+    "SubmissionError",
     "SupersedeError",
     "TableError",
     "TargetError",
@@ -72,6 +94,66 @@ class ArgumentError(SupersedeError, ValueError):
 
 class InferredAttributeError(ArgumentError):
     """A protected attribute was guessed, not declared by the people it is about."""
+
+
+class ArtefactError(SupersedeError, ValueError):
+    """A group or a model that a stranger sent is refused."""
+
+
+class ExpressionError(ArtefactError):
+    """A group's expression cannot be read, or does not fit the columns.
+
+    Attributes:
+        position: The character, from 0, where it went wrong; None where no text was read.
+    """
+
+    position: int | None = None
+
+    @classmethod
+    def at(cls, text: str, position: int, problem: str) -> "ExpressionError":
+        """Say the problem, and show its place in the text with a caret."""
+        start = max(0, position - 30)
+        piece = "".join(
+            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
+            for c in text[start : position + 30]
+        )
+        before, after = "…" * (start > 0), "…" * (position + 30 < len(text))
+        caret = " " * (len(before) + position - start)
+        error = cls(f"{problem} (character {position})\n  {before}{piece}{after}\n  {caret}^")
+        error.position = position
+        return error
+
+
+class ModelFormError(ArtefactError):
+    """A model's file or form is none of those that are accepted."""
+
+
+class AnswerError(ArtefactError):
+    """A model's answers have the wrong length, type or range, or cannot be repeated."""
+
+
+class LimitError(ArtefactError, RuntimeError):
+    """A model ran over its memory or time, or died of it."""
+
+
+class BountyError(SupersedeError, ValueError):
+    """A bounty cannot go on as asked."""
+
+
+class BudgetSpentError(BountyError):
+    """All submissions that the holdout can carry have been judged."""
+
+
+class LogError(BountyError):
+    """The log of a bounty was altered, cut off, or belongs to another bounty."""
+
+
+class SubmissionError(BountyError):
+    """A submission is refused before it is judged; it costs nothing."""
+
+
+class StaleVersionError(SubmissionError):
+    """A submission was made against a model that has been patched since."""
 
 
 class MissingExtraError(SupersedeError, ImportError):
@@ -113,6 +195,10 @@ class UnsupportedOperatorError(NetworkError, NotImplementedError):
 
 class ReportError(SupersedeError, OSError):
     """A report could not be written; nothing that was there before is lost."""
+
+
+class SandboxError(SupersedeError, RuntimeError):
+    """The process for strangers' models does not start; that says nothing of the model."""
 
 
 class SearchError(SupersedeError, ValueError):

@@ -15,6 +15,7 @@ from supersede.cli.advise import advise
 from supersede.cli.audit import audit
 from supersede.cli.demo import demo
 from supersede.cli.estimate import estimate
+from supersede.cli.hunt import hunt
 from supersede.cli.plan import plan
 from supersede.cli.profile import profile
 from supersede.cli.replay import replay
@@ -23,7 +24,7 @@ from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (review, plan, estimate, audit, replay, profile, advise, demo)
+COMMANDS = (review, plan, estimate, audit, hunt, replay, profile, advise, demo)
 
 USAGE = 2
 INTERRUPTED = 130

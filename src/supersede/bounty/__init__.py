@@ -1,0 +1,61 @@
+"""Bias bounties: outsiders show whom a model fails by doing better, and the model takes their patches.
+
+A submission is a group and a model that is better on it. The `Bounty` judges it on a holdout that answers with one
+bit, patches the model (`DecisionList`), and repairs what the patch made worse for anyone under protection.
+"""
+
+from supersede.bounty.bounty import Bounty, Receipt
+from supersede.bounty.certificate import Certificate, certify
+from supersede.bounty.checker import Checker, Judgement
+from supersede.bounty.credit import Credit, PatchCredit, credit
+from supersede.bounty.decision_list import DecisionList, Logged, Node
+from supersede.bounty.findings import Finding, Findings
+from supersede.bounty.fresh_audit import Change, RoundAudit, audit_round
+from supersede.bounty.log import Log
+from supersede.bounty.losses import (
+    Bounded,
+    LogLoss,
+    Loss,
+    PooledErrors,
+    SquaredError,
+    ZeroOne,
+)
+from supersede.bounty.policies import Alpha, Betting, Certified, Naive, Policy
+from supersede.bounty.sample import Sample
+from supersede.bounty.saving import digest, load, save
+
+__all__ = [
+    "Alpha",
+    "Betting",
+    "Bounded",
+    "Bounty",
+    "Certificate",
+    "Certified",
+    "Change",
+    "Checker",
+    "Credit",
+    "DecisionList",
+    "Finding",
+    "Findings",
+    "Judgement",
+    "Log",
+    "LogLoss",
+    "Logged",
+    "Loss",
+    "Naive",
+    "Node",
+    "PatchCredit",
+    "Policy",
+    "PooledErrors",
+    "Receipt",
+    "RoundAudit",
+    "Sample",
+    "SquaredError",
+    "ZeroOne",
+    "audit_round",
+    "certify",
+    "credit",
+    "digest",
+    "load",
+    "save",
+]

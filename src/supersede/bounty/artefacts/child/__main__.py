@@ -1,0 +1,121 @@
+"""The child process: take everything in, lock the door, look at the model, run it, answer.
+
+Run as ``python -I -B this/folder``; it imports nothing of the package. Standard input holds a line of
+JSON, the model's bytes and the columns; standard output takes a head and either numbers or a reason.
+"""
+
+import importlib.util
+import io
+import json
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def beside(name: str) -> ModuleType:
+    """A file of this folder. By path: its package would bring all of the parent's imports."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:  # pragma: no cover
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+lock = beside("lock")
+network = lock.leave_network()
+
+import numpy as np  # noqa: E402  # after the network is left, which takes one thread
+import onnx  # noqa: E402
+import onnxruntime as ort  # noqa: E402
+
+rules = beside("rules")
+run = beside("run")
+
+LOCKED, HEAD = "<I", "<BQ"  # bits of what is locked; status, and how many bytes follow
+DONE, MODEL, ANSWER, LIMIT = range(4)
+
+
+def options() -> Any:
+    """One thread, no messages."""
+    found = ort.SessionOptions()
+    found.intra_op_num_threads = found.inter_op_num_threads = 1
+    found.log_severity_level = 4
+    found.enable_cpu_mem_arena = False
+    # a file may look like both of onnxruntime's formats; we checked this one
+    found.add_session_config_entry("session.load_model_format", "ONNX")
+    return found
+
+
+def open_session(data: bytes) -> Any:
+    """A session on a model's bytes."""
+    return ort.InferenceSession(data, options(), providers=["CPUExecutionProvider"])
+
+
+def warm_up() -> None:
+    """Judge a model of our own, and a broken one, so that all that is loaded late is loaded now."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    ports = [helper.make_tensor_value_info(name, kind, [None, 1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "warm", ports[:1], ports[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    columns = {"x": np.zeros(2)}
+    asked = {"rows": 2, "width": 1, "kind": "Numbers"}
+    for data in (model.SerializeToString(), b"no model"):
+        judged(lambda data=data: look_and_run(data, columns, asked))  # type: ignore[misc]
+
+
+def look_and_run(data: bytes, columns: dict[str, np.ndarray], asked: dict[str, Any]) -> np.ndarray:
+    """Parse, check by the rules, run what was checked: written anew, so that nothing else is in it."""
+    model = onnx.load_model_from_string(data)
+    rules.check(model)
+    model.DiscardUnknownFields()
+    clean = model.SerializeToString()
+    found: np.ndarray = run.answer(lambda: open_session(clean), columns, asked)
+    return found
+
+
+def judged(work: Callable[[], np.ndarray]) -> tuple[int, bytes]:
+    """The answers, or why there are none."""
+    try:
+        return DONE, work().astype("<f8").tobytes()
+    except rules.Refused as refused:
+        return MODEL, readable(refused)
+    except run.Unfit as unfit:
+        return ANSWER, readable(unfit)
+    except MemoryError:
+        return LIMIT, b"it asks for more memory than is allowed"
+    except Exception as error:  # onnx and onnxruntime have no common root
+        if "alloc" in str(error) or "memory" in str(error):
+            return LIMIT, b"it asks for more memory than is allowed: " + readable(error)
+        return MODEL, b"the ONNX model cannot be read or run: " + readable(error)
+
+
+def readable(error: Exception) -> bytes:
+    """The first line of what an error says; names in the file may hold anything."""
+    return str(error).split("\n", maxsplit=1)[0].encode(errors="replace")[:400]
+
+
+def main() -> None:
+    """Answer once."""
+    source = sys.stdin.buffer
+    asked = json.loads(source.readline())
+    data = source.read(asked["bytes"])
+    columns = run.read_columns(source, asked["columns"])
+    warm_up()
+    out = io.FileIO(1, "w")
+    bits = lock.lock_in(
+        memory=asked["memory"], cpu=asked["cpu"], output=asked["output"], network=network
+    )
+    out.write(struct.pack(LOCKED, bits))  # from here on, what goes wrong is the model's doing
+    status, payload = judged(lambda: look_and_run(data, columns, asked))
+    out.write(struct.pack(HEAD, status, len(payload)))
+    view = memoryview(payload)
+    while view:
+        view = view[out.write(view) :]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Run a model several times, and refuse answers that are not the rows' own.
+
+This file imports nothing of the package, because the child imports nothing of it.
+"""
+
+from collections.abc import Callable
+from typing import IO, Any
+
+import numpy as np
+
+__all__ = ["Unfit", "answer", "read_columns"]
+
+TYPES = {
+    "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.object_,
+}  # fmt: skip
+CLOSE = 1e-5  # sums in another order differ by this much in single precision
+
+
+class Unfit(Exception):  # a verdict, not an error of this program
+    """The model does not fit the columns, or its answers are no good; the message says why."""
+
+
+def read_columns(source: IO[bytes], names: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """The columns that follow: numbers with NaN for missing, texts with an empty one."""
+    found = {}
+    for column in names:
+        values = np.lib.format.read_array(source, allow_pickle=False)
+        if column["categories"] is not None:
+            values = np.array([*column["categories"], ""], dtype=object)[values]
+        found[column["name"]] = values
+    return found
+
+
+def answer(
+    open_session: Callable[[], Any], columns: dict[str, np.ndarray], asked: dict[str, Any]
+) -> np.ndarray:
+    """Answers of shape (n, width), the same in two sessions, shuffled, and in two halves."""
+    session = open_session()
+    feed = _feed(session, columns)
+    n, width = asked["rows"], asked["width"]
+    last = asked["kind"] == "Probabilities"
+    outputs = session.get_outputs()
+    name = outputs[-1 if last else 0].name
+
+    def run(by: Any, rows: np.ndarray | slice) -> np.ndarray:
+        (found,) = by.run([name], {key: value[rows] for key, value in feed.items()})
+        size = len(feed[next(iter(feed))][rows])
+        return _numbers(found, size, width)
+
+    whole = run(session, slice(None))
+    if not np.array_equal(whole, run(open_session(), slice(None)), equal_nan=True):
+        msg = "the model answers differently when it is run again"
+        raise Unfit(msg)
+    order = np.random.default_rng(0).permutation(n)
+    shuffled = np.empty_like(whole)
+    shuffled[order] = run(session, order)
+    halves = np.concatenate([run(session, part) for part in _halves(n)])
+    exact = asked["kind"] == "Codes"
+    for how, other in (("in another order", shuffled), ("in two batches", halves)):
+        if not _same(whole, other, exact=exact):
+            msg = f"the model answers differently when the rows come {how}; a row's answer may depend on it alone"
+            raise Unfit(msg)
+    return whole
+
+
+def _halves(n: int) -> list[slice]:
+    return [slice(0, n // 2), slice(n // 2, n)] if n > 1 else [slice(0, n)]
+
+
+def _same(one: np.ndarray, other: np.ndarray, *, exact: bool) -> bool:
+    if exact:
+        return np.array_equal(one, other, equal_nan=True)
+    there = np.abs(one[np.isfinite(one)])
+    scale = float(there.max()) if there.size else 0.0
+    return np.allclose(one, other, rtol=CLOSE, atol=CLOSE * scale, equal_nan=True)
+
+
+def _numbers(found: Any, n: int, width: int) -> np.ndarray:
+    if not isinstance(found, np.ndarray):
+        msg = "the model answers with a map or a sequence; convert it with zipmap=False"
+        raise Unfit(msg)
+    if found.dtype.kind not in "biuf":
+        msg = "the model answers with texts; classes are answered as codes, 0, 1, …"
+        raise Unfit(msg)
+    if found.shape not in {(n, width), (n,) if width == 1 else (n, width)}:
+        msg = f"the model answers {n} rows with an array of shape {found.shape}, not {(n, width)}"
+        raise Unfit(msg)
+    return found.reshape(n, width).astype(np.float64)
+
+
+def _feed(session: Any, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    inputs = session.get_inputs()
+    names = [port.name for port in inputs]
+    if set(names) == set(columns):
+        return {
+            port.name: _typed(columns[port.name], port)[
+                (...,) if len(port.shape) == 1 else (..., None)
+            ]
+            for port in inputs
+        }
+    if len(inputs) != 1:
+        msg = f"the model's inputs are {names[:20]}, the columns {list(columns)[:20]}; name them alike, or take one input"
+        raise Unfit(msg)
+    (port,) = inputs
+    if len(port.shape) != 2 or (isinstance(port.shape[1], int) and port.shape[1] != len(columns)):
+        msg = f"the model's input has the shape {port.shape}, but {len(columns)} columns are named"
+        raise Unfit(msg)
+    return {port.name: np.stack([_typed(values, port) for values in columns.values()], axis=1)}
+
+
+def _typed(values: np.ndarray, port: Any) -> np.ndarray:
+    kind = TYPES.get(port.type)
+    if kind is None:
+        msg = f"the model's input {port.name!r} is a {port.type}; use one of {', '.join(TYPES)}"
+        raise Unfit(msg)
+    if kind is np.object_ and values.dtype != object and np.isnan(values).all():
+        values = np.full(len(values), "", dtype=object)  # nothing there says that it is text
+    if (values.dtype == object) != (kind is np.object_):
+        msg = f"the model's input {port.name!r} is a {port.type}, which the column's values are not"
+        raise Unfit(msg)
+    if port.shape and isinstance(port.shape[0], int):
+        msg = f"the model takes batches of {port.shape[0]} rows only; export it with a free first dimension"
+        raise Unfit(msg)
+    with np.errstate(invalid="ignore"):
+        typed: np.ndarray = values.astype(kind)
+    whole = kind not in {np.float32, np.float64, np.object_}
+    if whole and not np.array_equal(typed, values):
+        msg = f"the model's input {port.name!r} is a {port.type}, but values are missing or not of that kind"
+        raise Unfit(msg)
+    return typed

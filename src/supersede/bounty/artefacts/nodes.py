@@ -1,0 +1,214 @@
+"""What an expression can be made of: seven kinds of node, their limits, and how they are written.
+
+Nothing in such a tree can call, import or look anything up but a column.
+"""
+
+import math
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from supersede.bounty.artefacts.columns import looks_like
+from supersede.errors import ExpressionError
+
+__all__ = [
+    "KEYWORDS", "MAX_DEPTH", "MAX_DIGITS", "MAX_LENGTH", "MAX_LITERALS", "MAX_NODES", "MAX_TEXT",
+    "SIGNS", "And", "Compare", "Everyone", "In", "IsMissing", "Literal", "Node", "Not", "Or",
+    "check", "refuse_literal", "refuse_name", "walk", "write",
+]  # fmt: skip
+
+MAX_LENGTH = 4096  # characters of the text
+MAX_NODES = 64  # tests, and, or, not
+MAX_DEPTH = 8  # of nested and, or, not; a test alone has depth 1
+MAX_LITERALS = 256  # over all tests, those of lists included
+MAX_TEXT = 200  # characters of one text or column name
+MAX_DIGITS = 18  # of an integer: all of those fit into 64 bits
+
+Literal = int | float | bool | str
+
+SIGNS = ("==", "!=", "<", "<=", ">", ">=")
+KEYWORDS = frozenset({"and", "or", "not", "in", "is", "missing", "true", "false", "everyone"})
+
+
+@dataclass(frozen=True)
+class Everyone:
+    """All rows."""
+
+
+@dataclass(frozen=True)
+class Compare:
+    """A column against a literal: ``==``, ``!=``, and for numbers ``<``, ``<=``, ``>``, ``>=``."""
+
+    column: str
+    sign: str
+    value: Literal
+
+
+@dataclass(frozen=True)
+class In:
+    """A column's value is one of a list, or none of it."""
+
+    column: str
+    values: tuple[Literal, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class IsMissing:
+    """A column's value is missing, or is there."""
+
+    column: str
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Not:
+    """The rows that its part leaves out."""
+
+    part: "Node"
+
+
+@dataclass(frozen=True)
+class And:
+    """The rows that all of two or more parts hold."""
+
+    parts: tuple["Node", ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    """The rows that one of two or more parts holds."""
+
+    parts: tuple["Node", ...]
+
+
+Node = Everyone | Compare | In | IsMissing | Not | And | Or
+
+
+def check(root: Node) -> None:
+    """Refuse a tree that is too large, or that holds what cannot be written.
+
+    Raises:
+        ExpressionError: It is; the message says which limit.
+    """
+    found = list(walk(root))
+    for what, size, most in (
+        ("levels of and, or, not", max(depth for _, depth in found), MAX_DEPTH),
+        ("nodes (tests, and, or, not)", len(found), MAX_NODES),
+        ("literals", sum(len(_literals(node)) for node, _ in found), MAX_LITERALS),
+    ):
+        if size > most:
+            msg = f"the expression has {size} {what}, more than {most}; say it in a simpler way"
+            raise ExpressionError(msg)
+    problems = [problem for node, _ in found if (problem := _refuse(node))]
+    if problems:
+        raise ExpressionError(problems[0])
+    if len(write(root)) > MAX_LENGTH:
+        msg = f"the expression has {len(write(root))} characters, more than {MAX_LENGTH}"
+        raise ExpressionError(msg)
+
+
+def walk(node: Node, depth: int = 1) -> Iterator[tuple[Node, int]]:
+    """All nodes with their depth; goes one level deeper than is allowed, and no further."""
+    yield node, depth
+    if depth <= MAX_DEPTH:
+        for part in _parts(node):
+            yield from walk(part, depth + 1)
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    if isinstance(node, And | Or):
+        return node.parts
+    return (node.part,) if isinstance(node, Not) else ()
+
+
+def _literals(node: Node) -> tuple[Literal, ...]:
+    if isinstance(node, In):
+        return node.values
+    return (node.value,) if isinstance(node, Compare) else ()
+
+
+def _refuse(node: Node) -> str:
+    """What is wrong with one node; an empty string where nothing is."""
+    if isinstance(node, And | Or):
+        return "" if len(node.parts) > 1 else "and, or join at least two parts"
+    if isinstance(node, Everyone | Not):
+        return ""
+    if problem := refuse_name(node.column):
+        return problem
+    if isinstance(node, In) and not node.values:
+        return f"the list of {node.column!r} is empty; nobody would belong to the group"
+    if isinstance(node, Compare):
+        if node.sign not in SIGNS:
+            return f"there is no comparison {node.sign!r}; use one of {' '.join(SIGNS)}"
+        if node.sign not in {"==", "!="} and isinstance(node.value, bool | str):
+            return f"{node.sign} compares numbers, not {write_literal(node.value)}; use == or in"
+    return next(filter(None, map(refuse_literal, _literals(node))), "")
+
+
+def refuse_name(name: str) -> str:
+    """What is wrong with a column's name; an empty string where nothing is."""
+    if not 1 <= len(name) <= MAX_TEXT:
+        return f"a column's name has 1 to {MAX_TEXT} characters, not {len(name)}"
+    return _unprintable(name) or looks_like(name, ())
+
+
+def refuse_literal(value: Literal) -> str:
+    """What is wrong with a literal; an empty string where nothing is."""
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            return f"a text has at most {MAX_TEXT} characters, not {len(value)}"
+        return _unprintable(value)
+    if isinstance(value, bool):
+        return ""
+    if not isinstance(value, int | float):
+        return f"a literal is a number, a text, true or false, not a {type(value).__name__}"
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        return f"an integer has at most {MAX_DIGITS} digits"
+    return "" if math.isfinite(value) else "a number is finite"
+
+
+def _unprintable(text: str) -> str:
+    strange = next((c for c in text if unicodedata.category(c)[0] == "C"), None)
+    return (
+        ""
+        if strange is None
+        else f"the character U+{ord(strange):04X} cannot be seen; leave it out"
+    )
+
+
+def write(node: Node) -> str:
+    """The one way in which a tree is written."""
+    if isinstance(node, Everyone):
+        return "everyone"
+    if isinstance(node, Compare):
+        return f"{write_name(node.column)} {node.sign} {write_literal(node.value)}"
+    if isinstance(node, In):
+        listed = ", ".join(map(write_literal, node.values))
+        return f"{write_name(node.column)} {'not ' * node.negated}in [{listed}]"
+    if isinstance(node, IsMissing):
+        return f"{write_name(node.column)} is {'not ' * node.negated}missing"
+    if isinstance(node, Not):
+        return f"not {_within(node.part)}"
+    return (" and " if isinstance(node, And) else " or ").join(map(_within, node.parts))
+
+
+def _within(node: Node) -> str:
+    return f"({write(node)})" if isinstance(node, And | Or) else write(node)
+
+
+def write_name(name: str) -> str:
+    """A column's name: bare where it is a plain word, else in backquotes."""
+    plain = name.isascii() and name.isidentifier() and name not in KEYWORDS
+    return name if plain else "`" + name.replace("`", "``") + "`"
+
+
+def write_literal(value: Literal) -> str:
+    """A literal: a number, true, false, or a text in single quotes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 10**15:
+        value = int(value)  # 1.0 and 1 are one literal
+    return repr(value)

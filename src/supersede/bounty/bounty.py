@@ -1,0 +1,399 @@
+"""A bounty: submissions in, receipts out, and a log from which everything can be done again.
+
+Whoever submits learns one bit, accepted or rejected, and which repairs an acceptance called for. What can be refused
+without a look at the holdout is refused before, with a reason, and costs nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from supersede.bounty.artefacts.models import Model
+from supersede.bounty.certificate import certify
+from supersede.bounty.checker import Checker, Judgement
+from supersede.bounty.decision_list import DecisionList, answers_of
+from supersede.bounty.fresh_audit import RoundAudit, audit_round
+from supersede.bounty.log import Log, digest_of
+from supersede.bounty.losses import Loss
+from supersede.bounty.policies import Policy, Transcript
+from supersede.bounty.routing import Group
+from supersede.bounty.sample import Sample
+from supersede.bounty.saving import digest, from_record, keep_files, read_files, record_of
+from supersede.errors import (
+    BudgetSpentError,
+    LogError,
+    MissingColumnError,
+    StaleVersionError,
+    SubmissionError,
+    SupersedeError,
+)
+
+__all__ = ["Bounty", "Receipt"]
+
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The answer to a submission.
+
+    Attributes:
+        number: The submission's number, from 1.
+        team: Who submitted.
+        submission: Hash of group and answer.
+        accepted: Whether it is a patch now.
+        repairs: How many repairs it called for.
+        sample: The slice that it was judged on.
+        model: Hash of the model after it.
+        left: Submissions that the bounty can still judge.
+        at: When, in UTC.
+        entry: Hash of the entry in the log.
+    """
+
+    number: int
+    team: str
+    submission: str
+    accepted: bool
+    repairs: int
+    sample: str
+    model: str
+    left: int
+    at: str
+    entry: str
+
+    def __str__(self) -> str:
+        word = "accepted" if self.accepted else "rejected"
+        repaired = f", {self.repairs} repairs" if self.repairs else ""
+        return f"submission {self.number} of {self.team}: {word} on {self.sample}{repaired}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as plain data."""
+        return asdict(self)
+
+
+class Bounty:
+    """Takes submissions until the holdout is spent.
+
+    Args:
+        model: The model to begin with.
+        holdout: Slices, each of which serves `capacity` submissions; see `Sample.slices`.
+        loss: What a row loses; by default 1 where the answer is wrong.
+        policy: When a submission is accepted; by default `Certified`.
+        capacity: Submissions a slice.
+        watch: Groups protected from the start, by name: those that nobody attacks are protected too.
+        public: Rows that everybody may see. A submission that gains nothing on them is refused, with the
+            figures, and costs nothing of the holdout.
+        folder: Where log and models are kept. A folder that holds a log goes on from there.
+
+    Raises:
+        LogError: The log was altered, or belongs to a bounty with other rows or rules.
+
+    Example:
+        >>> from supersede.bounty.artefacts import Constant
+        >>> rng = np.random.default_rng(0)
+        >>> age = rng.integers(18, 90, 4000)
+        >>> rows = Sample("holdout", {"age": age}, (age >= 60).astype(int))
+        >>> bounty = Bounty(DecisionList(Constant((0,))), [rows])
+        >>> print(bounty.submit("ada", "age >= 70", Constant((1,))))
+        submission 1 of ada: accepted on holdout
+        >>> bounty.model
+        DecisionList(1 patches, 0 repairs)
+    """
+
+    def __init__(
+        self,
+        model: DecisionList,
+        holdout: Sequence[Sample],
+        *,
+        loss: Loss | None = None,
+        policy: Policy | None = None,
+        capacity: int = 100,
+        watch: Mapping[str, Group] | None = None,
+        public: Sample | None = None,
+        folder: str | Path | None = None,
+    ) -> None:
+        self._checker = Checker(
+            model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch
+        )
+        self.first, self.public = model, public
+        self._folder = None if folder is None else Path(folder)
+        self._log = Log(None if self._folder is None else self._folder / "log.jsonl")
+        self.receipts: list[Receipt] = []
+        self._seen: set[tuple[str, str]] = set()
+        self._closed = False
+        opened = {"event": "opened", **self._settings()}
+        if not len(self._log):
+            files = self._keep(model)
+            self._log.append({**opened, "models": files, "at": _now()})
+        else:
+            self._resume(opened)
+
+    @property
+    def model(self) -> DecisionList:
+        """The model with all patches so far."""
+        return self._checker.model
+
+    @property
+    def digest(self) -> str:
+        """Its hash; a submission may name it as the version that it was made against."""
+        return digest(self.model)
+
+    @property
+    def left(self) -> int:
+        """Submissions that can still be judged."""
+        return 0 if self._closed else self._checker.left
+
+    @property
+    def spent(self) -> tuple[str, ...]:
+        """Names of the slices that are spent: publish them, and figures on them."""
+        return self._checker.spent
+
+    @property
+    def checker(self) -> Checker:
+        """Model, slices and figures; for the owner's eyes."""
+        return self._checker
+
+    @property
+    def log(self) -> Log:
+        """Everything that happened; it holds no figure of the holdout."""
+        return self._log
+
+    def submit(
+        self,
+        team: str,
+        group: Group | str,
+        answer: Model,
+        *,
+        base: str | None = None,
+        note: str = "",
+    ) -> Receipt:
+        """Judge a submission.
+
+        Args:
+            team: Who submits.
+            group: Who the patch is for: an expression, or its text.
+            answer: Who is to answer for them.
+            base: Hash of the model that it was made against; None for whatever is current.
+            note: Words of the team's own, kept in the log.
+
+        Returns:
+            The receipt.
+
+        Raises:
+            SubmissionError: It is refused without being judged: an empty group or no gain on the public
+                rows, a duplicate, answers that cannot be graded.
+            StaleVersionError: The model has been patched since `base`.
+            BudgetSpentError: The bounty is over.
+            MissingColumnError: It reads a column that the rows do not have.
+            ReportError: The log cannot be written; then nothing was judged.
+        """
+        if not self.left:
+            msg = "this bounty is closed" if self._closed else "all submissions are spent"
+            raise BudgetSpentError(msg + "; its patched model may open another one")
+        if not team.strip() or len(team) > _LONGEST_NAME:
+            msg = f"a team's name has 1 to {_LONGEST_NAME} characters; got {len(team)}"
+            raise SubmissionError(msg)
+        if isinstance(group, str):
+            from supersede.bounty.artefacts import parse
+
+            group = parse(group)
+        self._check_columns(group, answer)
+        before = self.digest
+        if base is not None and base != before:
+            msg = f"made against {base[:12]}, but the model is now {before[:12]}; look at it and try again"
+            raise StaleVersionError(msg)
+        record, files = record_of(answer)
+        submission = digest_of({"group": str(group), "answer": record})
+        if (submission, before) in self._seen:
+            msg = "this very submission was judged against this very model already; nothing changed since"
+            raise SubmissionError(msg)
+        self._screen(group, answer)
+        if self._folder is not None:
+            keep_files(self._folder / "models", files)
+        checker = self._checker
+        stood = checker.model, checker.at, checker.transcript
+        judged = checker.judge(group, answer, team)
+        try:
+            receipt = self._record(judged, team, note, group, record, submission)
+        except SupersedeError:  # what is not recorded has not happened
+            checker.restore(*stood)
+            raise
+        self._seen.add((submission, before))
+        self._rotate_if_spent()
+        return receipt
+
+    def close(self, fresh: Sample, *, confidence: float = 0.95) -> RoundAudit:
+        """End the round with an audit on fresh rows.
+
+        Args:
+            fresh: Rows that nobody has asked: no slice of the holdout, and not the public rows.
+            confidence: For all intervals of the audit at once.
+
+        Raises:
+            SubmissionError: The rows are those of a slice, or the public ones.
+        """
+        asked = [*self._checker.slices, *([self.public] if self.public else [])]
+        if fresh.fingerprint in {sample.fingerprint for sample in asked}:
+            msg = f"{fresh.name} has been asked before; a round is audited on rows nobody has asked"
+            raise SubmissionError(msg)
+        audit = audit_round(
+            self.model, fresh, loss=self._checker.loss, watch=self._checker.watch,
+            confidence=confidence,
+        )  # fmt: skip
+        if not self._closed:
+            entry = {"fresh": fresh.fingerprint, "rows": len(fresh), "model": self.digest}
+            self._log.append({"event": "closed", **entry, "at": _now()})
+            self._closed = True
+        return audit
+
+    def _check_columns(self, group: Group, answer: Model) -> None:
+        columns = self._checker.sample.columns
+        for name in (*group.columns, *answer.columns):
+            if name not in columns:
+                raise MissingColumnError.of(name, columns, "a submission")
+
+    def _screen(self, group: Group, answer: Model) -> None:
+        """Refuse what gains nothing on rows that everybody can see."""
+        if self.public is None:
+            return
+        mask = group.mask(self.public.columns)
+        if not mask.any():
+            msg = f"nobody of {self.public.name} is in the group"
+            raise SubmissionError(msg)
+        everyone = np.ones(len(self.public), bool)
+        current = self.model.predict(self.public.columns)
+        proposed = answers_of(answer, self.public.columns, everyone, self.model.answers)
+        found = certify(
+            self.public, self._checker.loss, group=mask, current=current, proposed=proposed
+        )
+        if not found.holds:
+            msg = f"no gain: {found}; a submission must gain on {self.public.name} to be judged"
+            raise SubmissionError(msg)
+
+    def _record(
+        self,
+        judged: Judgement,
+        team: str,
+        note: str,
+        group: Group,
+        record: Any,
+        submission: str,
+    ) -> Receipt:
+        entry = self._log.append(
+            {
+                "event": "judged",
+                "number": len(self.receipts) + 1,
+                "team": team,
+                "note": note,
+                "group": str(group),
+                "answer": record,
+                "submission": submission,
+                "accepted": judged.accepted,
+                "repairs": [list(repair) for repair in judged.repairs],
+                "sample": judged.sample,
+                "model": self.digest,
+                "left": self._checker.left,
+                "at": _now(),
+            }
+        )
+        self.receipts.append(_receipt(entry))
+        return self.receipts[-1]
+
+    def _rotate_if_spent(self) -> None:
+        if self._checker.must_rotate:
+            spent = self._checker.sample.name
+            repairs = [list(repair) for repair in self._checker.rotate()]
+            self._log.append(
+                {"event": "rotated", "spent": spent, "repairs": repairs, "model": self.digest,
+                 "at": _now()}
+            )  # fmt: skip
+
+    def _settings(self) -> dict[str, Any]:
+        checker = self._checker
+        record, _ = record_of(self.first)
+        return {
+            "base": record,
+            "slices": [
+                {"name": s.name, "rows": len(s), "fingerprint": s.fingerprint}
+                for s in checker.slices
+            ],
+            "loss": repr(checker.loss),
+            "policy": repr(checker.policy),
+            "promise": checker.policy.promise,
+            "capacity": checker.capacity,
+            "watch": {name: str(group) for name, group in checker.watch.items()},
+            "public": None if self.public is None else self.public.fingerprint,
+            "first_repairs": [list(repair) for repair in checker.first_repairs],
+        }
+
+    def _keep(self, model: DecisionList) -> list[str]:
+        _, files = record_of(model)
+        if self._folder is not None:
+            keep_files(self._folder / "models", files)
+        return sorted(files)
+
+    def _resume(self, opened: Mapping[str, Any]) -> None:
+        """Go on from the log: the list and the transcript follow from it without asking a model."""
+        entries = iter(self._log)
+        first = next(entries)
+        differ = [key for key, value in opened.items() if first.get(key) != value]
+        if differ:
+            msg = f"{self._log.path} belongs to a bounty with other {', '.join(differ)}"
+            raise LogError(msg)
+        files = {} if self._folder is None else read_files(self._folder / "models")
+        at, model = 0, self._checker.model
+        transcript = self._checker.transcript
+        groups: dict[str, Group] = dict(self._checker.watch)
+        groups |= {str(node.group): node.group for node in model.nodes if not node.repair}
+        for entry in entries:
+            before = digest(model)
+            if entry["event"] == "judged":
+                transcript = transcript.told(accepted=entry["accepted"])
+                if entry["accepted"]:
+                    from supersede.bounty.artefacts import parse
+
+                    group = groups.setdefault(entry["group"], parse(entry["group"]))
+                    answer = from_record(entry["answer"], files)
+                    model = model.patched(group, answer, entry["team"])
+                    model, transcript = _repaired(model, groups, entry["repairs"], transcript)
+                self.receipts.append(_receipt(entry))
+                self._seen.add((entry["submission"], before))
+            elif entry["event"] == "rotated":
+                at += 1
+                model, transcript = _repaired(model, groups, entry["repairs"], Transcript())
+            elif entry["event"] == "closed":
+                self._closed = True
+            if entry["model"] != digest(model):
+                msg = f"{self._log.path}: replaying it does not lead to the model that it names"
+                raise LogError(msg)
+        self._checker.restore(model, at, transcript)
+        self._rotate_if_spent()
+
+
+def _repaired(
+    model: DecisionList,
+    groups: Mapping[str, Group],
+    repairs: Sequence[Sequence[Any]],
+    transcript: Transcript,
+) -> tuple[DecisionList, Transcript]:
+    choices = []
+    for name, version in repairs:
+        choices.append(len(groups) * (len(model) + 1))
+        model = model.patched(groups[name], version)
+    return model, transcript.repaired(choices)
+
+
+def _receipt(entry: Mapping[str, Any]) -> Receipt:
+    return Receipt(
+        entry["number"], entry["team"], entry["submission"], entry["accepted"],
+        len(entry["repairs"]), entry["sample"], entry["model"], entry["left"], entry["at"],
+        entry["hash"],
+    )  # fmt: skip
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

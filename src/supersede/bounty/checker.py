@@ -1,0 +1,214 @@
+"""Judges submissions on a holdout that rotates, patches the model, and repairs what a patch broke.
+
+After each acceptance, while some protected group (of an accepted patch, or watched from the start) fares worse on the
+current slice than under an earlier version, the worst off goes back to its best version. Each repair lowers the slice's
+total loss, which takes finitely many values, so repairs come to an end; then no protected group's error on the
+slice lies above what it was under any earlier version.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from supersede.bounty.artefacts.models import Model
+from supersede.bounty.decision_list import DecisionList, answers_of
+from supersede.bounty.losses import Loss, ZeroOne
+from supersede.bounty.policies import Certified, Evidence, Policy, Transcript
+from supersede.bounty.routing import Group
+from supersede.bounty.sample import Sample
+from supersede.bounty.tracking import Track, track
+from supersede.errors import ArgumentError, ArtefactError, BudgetSpentError
+
+__all__ = ["Checker", "Judgement"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What became of a submission.
+
+    Attributes:
+        accepted: Whether it is a patch now.
+        repairs: The repairs that it called for: group and version, in order.
+        sample: The slice that it was judged on.
+    """
+
+    accepted: bool
+    repairs: tuple[tuple[str, int], ...]
+    sample: str
+
+
+class Checker:
+    """Holds the current model and the slices that it is judged on.
+
+    Args:
+        model: The model to begin with.
+        slices: Disjoint samples; each serves `capacity` submissions and is then spent.
+        loss: What a row loses.
+        policy: When a submission is accepted.
+        capacity: Submissions a slice.
+        watch: Groups that are protected from the start, by name.
+
+    Raises:
+        ArgumentError: There is no slice, or the capacity is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from supersede.bounty.artefacts import Constant, parse
+        >>> rng = np.random.default_rng(0)
+        >>> age = rng.integers(18, 90, 4000)
+        >>> rows = Sample("holdout", {"age": age}, (age >= 60).astype(int))
+        >>> checker = Checker(DecisionList(Constant((0,))), [rows], capacity=10)
+        >>> checker.judge(parse("age >= 70"), Constant((1,))).accepted
+        True
+        >>> checker.judge(parse("age < 60"), Constant((1,))).accepted
+        False
+        >>> checker.left
+        8
+    """
+
+    def __init__(
+        self,
+        model: DecisionList,
+        slices: Sequence[Sample],
+        *,
+        loss: Loss | None = None,
+        policy: Policy | None = None,
+        capacity: int = 100,
+        watch: Mapping[str, Group] | None = None,
+    ) -> None:
+        if not slices or capacity < 1:
+            msg = f"{len(slices)} slices with capacity={capacity}: expected at least one of one"
+            raise ArgumentError(msg)
+        names = [sample.name for sample in slices]
+        if len(set(names)) < len(names):
+            msg = f"slices must have different names; got {names}"
+            raise ArgumentError(msg)
+        self.model = model
+        self.slices = tuple(slices)
+        self.loss: Loss = ZeroOne() if loss is None else loss
+        self.policy: Policy = Certified() if policy is None else policy
+        self.capacity = capacity
+        self.watch = dict(watch or {})
+        self.at = 0  # the slice in use
+        self.transcript = Transcript()
+        self._track = self._open_slice()
+        self.first_repairs = self._repair() if len(model) else ()
+
+    @property
+    def left(self) -> int:
+        """Submissions that can still be judged."""
+        spent = self.at * self.capacity + self.transcript.submissions
+        return len(self.slices) * self.capacity - spent
+
+    @property
+    def spent(self) -> tuple[str, ...]:
+        """Names of the slices that are spent, so that they can be published."""
+        full = self.transcript.submissions >= self.capacity
+        return tuple(sample.name for sample in self.slices[: self.at + full])
+
+    @property
+    def sample(self) -> Sample:
+        """The slice in use."""
+        return self.slices[self.at]
+
+    @property
+    def must_rotate(self) -> bool:
+        """Whether the slice in use is spent and another one is there."""
+        full = self.transcript.submissions >= self.capacity
+        return full and self.at + 1 < len(self.slices)
+
+    def judge(self, group: Group, answer: Model, team: str = "") -> Judgement:
+        """Judge a submission, and patch the model where it is accepted.
+
+        Args:
+            group: Who the patch is for.
+            answer: Who is to answer for them.
+            team: Who found it.
+
+        Raises:
+            BudgetSpentError: All slices are spent.
+        """
+        if not self.left:
+            msg = f"all {len(self.slices) * self.capacity} submissions are spent; open a new round"
+            raise BudgetSpentError(msg)
+        if self.must_rotate:
+            self.rotate()
+        mask = self._track.mask_of(group)
+        if not mask.any():
+            return self._rejected()
+        try:
+            answers = answers_of(answer, self.sample.columns, mask, self.model.answers)
+            gains = self._track.gains(mask, answers)
+        except (ArgumentError, ArtefactError):
+            # what fails on these rows only must not tell that such rows are here
+            return self._rejected()
+        evidence = Evidence(gains, self._track.unit, self.transcript, len(self.slices))
+        if not self.policy.accepts(evidence):
+            return self._rejected()
+        self.transcript = self.transcript.told(accepted=True)
+        self.model = self.model.patched(group, answer, team)
+        self._track.patch(mask, answers)
+        self._groups.setdefault(str(group), group)
+        if str(group) not in self._track.groups:
+            self._track.protect(str(group), mask)
+        return Judgement(True, self._repair(), self.sample.name)
+
+    def rotate(self) -> tuple[tuple[str, int], ...]:
+        """Go on to the next slice, and repair what fares worse on it than under an earlier version.
+
+        Returns:
+            The repairs: group and version.
+
+        Raises:
+            BudgetSpentError: This is the last slice.
+        """
+        if self.at + 1 >= len(self.slices):
+            msg = f"{self.sample.name} is the last slice"
+            raise BudgetSpentError(msg)
+        self.at += 1
+        self.transcript = Transcript()
+        self._track = self._open_slice()
+        return self._repair()
+
+    def restore(self, model: DecisionList, at: int, transcript: Transcript) -> None:
+        """Go on where another checker of the same slices stood.
+
+        Args:
+            model: Its model.
+            at: Which slice was in use, from 0.
+            transcript: What had been told about that slice.
+        """
+        self.model, self.at, self.transcript = model, at, transcript
+        self._track = self._open_slice()
+
+    def errors(self) -> dict[str, tuple[float, float]]:
+        """The error of all and of each protected group on the slice in use: first, and now.
+
+        For the owner's eyes: whoever submits must not see figures of a slice that is in use.
+        """
+        named = {"all": self._track.errors(), **{g: self._track.errors(g) for g in self._groups}}
+        return {name: (float(errors[0]), float(errors[-1])) for name, errors in named.items()}
+
+    @property
+    def track(self) -> Track:
+        """The losses of every version on the slice in use; for the owner's eyes."""
+        return self._track
+
+    def _open_slice(self) -> Track:
+        patches = (node for node in self.model.nodes if not node.repair)
+        self._groups = {**self.watch, **{str(node.group): node.group for node in patches}}
+        return track(self.model, self.sample, self.loss, watch=self._groups)
+
+    def _rejected(self) -> Judgement:
+        self.transcript = self.transcript.told(accepted=False)
+        return Judgement(False, (), self.sample.name)
+
+    def _repair(self) -> tuple[tuple[str, int], ...]:
+        made, choices = [], []
+        while (found := self._track.repair()) is not None:
+            name, version = found
+            choices.append(len(self._track.groups) * self._track.versions)
+            self.model = self.model.patched(self._groups[name], version)
+            self._track.point(self._track.members(name), version)
+            made.append(found)
+        self.transcript = self.transcript.repaired(choices)
+        return tuple(made)

@@ -1,0 +1,153 @@
+"""Who gained what: each accepted patch, overall and for every protected group, by team.
+
+A patch's gain is what the error fell by with it and the repairs that followed it, on one sample: measured on slices
+that are spent, or on fresh rows, so that rewards do not tell of a holdout in use.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from supersede.bounty.decision_list import DecisionList
+from supersede.bounty.log import canonical
+from supersede.bounty.losses import Loss, ZeroOne
+from supersede.bounty.routing import Group
+from supersede.bounty.sample import Sample
+from supersede.bounty.tracking import track
+from supersede.look.page import save_as
+
+__all__ = ["Credit", "PatchCredit", "credit"]
+
+
+@dataclass(frozen=True)
+class PatchCredit:
+    """What one patch gained.
+
+    Attributes:
+        version: The version that it made, repairs not counted.
+        team: Who found it.
+        group: Who it is for.
+        repairs: Repairs that followed it.
+        gain: By how much the error of all fell.
+        group_gain: By how much its own group's error fell.
+        gains: By how much each protected group's error fell, by name; below 0 where it rose.
+    """
+
+    version: int
+    team: str
+    group: str
+    repairs: int
+    gain: float
+    group_gain: float
+    gains: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Credit:
+    """What all patches gained.
+
+    Attributes:
+        sample: The rows that this holds on.
+        loss: The loss, in words.
+        patches: One entry a patch, in order; their gains add up to that of the whole list.
+    """
+
+    sample: str
+    loss: str
+    patches: tuple[PatchCredit, ...]
+
+    def by_team(self) -> dict[str, float]:
+        """Each team's gain for all, the largest first."""
+        total: dict[str, float] = {}
+        for patch in self.patches:
+            total[patch.team] = total.get(patch.team, 0.0) + patch.gain
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    def by_team_and_group(self) -> dict[str, dict[str, float]]:
+        """Each team's gain for each protected group."""
+        total: dict[str, dict[str, float]] = {}
+        for patch in self.patches:
+            own = total.setdefault(patch.team, {})
+            for group, gain in patch.gains.items():
+                own[group] = own.get(group, 0.0) + gain
+        return total
+
+    def to_dict(self) -> dict[str, Any]:
+        """The credit as plain data, with the teams' sums."""
+        return {**asdict(self), "teams": self.by_team()}
+
+    def to_csv(self) -> str:
+        """One line a patch and group; the group ``all`` is everybody."""
+        out = io.StringIO()
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerow(["version", "team", "patch", "repairs", "group", "gain", "sample", "loss"])
+        for patch in self.patches:
+            for group, gain in {"all": patch.gain, **patch.gains}.items():
+                cells = [patch.version, _inert(patch.team), _inert(patch.group), patch.repairs]
+                rows.writerow([*cells, _inert(group), f"{gain:.8g}", self.sample, self.loss])
+        return out.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as CSV or JSON, by the file's ending.
+
+        Raises:
+            ArgumentError: The ending is neither.
+        """
+        forms = {".csv": self.to_csv, ".json": lambda: canonical(self.to_dict())}
+        return save_as(path, "credit", forms)
+
+
+def credit(
+    model: DecisionList,
+    sample: Sample,
+    *,
+    loss: Loss | None = None,
+    watch: Mapping[str, Group] | None = None,
+) -> Credit:
+    """Measure what each patch of a list gained.
+
+    Args:
+        model: The list, whose patches name their teams.
+        sample: Labelled rows: a spent slice, or fresh ones.
+        loss: What a row loses.
+        watch: Groups to report besides those of the patches.
+
+    Returns:
+        The credit. A group that is empty on the sample has no gain and is left out.
+
+    Example:
+        >>> from supersede.bounty.artefacts import Constant, parse
+        >>> zero, one = Constant((0,)), Constant((1,))
+        >>> model = DecisionList(zero).patched(parse("age >= 60"), one, team="ada")
+        >>> rows = Sample("fresh", {"age": [20, 30, 70, 80]}, [0, 0, 1, 1])
+        >>> credit(model, rows).by_team()
+        {'ada': 0.5}
+    """
+    loss = ZeroOne() if loss is None else loss
+    kept = track(model, sample, loss, watch=dict(watch or {}))
+    everyone = kept.errors()
+    by_group = {name: kept.errors(name) for name in kept.groups if kept.members(name).any()}
+    patches = []
+    for start, end in model.patches:
+        node = model.nodes[start]
+        gains = {name: float(errors[start] - errors[end]) for name, errors in by_group.items()}
+        patches.append(
+            PatchCredit(
+                start + 1,
+                node.team,
+                str(node.group),
+                end - start - 1,
+                float(everyone[start] - everyone[end]),
+                gains.get(str(node.group), 0.0),
+                gains,
+            )
+        )
+    return Credit(sample.name, loss.name, tuple(patches))
+
+
+def _inert(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return "'" + text if text[:1] in "=+-@\t\r" else text

@@ -1,0 +1,221 @@
+"""The patched model: a list of patches, each a group and who answers for it, over a first model.
+
+A patch answers with a model of its own, or points back to an earlier version of the list. Pointers repair:
+where a later patch made an earlier group worse, that group goes back to the version that served it best.
+Lists are never changed; each patch makes a new list, and all of them share what they have in common.
+
+Reference:
+    Globus-Harris, Kearns & Roth (2022), An algorithmic framework for bias bounties, FAccT: algorithms
+    ListUpdate and MonotoneFalsifyAndUpdate.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.bounty.artefacts.answers import Answers, Codes
+from supersede.bounty.artefacts.columns import Column, Columns, columns_of
+from supersede.bounty.artefacts.models import Model
+from supersede.bounty.routing import Group, Ints, route
+from supersede.bounty.sample import as_columns
+from supersede.errors import ArgumentError
+
+__all__ = ["DecisionList", "Logged", "Node", "answers_of"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A model known by its answers: a column that holds them.
+
+    Attributes:
+        column: The column.
+    """
+
+    column: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column."""
+        return (self.column,)
+
+    @property
+    def bits(self) -> int:
+        """Description length: eight bits a byte of the column's name, and a byte that ends it."""
+        return 8 * (len(self.column.encode()) + 1)
+
+    def predict(self, columns: Columns, answers: Answers) -> Array:
+        """What the column says, checked.
+
+        Raises:
+            AnswerError: It says what may not be answered.
+        """
+        logged = columns_of(columns, self.columns)[self.column]
+        values = logged.texts() if logged.kind == "text" else logged.numbers()
+        return answers.check(values, len(logged))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as plain data."""
+        return {"form": "logged", "column": self.column}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One patch.
+
+    Attributes:
+        group: Who it is for.
+        answer: Who answers for them: a model, or the number of an earlier version.
+        team: Who found it; empty for repairs.
+    """
+
+    group: Group
+    answer: Model | int
+    team: str = ""
+
+    @property
+    def repair(self) -> bool:
+        """Whether it points back."""
+        return isinstance(self.answer, int)
+
+
+@dataclass(frozen=True)
+class DecisionList:
+    """A model with its patches.
+
+    Version 0 is the first model; version `t` is the list after `t` nodes.
+
+    Attributes:
+        base: The first model.
+        nodes: The patches, the earliest first.
+        answers: What may be answered: by default the codes of two classes.
+
+    Raises:
+        ArgumentError: A pointer leads to no earlier version.
+
+    Example:
+        >>> from supersede.bounty.artefacts import Constant, parse
+        >>> zero, one = Constant((0,)), Constant((1,))
+        >>> model = DecisionList(zero).patched(parse("age >= 60"), one, team="ada")
+        >>> model.predict({"age": [30, 70]}).tolist()
+        [0, 1]
+        >>> back = model.patched(parse("age >= 90"), 0)
+        >>> back.predict({"age": [30, 70, 95]}).tolist()
+        [0, 1, 0]
+    """
+
+    base: Model
+    nodes: tuple[Node, ...] = ()
+    answers: Answers = Codes(2)  # noqa: RUF009  # frozen
+
+    def __post_init__(self) -> None:
+        for before, node in enumerate(self.nodes):
+            if isinstance(node.answer, int) and not 0 <= node.answer <= before:
+                msg = (
+                    f"node {before + 1} points to version {node.answer}; expected an earlier one,"
+                    f" 0 to {before}"
+                )
+                raise ArgumentError(msg)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __repr__(self) -> str:
+        repairs = sum(node.repair for node in self.nodes)
+        return f"DecisionList({len(self) - repairs} patches, {repairs} repairs)"
+
+    @property
+    def patches(self) -> list[tuple[int, int]]:
+        """For each patch, the versions before it, and after it and the repairs it called for."""
+        starts = [version for version, node in enumerate(self.nodes) if not node.repair]
+        ends = [*starts[1:], len(self)]
+        return list(zip(starts, ends, strict=False))  # without a patch there is no end either
+
+    def patched(self, group: Group, answer: Model | int, team: str = "") -> "DecisionList":
+        """The list with one more patch in front: a group, and a model or version to answer for it."""
+        return replace(self, nodes=(*self.nodes, Node(group, answer, team)))
+
+    def version(self, number: int) -> "DecisionList":
+        """The list as it was after so many nodes.
+
+        Raises:
+            ArgumentError: There is no such version.
+        """
+        if not 0 <= number <= len(self):
+            msg = f"there is no version {number}; there are 0 to {len(self)}"
+            raise ArgumentError(msg)
+        return replace(self, nodes=self.nodes[:number])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that groups and answers read, in alphabetical order."""
+        answers = [node.answer for node in self.nodes if not isinstance(node.answer, int)]
+        read = {name for answer in (self.base, *answers) for name in answer.columns}
+        return tuple(sorted(read.union(*(node.group.columns for node in self.nodes))))
+
+    def route(self, data: Any) -> Ints:
+        """Which node answers for each row (0 for the first model), shape ``(n,)``.
+
+        Args:
+            data: Columns by name: a dict of arrays ``(n,)`` or a frame.
+
+        Raises:
+            ArgumentError: It is no frame, has no columns, or they differ in length.
+            MissingColumnError: A column that the list reads is not there.
+        """
+        columns, rows = self._read(data)
+        return self._route(columns, rows)
+
+    def predict(self, data: Any) -> Array:
+        """One answer a row, shape ``(n,)``, or ``(n, classes)`` for probabilities.
+
+        Arguments are those of `route`.
+
+        Each model is asked once, for the rows that are its own.
+        """
+        columns, rows = self._read(data)
+        if not rows:
+            return answers_of(self.base, columns, np.empty(0, int), self.answers)
+        leaf = self._route(columns, rows)
+        order = np.argsort(leaf, kind="stable")
+        leaves, starts = np.unique(leaf[order], return_index=True)
+        parts = []
+        for number, own in zip(leaves, np.split(order, starts[1:]), strict=True):
+            answer = self.base if number == 0 else self.nodes[number - 1].answer
+            assert not isinstance(answer, int)  # noqa: S101  # pointers are no leaves
+            parts.append(answers_of(answer, columns, own, self.answers))
+        joined = np.concatenate(parts)
+        answers = np.empty_like(joined)
+        answers[order] = joined
+        return answers
+
+    def _route(self, columns: Columns, rows: int) -> Ints:
+        pointers = [n.answer if isinstance(n.answer, int) else None for n in self.nodes]
+        return route([node.group for node in self.nodes], pointers, columns, rows)
+
+    def _read(self, data: Any) -> tuple[dict[str, Column], int]:
+        columns = columns_of(as_columns(data), self.columns or None)
+        if not columns:
+            msg = "there are no columns, so nobody knows how many rows there are; give at least one"
+            raise ArgumentError(msg)
+        return columns, len(next(iter(columns.values())))
+
+
+def answers_of(model: Model, columns: Columns, rows: npt.NDArray[Any], answers: Answers) -> Array:
+    """A model's answers to some of the rows.
+
+    Args:
+        model: The model.
+        columns: Columns of all rows.
+        rows: The rows to answer, by place or by mask.
+        answers: What may be answered.
+
+    Returns:
+        One answer for each of these rows.
+    """
+    # a constant reads no column, and counts the rows of any
+    read = columns_of(columns, model.columns or list(columns)[:1])
+    return model.predict({name: column.take(rows) for name, column in read.items()}, answers)

@@ -1,0 +1,270 @@
+"""A patched model as one ONNX graph, for hosts that know nothing of lists.
+
+Versions become a chain: each takes its node's answer, or that of the version it points back to, inside the group, and
+the version before outside. All versions are computed for all rows: exact, but not as fast as routing.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from supersede.bounty.artefacts import (
+    And,
+    Column,
+    Compare,
+    Constant,
+    Everyone,
+    Expression,
+    Feature,
+    In,
+    IsMissing,
+    Linear,
+    Not,
+    Or,
+    Tree,
+)
+from supersede.bounty.artefacts.answers import Codes, Numbers
+from supersede.bounty.artefacts.models import Model
+from supersede.bounty.artefacts.nodes import Node as Part
+from supersede.bounty.decision_list import DecisionList, Logged
+from supersede.bounty.sample import Sample
+from supersede.errors import ArgumentError, MissingExtraError
+
+__all__ = ["to_onnx"]
+
+_COMPARE = {"<": "Less", "<=": "LessOrEqual", ">": "Greater", ">=": "GreaterOrEqual"}
+_MISSING = -2  # the code of a missing text; -1 is that of one that no node names
+
+
+def to_onnx(model: DecisionList, sample: Sample) -> bytes:
+    """Write a list as an ONNX model.
+
+    Each column that the list reads is an input of shape ``(n,)``: double for numbers and booleans (NaN
+    where missing), string for texts (empty where missing). The output ``answer`` is int64 for classes,
+    double for numbers.
+
+    Args:
+        model: The list; its models are constants, trees, linear models, or logged answers.
+        sample: Rows that say which columns are numbers and which texts.
+
+    Returns:
+        The file's bytes.
+
+    Raises:
+        ArgumentError: A model in the list, or a kind of answer, has no counterpart here.
+        MissingExtraError: The package onnx is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError.of(
+            package="onnx", extra="bounty", purpose="writing a list as ONNX"
+        ) from error
+    if not isinstance(model.answers, Codes | Numbers):
+        msg = "lists that answer with probabilities cannot be written as one ONNX model; save() keeps them"
+        raise ArgumentError(msg)
+    graph = _Graph(
+        onnx, {name: sample.columns[name] for name in model.columns or list(sample.columns)[:1]}
+    )
+    versions = [graph.model(model.base)]
+    for node in model.nodes:
+        if not isinstance(node.group, Expression):
+            msg = f"the group {node.group} is no expression"
+            raise ArgumentError(msg)
+        inside = graph.mask(node.group.root)
+        own = versions[node.answer] if isinstance(node.answer, int) else graph.model(node.answer)
+        versions.append(graph.add("Where", inside, own, versions[-1]))
+    codes = isinstance(model.answers, Codes)
+    kind = onnx.TensorProto.INT64 if codes else onnx.TensorProto.DOUBLE
+    graph.nodes.append(onnx.helper.make_node("Cast", [versions[-1]], ["answer"], to=kind))
+    return graph.bytes(onnx.helper.make_tensor_value_info("answer", kind, ["n"]))
+
+
+@dataclass
+class _Graph:
+    """An ONNX graph in the making; values are known by their names."""
+
+    onnx: Any
+    columns: dict[str, Column]
+    nodes: list[Any] = field(default_factory=list)
+    constants: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    tensors: list[Any] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
+
+    def add(self, operation: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """One more node; the name of what it makes."""
+        name = f"v{len(self.nodes)}"
+        made = self.onnx.helper.make_node(
+            operation, list(inputs), [name], domain=domain, **attributes
+        )
+        self.nodes.append(made)
+        return name
+
+    def constant(self, value: Any, kind: type = float) -> str:
+        """A constant's name."""
+        array: np.ndarray[Any, Any] = np.asarray(value, kind)
+        key = (array.tobytes(), array.shape, array.dtype.str)
+        if key not in self.constants:
+            self.constants[key] = f"c{len(self.constants)}"
+            tensor = self.onnx.numpy_helper.from_array(array, self.constants[key])
+            self.tensors.append(tensor)
+        return self.constants[key]
+
+    def coded(self, column: str) -> str:
+        """A text column as codes: its known texts by place."""
+        if column not in self.known:
+            texts = ["", *self.columns[column].categories]
+            codes = [_MISSING, *range(len(texts) - 1)]
+            self.known[column] = self.add(
+                "LabelEncoder", f"in_{column}", domain="ai.onnx.ml",
+                keys_strings=texts, values_int64s=codes, default_int64=-1,
+            )  # fmt: skip
+        return self.known[column]
+
+    def mask(self, part: Part) -> str:
+        """Who is in a group."""
+        if isinstance(part, And | Or):
+            joined = self.mask(part.parts[0])
+            for one in part.parts[1:]:
+                joined = self.add("And" if isinstance(part, And) else "Or", joined, self.mask(one))
+            return joined
+        if isinstance(part, Not):
+            return self.add("Not", self.mask(part.part))
+        if isinstance(part, Everyone):
+            first = next(iter(self.columns))
+            return self.add("Or", missing := self.missing(first), self.add("Not", missing))
+        if isinstance(part, IsMissing):
+            missing = self.missing(part.column)
+            return self.add("Not", missing) if part.negated else missing
+        if isinstance(part, In):
+            found = self.equal(part.column, part.values[0])
+            for value in part.values[1:]:
+                found = self.add("Or", found, self.equal(part.column, value))
+            return self.unless_missing(part.column, found) if part.negated else found
+        assert isinstance(part, Compare)  # noqa: S101  # there are seven kinds of node
+        if part.sign in {"==", "!="}:
+            found = self.equal(part.column, part.value)
+            return self.unless_missing(part.column, found) if part.sign == "!=" else found
+        # NaN passes no comparison
+        return self.add(_COMPARE[part.sign], f"in_{part.column}", self.constant(float(part.value)))
+
+    def equal(self, column: str, value: Any) -> str:
+        if self.columns[column].kind != "text":
+            return self.add("Equal", f"in_{column}", self.constant(float(value)))
+        known = self.columns[column].categories
+        code = known.index(value) if value in known else len(known)
+        return self.add("Equal", self.coded(column), self.constant(code, int))
+
+    def unless_missing(self, column: str, found: str) -> str:
+        """The rows that a test leaves out, but for those of which it is not known."""
+        return self.add("Not", self.add("Or", found, self.missing(column)))
+
+    def missing(self, column: str) -> str:
+        if self.columns[column].kind == "text":
+            return self.add("Equal", self.coded(column), self.constant(_MISSING, int))
+        return self.add("IsNaN", f"in_{column}")
+
+    def model(self, model: Model) -> str:
+        """A model's answers, double, shape (n,)."""
+        if isinstance(model, Constant) and len(model.values) == 1:
+            some = self.add(
+                "Cast", self.missing(next(iter(self.columns))), to=self.onnx.TensorProto.DOUBLE
+            )
+            return self.add(
+                "Add", self.add("Mul", some, self.constant(0.0)), self.constant(model.values[0])
+            )
+        if isinstance(model, Logged):
+            return f"in_{model.column}"
+        if isinstance(model, Tree) and model.values.shape[1] == 1:
+            return self.tree(model)
+        if isinstance(model, Linear) and model.link in {"number", "sign", "largest"}:
+            return self.linear(model)
+        msg = f"a {type(model).__name__} has no counterpart in one ONNX graph; save() keeps it"
+        raise ArgumentError(msg)
+
+    def linear(self, model: Linear) -> str:
+        scores = self.add(
+            "Add",
+            self.add("MatMul", self.design(model.features), self.constant(model.weights.T)),
+            self.constant(model.intercept),
+        )
+        if model.link == "largest":
+            return self.add(
+                "Cast",
+                self.add("ArgMax", scores, axis=1, keepdims=0),
+                to=self.onnx.TensorProto.DOUBLE,
+            )
+        if model.link == "sign":
+            scores = self.add(
+                "Cast",
+                self.add("Greater", scores, self.constant(0.0)),
+                to=self.onnx.TensorProto.DOUBLE,
+            )
+        return self.flat(scores)
+
+    def tree(self, model: Tree) -> str:
+        m = len(model.feature)
+        leaf = model.feature < 0
+        tensor = self.onnx.numpy_helper.from_array
+        leaves = np.flatnonzero(leaf)
+        # its output is single precision: let it name the leaf, and look up what the leaf answers
+        named = self.add(
+            "TreeEnsembleRegressor", self.design(model.features), domain="ai.onnx.ml",
+            n_targets=1,
+            nodes_treeids=[0] * m,
+            nodes_nodeids=list(range(m)),
+            nodes_featureids=np.where(leaf, 0, model.feature).tolist(),
+            nodes_modes=["LEAF" if at_end else "BRANCH_LEQ" for at_end in leaf],
+            nodes_values_as_tensor=tensor(np.where(leaf, 0.0, model.threshold), "values"),
+            nodes_truenodeids=np.where(leaf, 0, model.left).tolist(),
+            nodes_falsenodeids=np.where(leaf, 0, model.right).tolist(),
+            nodes_missing_value_tracks_true=(model.missing_left & ~leaf).astype(int).tolist(),
+            target_ids=[0] * len(leaves),
+            target_nodeids=leaves.tolist(),
+            target_treeids=[0] * len(leaves),
+            target_weights_as_tensor=tensor(leaves.astype(float), "weights"),
+        )  # fmt: skip
+        leaf_of_row = self.add("Cast", self.flat(named), to=self.onnx.TensorProto.INT64)
+        return self.add("Gather", self.constant(model.values[:, 0]), leaf_of_row)
+
+    def design(self, features: tuple[Feature, ...]) -> str:
+        """The matrix of a model's features, shape (n, k)."""
+        return self.add("Concat", *(self.column(self.feature(f)) for f in features), axis=1)
+
+    def feature(self, feature: Feature) -> str:
+        if feature.category is not None:
+            return self.add(
+                "Cast",
+                self.equal(feature.column, feature.category),
+                to=self.onnx.TensorProto.DOUBLE,
+            )
+        value = f"in_{feature.column}"
+        if feature.missing is None:
+            return value
+        unknown = self.add("IsNaN", value)
+        return self.add("Where", unknown, self.constant(float(feature.missing)), value)
+
+    def column(self, value: str) -> str:
+        return self.add("Reshape", value, self.constant([-1, 1], int))
+
+    def flat(self, value: str) -> str:
+        return self.add("Reshape", value, self.constant([-1], int))
+
+    def bytes(self, output: Any) -> bytes:
+        """The whole, checked."""
+        helper, kinds = self.onnx.helper, self.onnx.TensorProto
+        inputs = [
+            helper.make_tensor_value_info(
+                f"in_{name}", kinds.STRING if column.kind == "text" else kinds.DOUBLE, ["n"]
+            )
+            for name, column in self.columns.items()
+        ]
+        graph = helper.make_graph(self.nodes, "decision_list", inputs, [output], self.tensors)
+        made = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)],
+            ir_version=9,
+        )
+        self.onnx.checker.check_model(made)
+        return bytes(made.SerializeToString())

@@ -1,0 +1,192 @@
+"""Findings without a model: a slice that fares badly, a hole in security or privacy, and what became of each.
+
+Reported by anyone, triaged by the owner, disclosed on a date whether fixed or not. Nothing is overwritten: each
+step is an entry of a log whose lines are chained by hashes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from supersede.bounty.log import Log
+from supersede.errors import ArgumentError
+
+__all__ = ["Finding", "Findings", "Kind", "State"]
+
+Kind = Literal["slice", "security", "privacy", "other"]
+State = Literal["open", "confirmed", "fixed", "declined"]
+_NEXT: dict[State, tuple[State, ...]] = {
+    "open": ("confirmed", "declined"),
+    "confirmed": ("fixed", "declined"),
+    "fixed": ("confirmed",),  # it came back
+    "declined": ("open",),  # there is more to it
+}
+_LONGEST = 20_000  # characters of a description
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What someone found.
+
+    Attributes:
+        number: Its number, from 1.
+        kind: ``"slice"`` (a group that the model fails), ``"security"``, ``"privacy"`` or ``"other"``.
+        title: In one line.
+        details: All that is needed to see it again.
+        team: Who found it.
+        reported: When, in UTC.
+        group: The group as an expression, for a slice.
+        state: ``"open"``, ``"confirmed"``, ``"fixed"`` or ``"declined"``.
+        notes: What was said at each step of the triage: time, state, note.
+        disclose_on: The day from which it is public; None while no day is set.
+    """
+
+    number: int
+    kind: Kind
+    title: str
+    details: str
+    team: str
+    reported: str
+    group: str | None = None
+    state: State = "open"
+    notes: tuple[tuple[str, str, str], ...] = ()
+    disclose_on: str | None = None
+
+    def disclosed(self, on: date) -> bool:
+        """Whether it is public on a day."""
+        return self.disclose_on is not None and date.fromisoformat(self.disclose_on) <= on
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as plain data."""
+        return asdict(self)
+
+
+class Findings:
+    """The register of findings.
+
+    Args:
+        path: Where it is kept, one line of JSON a step; in memory only where there is none.
+
+    Raises:
+        LogError: The file was altered.
+
+    Example:
+        >>> register = Findings()
+        >>> found = register.report("slice", "Worse for the young", "see age < 25", team="ada",
+        ...                         group="age < 25", disclose_on=date(2027, 1, 31))
+        >>> register.triage(found.number, "confirmed", "seen on the holdout too").state
+        'confirmed'
+        >>> register.public(date(2026, 12, 1)), len(register.public(date(2027, 2, 1)))
+        ([], 1)
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self._log = Log(None if path is None else Path(path))
+        self._found: dict[int, Finding] = {}
+        for entry in self._log:
+            self._apply(entry)
+
+    def __iter__(self) -> Any:
+        return iter(self._found.values())
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __getitem__(self, number: int) -> Finding:
+        if number not in self._found:
+            msg = f"there is no finding {number}; there are {len(self)}"
+            raise ArgumentError(msg)
+        return self._found[number]
+
+    def report(
+        self,
+        kind: Kind,
+        title: str,
+        details: str,
+        *,
+        team: str,
+        group: str | None = None,
+        disclose_on: date | None = None,
+    ) -> Finding:
+        """Record a finding.
+
+        Raises:
+            ArgumentError: The kind is unknown, words are missing or too many, or a slice has no
+                group that can be read.
+        """
+        if kind not in get_args(Kind):
+            msg = f"a finding is of kind {', '.join(get_args(Kind))}; got {kind!r}"
+            raise ArgumentError(msg)
+        for name, text in (("title", title), ("details", details), ("team", team)):
+            if not text.strip() or len(text) > _LONGEST:
+                msg = f"{name}: {len(text)} characters; expected 1 to {_LONGEST}"
+                raise ArgumentError(msg)
+        if (group is not None) != (kind == "slice"):
+            msg = "a slice names its group as an expression, as in \"age < 25 and sex == 'f'\""
+            raise ArgumentError(msg if kind == "slice" else "only a slice has a group")
+        if group is not None:
+            from supersede.bounty.artefacts import parse
+
+            group = str(parse(group))
+        made = Finding(
+            len(self) + 1, kind, title, details, team, _now(), group,
+            disclose_on=None if disclose_on is None else disclose_on.isoformat(),
+        )  # fmt: skip
+        return self._record({"event": "reported", **made.to_dict()})
+
+    def triage(self, number: int, state: State, note: str = "") -> Finding:
+        """Say what became of a finding.
+
+        Raises:
+            ArgumentError: There is no such finding, or no such step from where it stands.
+        """
+        now = self[number].state
+        if state not in _NEXT[now]:
+            msg = (
+                f"finding {number} is {now}; it can become {' or '.join(_NEXT[now])}, not {state!r}"
+            )
+            raise ArgumentError(msg)
+        entry = {"event": "triaged", "number": number, "at": _now(), "state": state, "note": note}
+        return self._record(entry)
+
+    def disclose(self, number: int, on: date) -> Finding:
+        """Set the day from which a finding is public; a day that has come cannot be put off.
+
+        Raises:
+            ArgumentError: There is no such finding, or it is public already.
+        """
+        if self[number].disclosed(datetime.now(UTC).date()):
+            msg = f"finding {number} is public since {self[number].disclose_on}"
+            raise ArgumentError(msg)
+        return self._record({"event": "dated", "number": number, "on": on.isoformat()})
+
+    def public(self, on: date) -> list[Finding]:
+        """What is public on a day."""
+        return [finding for finding in self if finding.disclosed(on)]
+
+    def in_state(self, states: Sequence[State]) -> list[Finding]:
+        """Findings in one of some states."""
+        return [finding for finding in self if finding.state in states]
+
+    def _record(self, entry: dict[str, Any]) -> Finding:
+        return self._apply(self._log.append(entry))
+
+    def _apply(self, entry: dict[str, Any]) -> Finding:
+        number = entry["number"]
+        if entry["event"] == "reported":
+            skipped = ("event", "previous", "hash", "notes")
+            fields = {key: value for key, value in entry.items() if key not in skipped}
+            self._found[number] = Finding(**fields)
+        elif entry["event"] == "triaged":
+            before = self._found[number]
+            step = (entry["at"], entry["state"], entry["note"])
+            self._found[number] = replace(before, state=entry["state"], notes=(*before.notes, step))
+        else:
+            self._found[number] = replace(self._found[number], disclose_on=entry["on"])
+        return self._found[number]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

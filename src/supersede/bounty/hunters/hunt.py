@@ -1,0 +1,91 @@
+"""A hunt: hunters submit to a bounty one after another, each seeing the model as patched so far."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from supersede.bounty.bounty import Bounty, Receipt
+from supersede.bounty.hunters.ground import Ground
+from supersede.bounty.hunters.hunters import Hunter
+from supersede.errors import BountyError, SubmissionError
+
+__all__ = ["Attempt", "hunt"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of one hunter.
+
+    Attributes:
+        hunter: Its name.
+        team: What kind of hunter it is.
+        group: The group that it proposed; empty where it found none.
+        receipt: The receipt; None where it found nothing or was refused, which costs nothing.
+        refused: Why it was refused.
+    """
+
+    hunter: str
+    team: str
+    group: str = ""
+    receipt: Receipt | None = None
+    refused: str = ""
+
+
+def hunt(
+    bounty: Bounty,
+    hunters: Sequence[Hunter],
+    ground: Ground,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Attempt]:
+    """Let hunters loose on a bounty.
+
+    Hunters whose submissions stand in the bounty's log already are passed over, so that a hunt that was
+    interrupted goes on when it is started again.
+
+    Args:
+        bounty: The bounty.
+        hunters: Who hunts, in order.
+        ground: The public rows.
+        progress: Told what goes on.
+
+    Returns:
+        One attempt a hunter; it ends early when the bounty's submissions are spent.
+
+    Raises:
+        BountyError: Two hunters have one name.
+    """
+    names = [hunter.name for hunter in hunters]
+    if len(set(names)) < len(names):
+        msg = "hunters must have different names; a hunt that goes on knows them by these"
+        raise BountyError(msg)
+    done = {
+        entry["note"]: receipt
+        for entry, receipt in zip(
+            (e for e in bounty.log if e["event"] == "judged"), bounty.receipts, strict=True
+        )
+    }
+    attempts, seen = [], -1
+    for number, hunter in enumerate(hunters, start=1):
+        if hunter.name in done:
+            group = next(e["group"] for e in bounty.log if e.get("note") == hunter.name)
+            attempts.append(Attempt(hunter.name, hunter.team, group, done[hunter.name]))
+            continue
+        if not bounty.left:
+            break
+        progress(f"{number} of {len(hunters)}: {hunter.name}; {bounty.model}")
+        if len(bounty.model) != seen:
+            ground, seen = ground.under(bounty.model), len(bounty.model)
+        attempts.append(_attempt(bounty, hunter, ground))
+    return attempts
+
+
+def _attempt(bounty: Bounty, hunter: Hunter, ground: Ground) -> Attempt:
+    proposal = hunter.propose(ground)
+    if proposal is None:
+        return Attempt(hunter.name, hunter.team, refused="found nothing")
+    group = str(proposal.group)
+    try:
+        receipt = bounty.submit(hunter.team, proposal.group, proposal.answer, note=hunter.name)
+    except SubmissionError as error:
+        return Attempt(hunter.name, hunter.team, group, refused=str(error))
+    return Attempt(hunter.name, hunter.team, group, receipt)

@@ -1,0 +1,151 @@
+"""A log that only grows: one JSON object a line, each with the hash of the one before.
+
+Altering, dropping or swapping a line breaks the chain from there on, and reading says where. A last line that was cut
+off while it was being written was never acknowledged to anyone; it is taken away before the next one is added.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from supersede.errors import ArgumentError, LogError, ReportError
+
+__all__ = ["Log", "canonical", "digest_of"]
+
+_START = "0" * 64
+
+
+def canonical(record: Any) -> str:
+    """The one way in which plain data is written here: keys sorted, no spaces.
+
+    Raises:
+        ArgumentError: It holds what JSON cannot say, such as NaN.
+
+    Example:
+        >>> canonical({"b": 1, "a": [True, None]})
+        '{"a":[true,null],"b":1}'
+    """
+    try:
+        return json.dumps(
+            record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+    except (TypeError, ValueError) as error:
+        msg = f"cannot be written as JSON: {error}"
+        raise ArgumentError(msg) from error
+
+
+def digest_of(record: Any) -> str:
+    """SHA-256 of plain data as `canonical` writes it, in hexadecimal."""
+    return hashlib.sha256(canonical(record).encode()).hexdigest()
+
+
+class Log:
+    """An append-only log in a file, or in memory where there is no path.
+
+    Args:
+        path: The file; made with the first entry.
+
+    Raises:
+        LogError: The file was altered.
+
+    Example:
+        >>> log = Log()
+        >>> entry = log.append({"event": "opened"})
+        >>> entry.get("hash") == log.head
+        True
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._entries: list[dict[str, Any]] = []
+        self._size = 0
+        if path is not None and path.exists():
+            self._read(path)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self._entries)
+
+    @property
+    def head(self) -> str:
+        """The hash of the last entry: whoever keeps it can tell later that nothing was altered."""
+        return str(self._entries[-1]["hash"]) if self._entries else _START
+
+    def append(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """Add an entry; it is on the disk when this returns.
+
+        Returns:
+            The entry with ``previous`` and ``hash``.
+
+        Raises:
+            LogError: Someone else has written to the file meanwhile.
+            ReportError: The file cannot be written.
+        """
+        chained = {**entry, "previous": self.head}
+        chained["hash"] = digest_of(chained)
+        if self.path is not None:
+            self._write(self.path, canonical(chained).encode() + b"\n")
+        self._entries.append(chained)
+        return chained
+
+    def _write(self, path: Path, line: bytes) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file, _locked(file.fileno()):
+                if os.fstat(file.fileno()).st_size < self._size or _grown(path, self._size):
+                    msg = f"{path} was changed by someone else meanwhile; open the bounty again"
+                    raise LogError(msg)
+                file.truncate(self._size)  # what was cut off while it was written
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            msg = f"cannot write {path}: {error.strerror}; nothing was recorded"
+            raise ReportError(msg) from error
+        self._size += len(line)
+
+    def _read(self, path: Path) -> None:
+        whole = path.read_bytes()
+        end = whole.rfind(b"\n") + 1
+        for number, line in enumerate(whole[:end].splitlines(), start=1):
+            try:
+                entry = json.loads(line)
+                claimed = entry["hash"]
+                body = {key: value for key, value in entry.items() if key != "hash"}
+                intact = claimed == digest_of(body) and entry["previous"] == self.head
+                intact = intact and canonical(entry).encode() == line
+            except (ValueError, KeyError, TypeError):
+                intact = False
+            if not intact:
+                msg = f"{path}, line {number}: the chain of hashes is broken; the log was altered"
+                raise LogError(msg)
+            self._entries.append(entry)
+        self._size = end
+
+
+def _grown(path: Path, size: int) -> bool:
+    """Whether whole lines were added after what was read."""
+    with path.open("rb") as file:
+        file.seek(size)
+        return b"\n" in file.read()
+
+
+@contextmanager
+def _locked(handle: int) -> Iterator[None]:
+    """Keep other processes out, where the system can."""
+    try:
+        import fcntl
+    except ImportError:  # pragma: no cover  # not on Windows
+        yield
+        return
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)

@@ -1,0 +1,96 @@
+"""Which answer each row of a patched model gets: all rows at once, each node once.
+
+Version ``t`` of a patched model asks node ``t``'s group first. Rows inside take the node's own answer,
+or, where the node is a pointer, go on at an earlier version; rows outside go on at version ``t - 1``.
+Versions only ever lead to earlier ones, so one pass from the last node to the first suffices: each row
+carries the version at which it goes on, and wakes up when the pass gets there.
+
+Groups are evaluated on whole chunks that fit the processor's cache rather than on the rows that
+are still on their way: contiguous comparisons cost less than gathering. A chunk shrinks when half of
+its rows have arrived.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.bounty.artefacts.columns import Column, Columns, columns_of
+
+__all__ = ["Bools", "Group", "Ints", "route"]
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+_CHUNK = 1 << 15
+_ARRIVED = -1
+
+
+class Group(Protocol):
+    """Who a patch is for."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns that decide it."""
+
+    def mask(self, columns: Columns, /) -> Bools:
+        """Which rows belong to it, shape ``(n,)``."""
+
+
+def route(
+    groups: Sequence[Group], pointers: Sequence[int | None], columns: Columns, rows: int
+) -> Ints:
+    """The version whose own answer each row takes.
+
+    Args:
+        groups: The group of each node, the first patch first; `k` of them.
+        pointers: For each node the version that its rows go on at, or None where it has an answer
+            of its own. Version 0 is the model before all patches, version `t` comes after `t` nodes.
+        columns: Columns by name, shape ``(n,)`` each; only those that the groups need are read.
+        rows: The number of rows, `n`.
+
+    Returns:
+        Shape ``(n,)``: 0 for the first model's answer, `t` for that of node `t`.
+
+    Example:
+        >>> from supersede.bounty.artefacts import parse
+        >>> groups = [parse("x > 0"), parse("x > 4"), parse("x > 8")]
+        >>> route(groups, [None, None, 1], {"x": [1, 5, 9]}, 3).tolist()
+        [1, 2, 1]
+    """
+    needed = columns_of(columns, sorted({name for group in groups for name in group.columns}))
+    found = np.empty(rows, np.int64)
+    for start in range(0, rows, _CHUNK):
+        chunk = slice(start, min(start + _CHUNK, rows))
+        parts = {name: column.take(chunk) for name, column in needed.items()}
+        found[chunk] = _route_chunk(groups, pointers, parts, chunk.stop - chunk.start)
+    return found
+
+
+def _route_chunk(
+    groups: Sequence[Group],
+    pointers: Sequence[int | None],
+    columns: Mapping[str, Column],
+    rows: int,
+) -> npt.NDArray[np.int32]:
+    found = np.zeros(rows, np.int32)
+    place = np.arange(rows)  # of the rows that are still here
+    goes_on = np.full(rows, len(groups), np.int32)  # the version at which each of them wakes up
+    arrived = 0
+    for version in range(len(groups), 0, -1):
+        if 2 * arrived > len(place):
+            here = goes_on != _ARRIVED
+            place, goes_on, arrived = place[here], goes_on[here], 0
+            columns = {name: column.take(here) for name, column in columns.items()}
+        if not len(place):
+            break
+        # a row waits while it points below this version
+        inside = np.flatnonzero(groups[version - 1].mask(columns) & (goes_on >= version))
+        pointer = pointers[version - 1]
+        if pointer is not None:
+            goes_on[inside] = pointer
+            continue
+        found[place[inside]] = version
+        goes_on[inside] = _ARRIVED
+        arrived += len(inside)
+    return found

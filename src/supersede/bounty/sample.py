@@ -1,0 +1,140 @@
+"""Labelled rows that statements hold on; every statement of a bounty names its sample."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.bounty.artefacts.columns import Column, column_of, columns_of
+from supersede.bounty.routing import Bools
+from supersede.errors import ArgumentError, EmptyTableError
+
+__all__ = ["Sample", "as_columns"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Labelled rows with a name.
+
+    Attributes:
+        name: What statements about these rows call them, such as ``holdout 1``.
+        columns: Columns of shape ``(n,)`` by name, as arrays, lists or a frame; read once.
+        labels: Shape ``(n,)``; none missing.
+        weight: What each row counts for, at least 0, shape ``(n,)``; None where all count one.
+
+    Raises:
+        ArgumentError: Lengths differ, a label is missing, or a weight is negative.
+        EmptyTableError: There are no rows.
+
+    Example:
+        >>> sample = Sample("holdout", {"age": np.array([30, 60])}, np.array([0, 1]))
+        >>> len(sample), [len(half) for half in sample.slices(2, seed=0)]
+        (2, [1, 1])
+    """
+
+    name: str
+    columns: Mapping[str, Column]
+    labels: npt.NDArray[Any]
+    weight: npt.NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", columns_of(as_columns(self.columns)))
+        object.__setattr__(self, "labels", np.asarray(self.labels))
+        if not self.labels.size:
+            msg = f"sample {self.name!r} has no rows"
+            raise EmptyTableError(msg)
+        for name, column in self.columns.items():
+            if (len(column),) != self.labels.shape:
+                msg = (
+                    f"column {name!r} of sample {self.name!r} has {len(column)} values; expected one"
+                    f" a label, and labels have shape {self.labels.shape}"
+                )
+                raise ArgumentError(msg)
+        missing = _missing(self.labels)
+        if missing.any():
+            msg = (
+                f"{int(missing.sum())} rows of sample {self.name!r} have no label, the first is row"
+                f" {int(np.flatnonzero(missing)[0])}; leave them out"
+            )
+            raise ArgumentError(msg)
+        if self.weight is not None:
+            weight = np.asarray(self.weight)
+            if weight.shape != np.shape(self.labels) or not bool(np.all(weight >= 0)):
+                msg = f"weights of sample {self.name!r} must be numbers of at least 0, one a row"
+                raise ArgumentError(msg)
+            if not np.isfinite(weight).all() or not weight.sum() > 0:
+                msg = f"weights of sample {self.name!r} must be finite, and some above 0"
+                raise ArgumentError(msg)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: npt.NDArray[Any], name: str | None = None) -> "Sample":
+        """Some of the rows, by place or by mask."""
+        return Sample(
+            self.name if name is None else name,
+            {key: column.take(rows) for key, column in self.columns.items()},
+            self.labels[rows],
+            None if self.weight is None else self.weight[rows],
+        )
+
+    def slices(self, parts: int, *, seed: int) -> list["Sample"]:
+        """Disjoint random parts of equal size (to one row), for a holdout that rotates.
+
+        Raises:
+            ArgumentError: There are fewer rows than parts.
+        """
+        if not 1 <= parts <= len(self):
+            msg = f"cannot cut {len(self)} rows into {parts} slices"
+            raise ArgumentError(msg)
+        order = np.random.default_rng(seed).permutation(len(self))
+        cut = np.array_split(order, parts)
+        return [
+            self.take(np.sort(rows), f"{self.name} {i}" if parts > 1 else self.name)
+            for i, rows in enumerate(cut, start=1)
+        ]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all values, whatever the sample is called, so that a log can say which rows were asked."""
+        digest = hashlib.sha256()
+        labels = column_of(self.labels, "labels")
+        for name, column in sorted([*self.columns.items(), ("", labels)]):
+            digest.update(f"{name} {column.kind} {column.categories}".encode())
+            digest.update(np.ascontiguousarray(column.values).tobytes())
+            if column.missing is not None:
+                digest.update(np.ascontiguousarray(column.missing).tobytes())
+        if self.weight is not None:
+            digest.update(np.ascontiguousarray(self.weight).tobytes())
+        return digest.hexdigest()
+
+
+def as_columns(data: Any) -> Mapping[str, Any]:
+    """Columns by name from a mapping, a pandas or polars frame, or an Arrow table.
+
+    Raises:
+        ArgumentError: It is none of these; arrays without names say nothing of groups.
+
+    Example:
+        >>> as_columns({"age": [30, 60]})
+        {'age': [30, 60]}
+    """
+    if isinstance(data, Mapping):
+        return data
+    if hasattr(data, "to_pydict"):  # Arrow
+        return {name: data[name].to_numpy(zero_copy_only=False) for name in data.column_names}
+    if hasattr(data, "columns") and hasattr(data, "__getitem__"):
+        return {str(name): data[name] for name in data.columns}
+    msg = f"got {type(data).__name__}; expected columns by name: a dict of arrays or a frame"
+    raise ArgumentError(msg)
+
+
+def _missing(values: npt.NDArray[Any]) -> Bools:
+    if values.dtype.kind == "f":
+        return np.asarray(np.isnan(values))
+    if values.dtype.kind == "O":
+        return np.array([v is None or v != v for v in values])  # only NaN differs from itself
+    return np.zeros(len(values), bool)

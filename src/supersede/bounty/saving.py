@@ -1,0 +1,177 @@
+"""Lists on the disk: one JSON file, and an ONNX file for each model that is one; a hash names the whole."""
+
+import hashlib
+import json
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from supersede.bounty.artefacts import OnnxModel, model_from_dict, parse
+from supersede.bounty.artefacts.answers import Answers, Codes, Numbers, Probabilities
+from supersede.bounty.artefacts.models import Model
+from supersede.bounty.decision_list import DecisionList, Logged, Node
+from supersede.bounty.log import canonical, digest_of
+from supersede.errors import LogError, ReportError, SourceError
+from supersede.look.page import write_whole
+
+__all__ = [
+    "digest", "from_record", "keep_files", "load", "read_files", "record_of", "save",
+]  # fmt: skip
+
+_FORMAT = 1
+Files = Mapping[str, bytes]
+
+
+def record_of(part: DecisionList | Model) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """A list or a model as plain data, and the ONNX files that it names by their SHA-256."""
+    if not isinstance(part, DecisionList):
+        if isinstance(part, OnnxModel):
+            name = hashlib.sha256(part.data).hexdigest()
+            return {"form": "onnx", "sha256": name, "columns": list(part.columns)}, {
+                name: part.data
+            }
+        return part.to_dict(), {}
+    base, files = record_of(part.base)
+    nodes = []
+    for node in part.nodes:
+        answer: dict[str, Any] | int
+        if isinstance(node.answer, int):
+            answer = node.answer
+        else:
+            answer, more = record_of(node.answer)
+            files |= more
+        nodes.append({"group": str(node.group), "answer": answer, "team": node.team})
+    answers = _answers_record(part.answers)
+    return {"format": _FORMAT, "answers": answers, "base": base, "nodes": nodes}, files
+
+
+def digest(model: DecisionList) -> str:
+    """SHA-256 of a list: of everything that its answers follow from, and of who found what.
+
+    Example:
+        >>> from supersede.bounty.artefacts import Constant
+        >>> digest(DecisionList(Constant((0,))))[:8]
+        '4b81fc9d'
+    """
+    nodes = [
+        [str(n.group), n.answer if isinstance(n.answer, int) else _digest_of(n.answer), n.team]
+        for n in model.nodes
+    ]
+    return digest_of([_FORMAT, _answers_record(model.answers), _digest_of(model.base), nodes])
+
+
+def _digest_of(model: Model) -> str:
+    return _known_digest(cast("Hashable", model))
+
+
+@lru_cache(maxsize=4096)  # a list is hashed after each submission, its models hardly ever change
+def _known_digest(model: Hashable) -> str:
+    record, _ = record_of(cast("Model", model))
+    return digest_of(record)
+
+
+def from_record(record: Mapping[str, Any], files: Files) -> Model:
+    """A model from plain data.
+
+    Raises:
+        ArtefactError: It is none.
+        LogError: An ONNX file is missing, or not the one that was recorded.
+    """
+    if record.get("form") == "logged":
+        return Logged(str(record["column"]))
+    if record.get("form") != "onnx":
+        return model_from_dict(dict(record))
+    content = files.get(record["sha256"], b"")
+    if hashlib.sha256(content).hexdigest() != record["sha256"]:
+        msg = f"the file {record['sha256']}.onnx is missing or was altered"
+        raise LogError(msg)
+    return OnnxModel(content, tuple(record["columns"]))
+
+
+def save(model: DecisionList, folder: str | Path) -> Path:
+    """Write a list to a folder: ``list.json``, and ``models/<hash>.onnx``.
+
+    Raises:
+        ReportError: The folder cannot be written to.
+    """
+    folder = Path(folder)
+    record, files = record_of(model)
+    keep_files(folder / "models", files)
+    write_whole(folder / "list.json", canonical({**record, "hash": digest(model)}))
+    return folder
+
+
+def load(folder: str | Path) -> DecisionList:
+    """Read a list that `save` wrote.
+
+    Raises:
+        SourceError: There is none, or it cannot be read.
+        LogError: It was altered.
+        ArtefactError: A group or model in it is none.
+    """
+    folder = Path(folder)
+    try:
+        record = json.loads((folder / "list.json").read_text(encoding="utf-8"))
+        claimed = record.pop("hash")
+        nodes = record["nodes"]
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        msg = f"cannot read a decision list from {folder}: {error}; `save` writes one"
+        raise SourceError(msg) from error
+    files = read_files(folder / "models")
+    model = DecisionList(
+        from_record(record["base"], files),
+        tuple(
+            Node(
+                parse(node["group"]),
+                node["answer"]
+                if isinstance(node["answer"], int)
+                else from_record(node["answer"], files),
+                node["team"],
+            )
+            for node in nodes
+        ),
+        _answers_from(record["answers"]),
+    )
+    if digest(model) != claimed:
+        msg = f"{folder / 'list.json'} was altered: its hash is not the one that it names"
+        raise LogError(msg)
+    return model
+
+
+def keep_files(folder: Path, files: Files) -> None:
+    """Write ONNX files that are not there yet.
+
+    Raises:
+        ReportError: The folder cannot be written to.
+    """
+    try:
+        for name, content in files.items():
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{name}.onnx"
+            if not path.exists():
+                scratch = path.with_suffix(".part")
+                scratch.write_bytes(content)
+                scratch.replace(path)
+    except OSError as error:
+        msg = f"cannot write to {folder}: {error.strerror}"
+        raise ReportError(msg) from error
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """The ONNX files of a folder, by name."""
+    return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.onnx"))}
+
+
+def _answers_record(answers: Answers) -> dict[str, Any]:
+    if isinstance(answers, Numbers):
+        return {"numbers": [answers.low, answers.high]}
+    kind = "codes" if isinstance(answers, Codes) else "probabilities"
+    return {kind: getattr(answers, "count", answers.width)}
+
+
+def _answers_from(record: Mapping[str, Any]) -> Answers:
+    ((kind, value),) = record.items()
+    if kind == "numbers":
+        return Numbers(*value)
+    return Codes(value) if kind == "codes" else Probabilities(value)

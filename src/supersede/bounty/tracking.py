@@ -1,0 +1,165 @@
+"""The losses of every version of a list on one sample, and what they are for each protected group.
+
+Versions differ in a patch's rows only, so what is kept is those rows and their new losses. A group's sums under all
+versions say which version served it best; where that is not the current one, a pointer back repairs it.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.bounty.decision_list import DecisionList, answers_of
+from supersede.bounty.losses import Loss, losses_of
+from supersede.bounty.routing import Bools, Group
+from supersede.bounty.sample import Sample
+from supersede.errors import ArgumentError
+
+__all__ = ["Track", "track"]
+
+Floats = npt.NDArray[np.float64]
+_ROUNDING = 1e-9  # of the sample's total; differences below are those of adding up in another order
+
+
+class Track:
+    """One sample's losses under every version so far.
+
+    Args:
+        sample: The rows.
+        loss: What a row loses.
+        answers: The first model's answers, shape ``(n,)``.
+    """
+
+    def __init__(self, sample: Sample, loss: Loss, answers: npt.NDArray[Any]) -> None:
+        self.sample, self.loss = sample, loss
+        self.weight = np.ones(len(sample)) if sample.weight is None else sample.weight
+        self.out_of = self.weight * loss.out_of(sample.labels)
+        if not self.out_of.sum() > 0:
+            msg = f"the rows of {sample.name} count nothing, so there is no {loss.name}"
+            raise ArgumentError(msg)
+        self.current = losses_of(loss, sample.labels, answers)
+        self._first = self.current.copy()
+        self._changes: list[tuple[npt.NDArray[np.int32], Floats]] = []
+        self._totals = [float(self.weight @ self.current)]
+        self._protected: dict[str, npt.NDArray[np.uint8]] = {}
+        self._sums: dict[str, list[float]] = {}
+
+    @property
+    def versions(self) -> int:
+        """Versions so far, the first model included."""
+        return len(self._changes) + 1
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the protected groups."""
+        return list(self._protected)
+
+    def mask_of(self, group: Group) -> Bools:
+        """Who of the sample is in a group."""
+        return group.mask(self.sample.columns)
+
+    def gains(self, mask: Bools, answers: npt.NDArray[Any]) -> Floats:
+        """What each row would gain, in units of the largest weighted loss: in [-1, 1], shape ``(n,)``.
+
+        Args:
+            mask: Who is in the group, shape ``(n,)``.
+            answers: The proposed answers to those rows.
+        """
+        gains = np.zeros(len(self.sample))
+        proposed = losses_of(self.loss, self.sample.labels[mask], answers)
+        gains[mask] = self.weight[mask] * (self.current[mask] - proposed)
+        return np.asarray(gains / (self.loss.most * self.weight.max()))
+
+    @property
+    def unit(self) -> float:
+        """The drop of the error of all that a mean gain of one would be."""
+        largest = self.loss.most * float(self.weight.max())
+        return largest * len(self.sample) / float(self.out_of.sum())
+
+    def patch(self, mask: Bools, answers: npt.NDArray[Any]) -> None:
+        """Let a group take new answers."""
+        rows = np.flatnonzero(mask).astype(np.int32)
+        self._change(rows, losses_of(self.loss, self.sample.labels[rows], answers))
+
+    def point(self, mask: Bools, version: int) -> None:
+        """Let a group go back to a version."""
+        rows = np.flatnonzero(mask).astype(np.int32)
+        self._change(rows, self.losses_at(version)[rows])
+
+    def losses_at(self, version: int) -> Floats:
+        """Each row's loss under a version, shape ``(n,)``."""
+        losses = self._first.copy()
+        for rows, changed in self._changes[:version]:
+            losses[rows] = changed
+        return losses
+
+    def protect(self, name: str, mask: Bools) -> None:
+        """Watch over a group from now on."""
+        losses, weight = self._first.copy(), self.weight * mask
+        sums = [float(weight @ losses)]
+        for rows, changed in self._changes:
+            sums.append(sums[-1] + float(weight[rows] @ (changed - losses[rows])))
+            losses[rows] = changed
+        self._protected[name], self._sums[name] = np.packbits(mask), sums
+
+    def members(self, name: str) -> Bools:
+        """Who is in a protected group."""
+        packed = self._protected[name]
+        return np.unpackbits(packed, count=len(self.sample)).view(np.bool_)
+
+    def repair(self) -> tuple[str, int] | None:
+        """The group that has lost most since its best version, and that version; None if none has."""
+        worst, found = _ROUNDING * max(self._totals[0], 1.0), None
+        for name, sums in self._sums.items():
+            best = int(np.argmin(sums))
+            if sums[-1] - sums[best] > worst:
+                worst, found = sums[-1] - sums[best], (name, best)
+        return found
+
+    def errors(self, name: str | None = None) -> Floats:
+        """The error under every version: of a protected group, or of all; shape ``(versions,)``."""
+        sums = self._totals if name is None else self._sums[name]
+        inside = self.out_of if name is None else self.out_of[self.members(name)]
+        total = float(inside.sum())
+        return np.asarray(sums) / total if total > 0 else np.full(len(sums), np.nan)
+
+    def _change(self, rows: npt.NDArray[np.int32], losses: Floats) -> None:
+        change = self.weight[rows] * (losses - self.current[rows])
+        self._totals.append(self._totals[-1] + float(change.sum()))
+        for name, sums in self._sums.items():
+            sums.append(sums[-1] + float(change[self.members(name)[rows]].sum()))
+        self.current[rows] = losses
+        self._changes.append((rows, losses))
+
+
+def track(
+    model: DecisionList,
+    sample: Sample,
+    loss: Loss,
+    *,
+    watch: dict[str, Group] | None = None,
+) -> Track:
+    """The losses of every version of a list on a sample.
+
+    Args:
+        model: The list.
+        sample: Labelled rows.
+        loss: What a row loses.
+        watch: Groups to protect besides those of the list's patches, by name.
+
+    Returns:
+        The track, with the groups of all patches protected.
+    """
+    everyone = np.ones(len(sample), bool)
+    made = Track(sample, loss, answers_of(model.base, sample.columns, everyone, model.answers))
+    for name, group in (watch or {}).items():
+        made.protect(name, made.mask_of(group))
+    for node in model.nodes:
+        mask = made.mask_of(node.group)
+        if isinstance(node.answer, int):
+            made.point(mask, node.answer)
+            continue
+        made.patch(mask, answers_of(node.answer, sample.columns, mask, model.answers))
+        if str(node.group) not in made.groups:
+            made.protect(str(node.group), mask)
+    return made

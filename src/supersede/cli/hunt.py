@@ -1,0 +1,173 @@
+"""``supersede hunt``: attack the own model before others do."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from supersede.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from supersede.bounty import Policy, Sample
+
+__all__ = ["hunt"]
+
+Strings = Annotated[list[str] | None, Parameter(negative="")]
+_PUBLIC, _HOLDOUT = 0.4, 0.3  # the rest is fresh
+
+
+def hunt(
+    table: str,
+    *,
+    model: str,
+    label: str,
+    feature: Strings = None,
+    group: Strings = None,
+    watch: Strings = None,
+    specialists: int = 60,
+    cost_sensitive: int = 15,
+    alternating: int = 10,
+    slices: int = 0,
+    policy: Literal["certified", "betting", "alpha", "naive"] = "certified",
+    delta: float = 0.05,
+    alpha: float = 0.001,
+    parts: int = 1,
+    seed: int = 0,
+    folder: Path | None = None,
+    out: Path | None = None,
+    credit: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Attack your own model: look for groups that it fails and for models that do better on them.
+
+    The table has one row an item: the model's classes, the labels, and features. Its rows are cut at
+    random: hunters see 40 %, a holdout of 30 % judges them, and 30 % are kept fresh for the audit.
+
+    Exit codes: 0 nothing was found, 1 some submission beat the model, 2 a usage or data error.
+
+    Example: supersede hunt predictions.parquet --model new --label y --group sex --group race
+    --folder hunt --out hunt.html
+
+    Args:
+        table: CSV, JSONL or Parquet: a file, or a glob in quotes.
+        model: The column of the model's classes.
+        label: The column of labels.
+        feature: A column that hunters' models may read; repeat it. By default all but label and model.
+        group: A column whose values name groups, for specialists and slices; repeat it. By default
+            all features.
+        watch: A group that must not fare worse, as an expression such as "age >= 65"; repeat it.
+        specialists: How many specialists hunt.
+        cost_sensitive: How many cost-sensitive hunters.
+        alternating: How many alternating hunters.
+        slices: How many hunters of slices; needs the extra slices.
+        policy: When a submission is accepted.
+        delta: Of certified and betting: the probability that an accepted patch does harm.
+        alpha: Of alpha: the fall of the error that is asked for.
+        parts: Slices that the holdout is cut into; each is spent after its share of the hunters.
+        seed: Of the cut and of the hunters.
+        folder: Where log and patched model are kept; an interrupted hunt goes on from there.
+        out: Write an HTML page.
+        credit: Write what each patch gained: CSV or JSON, by its ending.
+        quiet: No progress.
+    """
+    from supersede.bounty import Bounty, DecisionList, Logged, ZeroOne, save
+    from supersede.bounty import credit as measured
+    from supersede.bounty import hunters as h
+    from supersede.bounty.artefacts import Codes, parse
+    from supersede.bounty.pictures import brief
+    from supersede.bounty.report import headline, page
+    from supersede.cli.progress import Progress
+    from supersede.look.page import write_whole
+
+    whole, classes, features = _read(table, model, label, feature, group)
+    public, holdout, fresh = _cut(whole, seed)
+    first = DecisionList(Logged(model), answers=Codes(len(classes)))
+    ground = h.Ground.of(public, first, ZeroOne(), features)
+    named = list(group or features)
+    hunting = [
+        *h.cost_sensitive(cost_sensitive, seed=seed),
+        *h.alternating(alternating, seed=seed),
+        *h.slices(named, slices),
+        *h.specialists(ground, named, most=specialists),
+    ]
+    if not hunting or parts < 1:
+        msg = f"{len(hunting)} hunters, --parts {parts}: expected at least one of each"
+        raise ArgumentError(msg)
+    bounty = Bounty(
+        first,
+        holdout.slices(parts, seed=seed),
+        policy=_policy(policy, delta, alpha),
+        capacity=-(-len(hunting) // parts),
+        watch={text: parse(text) for text in watch or []},
+        public=public,
+        folder=folder,
+    )
+    with Progress(quiet=quiet) as progress:
+        attempts = h.hunt(bounty, hunting, ground, progress=progress)
+        progress("auditing on fresh rows")
+        audit = bounty.close(fresh)
+    print(headline(bounty, audit))
+    print(audit)
+    for patch in audit.patches:
+        print(f"  {patch.change:+.4f} {patch.team}: {brief(bounty.model, patch.name)}")
+    if folder is not None:
+        save(bounty.model, folder / "model")
+    if credit is not None:
+        measured(bounty.model, fresh, watch=bounty.checker.watch).save(credit)
+    if out is not None:
+        write_whole(
+            out, page(bounty, fresh, audit=audit, attempts=attempts, title=f"Hunt of {model}")
+        )
+    return 1 if len(bounty.model) else 0
+
+
+def _read(
+    table: str, model: str, label: str, feature: list[str] | None, group: list[str] | None
+) -> "tuple[Sample, list[object], list[str]]":
+    """The rows with classes as codes, the classes, and the features."""
+    import numpy as np
+
+    from supersede.bounty import Sample
+    from supersede.errors import MissingColumnError
+    from supersede.table.read import read
+    from supersede.table.source import collect
+
+    rows = read(table, models=[model], label=label).rows
+    wanted = feature or [name for name in rows.columns if name not in (model, label)]
+    read_too = list(dict.fromkeys([*wanted, *(group or [])]))
+    for name in read_too:
+        if name not in rows.columns:
+            raise MissingColumnError.of(name, rows.columns, "a feature or a group")
+        if name in (model, label):
+            msg = f"{name}: the {'model' if name == model else 'label'} is no feature and no group"
+            raise ArgumentError(msg)
+    found = collect(rows.select(model, label, *read_too))
+    truth, said = (np.asarray(found[name].to_pylist(), object) for name in (label, model))
+    classes = sorted({*truth.tolist(), *said.tolist()}, key=lambda value: (str(type(value)), value))
+    code = {value: i for i, value in enumerate(classes)}
+    columns = {name: found[name].to_numpy() for name in read_too}
+    columns[model] = np.array([code[v] for v in said])
+    return Sample("all", columns, np.array([code[v] for v in truth])), classes, wanted
+
+
+def _cut(whole: "Sample", seed: int) -> "tuple[Sample, Sample, Sample]":
+    import numpy as np
+
+    order = np.random.default_rng(seed).permutation(len(whole))
+    first, second = (round(share * len(whole)) for share in (_PUBLIC, _PUBLIC + _HOLDOUT))
+    public, holdout, fresh = np.split(order, [first, second])
+    return (
+        whole.take(np.sort(public), "public rows"),
+        whole.take(np.sort(holdout), "holdout"),
+        whole.take(np.sort(fresh), "fresh rows"),
+    )
+
+
+def _policy(name: str, delta: float, alpha: float) -> "Policy":
+    from supersede.bounty import Alpha, Betting, Certified, Naive
+
+    chosen: dict[str, Policy] = {
+        "certified": Certified(delta), "betting": Betting(delta), "alpha": Alpha(alpha),
+        "naive": Naive(),
+    }  # fmt: skip
+    return chosen[name]

@@ -1,0 +1,124 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from supersede.bounty import DecisionList, Logged, digest, load, save
+from supersede.bounty.artefacts import Constant, Numbers, parse
+from supersede.errors import (
+    AnswerError,
+    ArgumentError,
+    LogError,
+    MissingColumnError,
+    SourceError,
+)
+from tests.bounty.cases import ONE, ZERO, random_list, random_rows
+
+
+def interpreted(model, row):
+    """What a list answers, row by row, as its definition says."""
+    version = len(model)
+    while version:
+        node = model.nodes[version - 1]
+        if not node.group.mask({name: [value] for name, value in row.items()})[0]:
+            version -= 1
+        elif isinstance(node.answer, int):
+            version = node.answer
+        else:
+            return node.answer.values[0]
+    return model.base.values[0]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_routing_equals_a_row_by_row_interpreter(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(10):
+        model, rows = random_list(rng, int(rng.integers(0, 12))), random_rows(rng, 12)
+        expected = [interpreted(model, {k: v[i] for k, v in rows.items()}) for i in range(12)]
+        assert model.predict(rows).tolist() == expected
+
+
+def test_routing_across_chunks_that_shrink_equals_routing_of_each_row_alone(monkeypatch):
+    monkeypatch.setattr("supersede.bounty.routing._CHUNK", 64)
+    rng = np.random.default_rng(1)
+    model, rows = random_list(rng, 60), random_rows(rng, 500)
+    monkeypatch.undo()
+    whole = model.route(rows)
+    one = [model.route({k: v[i : i + 1] for k, v in rows.items()})[0] for i in range(0, 500, 7)]
+    assert whole[::7].tolist() == one
+
+
+@pytest.mark.parametrize("frame", [dict, pd.DataFrame, pl.DataFrame, pa.table])
+def test_frames_of_any_kind(frame):
+    model = DecisionList(ZERO).patched(parse("sex == 'f'"), ONE)
+    assert model.predict(frame({"sex": ["f", "m", None], "n": [1, 2, 3]})).tolist() == [1, 0, 0]
+
+
+def test_a_text_that_no_group_names_goes_to_the_first_model():
+    model = DecisionList(ZERO).patched(parse("sex == 'f'"), ONE)
+    assert model.predict({"sex": ["unheard of"]}).tolist() == [0]
+
+
+def test_no_rows():
+    assert DecisionList(ZERO).patched(parse("age > 3"), ONE).predict({"age": []}).tolist() == []
+
+
+def test_lists_are_never_changed():
+    model = DecisionList(ZERO)
+    model.patched(parse("age > 3"), ONE)
+    assert len(model) == 0
+
+
+def test_a_pointer_leads_to_an_earlier_version():
+    with pytest.raises(ArgumentError, match="node 1 points to version 1"):
+        DecisionList(ZERO).patched(parse("age > 3"), 1)
+
+
+def test_columns_that_are_not_there():
+    model = DecisionList(ZERO).patched(parse("age > 3"), ONE)
+    with pytest.raises(MissingColumnError, match="did you mean 'Age'"):
+        model.predict({"Age": [1]})
+    with pytest.raises(ArgumentError, match="columns by name"):
+        model.predict(np.zeros((3, 2)))
+
+
+def test_a_logged_model_answers_what_was_logged():
+    assert DecisionList(Logged("was")).predict({"was": [1, 0, 1]}).tolist() == [1, 0, 1]
+    with pytest.raises(AnswerError):
+        DecisionList(Logged("was")).predict({"was": [1, 2]})
+    with pytest.raises(AnswerError):
+        DecisionList(Logged("was")).predict({"was": [1, None]})
+
+
+def test_numbers():
+    model = DecisionList(Constant((0.5,)), answers=Numbers(0, 1))
+    assert model.patched(parse("age > 3"), Constant((0.25,))).predict({"age": [1, 9]}).tolist() == [
+        0.5,
+        0.25,
+    ]
+
+
+def test_saved_and_loaded(tmp_path):
+    rng = np.random.default_rng(3)
+    model, rows = random_list(rng, 20), random_rows(rng, 100)
+    back = load(save(model, tmp_path / "list"))
+    assert digest(back) == digest(model)
+    assert back.predict(rows).tolist() == model.predict(rows).tolist()
+
+
+def test_an_altered_file_is_refused(tmp_path):
+    save(DecisionList(ZERO).patched(parse("age > 3"), ONE), tmp_path)
+    file = tmp_path / "list.json"
+    file.write_text(file.read_text().replace("age > 3", "age > 4"))
+    with pytest.raises(LogError, match="altered"):
+        load(tmp_path)
+    file.write_text(file.read_text()[:40])
+    with pytest.raises(SourceError, match="cannot read"):
+        load(tmp_path)
+
+
+def test_the_hash_follows_from_what_is_answered():
+    first = DecisionList(ZERO).patched(parse("age > 3"), ONE)
+    assert digest(first) != digest(DecisionList(ZERO).patched(parse("age > 4"), ONE))
+    assert digest(first) == digest(DecisionList(ZERO).patched(parse("age  >  3.0"), ONE))

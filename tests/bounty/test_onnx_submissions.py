@@ -1,0 +1,53 @@
+"""Strangers' ONNX models from submission to the saved list."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from supersede.bounty import Bounty, DecisionList, digest, load, save
+from supersede.bounty.artefacts import OnnxModel
+from supersede.errors import LogError, ModelFormError
+from tests.bounty.cases import ZERO, people
+
+
+def threshold(limit: float) -> bytes:
+    """1 where the first of its columns is at least a limit."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Less", ["x", "limit"], ["below"]),
+            helper.make_node("Not", ["below"], ["above"]),
+            helper.make_node("Cast", ["above"], ["answer"], to=TensorProto.INT64),
+        ],
+        "threshold",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1])],
+        [helper.make_tensor_value_info("answer", TensorProto.INT64, ["n", 1])],
+        [helper.make_tensor("limit", TensorProto.FLOAT, [1], [limit])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return model.SerializeToString()
+
+
+def test_an_onnx_model_is_judged_kept_and_asked_again(tmp_path):
+    sample, start = people(1500), DecisionList(ZERO)
+    stranger = OnnxModel(threshold(60), ("age",))
+    bounty = Bounty(start, [sample], folder=tmp_path / "bounty")
+    assert bounty.submit("ada", "sex == 'm' and age > 20", stranger).accepted
+    assert len(list((tmp_path / "bounty" / "models").glob("*.onnx"))) == 1
+    again = Bounty(start, [sample], folder=tmp_path / "bounty")
+    assert again.digest == bounty.digest
+    back = load(save(bounty.model, tmp_path / "saved"))
+    assert digest(back) == bounty.digest
+    rows = {"age": np.array([70, 30, 70]), "sex": ["m", "m", "f"]}
+    assert back.predict(rows).tolist() == [1, 0, 0]
+    (file,) = (tmp_path / "saved" / "models").glob("*.onnx")
+    file.write_bytes(threshold(30))
+    with pytest.raises(LogError, match="altered"):
+        load(tmp_path / "saved")
+
+
+def test_what_is_no_model_is_refused_on_public_rows_and_costs_nothing():
+    public = people(300, seed=2, name="public rows")
+    bounty = Bounty(DecisionList(ZERO), [people(300)], public=public)
+    with pytest.raises(ModelFormError):
+        bounty.submit("ada", "age > 60", OnnxModel(b"no model", ("age",)))
+    assert bounty.left == 100
