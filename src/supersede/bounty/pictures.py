@@ -19,7 +19,7 @@ __all__ = ["brief", "error_steps", "list_diagram", "team_map"]
 _ROWS = 16  # of a figure; the table behind it has all
 _HEIGHT = 30  # of one group's line
 _COLUMNS = 24  # of a map
-_BRIEF = 28  # characters of a group's text
+_BRIEF = 44  # characters of a group's text
 
 
 @dataclass(frozen=True)

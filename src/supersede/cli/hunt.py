@@ -52,7 +52,8 @@ def hunt(
         table: CSV, JSONL or Parquet: a file, or a glob in quotes.
         model: The column of the model's classes.
         label: The column of labels.
-        feature: A column that hunters' models may read; repeat it. By default all but label and model.
+        feature: A column that hunters' models may read; repeat it. By default all but model, label and
+            item ids.
         group: A column whose values name groups, for specialists and slices; repeat it. By default
             all features.
         watch: A group that must not fare worse, as an expression such as "age >= 65"; repeat it.
@@ -132,8 +133,9 @@ def _read(
     from supersede.table.read import read
     from supersede.table.source import collect
 
-    rows = read(table, models=[model], label=label).rows
-    wanted = feature or [name for name in rows.columns if name not in (model, label)]
+    bound = read(table, models=[model], label=label)
+    rows, known = bound.rows, {model, label, bound.item}
+    wanted = feature or [name for name in rows.columns if name not in known]
     read_too = list(dict.fromkeys([*wanted, *(group or [])]))
     for name in read_too:
         if name not in rows.columns:
