@@ -59,7 +59,7 @@ def test_plan_and_estimate(folder):
         "--picture",
         "p.html",
     )
-    rows = list(csv.DictReader((folder / "t.csv").open()))
+    rows = list(csv.DictReader((folder / "t.csv").read_text().splitlines()))
     with (folder / "labels.csv").open("w", newline="") as file:
         write = csv.writer(file)
         write.writerow(["item", "label"])
