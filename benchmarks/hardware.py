@@ -36,7 +36,7 @@ from supersede.hardware import (
     random_quantised,
     to_tflite,
 )
-from supersede.hardware.accuracy import Accuracy
+from supersede.hardware.estimation.accuracy import Accuracy
 
 CACHE = os.environ.get("SUPERSEDE_HARDWARE_CACHE")
 ROWS = list[tuple[str, ...]]
@@ -240,7 +240,7 @@ def speed(cache: str) -> ROWS:
 
 
 def zigzag(each: float) -> tuple[str, ...]:
-    from supersede.hardware.zigzag import ZigZag
+    from supersede.hardware.targets.zigzag import ZigZag
 
     what = "ZigZag's CPU seconds for the seven-block network, edge_tpu_like, against an estimate"
     interpreter = os.environ.get("SUPERSEDE_ZIGZAG_PYTHON")
@@ -300,7 +300,7 @@ import sys
 import numpy as np
 from benchmarks.networks import random_seven_blocks
 from supersede.hardware import EthosU
-from supersede.hardware.cache import Cache
+from supersede.hardware.targets.cache import Cache
 rng = np.random.default_rng(0)
 cache, target = Cache(sys.argv[1]), EthosU("u55-256")
 while True:

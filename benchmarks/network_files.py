@@ -32,7 +32,7 @@ from supersede.hardware import (
     to_tflite,
     to_torch,
 )
-from supersede.hardware.reference import to_steps
+from supersede.hardware.formats.reference import to_steps
 
 TARGETS = [("EthosU55", 128), ("EthosU55", 256), ("EthosU65", 512), ("EthosU85", 256), ("EthosU85", 512), ("EthosU85", 1024)]  # fmt: skip
 SEEDS = 5

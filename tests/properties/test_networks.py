@@ -18,7 +18,7 @@ from supersede.hardware import (
     to_onnx,
     to_tflite,
 )
-from supersede.hardware.reference import from_steps
+from supersede.hardware.formats.reference import from_steps
 
 blocks = st.builds(
     Block,

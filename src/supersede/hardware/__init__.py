@@ -9,37 +9,37 @@ import importlib
 from typing import TYPE_CHECKING
 
 from supersede.errors import MissingExtraError
-from supersede.hardware.accuracy import Accuracy
-from supersede.hardware.advise import Advice, Option, Verified, advise
-from supersede.hardware.cache import Cache, measure_all
-from supersede.hardware.calibration import quantise
-from supersede.hardware.declared import Declared, read_declared
-from supersede.hardware.estimator import Estimate, Estimator, Sample
-from supersede.hardware.ethos_u import ETHOS_U, EthosU
-from supersede.hardware.granule import Granule, find_granule
-from supersede.hardware.measured import Measured, write_networks
-from supersede.hardware.measurement import LayerCost, Measurement, Target
-from supersede.hardware.memory import PeakMemory, peak_activations
-from supersede.hardware.mobile_nets import Block, fused_ibn, ibn, mobile_net
-from supersede.hardware.network import Activation, Kind, Layer, Network
-from supersede.hardware.onnx_reader import from_onnx
-from supersede.hardware.onnx_runtime import OnnxRuntime
-from supersede.hardware.onnx_writer import to_onnx
-from supersede.hardware.quantised import (
+from supersede.hardware.advice.advise import Advice, Option, Verified, advise
+from supersede.hardware.description.memory import PeakMemory, peak_activations
+from supersede.hardware.description.mobile_nets import Block, fused_ibn, ibn, mobile_net
+from supersede.hardware.description.network import Activation, Kind, Layer, Network
+from supersede.hardware.description.quantised import (
     LayerWeights,
     QuantisedNetwork,
     Steps,
     random_quantised,
 )
-from supersede.hardware.reference import run, run_quantised
-from supersede.hardware.shapes import Shape
-from supersede.hardware.tflite import to_tflite
-from supersede.hardware.trained import Parameters, TrainedNetwork, random_parameters
+from supersede.hardware.description.shapes import Shape
+from supersede.hardware.description.trained import Parameters, TrainedNetwork, random_parameters
+from supersede.hardware.estimation.accuracy import Accuracy
+from supersede.hardware.estimation.estimator import Estimate, Estimator, Sample
+from supersede.hardware.formats.calibration import quantise
+from supersede.hardware.formats.onnx_reader import from_onnx
+from supersede.hardware.formats.onnx_writer import to_onnx
+from supersede.hardware.formats.reference import run, run_quantised
+from supersede.hardware.formats.tflite import to_tflite
+from supersede.hardware.targets.cache import Cache, measure_all
+from supersede.hardware.targets.declared import Declared, read_declared
+from supersede.hardware.targets.ethos_u import ETHOS_U, EthosU
+from supersede.hardware.targets.granule import Granule, find_granule
+from supersede.hardware.targets.measured import Measured, write_networks
+from supersede.hardware.targets.measurement import LayerCost, Measurement, Target
+from supersede.hardware.targets.onnx_runtime import OnnxRuntime
 
 if TYPE_CHECKING:
-    from supersede.hardware.torch_module import TorchNetwork as TorchNetwork
-    from supersede.hardware.torch_module import to_torch as to_torch
-    from supersede.hardware.torch_reader import from_torch as from_torch
+    from supersede.hardware.formats.torch_module import TorchNetwork as TorchNetwork
+    from supersede.hardware.formats.torch_module import to_torch as to_torch
+    from supersede.hardware.formats.torch_reader import from_torch as from_torch
 
 _WITH_TORCH = {
     "TorchNetwork": "torch_module",
@@ -104,6 +104,6 @@ def __getattr__(name: str) -> object:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     try:
-        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
+        return getattr(importlib.import_module(f"{__name__}.formats.{_WITH_TORCH[name]}"), name)
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(package="torch", extra="torch", purpose=name) from error

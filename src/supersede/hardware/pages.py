@@ -7,8 +7,8 @@ from supersede.look.numbers import count, share
 from supersede.look.page import environment
 
 if TYPE_CHECKING:
-    from supersede.hardware.advise import Advice
-    from supersede.hardware.measurement import Measurement
+    from supersede.hardware.advice.advise import Advice
+    from supersede.hardware.targets.measurement import Measurement
 
 __all__ = ["page", "profile_page", "profile_text", "text"]
 

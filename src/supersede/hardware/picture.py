@@ -11,7 +11,7 @@ from supersede.look.numbers import MINUS, share
 from supersede.look.page import environment
 
 if TYPE_CHECKING:
-    from supersede.hardware.accuracy import Accuracy
+    from supersede.hardware.estimation.accuracy import Accuracy
 
 __all__ = ["Bar", "before_after", "milliseconds", "scatter", "signed"]
 

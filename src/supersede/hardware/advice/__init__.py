@@ -1,0 +1,1 @@
+"""Edits that make a network faster on a target, each verified there."""

@@ -1,0 +1,1 @@
+"""One description of a network: what everything else is built from."""

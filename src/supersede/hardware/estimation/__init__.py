@@ -1,0 +1,1 @@
+"""Latency without the hardware, learnt from networks that were measured."""

@@ -1,0 +1,155 @@
+"""Post-training quantisation: from floating point to int8 with a few images of calibration.
+
+Calibration images are run through the network in floating point; each activation's steps cover the
+range that was seen. Weights get one scale a channel, so that a channel of small weights keeps its
+precision. Nothing is trained again.
+
+Source: Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference, section 2; Krishnamoorthi 2018, sections 3.1 and 3.2; 16-bit
+activations with 8-bit weights as in TensorFlow Lite's 16x8 mode.
+
+Assumes that calibration images are drawn like those in service: a value outside the range that they
+showed is cut off.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from supersede.errors import ArgumentError, NetworkError
+from supersede.hardware.description.quantised import Array, LayerWeights, QuantisedNetwork, Steps
+from supersede.hardware.formats.reference import check_images, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from supersede.hardware.description.network import Layer, Network
+    from supersede.hardware.description.trained import Parameters, TrainedNetwork
+
+__all__ = ["quantise"]
+
+BATCH = 8
+"""Images run at a time; bounds the memory of calibration."""
+
+SAME_STEPS = frozenset({"max_pool", "avg_pool", "concat", "upsample_nearest", "upsample_bilinear"})
+"""Operators that move whole numbers without scaling them, so inputs and output share their steps."""
+
+
+def quantise(
+    trained: TrainedNetwork, images: Array, *, bits: Literal[8, 16] = 8
+) -> QuantisedNetwork:
+    """The network in whole numbers.
+
+    Args:
+        trained: Network and weights in floating point.
+        images: For calibration, (n, height, width, channels); a hundred or so, drawn like the
+            images in service, with the same scaling of pixels as in training.
+        bits: 8, or 16 for activations of more precision (weights keep 8) on targets that have them.
+
+    Raises:
+        ArgumentError: The images do not fit, or bits is neither 8 nor 16.
+        NetworkError: A concatenation joins a sigmoid, whose steps are fixed, and something else.
+
+    Example:
+        >>> from supersede.hardware import Layer, Network, Shape, random_parameters
+        >>> net = Network(Shape(8, 8, 3), (Layer("a", "conv", ("input",), channels=4, kernel=3),))
+        >>> images = np.random.default_rng(0).uniform(0, 1, (16, 8, 8, 3))
+        >>> quantise(random_parameters(net), images).steps["input"]
+        Steps(scale=0.0039..., zero=-128)
+    """
+    if bits not in {8, 16}:
+        msg = f"bits is {bits}, expected 8 or 16"
+        raise ArgumentError(msg)
+    ranges = _ranges(trained, images)
+    steps = _steps(trained.network, ranges, bits)
+    weights = {
+        layer.name: _whole(layer, parameters, steps[layer.inputs[0]], bits)
+        for layer in trained.network.layers
+        if (parameters := trained.parameters.get(layer.name))
+    }
+    return QuantisedNetwork(trained.network, steps, weights, bits)
+
+
+def _ranges(trained: TrainedNetwork, images: Array) -> dict[str, tuple[float, float]]:
+    check_images(trained.network, images)
+    ranges: dict[str, tuple[float, float]] = {}
+    for start in range(0, len(images), BATCH):
+        values = run(trained, images[start : start + BATCH].astype(np.float32))
+        for name, seen in values.items():
+            low, high = ranges.get(name, (0.0, 0.0))  # zero must have a whole number of its own
+            ranges[name] = min(low, float(seen.min())), max(high, float(seen.max()))
+    return ranges
+
+
+def _steps(
+    network: Network, ranges: Mapping[str, tuple[float, float]], bits: int
+) -> dict[str, Steps]:
+    steps: dict[str, Steps] = {}
+    fixed = {layer.name for layer in network.layers if layer.activation == "sigmoid"}
+    for group in _groups(network):
+        bound = group & fixed
+        if bound and bound != group and not _only_follow(network, group, bound):
+            free = ", ".join(sorted(group - bound))
+            msg = (
+                f"the sigmoid {sorted(bound)[0]!r} has fixed steps, but {free} must share them; "
+                "concatenate before the sigmoid"
+            )
+            raise NetworkError(msg)
+        low = min(ranges[name][0] for name in group)
+        high = max(ranges[name][1] for name in group)
+        if bound:
+            shared = Steps(1 / 256, -128) if bits == 8 else Steps(1 / 32768, 0)
+        elif bits == 16:
+            shared = Steps(_positive(max(-low, high) / 32767), 0)
+        else:
+            scale = _positive((high - low) / 255)
+            shared = Steps(scale, int(np.clip(round(-128 - low / scale), -128, 127)))
+        steps |= dict.fromkeys(group, shared)
+    return steps
+
+
+def _positive(scale: float) -> float:
+    """An activation that is always zero still needs a scale; files hold it as float32."""
+    return float(np.float32(scale)) if scale > 1e-9 else 1.0
+
+
+def _only_follow(network: Network, group: set[str], sigmoids: set[str]) -> bool:
+    """Whether all else in the group is made from these sigmoids by operators that keep values."""
+    made = set(sigmoids)
+    for layer in network.layers:
+        if layer.name in group and layer.kind in SAME_STEPS and made.issuperset(layer.inputs):
+            made.add(layer.name)
+    return made == group
+
+
+def _groups(network: Network) -> list[set[str]]:
+    """Sets of activations that share their steps."""
+    groups = {name: {name} for name in network.shapes}
+    for layer in network.layers:
+        if layer.kind in SAME_STEPS:
+            joined = groups[layer.name].union(*(groups[name] for name in layer.inputs))
+            for name in joined:
+                groups[name] = joined
+    return list({id(group): group for group in groups.values()}.values())
+
+
+def _whole(layer: Layer, parameters: Parameters, given: Steps, bits: int) -> LayerWeights:
+    """Weights in whole numbers: the largest of a channel becomes ±127."""
+    kernel = parameters.kernel.astype(np.float64)
+    channel = kernel.ndim - 1 if layer.kind == "depthwise" else 0
+    others = tuple(axis for axis in range(kernel.ndim) if axis != channel)
+    scales = np.abs(kernel).max(others) / 127
+    # a bias counts in steps of input times weight, and must fit 32 bits beside the sum it starts
+    scales = np.maximum(scales, np.abs(parameters.bias) / given.scale / 2**29)
+    scales = np.where(scales > 0, scales, 1.0).astype(np.float32)
+    along = [1] * kernel.ndim
+    along[channel] = -1
+    whole = np.rint(kernel / scales.astype(np.float64).reshape(along))
+    bias = np.rint(parameters.bias / (scales.astype(np.float64) * given.scale))
+    return LayerWeights(
+        np.clip(whole, -127, 127).astype(np.int8),
+        scales,
+        bias.astype(np.int32 if bits == 8 else np.int64),
+    )

@@ -1,0 +1,219 @@
+"""Run a network in numpy: slow, short, and the yardstick of every other form of it.
+
+`run` computes in floating point. `run_quantised` takes whole numbers to real ones, computes in
+double precision, and rounds: what an integer kernel should give, up to one step.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from supersede.errors import ArgumentError
+from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.quantised import Array, QuantisedNetwork, Steps
+from supersede.hardware.description.shapes import Shape, explicit_padding
+from supersede.hardware.description.trained import Parameters, TrainedNetwork
+
+__all__ = ["apply", "apply_quantised", "from_steps", "run", "run_quantised", "to_steps"]
+
+
+def run(trained: TrainedNetwork, images: Array) -> dict[str, Array]:
+    """All activations, by layer; "input" is the images.
+
+    Args:
+        trained: Network and weights.
+        images: (n, height, width, channels), of the floating type to compute in.
+
+    Raises:
+        ArgumentError: The images do not fit the network's input.
+
+    Example:
+        >>> from supersede.hardware import Layer, Network, Shape, random_parameters
+        >>> net = Network(Shape(8, 8, 3), (Layer("a", "conv", ("input",), channels=4, kernel=3),))
+        >>> run(random_parameters(net), np.zeros((2, 8, 8, 3)))["a"].shape
+        (2, 8, 8, 4)
+    """
+    check_images(trained.network, images)
+    values = {"input": images}
+    for layer in trained.network.layers:
+        inputs = [values[name] for name in layer.inputs]
+        values[layer.name] = apply(layer, inputs, trained.parameters.get(layer.name))
+    return values
+
+
+def run_quantised(quantised: QuantisedNetwork, images: Array) -> dict[str, Array]:
+    """All activations in whole numbers, by layer.
+
+    Each layer starts from the rounded values of those before it, as hardware does.
+
+    Args:
+        quantised: Network, steps and weights.
+        images: (n, height, width, channels), real values.
+
+    Raises:
+        ArgumentError: The images do not fit the network's input.
+    """
+    check_images(quantised.network, images)
+    values = {"input": to_steps(images, quantised.steps["input"], quantised.bits)}
+    for layer in quantised.network.layers:
+        inputs = [values[name] for name in layer.inputs]
+        values[layer.name] = apply_quantised(quantised, layer, inputs)
+    return values
+
+
+def apply_quantised(quantised: QuantisedNetwork, layer: Layer, inputs: Sequence[Array]) -> Array:
+    """One layer's values in whole numbers, from its inputs' in whole numbers."""
+    steps = quantised.steps
+    real = [from_steps(x, steps[name]) for x, name in zip(inputs, layer.inputs, strict=True)]
+    parameters = None
+    if weights := quantised.weights.get(layer.name):
+        scales = weights.scales.astype(np.float64)
+        along = [1] * weights.kernel.ndim
+        along[-1 if layer.kind == "depthwise" else 0] = -1
+        parameters = Parameters(
+            weights.kernel * scales.reshape(along),
+            weights.bias * (scales * steps[layer.inputs[0]].scale),
+        )
+    return to_steps(apply(layer, real, parameters), steps[layer.name], quantised.bits)
+
+
+def to_steps(values: Array, steps: Steps, bits: int = 8) -> Array:
+    """Round real values to whole numbers of `bits` bits; what lies outside is cut off."""
+    least = -(2 ** (bits - 1))
+    whole: Array = np.rint(np.asarray(values, np.float64) / steps.scale) + steps.zero
+    whole = np.clip(whole, least, -least - 1)
+    return whole.astype(np.int8 if bits == 8 else np.int16)
+
+
+def from_steps(whole: Array, steps: Steps) -> Array:
+    """The real values that whole numbers stand for, float64."""
+    real: Array = (whole.astype(np.float64) - steps.zero) * steps.scale
+    return real
+
+
+def check_images(network: Network, images: Array) -> None:
+    """Refuse images that are not of the network's size, or not finite."""
+    if images.ndim != 4 or images.shape[1:] != tuple(network.input):
+        height, width, channels = network.input
+        msg = (
+            f"images have shape {images.shape}, expected (n, {height}, {width}, {channels}): "
+            "channels come last here, other than in torch"
+        )
+        raise ArgumentError(msg)
+    if len(images) == 0 or not np.isfinite(images).all():
+        what = (
+            "there are no images" if len(images) == 0 else "images hold values that are not finite"
+        )
+        raise ArgumentError(what)
+
+
+def apply(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None = None) -> Array:
+    """One layer's values.
+
+    Args:
+        layer: What to compute.
+        inputs: (n, height, width, channels) each.
+        parameters: Of a layer that has weights.
+    """
+    values: Array = _activate(_linear(layer, inputs, parameters), layer.activation)
+    return values
+
+
+def _activate(x: Any, activation: str | None) -> Any:
+    match activation:
+        case "relu":
+            return np.maximum(x, 0)
+        case "relu6":
+            return np.clip(x, 0, 6)
+        case "hard_swish":
+            return x * np.clip(x + 3, 0, 6) / 6
+        case "sigmoid":
+            return 1 / (1 + np.exp(-x))
+        case _:
+            return x
+
+
+def _linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None) -> Any:
+    x: Any = inputs[0]
+    match layer.kind:
+        case "conv" if parameters:
+            # (n, rows, columns, in, height, width) times (out, height, width, in)
+            windows = _windows(layer, x)
+            return (
+                np.tensordot(windows, parameters.kernel, ((3, 4, 5), (3, 1, 2))) + parameters.bias
+            )
+        case "depthwise" if parameters:
+            windows = _windows(layer, x)
+            return np.einsum("nhwcyx,yxc->nhwc", windows, parameters.kernel[0]) + parameters.bias
+        case "transpose_conv" if parameters:
+            return _transposed(layer, x, parameters.kernel) + parameters.bias
+        case "dense" if parameters:
+            flat = x.reshape(len(x), -1) @ parameters.kernel.T + parameters.bias
+            return flat[:, None, None, :]
+        case "add":
+            return x + inputs[1]
+        case "multiply":
+            return x * inputs[1]
+        case "concat":
+            return np.concatenate(inputs, axis=3)
+        case "max_pool":
+            # zeros that are asked for are zeros; those of "same" are never the largest
+            return _windows(layer, x, fill=-np.inf if layer.padding == "same" else 0).max((4, 5))
+        case "avg_pool":
+            sums = _windows(layer, x).sum((4, 5))
+            counted = x[:1] * 0 + 1 if layer.padding == "same" else None
+            size = layer.kernel[0] * layer.kernel[1]
+            return sums / (size if counted is None else _windows(layer, counted).sum((4, 5)))
+        case "global_avg_pool":
+            return x.mean((1, 2), keepdims=True)
+        case "upsample_nearest":
+            return x.repeat(layer.stride[0], 1).repeat(layer.stride[1], 2)
+        case "upsample_bilinear":
+            rows, columns = (_between(x.shape[i + 1], layer.stride[i]) for i in (0, 1))
+            return np.einsum("Hh,Ww,nhwc->nHWc", rows, columns, x, optimize=True).astype(x.dtype)
+        case "activation":
+            return x
+        case _:
+            msg = f"layer {layer.name!r} ({layer.kind}) needs its weights"
+            raise ArgumentError(msg)
+
+
+def _windows(layer: Layer, x: Array, fill: float = 0) -> Any:
+    """What each output pixel sees, as a view: (n, rows, columns, channels, height, width)."""
+    top, bottom, left, right = explicit_padding(layer, Shape(*x.shape[1:]))
+    if top or bottom or left or right:
+        x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    dilation, stride = layer.dilation, layer.stride
+    reach = tuple((k - 1) * d + 1 for k, d in zip(layer.kernel, dilation, strict=True))
+    windows: Any = sliding_window_view(x, reach, axis=(1, 2))
+    return windows[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
+
+
+def _transposed(layer: Layer, x: Array, kernel: Array) -> Array:
+    n, height, width, _ = x.shape
+    (down, right), (tall, wide) = layer.stride, layer.kernel
+    full = np.zeros(
+        (n, (height - 1) * down + tall, (width - 1) * right + wide, len(kernel)), x.dtype
+    )
+    for i in range(tall):
+        for j in range(wide):
+            full[
+                :, i : i + (height - 1) * down + 1 : down, j : j + (width - 1) * right + 1 : right
+            ] += x @ kernel[:, i, j, :].T
+    if layer.padding == "valid":
+        return full
+    top, left = (tall - down) // 2, (wide - right) // 2
+    return full[:, top : top + height * down, left : left + width * right]
+
+
+def _between(size: int, factor: int) -> Array:
+    """Weights (size · factor, size) of linear interpolation between pixels' centres."""
+    at = np.clip((np.arange(size * factor) + 0.5) / factor - 0.5, 0, size - 1)
+    low = np.floor(at).astype(int)
+    weights = np.zeros((size * factor, size))
+    rows = np.arange(size * factor)
+    weights[rows, low] += 1 - (at - low)
+    weights[rows, np.minimum(low + 1, size - 1)] += at - low
+    return weights

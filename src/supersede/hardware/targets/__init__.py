@@ -1,0 +1,1 @@
+"""Hardware that a network is measured on, and measurements that are kept."""

@@ -1,0 +1,264 @@
+"""Arm Ethos-U, through the performance model of Arm's own compiler, Vela.
+
+Assumes: the network is quantised to int8 (or int16 activations), and one inference runs alone. What
+Vela reports is a compiler's estimate of cycles, not a measurement on silicon; it is deterministic,
+and knows about weight compression, cascading, and the layout of tensors in memory.
+"""
+
+import csv
+import hashlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from supersede.errors import ArgumentError, MeasurementError, MissingExtraError
+from supersede.hardware.targets.measurement import LayerCost, Measurement
+from supersede.hardware.targets.vela_config import VelaConfig, read_vela_config
+
+if TYPE_CHECKING:
+    from supersede.hardware.description.network import Network
+
+__all__ = ["ETHOS_U", "EthosU"]
+
+ETHOS_U = (
+    "u55-32", "u55-64", "u55-128", "u55-256", "u65-256", "u65-512",
+    "u85-128", "u85-256", "u85-512", "u85-1024", "u85-2048",
+)  # fmt: skip
+CORES = {"u65-512": (256, 2)}  # multiply-accumulates a cycle and core; all others have one core
+ADDRESS_BITS = {"u55": 32, "u65": 40, "u85": 40}
+# Vela's own defaults, written out, because the compiler's core takes them as text
+OPTIONS = """
+[compiler]
+enable_db=true
+output_format=TFLite
+cop_format=COP1
+
+[scheduler]
+optimize=Performance
+arena_size_limit={arena}
+disable_feature=
+cpu_tensor_alignment=16
+tensor_allocator=HillClimb
+
+[graph]
+"""
+
+
+@dataclass(frozen=True)
+class EthosU:
+    """An Ethos-U accelerator with its memories.
+
+    Args:
+        accelerator: ``u55-32`` to ``u85-2048`` (family and multiply-accumulates a cycle).
+        memory: A memory mode of the configuration file. Without it Shared_Sram on U55, Dedicated_Sram on
+            the others, so that SRAM is not capped and the peak says how much a network wants.
+        system: A system configuration of the file; without it the one that Vela takes.
+        config: A ``vela.ini`` of your own: other clocks, bandwidths and latencies, for hardware that
+            does not exist yet.
+        isolated: Compile through the vendor's command line, a process for each network: slower (a
+            second rather than a tenth), but independent of the compiler's internal interface.
+
+    Raises:
+        ArgumentError: There is no such accelerator.
+        TargetError: The configuration describes no hardware, such as a memory without bandwidth.
+        MissingExtraError: Vela is not installed.
+
+    Example:
+        >>> EthosU("u85-256").fingerprint()
+        'ethos-u85-256 Ethos_U85_SYS_DRAM_Mid Dedicated_Sram vela ...'
+    """
+
+    accelerator: str
+    memory: str | None = None
+    system: str | None = None
+    config: str | Path | None = None
+    isolated: bool = False
+
+    def __post_init__(self) -> None:
+        name = self.accelerator.lower().removeprefix("ethos-")
+        if name not in ETHOS_U:
+            msg = f"no Ethos-U accelerator {self.accelerator!r}; there are: {', '.join(ETHOS_U)}"
+            raise ArgumentError(msg)
+        object.__setattr__(self, "accelerator", name)
+        _ = self.vela_config  # so that a file that makes no sense is refused here
+
+    @cached_property
+    def vela_config(self) -> VelaConfig:
+        """What the configuration file says, checked."""
+        path = None if self.config is None else Path(self.config)
+        return read_vela_config(self.accelerator[:3], path, self.system, self.memory)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        chosen = self.vela_config
+        text = f"{chosen.text}|{OPTIONS}"
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        named = f"ethos-{self.accelerator} {chosen.system} {chosen.memory}"
+        # our writer of files counts too: weights, which Vela compresses, are drawn there
+        return f"{named} vela {_vela_version()} {digest} supersede {version('supersede')}"
+
+    def fingerprint(self) -> str:
+        """Accelerator, system, memory mode, versions, and a digest of the configuration file."""
+        return self._fingerprint
+
+    def measure(self, network: "Network") -> Measurement:
+        """Build the int8 file and compile it.
+
+        Raises:
+            MeasurementError: The compiler refuses the network.
+        """
+        from supersede.hardware.description.quantised import random_quantised
+        from supersede.hardware.formats.tflite import to_tflite
+
+        tflite = to_tflite(random_quantised(network))
+        regor = None if self.isolated else _regor()
+        return self.compile(tflite) if regor is None else self._compile_here(regor, tflite)
+
+    def compile(self, tflite: bytes) -> Measurement:
+        """What a file from elsewhere costs; float tensors stay on the host's processor.
+
+        It is compiled in a process of its own, because a damaged file takes the compiler down.
+
+        Raises:
+            MeasurementError: The compiler refuses the file.
+        """
+        chosen = self.vela_config
+        with tempfile.TemporaryDirectory() as folder:
+            model, ini = Path(folder) / "model.tflite", Path(folder) / "own.ini"
+            model.write_bytes(tflite)
+            ini.write_text(chosen.text, encoding="utf-8")
+            done = subprocess.run(  # noqa: S603  # arguments of our own
+                [
+                    sys.executable, "-m", "ethosu.vela", str(model), "--output-dir", folder,
+                    "--accelerator-config", f"ethos-{self.accelerator}", "--config", str(ini),
+                    "--system-config", chosen.system, "--memory-mode", chosen.memory,
+                    "--verbose-performance",
+                ],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
+                msg = (
+                    f"Vela cannot compile this network for {self.accelerator}: it ended with code"
+                    f" {done.returncode} ({last[0]})"
+                )
+                raise MeasurementError(msg)
+            (summary,) = Path(folder).glob("*_summary_*.csv")
+            (by_layer,) = Path(folder).glob("*_per-layer.csv")
+            with summary.open(newline="") as file:
+                total = next(csv.DictReader(file))
+            with by_layer.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+        return Measurement(
+            float(total["inference_time"]),
+            round(float(total["total_npu_encoded_weights"])),
+            round(float(total["sram_memory_used"]) * 1024),
+            _summed(
+                (
+                    # what the compiler puts between two steps of one operator belongs to it
+                    row["Name"].removesuffix("_intermediate"),
+                    row["NNG Operator"],
+                    float(row["Op Cycles"]) / chosen.clock,
+                    row["Target"] == "CPU",
+                )
+                for row in rows
+            ),
+        )
+
+    def _compile_here(self, regor: Any, tflite: bytes) -> Measurement:
+        chosen = self.vela_config
+        family, _, size = self.accelerator.partition("-")
+        macs, cores = CORES.get(self.accelerator, (int(size), 1))
+        system = (
+            f"[architecture]\nmacs={macs}\ncores={cores}\n[vela]\n"
+            f"system_config_name={chosen.system}\nmemory_mode_name={chosen.memory}\n{chosen.text}"
+        )
+        options = OPTIONS.format(arena=chosen.cache_bytes or 1 << ADDRESS_BITS[family])
+        try:
+            compiled = regor.compile(
+                f"Ethos{family.upper()}", tflite, "TFLITE", system, options=options
+            )
+        except (RuntimeError, ValueError) as error:
+            msg = f"Vela cannot compile this network for {self.accelerator}: {error}"
+            raise MeasurementError(msg) from error
+        report, tables = compiled.perf_report, compiled.opt_database.tables
+        memories = {str(name): m.peakUsage for name, m in report.memories.items()}
+        fast = memories.get("Sram", 0)
+        if "Dram" not in memories and "OffChipFlash" not in memories:
+            fast -= report.readOnlyPeakUsage  # weights lie beside the activations
+        return Measurement(
+            report.totalCycles / chosen.clock,
+            report.encodedWeights,
+            fast,
+            _by_layer(tables, _operator_names(tflite), chosen.clock),
+        )
+
+
+def _by_layer(
+    tables: Mapping[str, Any], names: tuple[str, ...], clock: float
+) -> tuple[LayerCost, ...]:
+    """Rows of the compiler's table, added up by the operator of the file that they come from."""
+    source = _column_by_id(tables["source"], "ext_key")
+    grouped = {row[0] for row in tables["group"].data}
+    at = tables["queue"].header.index("optimised_id")
+    queued = {row[at] for row in tables["queue"].data}
+    rows = []
+    for row in tables["perf"].data:
+        cell = dict(zip(tables["perf"].header, row, strict=True))
+        operator = int(source.get(cell["source_id"], -1))
+        name = names[operator] if 0 <= operator < len(names) else cell["name"]
+        on_npu = cell["optimised_id"] in queued or cell["id"] in grouped
+        rows.append((name, cell["operator"], int(cell["op_cycles"]) / clock, not on_npu))
+    return _summed(rows)
+
+
+def _column_by_id(table: Any, column: str) -> dict[str, str]:
+    id_at, at = table.header.index("id"), table.header.index(column)
+    return {row[id_at]: row[at] for row in table.data}
+
+
+def _summed(rows: Iterable[tuple[str, str, float, bool]]) -> tuple[LayerCost, ...]:
+    """One row a layer: an activation that rides on a convolution is part of it."""
+    layers: dict[str, LayerCost] = {}
+    for name, operator, seconds, on_cpu in rows:
+        if name in layers:
+            first = layers[name]
+            layers[name] = LayerCost(
+                name, first.operator, first.seconds + seconds, first.on_cpu or on_cpu
+            )
+        else:
+            layers[name] = LayerCost(name, operator, seconds, on_cpu)
+    return tuple(layers.values())
+
+
+def _operator_names(tflite: bytes) -> tuple[str, ...]:
+    """The name of each operator's first output, in the order of the file."""
+    from ethosu.vela.tflite.Model import Model
+
+    graph = Model.GetRootAs(tflite, 0).Subgraphs(0)
+    outputs = (graph.Operators(i).Outputs(0) for i in range(graph.OperatorsLength()))
+    return tuple(graph.Tensors(at).Name().decode() for at in outputs)
+
+
+def _regor() -> Any:
+    """The compiler's core; None where this version of Vela has no such interface."""
+    try:
+        from ethosu import regor
+    except ImportError:
+        return None
+    return regor if hasattr(regor, "compile") else None
+
+
+def _vela_version() -> str:
+    try:
+        return version("ethos-u-vela")
+    except PackageNotFoundError as error:
+        raise MissingExtraError.of(
+            package="ethos-u-vela", extra="hardware", purpose="Compiling for Arm Ethos-U"
+        ) from error
