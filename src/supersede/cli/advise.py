@@ -1,7 +1,7 @@
 """``supersede advise``: which edits make a network faster on a target?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,7 @@ def advise(
     memory: str | None = None,
     system: str | None = None,
     vela_config: Path | None = None,
+    bits: Literal[8, 16] = 8,
     granule: int | None = None,
     cache: Path | None = None,
     workers: int = 1,
@@ -39,6 +40,7 @@ def advise(
         memory: Memory mode of an Ethos-U.
         system: System configuration of an Ethos-U.
         vela_config: A vela.ini of your own, for clocks and bandwidths that do not exist yet.
+        bits: Of the activations on an Ethos-U; weights have 8.
         granule: Channel multiple that the target favours; found by probing if left out.
         cache: File of kept measurements; in the user's folder for caches if left out.
         workers: Processes that measure.
@@ -54,7 +56,7 @@ def advise(
     from supersede.hardware import advise as find
     from supersede.look.page import write_whole
 
-    opened = open_target(target, memory, system, vela_config)
+    opened = open_target(target, memory, system, vela_config, bits)
     with Progress(quiet=quiet) as say:
         advice = find(
             read_network(model), opened, granule=granule, cache=cache_file(cache), workers=workers,

@@ -1,7 +1,7 @@
 """What ``profile`` and ``advise`` share: targets by name, and models by the ending of their file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from supersede.errors import ArgumentError, NetworkFileError
 
@@ -11,15 +11,17 @@ if TYPE_CHECKING:
 __all__ = ["cache_file", "open_target", "read_network"]
 
 
-def open_target(name: str, memory: str | None, system: str | None, config: Path | None) -> "Target":
+def open_target(
+    name: str, memory: str | None, system: str | None, config: Path | None, bits: Literal[8, 16]
+) -> "Target":
     """An Ethos-U, this processor, a declared accelerator (TOML), or a file of measurements (CSV)."""
     from supersede.hardware import ETHOS_U, EthosU, Measured, OnnxRuntime, read_declared
 
     plain = name.lower().removeprefix("ethos-")
     if plain in ETHOS_U:
-        return EthosU(plain, memory, system, config)
-    if memory or system or config:
-        msg = f"--memory, --system and --vela-config are for Ethos-U targets, not for {name!r}"
+        return EthosU(plain, memory, system, config, bits)
+    if memory or system or config or bits != 8:
+        msg = f"--memory, --system, --vela-config and --bits are for Ethos-U targets, not for {name!r}"
         raise ArgumentError(msg)
     if plain == "cpu":
         return OnnxRuntime()

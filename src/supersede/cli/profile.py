@@ -1,7 +1,7 @@
 """``supersede profile``: what does a network cost on a target, layer by layer?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,7 @@ def profile(
     memory: str | None = None,
     system: str | None = None,
     vela_config: Path | None = None,
+    bits: Literal[8, 16] = 8,
     cache: Path | None = None,
     out: Path | None = None,
     json: Path | None = None,
@@ -33,6 +34,7 @@ def profile(
         memory: Memory mode of an Ethos-U.
         system: System configuration of an Ethos-U.
         vela_config: A vela.ini of your own, for clocks and bandwidths that do not exist yet.
+        bits: Of the activations on an Ethos-U; weights have 8.
         cache: File of kept measurements; in the user's folder for caches if left out.
         out: Write a page with the picture there.
         json: Write the measurement as JSON.
@@ -47,7 +49,7 @@ def profile(
     from supersede.hardware.pages import profile_page, profile_text
     from supersede.look.page import write_whole
 
-    opened = open_target(target, memory, system, vela_config)
+    opened = open_target(target, memory, system, vela_config, bits)
     with Progress(quiet=quiet) as say:
         say(f"measuring {model.name}")
         if model.suffix == ".tflite":

@@ -52,6 +52,18 @@ def test_every_family_compiles(accelerator):
     assert cost.peak_bytes > 0
 
 
+@pytest.mark.parametrize("accelerator", ["u55-128", "u85-256"])
+def test_wider_activations_take_more_time_and_twice_the_memory(accelerator):
+    narrow, wide = EthosU(accelerator), EthosU(accelerator, bits=16)
+    assert wide.fingerprint() != narrow.fingerprint()
+    eight, sixteen = narrow.measure(net()), wide.measure(net())
+    assert sixteen.on_cpu == ()
+    assert 1.2 < sixteen.seconds / eight.seconds < 4
+    assert 1.5 < sixteen.peak_bytes / eight.peak_bytes < 2.5
+    with pytest.raises(ArgumentError, match="takes 8 or 16"):
+        EthosU(accelerator, bits=4)
+
+
 def test_weights_do_not_count_as_activations():
     shared, only = (
         EthosU("u55-128", memory=m).measure(net()) for m in ("Shared_Sram", "Sram_Only")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.errors import ArgumentError, MeasurementError, MissingExtraError
 from supersede.hardware.targets.measurement import LayerCost, Measurement
@@ -61,6 +61,7 @@ class EthosU:
         system: A system configuration of the file; without it the one that Vela takes.
         config: A ``vela.ini`` of your own: other clocks, bandwidths and latencies, for hardware that
             does not exist yet.
+        bits: Of the activations: 8, or 16 where accuracy needs them; weights have 8.
         isolated: Compile through the vendor's command line, a process for each network: slower (a
             second rather than a tenth), but independent of the compiler's internal interface.
 
@@ -78,12 +79,16 @@ class EthosU:
     memory: str | None = None
     system: str | None = None
     config: str | Path | None = None
+    bits: Literal[8, 16] = 8
     isolated: bool = False
 
     def __post_init__(self) -> None:
         name = self.accelerator.lower().removeprefix("ethos-")
         if name not in ETHOS_U:
             msg = f"no Ethos-U accelerator {self.accelerator!r}; there are: {', '.join(ETHOS_U)}"
+            raise ArgumentError(msg)
+        if self.bits not in {8, 16}:
+            msg = f"activations of {self.bits} bits; an Ethos-U takes 8 or 16"
             raise ArgumentError(msg)
         object.__setattr__(self, "accelerator", name)
         _ = self.vela_config  # so that a file that makes no sense is refused here
@@ -100,6 +105,7 @@ class EthosU:
         text = f"{chosen.text}|{OPTIONS}"
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         named = f"ethos-{self.accelerator} {chosen.system} {chosen.memory}"
+        named += " 16-bit activations" * (self.bits == 16)
         # our writer of files counts too: weights, which Vela compresses, are drawn there
         return f"{named} vela {_vela_version()} {digest} supersede {version('supersede')}"
 
@@ -108,7 +114,7 @@ class EthosU:
         return self._fingerprint
 
     def measure(self, network: "Network") -> Measurement:
-        """Build the int8 file and compile it.
+        """Build the quantised file and compile it.
 
         Raises:
             MeasurementError: The compiler refuses the network.
@@ -116,7 +122,7 @@ class EthosU:
         from supersede.hardware.description.quantised import random_quantised
         from supersede.hardware.formats.tflite import to_tflite
 
-        tflite = to_tflite(random_quantised(network))
+        tflite = to_tflite(random_quantised(network, bits=self.bits))
         regor = None if self.isolated else _regor()
         return self.compile(tflite) if regor is None else self._compile_here(regor, tflite)
 
