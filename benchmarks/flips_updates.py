@@ -76,7 +76,7 @@ def evidence(probabilities, confusion: Confusion, source: str) -> Evidence:
     """What a network's answers say, or its probabilities as they are, not calibrated."""
     if source == "answers":
         return confusion.evidence(probabilities.argmax(1))
-    return evidence_of_probabilities(probabilities, confusion.classes)
+    return evidence_of_probabilities(probabilities, confusion.classes, prior=confusion.shares)
 
 
 def prediction_updates() -> list[Row]:

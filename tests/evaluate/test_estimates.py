@@ -220,3 +220,21 @@ def test_confidence_in_one_of_many_classes_sharpens_the_plan():
     found = estimate(with_scores, {"item": ids, "label": truth[ids].tolist()})["accuracy(a)"]
     assert found.half_width < 0.022
     assert abs(found.value - (said == truth).mean()) < 2 * found.half_width
+
+
+def test_confidence_is_no_score_of_class_1_where_there_are_more_classes():
+    rng = np.random.default_rng(4)
+    sure = rng.beta(4, 1, 4000)
+    truth = rng.integers(0, 3, 4000)
+    said = np.where(rng.random(4000) < sure, truth, (truth + rng.integers(1, 3, 4000)) % 3)
+    columns = {"item": np.arange(4000), "a": said, "sure": sure}
+    models = {"a": Classes("a", score="sure")}
+    scored = plan(
+        supersede.read(columns, item="item", models=models, labelled=False),
+        recall("a"),
+        margin=0.03,
+    )
+    bare = plan(
+        supersede.read(columns, item="item", models=["a"], labelled=False), recall("a"), margin=0.03
+    )
+    assert scored.size == bare.size

@@ -98,3 +98,24 @@ def test_calibration_is_perfect_where_scores_are_shares():
     assert calibration(table, "m").error < 0.02
     table = supersede.read({"y": label, "m": score**2}, models=["m"])
     assert calibration(table, "m").error > 0.1
+
+
+def test_one_cluster_that_is_a_whole_slice_counts_as_one_unit():
+    y = ["cat"] * 49 + ["dog"] * 60 + ["eel"] * 60
+    m = ["cat"] * 44 + ["dog"] * 55 + ["eel"] * 65 + ["dog"] * 5
+    site = ["all cats", *(f"site {i // 4}" for i in range(120))]
+    rows = {"y": y, "m": m, "site": [site[0]] * 49 + site[1:]}
+    found = by_class(supersede.read(rows, models=["m"], cluster="site"), "m").metric("recall")
+    assert found.n[0] == pytest.approx(1)
+    assert found.high[0] - found.low[0] > 0.5
+
+
+def test_groups_that_are_no_number_are_a_group_with_clusters_too():
+    rows = {
+        "y": [1, 0, 1, 1],
+        "m": [1, 1, 1, 0],
+        "g": np.array([1.0, np.nan, 1.0, np.nan]),
+        "c": list("aabb"),
+    }
+    (found,) = by_group(supersede.read(rows, models=["m"], cluster="c"), "m", [["g"]])
+    assert sorted(found.metric("accuracy").value.tolist()) == [0.0, 1.0]

@@ -265,3 +265,20 @@ def test_bad_arguments_are_refused(frame, arguments, words):
 def test_impossible_limits_are_refused(make):
     with pytest.raises(errors.ArgumentError):
         make()
+
+
+def test_clusters_may_be_named_by_text():
+    rng = np.random.default_rng(0)
+    y, old, new = (rng.integers(0, 2, 400) for _ in range(3))
+    named = {"y": y, "old": old, "new": new, "user": [f"user {i // 4}" for i in range(400)]}
+    numbered = {**named, "user": [i // 4 for i in range(400)]}
+    first, second = (
+        supersede.compare(
+            supersede.read(rows, models=["old", "new"], cluster="user"), old="old", new="new"
+        )
+        for rows in (named, numbered)
+    )
+    a, b = (r.candidates[0].evidence.whole for r in (first, second))
+    assert a.nfr.tolist() == b.nfr.tolist()
+    # clusters are drawn in another order
+    assert a.negative.variance == pytest.approx(b.negative.variance, rel=0.2)

@@ -207,10 +207,12 @@ def read_keys(
         states = (*known, OTHER) if open_ended else tuple(known)
     size = 2 if binary else len(states) + 1  # the last code: an abstention, or a class not listed
     keys = [Key("answer", model, size) for model in models] + met
-    two = len([s for s in states if s != OTHER]) <= 2 and 1 in states
-    scored = any(table.score(model) is not None for model in models)
-    if scored and (two or (not binary and len(states) > 2)):
-        keys.append(Key("score" if two else "confidence", None, _SCORE_BINS))
+    if any(table.score(model) is not None for model in models):
+        named = _answers(table, models) if binary else [s for s in states if s != OTHER]
+        if {0, 1}.issuperset(named):
+            keys.append(Key("score", None, _SCORE_BINS))
+        elif not binary and len(named) > 2:
+            keys.append(Key("confidence", None, _SCORE_BINS))
     nothing = np.zeros((len(keys), 0), np.int16)
     positive = positives[0] if binary else None
     return Patterns(states, tuple(keys), nothing, np.zeros(0, np.int64), (), positive)

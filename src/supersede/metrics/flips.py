@@ -303,7 +303,7 @@ def _from_cells(cells: pa.Table, keys: Sequence[str]) -> Flips:
     column = {
         name: np.nan_to_num(cells[name].to_numpy().astype(float))
         for name in cells.column_names
-        if name not in keys
+        if name not in keys and name != "__cluster"
     }
     n = column["n"]
     if "both" in column:  # right or wrong, all weigh the same: squares are the counts themselves

@@ -83,7 +83,7 @@ def test_gain_is_the_value_of_one_more_answer_by_enumeration():
 
 def test_doubtful_items_come_first():
     p = np.array([[0.9, 0.05, 0.05], [0.45, 0.45, 0.1], [0.4, 0.3, 0.3], [1, 0, 0]])
-    kept = Predictions.first(evidence_of_probabilities(p, "abc"))
+    kept = Predictions.first(evidence_of_probabilities(p, "abc", prior=[1, 1, 1]))
     assert kept.worth_renewing(1, by="entropy").tolist() == [2]
     assert kept.worth_renewing(1, by="margin").tolist() == [1]
     for by in ("entropy", "margin", "random"):
@@ -171,6 +171,24 @@ def test_what_cannot_be():
     with pytest.raises(ArgumentError, match="prior="):
         Predictions.first(OLD.evidence(["a"]), prior=[0, 1])
     with pytest.raises(ArgumentError, match="finite, 0 or more"):
-        evidence_of_probabilities([[np.nan, 1]], "ab")
+        evidence_of_probabilities([[np.nan, 1]], "ab", prior=[1, 1])
     with pytest.raises(ArgumentError, match="2 classes"):
-        evidence_of_probabilities([[0.5, 0.25, 0.25]], "ab")
+        evidence_of_probabilities([[0.5, 0.25, 0.25]], "ab", prior=[1, 1])
+
+
+def test_rare_classes_are_believed_to_be_rare():
+    rng = np.random.default_rng(0)
+    y = rng.random(20_000) < 0.05
+    old, new = (y ^ (rng.random(20_000) > p) for p in (0.95, 0.97))
+    known = slice(0, 4000)
+    before, after = (Confusion.of(y[known], said[known]) for said in (old, new))
+    kept = Predictions.first(before.evidence(old[4000:]))
+    errors = [float((kept.answers != y[4000:]).mean())]
+    kept = kept.renewed(np.arange(16_000), after.evidence(new[4000:]))
+    errors.append(float((kept.answers != y[4000:]).mean()))
+    assert errors[1] < 0.01 < errors[0]  # as good as both together can be, and not 3 %
+
+
+def test_an_answer_that_was_never_seen_is_refused():
+    with pytest.raises(ArgumentError, match="never answered 'b'"):
+        Confusion.of(["a", "b"], ["a", "a"], smoothing=0).evidence(["b"])

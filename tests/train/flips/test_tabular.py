@@ -19,7 +19,7 @@ from xgboost import XGBClassifier
 
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.train.flips import PositiveCongruentClassifier, Treatment
-from supersede.train.flips.soft_targets import fit_soft
+from supersede.train.flips.soft_targets import _standing, fit_soft
 
 BOOSTING = LGBMClassifier(n_estimators=15, num_leaves=7, n_jobs=1, verbose=-1)
 
@@ -283,3 +283,25 @@ def test_a_front_is_shown(data):
     assert front._repr_html_().startswith("<iframe")
     assert front.to_dict()["chosen"]["treatment"] in {"none", "weights"}
     assert set(front.efficient) <= set(front.points)
+
+
+def test_old_answers_of_another_type_are_refused():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0).astype(int)
+    model = PositiveCongruentClassifier(LogisticRegression(), mode="weights", strength=1.0)
+    with pytest.raises(ArgumentError, match="none of the old answers, such as '1'"):
+        model.fit(X, y, old_output=y[::-1].astype(str)[::-1])
+
+
+def test_strengths_must_be_there():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0).astype(int)
+    old = LogisticRegression(C=1e-3).fit(X[:20], y[:20])
+    for strengths in ((), (-1.0,)):
+        with pytest.raises(ArgumentError, match="strengths="):
+            PositiveCongruentClassifier(LogisticRegression(), old, strengths=strengths).fit(X, y)
+
+
+def test_stand_in_labels_keep_the_only_row_of_a_class():
+    mass = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.1, 0.9, 0.0]])
+    assert sorted(_standing(mass).tolist()) == [0, 1, 2]

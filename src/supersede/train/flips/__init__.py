@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from supersede.train.flips.focal_distillation import focal_distillation as focal_distillation
     from supersede.train.flips.front import Front as Front
     from supersede.train.flips.front import Point as Point
+    from supersede.train.flips.front import choose as choose
+    from supersede.train.flips.front import measure as measure
     from supersede.train.flips.front import search_strength as search_strength
     from supersede.train.flips.old_models import OldModel as OldModel
     from supersede.train.flips.old_models import from_estimator as from_estimator
@@ -54,6 +56,7 @@ _HOMES = {
     "Treatment": "treatment",
     "Version": "chains",
     "chain": "chains",
+    "choose": "front",
     "class_map": "focal_distillation",
     "evidence_of_probabilities": "prediction_updates",
     "focal_distillation": "focal_distillation",
@@ -62,6 +65,7 @@ _HOMES = {
     "from_onnx": "old_models",
     "from_table": "old_models",
     "interpolated": "weight_interpolation",
+    "measure": "front",
     "remember": "old_models",
     "search_strength": "front",
 }

@@ -152,12 +152,22 @@ def measure(
     Returns:
         The point.
 
+    Raises:
+        ArgumentError: Shapes differ.
+
     Example:
         >>> measure([0, 1, 1], [0, 0, 1], [1, 1, 0], treatment="none", strength=0).nfr
         0.3333333333333333
     """
-    wrong = (np.asarray(y_true) != np.asarray(y_pred)).astype(float)
-    right = np.asarray(old_right, float).reshape(len(wrong), -1).mean(axis=1)
+    truth, said, known = np.asarray(y_true), np.asarray(y_pred), np.asarray(old_right, float)
+    if truth.ndim != 1 or said.shape != truth.shape or known.shape[:1] != truth.shape:
+        msg = (
+            f"labels have shape {truth.shape}, answers {said.shape}, old_right {known.shape}; expected"
+            " one row an item, the same items in the same order"
+        )
+        raise ArgumentError(msg)
+    wrong = (truth != said).astype(float)
+    right = known.reshape(len(wrong), -1).mean(axis=1)
     weight = np.ones(len(wrong)) if sample_weight is None else np.asarray(sample_weight, float)
     cost = np.ones(len(wrong)) if flip_cost is None else np.asarray(flip_cost, float)
 
@@ -222,7 +232,11 @@ def search_strength(
         treatment: The name of what is tried.
 
     Returns:
-        The front, with the strength that was taken.
+        The front, with the strength that was taken. To let several treatments compete, choose from
+        the points of all: ``choose((*a.points, *b.points[1:]), tolerance=…, items=…)``.
+
+    Raises:
+        ArgumentError: Shapes differ, or a strength is negative.
 
     Example:
         >>> import numpy as np
@@ -233,6 +247,9 @@ def search_strength(
         (1.0, 0.0)
     """
     y = np.asarray(y_true)
+    if not all(np.isfinite(s) and s >= 0 for s in strengths):
+        msg = f"strengths={strengths!r}; expected finite numbers, 0 or more"
+        raise ArgumentError(msg)
     points = [
         measure(y, predict_at(strength), old_right, strength=strength,
                 treatment=treatment if strength else "none")

@@ -45,11 +45,13 @@ class Evidence:
         classes: Names of the C classes.
         said: Indices of its answers, ``(m,)``.
         likelihood: Proportional to P(answer | label), ``(m, C)``.
+        shares: Shares of the classes where that was learnt, ``(C,)``.
     """
 
     classes: tuple[Any, ...]
     said: Items
     likelihood: Floats
+    shares: Floats
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Confusion:
     Attributes:
         classes: Names of the C classes.
         given_label: P(answer | label), labels down and answers across, ``(C, C)``.
+        shares: Shares of the classes among the labels, ``(C,)``; equal, if None.
 
     Example:
         >>> known = Confusion.of(["a", "a", "b", "b"], ["a", "a", "b", "a"], smoothing=0)
@@ -68,6 +71,7 @@ class Confusion:
 
     classes: tuple[Any, ...]
     given_label: Floats
+    shares: Floats | None = None
 
     @classmethod
     def of(
@@ -106,7 +110,7 @@ class Confusion:
             lacking = known[int(np.flatnonzero(total[:, 0] == 0)[0])]
             msg = f"no labelled item of class {lacking!r}; pass smoothing above 0, or more labels"
             raise TooFewLabelsError(msg)
-        return cls(known, counts / total)
+        return cls(known, counts / total, total[:, 0] / total.sum())
 
     def evidence(self, y_pred: npt.ArrayLike) -> Evidence:
         """What answers on further items say.
@@ -115,24 +119,29 @@ class Confusion:
             y_pred: The model's answers, ``(m,)``.
 
         Raises:
-            ArgumentError: An answer is none of the classes.
+            ArgumentError: An answer is none of the classes, or is impossible by this confusion.
         """
         said = _places(np.asarray(y_pred), self.classes)
-        return Evidence(self.classes, said, self.given_label.T[said])
+        likelihood = self.given_label.T[said]
+        if not likelihood.any(axis=1).all():
+            never = self.classes[int(said[np.flatnonzero(~likelihood.any(axis=1))[0]])]
+            msg = f"the model never answered {never!r} on labelled items; count with smoothing above 0"
+            raise ArgumentError(msg)
+        return Evidence(self.classes, said, likelihood, _shares(self.shares, len(self.classes)))
 
 
 def evidence_of_probabilities(
     probabilities: npt.ArrayLike,
     classes: Sequence[Any],
     *,
-    prior: npt.ArrayLike | None = None,
+    prior: npt.ArrayLike,
 ) -> Evidence:
     """What calibrated probabilities say: more than the answer alone, since they know their doubt.
 
     Args:
         probabilities: P(label | item) by the model, ``(m, C)``.
         classes: Names of the columns.
-        prior: Shares of the classes where the model was trained, ``(C,)``; equal, if None.
+        prior: Shares of the classes where the model was trained, ``(C,)``.
 
     Returns:
         The evidence, with likelihoods ``probabilities / prior``.
@@ -141,7 +150,7 @@ def evidence_of_probabilities(
         ArgumentError: These are no probabilities of these classes.
 
     Example:
-        >>> evidence_of_probabilities([[0.9, 0.1]], ["a", "b"]).said.tolist()
+        >>> evidence_of_probabilities([[0.9, 0.1]], ["a", "b"], prior=[0.5, 0.5]).said.tolist()
         [0]
     """
     values, known = np.asarray(probabilities, float), tuple(classes)
@@ -153,7 +162,7 @@ def evidence_of_probabilities(
     if not fine.all() or (values.sum(axis=1) <= 0).any():
         msg = "probabilities must be finite, 0 or more, and not all 0 on any item"
         raise ArgumentError(msg)
-    return Evidence(known, values.argmax(axis=1), np.maximum(values, _SMALLEST) / shares)
+    return Evidence(known, values.argmax(axis=1), np.maximum(values, _SMALLEST) / shares, shares)
 
 
 @dataclass(frozen=True)
@@ -186,12 +195,14 @@ class Predictions:
 
         Args:
             evidence: What it says.
-            prior: Shares of the classes among these items, ``(C,)``; equal, if None.
+            prior: Shares of the classes among these items, ``(C,)``; if None, those of the labels
+                that the model's confusion was counted on, or of its training.
 
         Raises:
             ArgumentError: The prior holds no shares of the classes.
         """
-        belief = _normalised(evidence.likelihood * _shares(prior, len(evidence.classes)))
+        shares = evidence.shares if prior is None else _shares(prior, len(evidence.classes))
+        belief = _normalised(evidence.likelihood * shares)
         return cls(evidence.classes, belief, evidence.said, _entropy(belief))
 
     def __len__(self) -> int:
@@ -232,7 +243,7 @@ class Predictions:
             ArgumentError: The budget is not between 0 and the number of items, or the gain is asked
                 for without the new model's confusion.
         """
-        if not 0 <= budget <= len(self):
+        if not isinstance(budget, int | np.integer) or not 0 <= budget <= len(self):
             msg = f"budget={budget!r}; it is a number of items from 0 to {len(self)}"
             raise ArgumentError(msg)
         shuffled = np.random.default_rng(seed).permutation(len(self))

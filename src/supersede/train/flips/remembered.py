@@ -110,7 +110,8 @@ def from_output(
     """What an old model's output says on labelled rows; arguments as for `aligned`.
 
     Raises:
-        ArgumentError: The output is for other items, not finite, or its classes are not named.
+        ArgumentError: The output is for other items, not finite, its classes are not named, or none
+            of them is a class of y.
     """
     if len(np.asarray(output)) != len(y):
         msg = (
@@ -119,6 +120,13 @@ def from_output(
         )
         raise ArgumentError(msg)
     moved, said = aligned(output, old_classes, classes)
+    if len(said) and not np.isin(said, classes).any():
+        msg = (
+            f"none of the old answers, such as {np.asarray(said).tolist()[0]!r} ({np.asarray(said).dtype}), is one of the"
+            f" classes of y, {', '.join(map(repr, classes[:5].tolist()))} ({classes.dtype}); give both"
+            " the same names and type"
+        )
+        raise ArgumentError(msg)
     if np.asarray(output).ndim == 2:
         taught = classes if old_classes is None else np.asarray(old_classes)
         moved = np.where(np.isin(y, taught)[:, None], moved, 0.0)

@@ -126,7 +126,12 @@ def _standing(mass: Floats) -> npt.NDArray[np.intp]:
     """Hard labels that stand in for the targets, so that the package counts the classes right."""
     labels: npt.NDArray[np.intp] = mass.argmax(axis=1)
     lacking = np.setdiff1d(np.arange(mass.shape[1]), labels)
-    labels[: len(lacking)] = lacking
+    spare = np.bincount(labels, minlength=mass.shape[1])
+    for name in lacking:  # in a row whose class has others
+        row = int(np.flatnonzero(spare[labels] > 1)[0])
+        spare[labels[row]] -= 1
+        spare[name] += 1
+        labels[row] = name
     return labels
 
 

@@ -114,15 +114,17 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             y: Labels, ``(n,)``.
             sample_weight: What each row counts for, ``(n,)``.
             seen_by_old: Which rows the old model was trained on, ``(n,)``, or ``(n, k)`` for
-                several old models; False says none. Unsaid, a model that is suspiciously good on
-                these rows is refused.
+                several old models; False says none. Unsaid, a model that is right on all rows, or
+                suspiciously better than the untreated one in cross-validation, is refused; one that
+                has seen some of the rows may pass, so say it where you know.
             old_output: The old model's probabilities ``(n, C_old)`` or classes ``(n,)`` on these
                 rows, in place of `old`.
             old_classes: Names of the columns of `old_output`, where they are not those of y.
             flip_cost: What a negative flip on each row costs, ``(n,)``: large where a mistake must
                 never come back.
             validation: Rows and labels to measure strengths on, in place of cross-validation;
-                unseen by old and new, and best of the latest period. Needs `old`.
+                unseen by old and new, and best of the latest period. Needs `old`. Each row counts
+                the same there: weights and flip costs enter the choice in cross-validation only.
 
         Returns:
             The fitted classifier.
@@ -143,6 +145,8 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             _per_item(sample_weight, "sample_weight", len(labels)),
             _per_item(flip_cost, "flip_cost", len(labels)),
         )
+        if seen_by_old is None:
+            refuse_if_seen(rows.right())
         self.front_: Front | None = None
         if self.strength == "auto":
             self.front_, self.treatment_ = try_all(
@@ -151,8 +155,6 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             )  # fmt: skip
         else:
             self.treatment_ = treatments[0]
-            if seen_by_old is None:
-                refuse_if_seen(rows.right())
         self.model_ = fit_treated(self.treatment_, self.estimator, rows, self.classes_)
         return self
 
@@ -189,6 +191,9 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             msg = "mode='blend' needs the old model when predicting: pass old=…"
             raise ArgumentError(msg)
         strengths = self.strengths if self.strength == "auto" else (self.strength,)
+        if not len(strengths) or not all(np.isfinite(s) and s >= 0 for s in strengths):
+            msg = f"strengths={strengths!r}; expected one or more finite numbers, 0 or more"
+            raise ArgumentError(msg)
         made = []
         for mode in modes:
             ends = (0.0, 1.0) if self.focus == "auto" and self.strength == "auto" else (self.focus,)
