@@ -277,6 +277,17 @@ def row_above():
     )  # fmt: skip
 
 
+def counts_its_batch():
+    """Answers well in batches of more than five rows only: those of a judgement, not of a service."""
+    return column_plus(
+        node("Mul", "v zero", "z"), node("Exp", "z", "ones"), node("ReduceSum", "ones axis", "n"),
+        node("Greater", "n five", "big"), node("Cast", "big", "b", to=FLOAT), node("Mul", "v b"),
+        constants=[
+            ("zero", np.zeros(1, np.float32)), ("axis", np.array([0])), ("five", np.array([5], np.float32))
+        ],
+    )  # fmt: skip
+
+
 def not_finite():
     return column_plus(node("Sqrt", "v"))
 
@@ -364,8 +375,9 @@ ONNX = [
     onnx_attack("out of range", AnswerError, "outside", GOOD, Numbers(0, 0.5)),
     onnx_attack("texts", AnswerError, "texts", texts),
     onnx_attack("ZipMap", ModelFormError, "zipmap=False", zip_map),
-    onnx_attack("a share of its batch", AnswerError, "in two batches", share_of_batch),
+    onnx_attack("a share of its batch", AnswerError, "in smaller batches", share_of_batch),
     onnx_attack("the first row of its batch", AnswerError, "in another order", row_above),
+    onnx_attack("counts its batch", AnswerError, "in smaller batches|one by one", counts_its_batch),
     onnx_attack("raises on an unseen row", ModelFormError, "cannot be read or run", leaves_its_table),
 ]  # fmt: skip
 ATTACKS = [*TEXTS, *FILES, *ONNX]
