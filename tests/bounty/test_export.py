@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pandas as pd
@@ -66,6 +68,9 @@ def test_numbers_as_one_graph():
     model = DecisionList(from_sklearn(line, ["x"]), answers=Numbers(-9, 9))
     model = model.patched(parse("everyone"), Constant((0.25,))).patched(parse("x > 0.5"), 0)
     assert run(to_onnx(model, rows), rows) == pytest.approx(model.predict(rows.columns))
+    narrow = replace(model, answers=Numbers(0.2, 0.5))
+    assert (model.predict(rows.columns) > 0.5).any()
+    assert run(to_onnx(narrow, rows), rows) == pytest.approx(narrow.predict(rows.columns))
 
 
 def test_texts_that_only_the_list_names():

@@ -27,7 +27,7 @@ from supersede.bounty.artefacts import (
     columns_of,
     design,
 )
-from supersede.bounty.artefacts.answers import Codes, Numbers
+from supersede.bounty.artefacts.answers import Answers, Codes, Numbers
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.artefacts.nodes import Node as Part
 from supersede.bounty.artefacts.nodes import walk
@@ -75,7 +75,7 @@ def to_onnx(model: DecisionList, sample: Sample) -> bytes:
         msg = "lists that answer with probabilities cannot be written as one ONNX model; save() keeps them"
         raise ArgumentError(msg)
     groups = [_root(node.group) for node in model.nodes]
-    graph = _Graph(onnx, _columns(model, groups, sample))
+    graph = _Graph(onnx, _columns(model, groups, sample), model.answers)
     versions = [graph.model(model.base)]
     for node, group in zip(model.nodes, groups, strict=True):
         inside = graph.mask(group)
@@ -133,6 +133,7 @@ class _Graph:
 
     onnx: Any
     columns: dict[str, Column]
+    answers: Answers
     nodes: list[Any] = field(default_factory=list)
     constants: dict[tuple[Any, ...], str] = field(default_factory=dict)
     tensors: list[Any] = field(default_factory=list)
@@ -246,6 +247,9 @@ class _Graph:
                 self.add("Greater", scores, self.constant(0.0)),
                 to=self.onnx.TensorProto.DOUBLE,
             )
+        elif isinstance(self.answers, Numbers):
+            ends = self.constant(self.answers.low), self.constant(self.answers.high)
+            scores = self.add("Clip", scores, *ends)
         return self.flat(scores)
 
     def tree(self, model: Tree) -> str:
