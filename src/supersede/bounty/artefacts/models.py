@@ -345,7 +345,9 @@ def _array(values: Any, name: str, dimensions: int) -> np.ndarray:
         found = np.asarray(values)
         if found.dtype.kind not in "iuf" or found.ndim != dimensions or not found.size:
             raise ValueError
-        found = found.astype(float)
+        found = (
+            found.astype(float) + 0.0
+        )  # -0.0 becomes 0.0, its equal: equal models are stored alike
     except (ValueError, OverflowError):
         found = np.array([np.nan])
     if not np.isfinite(found).all():
