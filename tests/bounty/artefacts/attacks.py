@@ -345,6 +345,9 @@ FILES = [
     file_attack("tree of texts", "array of finite", tree(1, threshold=["os", 0, 0])),
     file_attack("ragged tree", "entries", tree(1, threshold=[0.0])),
     file_attack("tree that asks an unknown feature", "feature holds", tree(1, feature=[7, -1, -1])),
+    file_attack("lone surrogate as a category", "no feature", tree(1, features=[{"column": "a", "category": "\ud800"}])),
+    file_attack("lone surrogate as a column", "no feature", tree(1, features=[{"column": "\ud800"}])),
+    file_attack("lone surrogate as a column of ONNX", "which columns", form(form="onnx", columns=["\ud800"], base64="aaaa")),
     file_attack("no JSON text", "cannot be read", lambda _: b'{"form": "\xff"}'),
 ]  # fmt: skip
 ONNX = [
