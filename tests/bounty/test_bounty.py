@@ -16,8 +16,9 @@ from supersede.bounty import (
     audit_round,
     credit,
 )
-from supersede.bounty.artefacts import Constant, parse
+from supersede.bounty.artefacts import Constant, Feature, Tree, parse
 from supersede.errors import (
+    AnswerError,
     ArgumentError,
     BudgetSpentError,
     ExpressionError,
@@ -261,3 +262,13 @@ def test_certified_by_default():
     assert Bounty(START, [people(300)]).checker.policy == Certified()
     assert "probability 95%" in Certified().promise
     assert Sample("s", {"x": [1]}, [1]).fingerprint != Sample("s", {"x": [2]}, [1]).fingerprint
+
+
+def test_a_leaf_that_no_row_reaches_is_looked_at_too():
+    bounty = Bounty(DecisionList(ZERO), [people()])
+    later = Tree(
+        (Feature("age"),), [0, -1, -1], [100, 0, 0], [1, -1, -1], [2, -1, -1], [True] * 3, [[0], [1], [7]]
+    )  # fmt: skip
+    with pytest.raises(AnswerError, match=r"a tree .* answered with 7"):
+        bounty.submit("eve", "age >= 60", later)
+    assert bounty.left == 100

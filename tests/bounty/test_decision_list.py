@@ -107,6 +107,14 @@ def test_saved_and_loaded(tmp_path):
     assert back.predict(rows).tolist() == model.predict(rows).tolist()
 
 
+def test_equal_lists_are_stored_alike(tmp_path):
+    # their hash is kept for the equal one: stored otherwise, it would not be that of the file
+    lists = [DecisionList(Constant((zero,)), answers=Numbers(-1, 1)) for zero in (0.0, -0.0)]
+    plus, minus = (save(model, tmp_path / str(i)) / "list.json" for i, model in enumerate(lists))
+    assert lists[0] == lists[1]
+    assert plus.read_bytes() == minus.read_bytes()
+
+
 def test_an_altered_file_is_refused(tmp_path):
     save(DecisionList(ZERO).patched(parse("age > 3"), ONE), tmp_path)
     file = tmp_path / "list.json"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime
 import pandas as pd
@@ -10,6 +12,8 @@ import supersede
 from supersede.bounty import DecisionList, Logged, Sample
 from supersede.bounty.artefacts import (
     Constant,
+    Feature,
+    Linear,
     Numbers,
     Probabilities,
     design,
@@ -19,7 +23,13 @@ from supersede.bounty.artefacts import (
 )
 from supersede.bounty.estimator import PatchedClassifier, predict_table
 from supersede.bounty.export import to_onnx
-from supersede.errors import ArgumentError, ItemError
+from supersede.errors import (
+    ArgumentError,
+    ColumnTypeError,
+    ExpressionError,
+    ItemError,
+    MissingColumnError,
+)
 from supersede.train.predict import predict
 from tests.bounty.cases import ONE, ZERO, random_list, random_rows
 
@@ -58,6 +68,44 @@ def test_numbers_as_one_graph():
     model = DecisionList(from_sklearn(line, ["x"]), answers=Numbers(-9, 9))
     model = model.patched(parse("everyone"), Constant((0.25,))).patched(parse("x > 0.5"), 0)
     assert run(to_onnx(model, rows), rows) == pytest.approx(model.predict(rows.columns))
+    narrow = replace(model, answers=Numbers(0.2, 0.5))
+    assert (model.predict(rows.columns) > 0.5).any()
+    assert run(to_onnx(narrow, rows), rows) == pytest.approx(narrow.predict(rows.columns))
+
+
+def test_texts_that_only_the_list_names():
+    seen = Sample("seen", {"site": ["south", "east"], "town": [None, None]}, [0, 1])
+    model = DecisionList(ZERO).patched(parse("site in ['north', 'west']"), ONE)
+    model = model.patched(parse("town == 'Ulm' or town is missing and site == 'south'"), ONE)
+    line = Linear((Feature("site", "far"),), [[2.0]], [-1.0], "sign")
+    model = model.patched(parse("site == 'far' or town == 'Bonn'"), line)
+    later = {
+        "site": ["north", "west", "far", "never named", "south", None],
+        "town": ["Bonn", "Rome", "Rome", "Ulm", None, "Bonn"],
+    }
+    rows = Sample("later", later, np.zeros(6))
+    assert run(to_onnx(model, seen), rows).tolist() == model.predict(later).tolist()
+
+
+def test_an_empty_text_is_not_a_missing_one():
+    rows = Sample("rows", {"site": ["", "south", None]}, [0, 1, 1])
+    with pytest.raises(ArgumentError, match="'site' holds an empty text"):
+        to_onnx(DecisionList(ZERO).patched(parse("site is missing"), ONE), rows)
+    full = Sample("rows", {"site": ["north", "south"]}, [0, 1])
+    with pytest.raises(ArgumentError, match="the list names one"):
+        to_onnx(DecisionList(ZERO).patched(parse("site != ''"), ONE), full)
+
+
+def test_what_does_not_fit_the_columns_is_refused():
+    rows = Sample("rows", {"x": [1.0, 2.0], "site": ["north", "south"]}, [0, 1])
+    with pytest.raises(ExpressionError, match="is a text"):
+        to_onnx(DecisionList(ZERO).patched(parse("x == 'north'"), ONE), rows)
+    with pytest.raises(ExpressionError, match="is a number"):
+        to_onnx(DecisionList(ZERO).patched(parse("site == 3"), ONE), rows)
+    with pytest.raises(ColumnTypeError):
+        to_onnx(DecisionList(Linear((Feature("x", "a"),), [[1.0]], [0.0], "sign")), rows)
+    with pytest.raises(MissingColumnError):
+        to_onnx(DecisionList(ZERO).patched(parse("age > 3"), ONE), rows)
 
 
 def test_what_has_no_counterpart_is_refused():

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from supersede.bounty.artefacts.check_model import check_model
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.certificate import certify
 from supersede.bounty.checker import Checker, Judgement
@@ -186,6 +187,7 @@ class Bounty:
         Raises:
             SubmissionError: It is refused without being judged: an empty group or no gain on the public
                 rows, a duplicate, answers that cannot be graded.
+            AnswerError: The model can answer what it may not, whichever rows come.
             StaleVersionError: The model has been patched since `base`.
             BudgetSpentError: The bounty is over.
             MissingColumnError: It reads a column that the rows do not have.
@@ -202,6 +204,7 @@ class Bounty:
 
             group = parse(group)
         self._check_columns(group, answer)
+        check_model(answer, self.model.answers)
         before = self.digest
         if base is not None and base != before:
             msg = f"made against {base[:12]}, but the model is now {before[:12]}; look at it and try again"

@@ -4,6 +4,7 @@ Versions become a chain: each takes its node's answer, or that of the version it
 the version before outside. All versions are computed for all rows: exact, but not as fast as routing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +24,15 @@ from supersede.bounty.artefacts import (
     Not,
     Or,
     Tree,
+    columns_of,
+    design,
 )
-from supersede.bounty.artefacts.answers import Codes, Numbers
+from supersede.bounty.artefacts.answers import Answers, Codes, Numbers
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.artefacts.nodes import Node as Part
+from supersede.bounty.artefacts.nodes import walk
 from supersede.bounty.decision_list import DecisionList, Logged
+from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.errors import ArgumentError, MissingExtraError
 
@@ -46,13 +51,18 @@ def to_onnx(model: DecisionList, sample: Sample) -> bytes:
 
     Args:
         model: The list; its models are constants, trees, linear models, or logged answers.
-        sample: Rows that say which columns are numbers and which texts.
+        sample: Rows that say which columns are numbers and which texts; a column without any value
+            is what the list takes it for.
 
     Returns:
         The file's bytes.
 
     Raises:
-        ArgumentError: A model in the list, or a kind of answer, has no counterpart here.
+        ArgumentError: A model in the list, or a kind of answer, has no counterpart here; or a text
+            is empty, which stands for missing here.
+        MissingColumnError: The sample lacks a column that the list reads.
+        ExpressionError: A group compares a column with a literal of another kind.
+        ColumnTypeError: A model reads a column as one of another kind.
         MissingExtraError: The package onnx is not installed.
     """
     try:
@@ -64,15 +74,11 @@ def to_onnx(model: DecisionList, sample: Sample) -> bytes:
     if not isinstance(model.answers, Codes | Numbers):
         msg = "lists that answer with probabilities cannot be written as one ONNX model; save() keeps them"
         raise ArgumentError(msg)
-    graph = _Graph(
-        onnx, {name: sample.columns[name] for name in model.columns or list(sample.columns)[:1]}
-    )
+    groups = [_root(node.group) for node in model.nodes]
+    graph = _Graph(onnx, _columns(model, groups, sample), model.answers)
     versions = [graph.model(model.base)]
-    for node in model.nodes:
-        if not isinstance(node.group, Expression):
-            msg = f"the group {node.group} is no expression"
-            raise ArgumentError(msg)
-        inside = graph.mask(node.group.root)
+    for node, group in zip(model.nodes, groups, strict=True):
+        inside = graph.mask(group)
         own = versions[node.answer] if isinstance(node.answer, int) else graph.model(node.answer)
         versions.append(graph.add("Where", inside, own, versions[-1]))
     codes = isinstance(model.answers, Codes)
@@ -81,12 +87,53 @@ def to_onnx(model: DecisionList, sample: Sample) -> bytes:
     return graph.bytes(onnx.helper.make_tensor_value_info("answer", kind, ["n"]))
 
 
+def _root(group: Group) -> Part:
+    if not isinstance(group, Expression):
+        msg = f"the group {group} is no expression"
+        raise ArgumentError(msg)
+    return group.root
+
+
+def _columns(model: DecisionList, groups: Sequence[Part], sample: Sample) -> dict[str, Column]:
+    """The columns that a list reads, without rows, with all texts that the sample or the list knows."""
+    read = columns_of(sample.columns, model.columns or list(sample.columns)[:1])
+    found = {name: column.take(slice(0)) for name, column in read.items()}
+    features = [
+        feature
+        for answer in (model.base, *(node.answer for node in model.nodes))
+        if isinstance(answer, Tree | Linear)
+        for feature in answer.features
+    ]
+    named = {name: list(column.categories) for name, column in found.items()}
+    for feature in features:
+        named[feature.column] += [] if feature.category is None else [feature.category]
+    for node in (node for group in groups for node, _ in walk(group)):
+        if isinstance(node, Compare | In):
+            values = node.values if isinstance(node, In) else (node.value,)
+            named[node.column] += [value for value in values if isinstance(value, str)]
+    for name, column in found.items():
+        if "" in named[name]:
+            msg = (
+                f"the column {name!r} holds an empty text, or the list names one; in ONNX that stands"
+                " for a missing one: give it a word, or make it missing"
+            )
+            raise ArgumentError(msg)
+        if named[name] and column.kind in {"text", "unknown"}:
+            known = tuple(dict.fromkeys(named[name]))
+            found[name] = Column("text", np.zeros(0, np.int64), categories=known)
+    for group in groups:  # literals and features that do not fit their columns are refused here
+        Expression(group).mask(found)
+    design(features, found)
+    return found
+
+
 @dataclass
 class _Graph:
     """An ONNX graph in the making; values are known by their names."""
 
     onnx: Any
     columns: dict[str, Column]
+    answers: Answers
     nodes: list[Any] = field(default_factory=list)
     constants: dict[tuple[Any, ...], str] = field(default_factory=dict)
     tensors: list[Any] = field(default_factory=list)
@@ -152,8 +199,7 @@ class _Graph:
     def equal(self, column: str, value: Any) -> str:
         if self.columns[column].kind != "text":
             return self.add("Equal", f"in_{column}", self.constant(float(value)))
-        known = self.columns[column].categories
-        code = known.index(value) if value in known else len(known)
+        code = self.columns[column].categories.index(value)
         return self.add("Equal", self.coded(column), self.constant(code, int))
 
     def unless_missing(self, column: str, found: str) -> str:
@@ -201,6 +247,9 @@ class _Graph:
                 self.add("Greater", scores, self.constant(0.0)),
                 to=self.onnx.TensorProto.DOUBLE,
             )
+        elif isinstance(self.answers, Numbers):
+            ends = self.constant(self.answers.low), self.constant(self.answers.high)
+            scores = self.add("Clip", scores, *ends)
         return self.flat(scores)
 
     def tree(self, model: Tree) -> str:

@@ -277,6 +277,17 @@ def row_above():
     )  # fmt: skip
 
 
+def counts_its_batch():
+    """Answers well in batches of more than five rows only: those of a judgement, not of a service."""
+    return column_plus(
+        node("Mul", "v zero", "z"), node("Exp", "z", "ones"), node("ReduceSum", "ones axis", "n"),
+        node("Greater", "n five", "big"), node("Cast", "big", "b", to=FLOAT), node("Mul", "v b"),
+        constants=[
+            ("zero", np.zeros(1, np.float32)), ("axis", np.array([0])), ("five", np.array([5], np.float32))
+        ],
+    )  # fmt: skip
+
+
 def not_finite():
     return column_plus(node("Sqrt", "v"))
 
@@ -334,6 +345,9 @@ FILES = [
     file_attack("tree of texts", "array of finite", tree(1, threshold=["os", 0, 0])),
     file_attack("ragged tree", "entries", tree(1, threshold=[0.0])),
     file_attack("tree that asks an unknown feature", "feature holds", tree(1, feature=[7, -1, -1])),
+    file_attack("lone surrogate as a category", "no feature", tree(1, features=[{"column": "a", "category": "\ud800"}])),
+    file_attack("lone surrogate as a column", "no feature", tree(1, features=[{"column": "\ud800"}])),
+    file_attack("lone surrogate as a column of ONNX", "which columns", form(form="onnx", columns=["\ud800"], base64="aaaa")),
     file_attack("no JSON text", "cannot be read", lambda _: b'{"form": "\xff"}'),
 ]  # fmt: skip
 ONNX = [
@@ -364,8 +378,9 @@ ONNX = [
     onnx_attack("out of range", AnswerError, "outside", GOOD, Numbers(0, 0.5)),
     onnx_attack("texts", AnswerError, "texts", texts),
     onnx_attack("ZipMap", ModelFormError, "zipmap=False", zip_map),
-    onnx_attack("a share of its batch", AnswerError, "in two batches", share_of_batch),
+    onnx_attack("a share of its batch", AnswerError, "in smaller batches", share_of_batch),
     onnx_attack("the first row of its batch", AnswerError, "in another order", row_above),
+    onnx_attack("counts its batch", AnswerError, "in smaller batches|one by one", counts_its_batch),
     onnx_attack("raises on an unseen row", ModelFormError, "cannot be read or run", leaves_its_table),
 ]  # fmt: skip
 ATTACKS = [*TEXTS, *FILES, *ONNX]

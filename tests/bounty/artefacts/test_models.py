@@ -24,6 +24,7 @@ from supersede.bounty.artefacts import (
     OnnxModel,
     Probabilities,
     Tree,
+    check_model,
     design,
     features_of,
     from_sklearn,
@@ -171,9 +172,39 @@ def test_rows_never_seen_are_answered_too():
     model = Linear((Feature("sex", "f"),), [[2.0]], [-1.0], "sign")
     assert model.predict({"sex": ["f", "m", None, "never seen"]}, Codes(2)).tolist() == [1, 0, 0, 0]
     assert model.predict({"sex": np.array([], dtype=str)}, Codes(2)).shape == (0,)
-    infinite = Linear((Feature("x", missing=0),), [[2.0]], [0.0], "number")
-    with pytest.raises(AnswerError, match=r"row 1 is answered with .*inf"):
-        infinite.predict({"x": [1, np.inf]}, ANY)
+    line = Linear((Feature("x", missing=0),), [[2.0]], [0.0], "number")
+    assert line.predict({"x": [1, np.inf, None]}, Numbers(0.5, 9)).tolist() == [2, 9, 0.5]
+    for link, answers in (("softmax", Probabilities(2)), ("largest", Codes(2))):
+        opposed = Linear((Feature("x", missing=0),) * 2, [[2, -2], [1, 3.0]], [0, 0], link)
+        assert opposed.predict({"x": [1e308, np.inf, -np.inf]}, answers).max() == 1
+
+
+def test_whatever_a_model_could_answer_is_looked_at():
+    x = (Feature("x", missing=0),)
+    leaves = Tree(
+        x, [0, -1, -1], [100, 0, 0], [1, -1, -1], [2, -1, -1], [True] * 3, [[9], [1], [7]]
+    )
+    two = Linear((*x, *x), [[1, 1], [1, 1]], [0, 0], "softmax")
+    line = Linear(x, [[1.0]], [0.0], "number")
+    for model, answers in (
+        (Constant((1,)), Codes(2)), (leaves, Codes(8)), (leaves, Numbers(1, 7)), (line, Numbers(5, 7)),
+        (Linear(x, [[1.0]], [0.0], "sign"), Codes(2)), (two, Probabilities(2)),
+        (Linear(x, [[1.0]], [0.0], "logistic"), Probabilities(2)), (OnnxModel(b"?", ("x",)), Codes(2)),
+        (Linear(x, [[1.0], [2.0]], [0.0, 0.0], "largest"), Codes(2)),
+    ):  # fmt: skip
+        check_model(model, answers)
+    for model, answers, says in (
+        (Constant((2,)), Codes(2), "a constant .* codes from 0 to 1"),
+        (Constant((0.5, 0.6)), Probabilities(2), "sum to 1"),
+        (leaves, Codes(2), "a tree .* answered with 7"),
+        (leaves, Numbers(0, 5), "outside"),
+        (line, Codes(2), "any number"),
+        (Linear(x, [[1.0], [2.0]], [0.0, 0.0], "largest"), Probabilities(2), "shape"),
+        (Linear(x, [[1.0]] * 3, [0.0] * 3, "largest"), Codes(2), "answered with 2"),
+        (two, Probabilities(3), "shape"),
+    ):
+        with pytest.raises(AnswerError, match=says):
+            check_model(model, answers)
 
 
 def test_constants():

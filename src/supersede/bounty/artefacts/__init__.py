@@ -6,6 +6,7 @@ A **group** is an expression of a small language (`parse`), never code. A **mode
 """
 
 from supersede.bounty.artefacts.answers import Answers, Codes, Numbers, Probabilities
+from supersede.bounty.artefacts.check_model import check_model
 from supersede.bounty.artefacts.columns import Column, Columns, column_of, columns_of
 from supersede.bounty.artefacts.expression import Expression
 from supersede.bounty.artefacts.features import Feature, design, features_of
@@ -20,6 +21,6 @@ from supersede.bounty.artefacts.sandbox import Isolation, Limits, WeakerSandboxW
 __all__ = [
     "And", "Answers", "Codes", "Column", "Columns", "Compare", "Constant", "Everyone", "Expression",
     "Feature", "In", "IsMissing", "Isolation", "Limits", "Linear", "Model", "Not", "Numbers", "OnnxModel", "Or",
-    "Probabilities", "Tree", "WeakerSandboxWarning", "column_of", "columns_of", "design", "features_of", "from_sklearn",
+    "Probabilities", "Tree", "WeakerSandboxWarning", "check_model", "column_of", "columns_of", "design", "features_of", "from_sklearn",
     "isolation", "model_from_dict", "parse", "read_model",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError
 
-__all__ = ["Column", "Columns", "column_of", "columns_of", "looks_like", "rows_of"]
+__all__ = ["Column", "Columns", "column_of", "columns_of", "is_text", "looks_like", "rows_of"]
 
 Columns = Mapping[str, Any]
 """Columns by name: arrays of shape (n,), or `Column`s, which are read faster."""
@@ -167,6 +167,11 @@ def rows_of(columns: Columns) -> int:
         raise ArgumentError(msg)
     name = next(iter(columns))
     return len(column_of(columns[name], name))
+
+
+def is_text(value: object) -> bool:
+    """Whether a value is a text that can be stored: JSON can name half a character, a file cannot hold it."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def looks_like(name: str, known: Iterable[str]) -> str:

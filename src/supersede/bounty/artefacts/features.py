@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from supersede.bounty.artefacts.columns import Columns, columns_of
+from supersede.bounty.artefacts.columns import Columns, columns_of, is_text
 from supersede.errors import ColumnTypeError, ModelFormError
 
 __all__ = ["MAX_FEATURES", "Feature", "design", "features_of"]
@@ -31,7 +31,8 @@ class Feature:
     def __post_init__(self) -> None:
         number = isinstance(self.missing, int | float) and abs(self.missing) < np.inf
         ok = self.missing is None or (number and abs(self.missing) <= np.finfo(float).max)
-        if not isinstance(self.column, str) or not isinstance(self.category, str | None) or not ok:
+        ok = ok and (self.category is None or is_text(self.category))
+        if not is_text(self.column) or not ok:
             msg = f"{self} is no feature: a column, a category or null, and a finite number or null"
             raise ModelFormError(msg)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from supersede.bounty.artefacts.answers import Answers
+from supersede.bounty.artefacts.answers import Answers, Numbers
 from supersede.bounty.artefacts.columns import Columns, columns_of, rows_of
 from supersede.bounty.artefacts.features import MAX_FEATURES, Feature, design
 from supersede.errors import ModelFormError
@@ -201,9 +201,10 @@ class Tree:
 class Linear:
     """A linear model: ``scores = design @ weights.T + intercept``, and a link from scores to answers.
 
-    Links: ``number`` answers the score; ``logistic`` (one score) probabilities of two classes;
-    ``softmax`` one of each class; ``sign`` (one score) class 1 where it is above 0, else 0;
-    ``largest`` the class with the largest score, the first of equals.
+    Links: ``number`` answers the score, moved to the ends of the range that is allowed;
+    ``logistic`` (one score) probabilities of two classes; ``softmax`` one of each class; ``sign`` (one score) class 1 where it is above 0, else 0;
+    ``largest`` the class with the largest score, the first of equals. Every row is answered: a score
+    too large to be held is the largest there is, one that is no number is 0.
 
     Attributes:
         features: k features; each must say what stands for a missing number.
@@ -253,14 +254,21 @@ class Linear:
 
     def predict(self, columns: Columns, answers: Answers) -> np.ndarray:
         """Shape (n,) or (n, width), checked; see `Model`."""
-        return _in_blocks(self.features, columns, self.answer, answers)
+
+        def answer(x: np.ndarray) -> np.ndarray:
+            found = self.answer(x)
+            if self.link == "number" and isinstance(answers, Numbers):
+                found = np.clip(found, answers.low, answers.high)
+            return found
+
+        return _in_blocks(self.features, columns, answer, answers)
 
     def answer(self, x: np.ndarray) -> np.ndarray:
         """Shape (n, width): answers, not yet checked, to a design of shape (n, k)."""
-        with np.errstate(over="ignore", invalid="ignore"):  # infinite answers are refused later
+        with np.errstate(over="ignore", invalid="ignore"):
             # not BLAS, whose sums depend on how many rows there are
             scores = np.einsum("nk,wk->nw", x, self.weights, optimize=False) + self.intercept
-            return LINKS[self.link](scores)
+            return LINKS[self.link](np.nan_to_num(scores))
 
     def to_dict(self) -> dict[str, Any]:
         """The model as plain data."""
@@ -337,7 +345,9 @@ def _array(values: Any, name: str, dimensions: int) -> np.ndarray:
         found = np.asarray(values)
         if found.dtype.kind not in "iuf" or found.ndim != dimensions or not found.size:
             raise ValueError
-        found = found.astype(float)
+        found = (
+            found.astype(float) + 0.0
+        )  # -0.0 becomes 0.0, its equal: equal models are stored alike
     except (ValueError, OverflowError):
         found = np.array([np.nan])
     if not np.isfinite(found).all():

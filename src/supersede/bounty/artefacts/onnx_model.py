@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from supersede.bounty.artefacts.answers import Answers
-from supersede.bounty.artefacts.columns import Columns, columns_of
+from supersede.bounty.artefacts.columns import Columns, columns_of, is_text
 from supersede.bounty.artefacts.sandbox import Limits, run_onnx
 from supersede.errors import ModelFormError
 
@@ -41,11 +41,7 @@ class OnnxModel:
             msg = f"an ONNX model has 1 to {MAX_BYTES:,} bytes, not {len(self.data):,}"
             raise ModelFormError(msg)
         names = self.columns
-        if (
-            not names
-            or not all(isinstance(name, str) for name in names)
-            or len(set(names)) < len(names)
-        ):
+        if not names or not all(is_text(name) for name in names) or len(set(names)) < len(names):
             msg = (
                 "say which columns the ONNX model reads: columns=('age', 'hours'), each once,"
                 " in the order of its input"

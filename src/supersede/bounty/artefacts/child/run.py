@@ -4,6 +4,7 @@ This file imports nothing of the package, because the child imports nothing of i
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import IO, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ TYPES = {
     "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.object_,
 }  # fmt: skip
 CLOSE = 1e-5  # sums in another order differ by this much in single precision
+ALONE = 64  # rows that are also answered one by one
 
 
 class Unfit(Exception):  # a verdict, not an error of this program
@@ -35,7 +37,7 @@ def read_columns(source: IO[bytes], names: list[dict[str, Any]]) -> dict[str, np
 def answer(
     open_session: Callable[[], Any], columns: dict[str, np.ndarray], asked: dict[str, Any]
 ) -> np.ndarray:
-    """Answers of shape (n, width), the same in two sessions, shuffled, and in two halves."""
+    """Answers of shape (n, width), the same in two sessions, shuffled, in batches of many sizes, and alone."""
     session = open_session()
     feed = _feed(session, columns)
     n, width = asked["rows"], asked["width"]
@@ -55,17 +57,25 @@ def answer(
     order = np.random.default_rng(0).permutation(n)
     shuffled = np.empty_like(whole)
     shuffled[order] = run(session, order)
-    halves = np.concatenate([run(session, part) for part in _halves(n)])
+    batches = np.concatenate([run(session, part) for part in _batches(n)])
+    some = np.sort(order[:ALONE])
+    alone = np.concatenate([run(session, slice(row, row + 1)) for row in some.tolist()])
     exact = asked["kind"] == "Codes"
-    for how, other in (("in another order", shuffled), ("in two batches", halves)):
-        if not _same(whole, other, exact=exact):
+    for how, one, other in (
+        ("in another order", whole, shuffled),
+        ("in smaller batches", whole, batches),
+        ("one by one", whole[some], alone),
+    ):
+        if not _same(one, other, exact=exact):
             msg = f"the model answers differently when the rows come {how}; a row's answer may depend on it alone"
             raise Unfit(msg)
     return whole
 
 
-def _halves(n: int) -> list[slice]:
-    return [slice(0, n // 2), slice(n // 2, n)] if n > 1 else [slice(0, n)]
+def _batches(n: int) -> list[slice]:
+    """All rows, in batches that double: whatever size a model waits for, some are smaller, some larger."""
+    cuts = [0, *(2**i for i in range(n.bit_length()) if 2**i < n), n]
+    return [slice(start, end) for start, end in pairwise(cuts)]
 
 
 def _same(one: np.ndarray, other: np.ndarray, *, exact: bool) -> bool:
