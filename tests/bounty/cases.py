@@ -28,12 +28,13 @@ def random_group(rng: np.random.Generator) -> Expression:
 
 
 def random_list(rng: np.random.Generator, nodes: int) -> DecisionList:
-    """A list with a fifth of pointers."""
+    """A list with a fifth of pointers, and a tenth of patches for everyone."""
     model = DecisionList(ZERO)
     for version in range(nodes):
         pointer = int(rng.integers(0, version + 1)) if rng.random() < 0.2 else None
         answer = Constant((int(rng.integers(2)),)) if pointer is None else pointer
-        model = model.patched(random_group(rng), answer)
+        group = parse("everyone") if rng.random() < 0.1 else random_group(rng)
+        model = model.patched(group, answer)
     return model
 
 

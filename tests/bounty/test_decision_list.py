@@ -60,6 +60,12 @@ def test_a_text_that_no_group_names_goes_to_the_first_model():
     assert model.predict({"sex": ["unheard of"]}).tolist() == [0]
 
 
+def test_a_patch_for_everyone_alone():
+    model = DecisionList(ZERO).patched(parse("everyone"), ONE)
+    assert model.predict({"age": [1, 2]}).tolist() == [1, 1]
+    assert model.patched(parse("everyone"), 0).route({"age": [1, 2]}).tolist() == [0, 0]
+
+
 def test_no_rows():
     assert DecisionList(ZERO).patched(parse("age > 3"), ONE).predict({"age": []}).tolist() == []
 
