@@ -29,7 +29,7 @@ from tests.bounty.cases import ONE, ZERO, people, random_group, random_list, ran
 def rises(checker: Checker) -> int:
     """Protected groups whose error on the slice lies above that of some earlier version."""
     errors = [checker.track.errors(name) for name in checker.track.groups]
-    return sum(bool(e[-1] > np.nanmin(e) + 1e-12) for e in errors)
+    return sum(bool(e[-1] > np.fmin.reduce(e) + 1e-12) for e in errors)
 
 
 @pytest.mark.parametrize("policy", [Alpha(0.0005), Naive()])
