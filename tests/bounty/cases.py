@@ -3,10 +3,24 @@
 import numpy as np
 
 from supersede.bounty import DecisionList, Sample
-from supersede.bounty.artefacts import Constant, Expression, parse
+from supersede.bounty.artefacts import Constant, Expression, columns_of, parse
 
 ZERO, ONE = Constant((0,)), Constant((1,))
 SEXES = ("f", "m", "x")
+
+
+class Grumpy:
+    """1 for everybody, and 7, which is no class, beyond 100."""
+
+    columns = ("age",)
+    bits = 8
+
+    def predict(self, columns, answers):
+        age = columns_of(columns)["age"].numbers()
+        return answers.check(np.where(age > 100, 7.0, 1.0), len(age))
+
+    def to_dict(self):
+        return {"form": "grumpy"}
 
 
 def people(n: int = 3000, *, seed: int = 0, noise: float = 0.1, name: str = "holdout") -> Sample:

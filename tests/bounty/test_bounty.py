@@ -27,7 +27,7 @@ from supersede.errors import (
     StaleVersionError,
     SubmissionError,
 )
-from tests.bounty.cases import ONE, ZERO, people
+from tests.bounty.cases import ONE, ZERO, Grumpy, people
 
 START = DecisionList(ZERO)
 
@@ -136,6 +136,44 @@ def test_what_cannot_be_recorded_has_not_happened(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert (len(bounty.model), bounty.left) == (0, 100)
     assert bounty.submit("ada", "age >= 60", ONE).accepted
+
+
+def test_a_rotation_that_cannot_be_recorded_is_done_before_the_next_submission(
+    tmp_path, monkeypatch
+):
+    bounty = Bounty(START, people().slices(2, seed=0), capacity=1, folder=tmp_path)
+    append = Log.append
+
+    def full(log, entry):
+        if entry["event"] == "rotated":
+            msg = "no space left"
+            raise ReportError(msg)
+        return append(log, entry)
+
+    monkeypatch.setattr(Log, "append", full)
+    assert bounty.submit("ada", "age >= 60", ONE).accepted
+    assert bounty.checker.sample.name == "holdout 1"
+    with pytest.raises(ReportError):
+        bounty.submit("bob", "age < 30", ONE)
+    monkeypatch.undo()
+    assert bounty.left == 1
+    bounty.submit("bob", "age < 30", ONE)
+    assert [e["event"] for e in bounty.log] == ["opened", "judged", "rotated", "judged"]
+    again = Bounty(START, people().slices(2, seed=0), capacity=1, folder=tmp_path)
+    assert again.digest == bounty.digest
+
+
+def test_a_patch_that_fails_on_later_rows_does_not_stop_the_bounty():
+    # nobody in the first slice is beyond 100
+    slices = [people(name="first"), people(seed=1, name="second")]
+    old = np.where(slices[1].columns["age"].values > 85, 120, slices[1].columns["age"].values)
+    slices[1] = Sample("second", {**slices[1].columns, "age": old}, slices[1].labels)
+    bounty = Bounty(START, slices, capacity=1)
+    assert bounty.submit("eve", "age >= 60", Grumpy()).accepted
+    assert bounty.checker.sample.name == "second"
+    rows = {"age": [80, 120], "sex": ["f", "f"], "site": ["south", "south"]}
+    assert bounty.model.predict(rows).tolist() == [1, 0]
+    assert bounty.close(people(name="fresh", seed=2)).overall.verdict == "better"
 
 
 def test_a_log_of_another_bounty_is_refused(tmp_path):

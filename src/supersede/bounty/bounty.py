@@ -4,7 +4,9 @@ Whoever submits learns one bit, accepted or rejected, and which repairs an accep
 without a look at the holdout is refused before, with a reason, and costs nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -202,6 +204,7 @@ class Bounty:
 
             group = parse(group)
         self._check_columns(group, answer)
+        self._rotate_if_spent()  # where it could not be done after the last submission
         before = self.digest
         if base is not None and base != before:
             msg = f"made against {base[:12]}, but the model is now {before[:12]}; look at it and try again"
@@ -214,16 +217,13 @@ class Bounty:
         self._screen(group, answer)
         if self._folder is not None:
             keep_files(self._folder / "models", files)
-        checker = self._checker
-        stood = checker.model, checker.at, checker.transcript
-        judged = checker.judge(group, answer, team)
-        try:
+        with self._undone_on_failure():  # what is not recorded has not happened
+            judged = self._checker.judge(group, answer, team)
             receipt = self._record(judged, team, note, group, record, submission)
-        except SupersedeError:  # what is not recorded has not happened
-            checker.restore(*stood)
-            raise
         self._seen.add((submission, before))
-        self._rotate_if_spent()
+        # the receipt stands, so this is no trouble of the one who holds it; the next submission tries again
+        with suppress(SupersedeError):
+            self._rotate_if_spent()
         return receipt
 
     def close(self, fresh: Sample, *, confidence: float = 0.95) -> RoundAudit:
@@ -304,13 +304,25 @@ class Bounty:
         return self.receipts[-1]
 
     def _rotate_if_spent(self) -> None:
-        if self._checker.must_rotate:
+        if not self._checker.must_rotate:
+            return
+        with self._undone_on_failure():
             spent = self._checker.sample.name
             repairs = [list(repair) for repair in self._checker.rotate()]
             self._log.append(
                 {"event": "rotated", "spent": spent, "repairs": repairs, "model": self.digest,
                  "at": _now()}
             )  # fmt: skip
+
+    @contextmanager
+    def _undone_on_failure(self) -> Iterator[None]:
+        """Let the checker stand where it stood when something is raised."""
+        stood = copy(self._checker)
+        try:
+            yield
+        except BaseException:
+            self._checker = stood
+            raise
 
     def _settings(self) -> dict[str, Any]:
         checker = self._checker

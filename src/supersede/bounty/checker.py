@@ -90,7 +90,7 @@ class Checker:
         self.watch = dict(watch or {})
         self.at = 0  # the slice in use
         self.transcript = Transcript()
-        self._track = self._open_slice()
+        self._groups, self._track = self._opened(model, 0)
         self.first_repairs = self._repair() if len(model) else ()
 
     @property
@@ -146,6 +146,8 @@ class Checker:
             return self._rejected()
         self.transcript = self.transcript.told(accepted=True)
         self.model = self.model.patched(group, answer, team)
+        # new ones, so that a shallow copy of the checker stays what it was
+        self._track, self._groups = self._track.copy(), dict(self._groups)
         self._track.patch(mask, answers)
         self._groups.setdefault(str(group), group)
         if str(group) not in self._track.groups:
@@ -164,9 +166,7 @@ class Checker:
         if self.at + 1 >= len(self.slices):
             msg = f"{self.sample.name} is the last slice"
             raise BudgetSpentError(msg)
-        self.at += 1
-        self.transcript = Transcript()
-        self._track = self._open_slice()
+        self.restore(self.model, self.at + 1, Transcript())
         return self._repair()
 
     def restore(self, model: DecisionList, at: int, transcript: Transcript) -> None:
@@ -177,8 +177,8 @@ class Checker:
             at: Which slice was in use, from 0.
             transcript: What had been told about that slice.
         """
+        self._groups, self._track = self._opened(model, at)  # this may fail; then nothing changes
         self.model, self.at, self.transcript = model, at, transcript
-        self._track = self._open_slice()
 
     def errors(self) -> dict[str, tuple[float, float]]:
         """The error of all and of each protected group on the slice in use: first, and now.
@@ -193,10 +193,10 @@ class Checker:
         """The losses of every version on the slice in use; for the owner's eyes."""
         return self._track
 
-    def _open_slice(self) -> Track:
-        patches = (node for node in self.model.nodes if not node.repair)
-        self._groups = {**self.watch, **{str(node.group): node.group for node in patches}}
-        return track(self.model, self.sample, self.loss, watch=self._groups)
+    def _opened(self, model: DecisionList, at: int) -> tuple[dict[str, Group], Track]:
+        patches = (node for node in model.nodes if not node.repair)
+        groups = {**self.watch, **{str(node.group): node.group for node in patches}}
+        return groups, track(model, self.slices[at], self.loss, watch=groups)
 
     def _rejected(self) -> Judgement:
         self.transcript = self.transcript.told(accepted=False)

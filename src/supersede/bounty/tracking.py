@@ -4,12 +4,13 @@ Versions differ in a patch's rows only, so what is kept is those rows and their 
 versions say which version served it best; where that is not the current one, a pointer back repairs it.
 """
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from supersede.bounty.decision_list import DecisionList, answers_of
+from supersede.bounty.decision_list import DecisionList, answers_of, answers_that_fit
 from supersede.bounty.losses import Loss, losses_of
 from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
@@ -43,6 +44,14 @@ class Track:
         self._totals = [float(self.weight @ self.current)]
         self._protected: dict[str, npt.NDArray[np.uint8]] = {}
         self._sums: dict[str, list[float]] = {}
+
+    def copy(self) -> "Track":
+        """A track that goes its own way from here."""
+        made = copy(self)
+        made.current, made._changes = self.current.copy(), list(self._changes)
+        made._totals, made._protected = list(self._totals), dict(self._protected)
+        made._sums = {name: list(sums) for name, sums in self._sums.items()}
+        return made
 
     @property
     def versions(self) -> int:
@@ -159,7 +168,10 @@ def track(
         if isinstance(node.answer, int):
             made.point(mask, node.answer)
             continue
-        made.patch(mask, answers_of(node.answer, sample.columns, mask, model.answers))
+        fits, given = answers_that_fit(node.answer, sample.columns, mask, model.answers)
+        answered = mask.copy()
+        answered[mask] = fits  # the others keep the loss of the version before, as `predict` has it
+        made.patch(answered, given)
         if str(node.group) not in made.groups:
             made.protect(str(node.group), mask)
     return made
