@@ -36,7 +36,7 @@ from supersede.errors import (
 
 __all__ = ["Bounty", "Receipt"]
 
-_LONGEST_NAME = 100
+_LONGEST_NAME, _LONGEST_NOTE = 100, 2000  # characters
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Bounty:
             group: Who the patch is for: an expression, or its text.
             answer: Who is to answer for them.
             base: Hash of the model that it was made against; None for whatever is current.
-            note: Words of the team's own, kept in the log.
+            note: Words of the team's own, kept in the log, up to 2,000 characters.
 
         Returns:
             The receipt.
@@ -196,9 +196,11 @@ class Bounty:
         if not self.left:
             msg = "this bounty is closed" if self._closed else "all submissions are spent"
             raise BudgetSpentError(msg + "; its patched model may open another one")
-        if not team.strip() or len(team) > _LONGEST_NAME:
-            msg = f"a team's name has 1 to {_LONGEST_NAME} characters; got {len(team)}"
+        if not team.strip():
+            msg = "a submission names its team, so that it can be rewarded"
             raise SubmissionError(msg)
+        _check_text("a team's name", team, _LONGEST_NAME)
+        _check_text("a note", note, _LONGEST_NOTE)
         if isinstance(group, str):
             from supersede.bounty.artefacts import parse
 
@@ -384,6 +386,17 @@ class Bounty:
                 raise LogError(msg)
         self._checker.restore(model, at, transcript)
         self._rotate_if_spent()
+
+
+def _check_text(what: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        msg = f"{what} has at most {longest} characters; got {len(text)}"
+        raise SubmissionError(msg)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"{what} holds half a character at place {error.start}; send whole ones, in UTF-8"
+        raise SubmissionError(msg) from error
 
 
 def _repaired(
