@@ -3,6 +3,7 @@ import pytest
 
 from supersede.bounty import (
     Alpha,
+    Betting,
     Bounded,
     Certified,
     Checker,
@@ -166,6 +167,20 @@ def test_weights_count():
     assert checker.errors()["all"] == pytest.approx((1000 / 1090, 40 / 1090))
 
 
+@pytest.mark.parametrize("policy", [Certified(), Betting()])
+def test_what_is_promised_rests_on_the_most_that_a_row_can_weigh(policy):
+    # one row of 500 weighs 1,000 and loses by the patch; this slice happens to hold none of them
+    rows, labels = {"x": np.arange(400)}, np.ones(400, int)
+    loose = Sample("holdout", rows, labels, np.ones(400))
+    with pytest.raises(ArgumentError, match="most_weight"):
+        Checker(DecisionList(ZERO), [loose], policy=policy)
+    for most, accepted in ((1.0, True), (1000.0, False)):
+        sample = Sample("holdout", rows, labels, np.ones(400), most)
+        (half, _) = sample.slices(2, seed=0)
+        checker = Checker(DecisionList(ZERO), [half], policy=policy)
+        assert checker.judge(parse("everyone"), ONE).accepted == accepted
+
+
 @pytest.mark.parametrize(
     ("loss", "labels", "better", "expected"),
     [
@@ -194,6 +209,8 @@ def test_other_losses(loss, labels, better, expected):
         lambda: Sample("s", {"x": [1.0, 2]}, [1, np.nan]),
         lambda: Sample("s", {"x": [1, 2]}, [1, 0], np.array([1.0, -1.0])),
         lambda: Sample("s", {"x": [1, 2]}, [1, 0], np.array([np.inf, 1.0])),
+        lambda: Sample("s", {"x": [1, 2]}, [1, 0], np.array([1.0, 3.0]), 2.0),
+        lambda: Sample("s", {"x": [1, 2]}, [1, 0], None, 2.0),
         lambda: Certified(0),
         lambda: Alpha(-1),
         lambda: LogLoss(0.7),

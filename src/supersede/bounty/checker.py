@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, answers_of
 from supersede.bounty.losses import Loss, ZeroOne
-from supersede.bounty.policies import Certified, Evidence, Policy, Transcript
+from supersede.bounty.policies import Betting, Certified, Evidence, Policy, Transcript
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
@@ -48,7 +48,8 @@ class Checker:
         watch: Groups that are protected from the start, by name.
 
     Raises:
-        ArgumentError: There is no slice, or the capacity is not positive.
+        ArgumentError: There is no slice, the capacity is not positive, or a policy that promises something of
+            other rows is to judge on weights of which nobody says how large they get.
 
     Example:
         >>> import numpy as np
@@ -86,6 +87,9 @@ class Checker:
         self.slices = tuple(slices)
         self.loss: Loss = ZeroOne() if loss is None else loss
         self.policy: Policy = Certified() if policy is None else policy
+        if isinstance(self.policy, Certified | Betting):
+            for sample in slices:
+                _check_bounded(sample, self.policy)
         self.capacity = capacity
         self.watch = dict(watch or {})
         self.at = 0  # the slice in use
@@ -212,3 +216,12 @@ class Checker:
             made.append(found)
         self.transcript = self.transcript.repaired(choices)
         return tuple(made)
+
+
+def _check_bounded(sample: Sample, policy: Policy) -> None:
+    if sample.weight is not None and sample.most_weight is None:
+        msg = (
+            f"rows of {sample.name} have weights, but it does not say what a row weighs at most, on which"
+            f" the promise of {policy.name!r} rests; give Sample(most_weight=...), known from how rows are drawn"
+        )
+        raise ArgumentError(msg)

@@ -24,9 +24,11 @@ class Sample:
         columns: Columns of shape ``(n,)`` by name, as arrays, lists or a frame; read once.
         labels: Shape ``(n,)``; none missing.
         weight: What each row counts for, at least 0, shape ``(n,)``; None where all count one.
+        most_weight: The most that any row of the population counts for, known from how rows are drawn or from
+            where weights are cut, not from these rows. What is proved of other rows rests on it.
 
     Raises:
-        ArgumentError: Lengths differ, a label is missing, or a weight is negative.
+        ArgumentError: Lengths differ, a label is missing, or a weight is negative or above the most.
         EmptyTableError: There are no rows.
 
     Example:
@@ -39,6 +41,7 @@ class Sample:
     columns: Mapping[str, Column]
     labels: npt.NDArray[Any]
     weight: npt.NDArray[np.float64] | None = None
+    most_weight: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", columns_of(as_columns(self.columns)))
@@ -68,6 +71,13 @@ class Sample:
             if not np.isfinite(weight).all() or not weight.sum() > 0:
                 msg = f"weights of sample {self.name!r} must be finite, and some above 0"
                 raise ArgumentError(msg)
+            if self.most_weight is not None and not weight.max() <= self.most_weight < np.inf:
+                msg = f"a row of sample {self.name!r} weighs {weight.max():g}, but most_weight={self.most_weight:g}"
+                raise ArgumentError(msg)
+            object.__setattr__(self, "weight", weight)
+        elif self.most_weight is not None:
+            msg = f"sample {self.name!r} has most_weight={self.most_weight:g}, but no weights"
+            raise ArgumentError(msg)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,6 +89,7 @@ class Sample:
             {key: column.take(rows) for key, column in self.columns.items()},
             self.labels[rows],
             None if self.weight is None else self.weight[rows],
+            self.most_weight,
         )
 
     def slices(self, parts: int, *, seed: int) -> list["Sample"]:
@@ -109,6 +120,7 @@ class Sample:
                 digest.update(np.ascontiguousarray(column.missing).tobytes())
         if self.weight is not None:
             digest.update(np.ascontiguousarray(self.weight).tobytes())
+            digest.update(b"" if self.most_weight is None else repr(self.most_weight).encode())
         return digest.hexdigest()
 
 

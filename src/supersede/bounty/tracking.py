@@ -34,6 +34,8 @@ class Track:
     def __init__(self, sample: Sample, loss: Loss, answers: npt.NDArray[Any]) -> None:
         self.sample, self.loss = sample, loss
         self.weight = np.ones(len(sample)) if sample.weight is None else sample.weight
+        most = self.weight.max() if sample.most_weight is None else sample.most_weight
+        self._largest = loss.most * float(most)
         self.out_of = self.weight * loss.out_of(sample.labels)
         if not self.out_of.sum() > 0:
             msg = f"the rows of {sample.name} count nothing, so there is no {loss.name}"
@@ -70,6 +72,8 @@ class Track:
     def gains(self, mask: Bools, answers: npt.NDArray[Any]) -> Floats:
         """What each row would gain, in units of the largest weighted loss: in [-1, 1], shape ``(n,)``.
 
+        That is the largest of the population, where the sample says what its rows weigh at most.
+
         Args:
             mask: Who is in the group, shape ``(n,)``.
             answers: The proposed answers to those rows.
@@ -77,13 +81,12 @@ class Track:
         gains = np.zeros(len(self.sample))
         proposed = losses_of(self.loss, self.sample.labels[mask], answers)
         gains[mask] = self.weight[mask] * (self.current[mask] - proposed)
-        return np.asarray(gains / (self.loss.most * self.weight.max()))
+        return np.asarray(gains / self._largest)
 
     @property
     def unit(self) -> float:
         """The drop of the error of all that a mean gain of one would be."""
-        largest = self.loss.most * float(self.weight.max())
-        return largest * len(self.sample) / float(self.out_of.sum())
+        return self._largest * len(self.sample) / float(self.out_of.sum())
 
     def patch(self, mask: Bools, answers: npt.NDArray[Any]) -> None:
         """Let a group take new answers."""
