@@ -17,6 +17,7 @@ from supersede.bounty import (
     credit,
 )
 from supersede.bounty.artefacts import Constant, parse
+from supersede.bounty.sample import same_rows
 from supersede.errors import (
     AnswerError,
     ArgumentError,
@@ -237,6 +238,30 @@ def test_a_bounty_ends():
     assert audit.overall.high < 0
     assert [(p.team, p.verdict) for p in audit.patches] == [("ada", "better")]
     assert str(audit).startswith("on fresh rows, the error rate went from")
+
+
+def test_rows_that_were_asked_are_known_again_when_cut_otherwise():
+    rng = np.random.default_rng(0)
+    columns = {"x": rng.normal(size=900), "sex": rng.choice(["f", None], 900)}
+    whole = Sample("whole", columns, rng.integers(0, 2, 900))
+    first, second, third = whole.slices(3, seed=0)
+    for slices, public in (
+        ([first, second], whole),
+        ([first, first.take(np.arange(299), "twin")], third),
+    ):
+        with pytest.raises(ArgumentError, match="most rows"):
+            Bounty(START, slices, public=public)
+    bounty = Bounty(START, [first, second])
+    mixed = whole.take(np.random.default_rng(1).permutation(900), "shuffled")
+    for asked in (whole, mixed, second.take(np.arange(200), "a part")):
+        with pytest.raises(SubmissionError, match="most rows"):
+            bounty.close(asked)
+    bounty.close(third)
+
+
+@pytest.mark.parametrize("n", [100, 500, 3000, 20_000])
+def test_rows_of_coarse_columns_may_come_again(n):
+    assert not same_rows(people(n, seed=1), people(n, seed=2))
 
 
 def test_an_audit_of_a_patch_that_fits_noise():

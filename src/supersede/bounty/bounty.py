@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from supersede.bounty.log import Log, digest_of
 from supersede.bounty.losses import Loss
 from supersede.bounty.policies import Policy, Transcript
 from supersede.bounty.routing import Group
-from supersede.bounty.sample import Sample
+from supersede.bounty.sample import Sample, same_rows
 from supersede.bounty.saving import digest, from_record, keep_files, read_files, record_of
 from supersede.errors import (
+    ArgumentError,
     BudgetSpentError,
     LogError,
     MissingColumnError,
@@ -92,6 +94,7 @@ class Bounty:
         folder: Where log and models are kept. A folder that holds a log goes on from there.
 
     Raises:
+        ArgumentError: Two slices, or a slice and the public rows, are largely the same rows.
         LogError: The log was altered, or belongs to a bounty with other rows or rules.
 
     Example:
@@ -122,6 +125,13 @@ class Bounty:
             model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch
         )
         self.first, self.public = model, public
+        for one, other in combinations(self._asked, 2):
+            if same_rows(one, other):
+                msg = (
+                    f"most rows of {one.name} are in {other.name}, or the other way round; slices and public"
+                    " rows are cut so that no row is in two of them"
+                )
+                raise ArgumentError(msg)
         self._folder = None if folder is None else Path(folder)
         self._log = Log(None if self._folder is None else self._folder / "log.jsonl")
         self.receipts: list[Receipt] = []
@@ -133,6 +143,10 @@ class Bounty:
             self._log.append({**opened, "models": files, "at": _now()})
         else:
             self._resume(opened)
+
+    @property
+    def _asked(self) -> list[Sample]:
+        return [*self._checker.slices, *([] if self.public is None else [self.public])]
 
     @property
     def model(self) -> DecisionList:
@@ -236,12 +250,15 @@ class Bounty:
             confidence: For all intervals of the audit at once.
 
         Raises:
-            SubmissionError: The rows are those of a slice, or the public ones.
+            SubmissionError: Most rows are those of a slice, or public ones; see `same_rows`.
         """
-        asked = [*self._checker.slices, *([self.public] if self.public else [])]
-        if fresh.fingerprint in {sample.fingerprint for sample in asked}:
-            msg = f"{fresh.name} has been asked before; a round is audited on rows nobody has asked"
-            raise SubmissionError(msg)
+        for sample in self._asked:
+            if same_rows(fresh, sample):
+                msg = (
+                    f"most rows of {fresh.name} are in {sample.name}, or the other way round; a round is"
+                    " audited on rows nobody has asked"
+                )
+                raise SubmissionError(msg)
         audit = audit_round(
             self.model, fresh, loss=self._checker.loss, watch=self._checker.watch,
             confidence=confidence,

@@ -1,8 +1,9 @@
 """Labelled rows that statements hold on; every statement of a bounty names its sample."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from supersede.bounty.artefacts.columns import Column, column_of, columns_of
 from supersede.bounty.routing import Bools
 from supersede.errors import ArgumentError, EmptyTableError
 
-__all__ = ["Sample", "as_columns"]
+__all__ = ["Sample", "as_columns", "same_rows"]
+
+_FEW = 50  # rows that say too little of where they come from
+_MOST = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class Sample:
     @property
     def fingerprint(self) -> str:
         """A hash of all values, whatever the sample is called, so that a log can say which rows were asked."""
-        digest = hashlib.sha256()
+        digest = sha256()
         labels = column_of(self.labels, "labels")
         for name, column in sorted([*self.columns.items(), ("", labels)]):
             digest.update(f"{name} {column.kind} {column.categories}".encode())
@@ -122,6 +126,44 @@ class Sample:
             digest.update(np.ascontiguousarray(self.weight).tobytes())
             digest.update(b"" if self.most_weight is None else repr(self.most_weight).encode())
         return digest.hexdigest()
+
+    @cached_property
+    def unlike_others(self) -> npt.NDArray[np.uint64]:
+        """Hashes of the rows, labels included, that the sample holds once, in order."""
+        labels = column_of(self.labels, "labels")
+        hashes = np.zeros(len(self), np.uint64)
+        for _, column in sorted([*self.columns.items(), ("", labels)], key=lambda item: item[0]):
+            if column.kind == "text":
+                words = [
+                    int.from_bytes(sha256(t.encode()).digest()[:8], "big")
+                    for t in column.categories
+                ]
+                values = np.array([*words, 0], np.uint64)[column.values]  # the last for -1, missing
+            else:
+                values = (column.numbers() + 0.0).view(np.uint64)
+            hashes = (hashes ^ values) * np.uint64(0x9E3779B97F4A7C15)
+            hashes ^= hashes >> np.uint64(29)
+        found, counts = np.unique(hashes, return_counts=True)
+        return np.asarray(found[counts == 1])
+
+
+def same_rows(one: Sample, other: Sample) -> bool:
+    """Whether most rows of one of two samples are in the other one too.
+
+    Rows of coarse columns come again by chance, so only rows that a sample holds once are looked at, and found
+    again where the other holds them once: by chance that happens to at most 1/e of them, whatever the columns
+    (a Poisson number of rows is 1 with probability at most 1/e), and to all where the rows are the same.
+
+    Example:
+        >>> rows = Sample("all", {"x": np.arange(200)}, np.zeros(200, int))
+        >>> first, second = rows.slices(2, seed=0)
+        >>> same_rows(rows, first), same_rows(first, second)
+        (True, False)
+    """
+    fewer = min(len(one.unlike_others), len(other.unlike_others))
+    both = np.intersect1d(one.unlike_others, other.unlike_others, assume_unique=True)
+    same = fewer >= _FEW and len(both) > _MOST * fewer
+    return bool(same) or one.fingerprint == other.fingerprint
 
 
 def as_columns(data: Any) -> Mapping[str, Any]:
