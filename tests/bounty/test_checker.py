@@ -13,9 +13,10 @@ from supersede.bounty import (
     PooledErrors,
     Sample,
     SquaredError,
+    ZeroOne,
     certify,
 )
-from supersede.bounty.artefacts import Constant, Numbers, parse
+from supersede.bounty.artefacts import Codes, Constant, Numbers, Probabilities, parse
 from supersede.bounty.policies import Evidence, Transcript, margin
 from supersede.errors import (
     AnswerError,
@@ -198,6 +199,29 @@ def test_other_losses(loss, labels, better, expected):
         proposed=np.full(2, better),
     )  # fmt: skip
     assert (found.before, found.after) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "answers"),
+    [
+        (ZeroOne(), ["no", "yes"], Codes(2)),
+        (ZeroOne(), [0, 2], Codes(2)),
+        (ZeroOne(), [0, 1], Probabilities(2)),
+        (LogLoss(), [0, -1], Probabilities(2)),
+        (LogLoss(), [0, 2], Probabilities(2)),
+        (LogLoss(), [0, 2], Numbers(0, 1)),
+    ],
+)
+def test_labels_that_no_answer_can_match_are_refused(loss, labels, answers):
+    base = Constant((0.5, 0.5)) if isinstance(answers, Probabilities) else ZERO
+    sample = Sample("s", {"x": [0, 1]}, labels)
+    with pytest.raises(ArgumentError):
+        Checker(DecisionList(base, answers=answers), [sample], loss=loss)
+
+
+def test_a_watched_group_may_be_a_text():
+    checker = Checker(DecisionList(ZERO), [people(100)], watch={"old": "age>=60"})
+    assert checker.watch == {"old": parse("age >= 60")}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from supersede.bounty.checker import Checker, Judgement
 from supersede.bounty.decision_list import DecisionList, answers_of
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
 from supersede.bounty.log import Log, digest_of
-from supersede.bounty.losses import Loss
+from supersede.bounty.losses import Loss, check_labels
 from supersede.bounty.policies import Policy, Transcript
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample, same_rows
@@ -88,7 +88,7 @@ class Bounty:
         loss: What a row loses; by default 1 where the answer is wrong.
         policy: When a submission is accepted; by default `Certified`.
         capacity: Submissions a slice.
-        watch: Groups protected from the start, by name: those that nobody attacks are protected too.
+        watch: Groups protected from the start, or their texts, by name: those that nobody attacks are protected too.
         public: Rows that everybody may see. A submission that gains nothing on them is refused, with the
             figures, and costs nothing of the holdout.
         folder: Where log and models are kept. A folder that holds a log goes on from there.
@@ -117,7 +117,7 @@ class Bounty:
         loss: Loss | None = None,
         policy: Policy | None = None,
         capacity: int = 100,
-        watch: Mapping[str, Group] | None = None,
+        watch: Mapping[str, Group | str] | None = None,
         public: Sample | None = None,
         folder: str | Path | None = None,
     ) -> None:
@@ -125,6 +125,8 @@ class Bounty:
             model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch
         )
         self.first, self.public = model, public
+        if public is not None:
+            check_labels(self._checker.loss, public.labels, model.answers)
         for one, other in combinations(self._asked, 2):
             if same_rows(one, other):
                 msg = (

@@ -9,6 +9,7 @@ slice lies above what it was under any earlier version.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, answers_of
 from supersede.bounty.losses import Loss, ZeroOne
@@ -45,7 +46,7 @@ class Checker:
         loss: What a row loses.
         policy: When a submission is accepted.
         capacity: Submissions a slice.
-        watch: Groups that are protected from the start, by name.
+        watch: Groups that are protected from the start, or their texts, by name.
 
     Raises:
         ArgumentError: There is no slice, the capacity is not positive, or a policy that promises something of
@@ -74,7 +75,7 @@ class Checker:
         loss: Loss | None = None,
         policy: Policy | None = None,
         capacity: int = 100,
-        watch: Mapping[str, Group] | None = None,
+        watch: Mapping[str, Group | str] | None = None,
     ) -> None:
         if not slices or capacity < 1:
             msg = f"{len(slices)} slices with capacity={capacity}: expected at least one of one"
@@ -91,7 +92,10 @@ class Checker:
             for sample in slices:
                 _check_bounded(sample, self.policy)
         self.capacity = capacity
-        self.watch = dict(watch or {})
+        self.watch = {
+            name: parse(group) if isinstance(group, str) else group
+            for name, group in (watch or {}).items()
+        }
         self.at = 0  # the slice in use
         self.transcript = Transcript()
         self._groups, self._track = self._opened(model, 0)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.bounty.decision_list import DecisionList, answers_of, answers_that_fit
-from supersede.bounty.losses import Loss, losses_of
+from supersede.bounty.losses import Loss, check_labels, losses_of
 from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
 from supersede.errors import ArgumentError
@@ -161,7 +161,11 @@ def track(
 
     Returns:
         The track, with the groups of all patches protected.
+
+    Raises:
+        ArgumentError: Labels are none that the list could answer.
     """
+    check_labels(loss, sample.labels, model.answers)
     everyone = np.ones(len(sample), bool)
     made = Track(sample, loss, answers_of(model.base, sample.columns, everyone, model.answers))
     for name, group in (watch or {}).items():
