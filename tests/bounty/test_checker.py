@@ -219,6 +219,16 @@ def test_labels_that_no_answer_can_match_are_refused(loss, labels, answers):
         Checker(DecisionList(base, answers=answers), [sample], loss=loss)
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_repairs_do_not_depend_on_the_unit_of_the_loss(scale):
+    sample = Sample("holdout", {"x": np.arange(90)}, np.array([1] * 60 + [0] * 30))
+    loss = Bounded(lambda y, a: scale * (y != a), scale, "cost")
+    checker = Checker(
+        DecisionList(ZERO), [sample], loss=loss, policy=Naive(), watch={"w": parse("x >= 50")}
+    )
+    assert checker.judge(parse("x >= 0"), ONE).repairs == (("w", 0),)
+
+
 def test_a_watched_group_may_be_a_text():
     checker = Checker(DecisionList(ZERO), [people(100)], watch={"old": "age>=60"})
     assert checker.watch == {"old": parse("age >= 60")}

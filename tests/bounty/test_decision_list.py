@@ -130,6 +130,15 @@ def test_numbers():
     ]
 
 
+def test_numbers_are_no_classes():
+    from supersede.bounty.estimator import PatchedClassifier
+
+    numbers = DecisionList(Constant((0.5,)), answers=Numbers(0, 1))
+    for model in (numbers, DecisionList(ZERO, answers=Codes(3))):
+        with pytest.raises(ArgumentError, match="codes of 2 classes"):
+            PatchedClassifier(model).predict({"age": [1, 9]})
+
+
 def test_saved_and_loaded(tmp_path):
     rng = np.random.default_rng(3)
     model, rows = random_list(rng, 20), random_rows(rng, 100)

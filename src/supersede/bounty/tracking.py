@@ -19,7 +19,9 @@ from supersede.errors import ArgumentError
 __all__ = ["Track", "track"]
 
 Floats = npt.NDArray[np.float64]
-_ROUNDING = 1e-9  # of the sample's total; differences below are those of adding up in another order
+_ROUNDING = (
+    1e-9  # of the most that a sample can lose; less is but the order in which sums are taken
+)
 
 
 class Track:
@@ -121,7 +123,7 @@ class Track:
 
     def repair(self) -> tuple[str, int] | None:
         """The group that has lost most since its best version, and that version; None if none has."""
-        worst, found = _ROUNDING * max(self._totals[0], 1.0), None
+        worst, found = _ROUNDING * self.loss.most * float(self.weight.sum()), None
         for name, sums in self._sums.items():
             best = int(np.argmin(sums))
             if sums[-1] - sums[best] > worst:

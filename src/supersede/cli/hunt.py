@@ -115,7 +115,8 @@ def hunt(
     if folder is not None:
         save(bounty.model, folder / "model")
     if credit is not None:
-        measured(bounty.model, fresh, watch=bounty.checker.watch).save(credit)
+        judge = bounty.checker
+        measured(bounty.model, fresh, loss=judge.loss, watch=judge.watch).save(credit)
     if out is not None:
         write_whole(
             out, page(bounty, fresh, audit=audit, attempts=attempts, title=f"Hunt of {model}")
