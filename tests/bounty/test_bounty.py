@@ -148,7 +148,7 @@ def test_what_cannot_be_recorded_has_not_happened(tmp_path, monkeypatch):
 
 
 def test_a_rotation_that_cannot_be_recorded_is_done_before_the_next_submission(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, caplog
 ):
     bounty = Bounty(START, people().slices(2, seed=0), capacity=1, folder=tmp_path)
     append = Log.append
@@ -161,6 +161,7 @@ def test_a_rotation_that_cannot_be_recorded_is_done_before_the_next_submission(
 
     monkeypatch.setattr(Log, "append", full)
     assert bounty.submit("ada", "age >= 60", ONE).accepted
+    assert "next slice could not be taken" in caplog.text
     assert bounty.checker.sample.name == "holdout 1"
     with pytest.raises(ReportError):
         bounty.submit("bob", "age < 30", ONE)

@@ -4,8 +4,9 @@ Whoever submits learns one bit, accepted or rejected, and which repairs an accep
 without a look at the holdout is refused before, with a reason, and costs nothing.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ from supersede.errors import (
 
 __all__ = ["Bounty", "Receipt"]
 
+_log = logging.getLogger("supersede")
 _LONGEST_NAME, _LONGEST_NOTE = 100, 2000  # characters
 
 
@@ -240,8 +242,10 @@ class Bounty:
             receipt = self._record(judged, team, note, group, record, submission)
         self._seen.add((submission, before))
         # the receipt stands, so this is no trouble of the one who holds it; the next submission tries again
-        with suppress(SupersedeError):
+        try:
             self._rotate_if_spent()
+        except SupersedeError as error:
+            _log.warning("the next slice could not be taken into use yet: %s", error)
         return receipt
 
     def close(self, fresh: Sample, *, confidence: float = 0.95) -> RoundAudit:
@@ -261,6 +265,8 @@ class Bounty:
                     " audited on rows nobody has asked"
                 )
                 raise SubmissionError(msg)
+        if not self._closed:
+            self._rotate_if_spent()  # as in `submit`
         audit = audit_round(
             self.model, fresh, loss=self._checker.loss, watch=self._checker.watch,
             confidence=confidence,
@@ -404,7 +410,8 @@ class Bounty:
                 msg = f"{self._log.path}: replaying it does not lead to the model that it names"
                 raise LogError(msg)
         self._checker.restore(model, at, transcript)
-        self._rotate_if_spent()
+        if not self._closed:
+            self._rotate_if_spent()
 
 
 def _check_text(what: str, text: str, longest: int) -> None:
