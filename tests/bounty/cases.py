@@ -3,10 +3,24 @@
 import numpy as np
 
 from supersede.bounty import DecisionList, Sample
-from supersede.bounty.artefacts import Constant, Expression, parse
+from supersede.bounty.artefacts import Constant, Expression, columns_of, parse
 
 ZERO, ONE = Constant((0,)), Constant((1,))
 SEXES = ("f", "m", "x")
+
+
+class Grumpy:
+    """1 for everybody, and 7, which is no class, beyond 100."""
+
+    columns = ("age",)
+    bits = 8
+
+    def predict(self, columns, answers):
+        age = columns_of(columns)["age"].numbers()
+        return answers.check(np.where(age > 100, 7.0, 1.0), len(age))
+
+    def to_dict(self):
+        return {"form": "grumpy"}
 
 
 def people(n: int = 3000, *, seed: int = 0, noise: float = 0.1, name: str = "holdout") -> Sample:
@@ -28,12 +42,13 @@ def random_group(rng: np.random.Generator) -> Expression:
 
 
 def random_list(rng: np.random.Generator, nodes: int) -> DecisionList:
-    """A list with a fifth of pointers."""
+    """A list with a fifth of pointers, and a tenth of patches for everyone."""
     model = DecisionList(ZERO)
     for version in range(nodes):
         pointer = int(rng.integers(0, version + 1)) if rng.random() < 0.2 else None
         answer = Constant((int(rng.integers(2)),)) if pointer is None else pointer
-        model = model.patched(random_group(rng), answer)
+        group = parse("everyone") if rng.random() < 0.1 else random_group(rng)
+        model = model.patched(group, answer)
     return model
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from supersede.bounty import (
     Alpha,
+    Betting,
     Bounded,
     Certified,
     Checker,
@@ -12,9 +13,10 @@ from supersede.bounty import (
     PooledErrors,
     Sample,
     SquaredError,
+    ZeroOne,
     certify,
 )
-from supersede.bounty.artefacts import Constant, Numbers, parse
+from supersede.bounty.artefacts import Codes, Constant, Numbers, Probabilities, parse
 from supersede.bounty.policies import Evidence, Transcript, margin
 from supersede.errors import (
     AnswerError,
@@ -29,7 +31,7 @@ from tests.bounty.cases import ONE, ZERO, people, random_group, random_list, ran
 def rises(checker: Checker) -> int:
     """Protected groups whose error on the slice lies above that of some earlier version."""
     errors = [checker.track.errors(name) for name in checker.track.groups]
-    return sum(bool(e[-1] > np.nanmin(e) + 1e-12) for e in errors)
+    return sum(bool(e[-1] > np.fmin.reduce(e) + 1e-12) for e in errors)
 
 
 @pytest.mark.parametrize("policy", [Alpha(0.0005), Naive()])
@@ -166,6 +168,20 @@ def test_weights_count():
     assert checker.errors()["all"] == pytest.approx((1000 / 1090, 40 / 1090))
 
 
+@pytest.mark.parametrize("policy", [Certified(), Betting()])
+def test_what_is_promised_rests_on_the_most_that_a_row_can_weigh(policy):
+    # one row of 500 weighs 1,000 and loses by the patch; this slice happens to hold none of them
+    rows, labels = {"x": np.arange(400)}, np.ones(400, int)
+    loose = Sample("holdout", rows, labels, np.ones(400))
+    with pytest.raises(ArgumentError, match="most_weight"):
+        Checker(DecisionList(ZERO), [loose], policy=policy)
+    for most, accepted in ((1.0, True), (1000.0, False)):
+        sample = Sample("holdout", rows, labels, np.ones(400), most)
+        (half, _) = sample.slices(2, seed=0)
+        checker = Checker(DecisionList(ZERO), [half], policy=policy)
+        assert checker.judge(parse("everyone"), ONE).accepted == accepted
+
+
 @pytest.mark.parametrize(
     ("loss", "labels", "better", "expected"),
     [
@@ -186,6 +202,39 @@ def test_other_losses(loss, labels, better, expected):
 
 
 @pytest.mark.parametrize(
+    ("loss", "labels", "answers"),
+    [
+        (ZeroOne(), ["no", "yes"], Codes(2)),
+        (ZeroOne(), [0, 2], Codes(2)),
+        (ZeroOne(), [0, 1], Probabilities(2)),
+        (LogLoss(), [0, -1], Probabilities(2)),
+        (LogLoss(), [0, 2], Probabilities(2)),
+        (LogLoss(), [0, 2], Numbers(0, 1)),
+    ],
+)
+def test_labels_that_no_answer_can_match_are_refused(loss, labels, answers):
+    base = Constant((0.5, 0.5)) if isinstance(answers, Probabilities) else ZERO
+    sample = Sample("s", {"x": [0, 1]}, labels)
+    with pytest.raises(ArgumentError):
+        Checker(DecisionList(base, answers=answers), [sample], loss=loss)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_repairs_do_not_depend_on_the_unit_of_the_loss(scale):
+    sample = Sample("holdout", {"x": np.arange(90)}, np.array([1] * 60 + [0] * 30))
+    loss = Bounded(lambda y, a: scale * (y != a), scale, "cost")
+    checker = Checker(
+        DecisionList(ZERO), [sample], loss=loss, policy=Naive(), watch={"w": parse("x >= 50")}
+    )
+    assert checker.judge(parse("x >= 0"), ONE).repairs == (("w", 0),)
+
+
+def test_a_watched_group_may_be_a_text():
+    checker = Checker(DecisionList(ZERO), [people(100)], watch={"old": "age>=60"})
+    assert checker.watch == {"old": parse("age >= 60")}
+
+
+@pytest.mark.parametrize(
     "broken",
     [
         lambda: Sample("s", {"x": []}, []),
@@ -194,6 +243,8 @@ def test_other_losses(loss, labels, better, expected):
         lambda: Sample("s", {"x": [1.0, 2]}, [1, np.nan]),
         lambda: Sample("s", {"x": [1, 2]}, [1, 0], np.array([1.0, -1.0])),
         lambda: Sample("s", {"x": [1, 2]}, [1, 0], np.array([np.inf, 1.0])),
+        lambda: Sample("s", {"x": [1, 2]}, [1, 0], np.array([1.0, 3.0]), 2.0),
+        lambda: Sample("s", {"x": [1, 2]}, [1, 0], None, 2.0),
         lambda: Certified(0),
         lambda: Alpha(-1),
         lambda: LogLoss(0.7),

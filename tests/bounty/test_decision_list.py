@@ -4,8 +4,15 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from supersede.bounty import DecisionList, Logged, digest, load, save
-from supersede.bounty.artefacts import Constant, Numbers, parse
+from supersede.bounty import DecisionList, Logged, Sample, ZeroOne, digest, load, save
+from supersede.bounty.artefacts import (
+    Codes,
+    Constant,
+    Numbers,
+    Probabilities,
+    parse,
+)
+from supersede.bounty.tracking import track
 from supersede.errors import (
     AnswerError,
     ArgumentError,
@@ -13,7 +20,7 @@ from supersede.errors import (
     MissingColumnError,
     SourceError,
 )
-from tests.bounty.cases import ONE, ZERO, random_list, random_rows
+from tests.bounty.cases import ONE, ZERO, Grumpy, random_list, random_rows
 
 
 def interpreted(model, row):
@@ -60,6 +67,30 @@ def test_a_text_that_no_group_names_goes_to_the_first_model():
     assert model.predict({"sex": ["unheard of"]}).tolist() == [0]
 
 
+def test_a_patch_for_everyone_alone():
+    model = DecisionList(ZERO).patched(parse("everyone"), ONE)
+    assert model.predict({"age": [1, 2]}).tolist() == [1, 1]
+    assert model.patched(parse("everyone"), 0).route({"age": [1, 2]}).tolist() == [0, 0]
+
+
+def test_rows_on_which_a_patch_fails_go_on_at_the_version_before():
+    model = DecisionList(ZERO, answers=Codes(3)).patched(parse("age > 150"), Constant((2,)))
+    model = model.patched(parse("age > 3"), Grumpy())
+    rows = {"age": [1, 50, 120, 60, 200]}
+    assert model.predict(rows).tolist() == [0, 1, 0, 1, 2]
+    assert [model.predict({"age": [age]})[0] for age in rows["age"]] == [0, 1, 0, 1, 2]
+    assert model.patched(parse("age > 120"), 2).predict(rows).tolist() == [0, 1, 0, 1, 2]
+    kept = track(model, Sample("rows", rows, [0, 1, 0, 1, 2]), ZeroOne())
+    assert kept.errors().tolist() == [0.6, 0.4, 0.0]
+    probable = DecisionList(Constant((1, 0)), answers=Probabilities(2))
+    assert probable.patched(parse("age > 3"), Grumpy()).predict(rows).tolist() == [[1, 0]] * 5
+
+
+def test_where_the_first_model_fails_that_is_an_error():
+    with pytest.raises(AnswerError):
+        DecisionList(Grumpy()).predict({"age": [120]})
+
+
 def test_no_rows():
     assert DecisionList(ZERO).patched(parse("age > 3"), ONE).predict({"age": []}).tolist() == []
 
@@ -97,6 +128,15 @@ def test_numbers():
         0.5,
         0.25,
     ]
+
+
+def test_numbers_are_no_classes():
+    from supersede.bounty.estimator import PatchedClassifier
+
+    numbers = DecisionList(Constant((0.5,)), answers=Numbers(0, 1))
+    for model in (numbers, DecisionList(ZERO, answers=Codes(3))):
+        with pytest.raises(ArgumentError, match="codes of 2 classes"):
+            PatchedClassifier(model).predict({"age": [1, 9]})
 
 
 def test_saved_and_loaded(tmp_path):

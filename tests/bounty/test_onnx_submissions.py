@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from supersede.bounty import Bounty, DecisionList, digest, load, save
-from supersede.bounty.artefacts import OnnxModel
+from supersede.bounty.artefacts import OnnxModel, parse
 from supersede.errors import LogError, ModelFormError
 from tests.bounty.cases import ZERO, people
 
@@ -51,3 +51,18 @@ def test_what_is_no_model_is_refused_on_public_rows_and_costs_nothing():
     with pytest.raises(ModelFormError):
         bounty.submit("ada", "age > 60", OnnxModel(b"no model", ("age",)))
     assert bounty.left == 100
+
+
+def test_rows_on_which_an_onnx_model_fails_go_on_at_the_version_before():
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["answer"])],
+        "what the column says",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1])],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, ["n", 1])],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    patch = OnnxModel(made.SerializeToString(), ("code",))
+    model = DecisionList(ZERO).patched(parse("code > 0"), patch)
+    assert model.predict({"code": [1, 7, 0, 1]}).tolist() == [1, 0, 0, 1]
+    broken = DecisionList(ZERO).patched(parse("code > 0"), OnnxModel(b"no model", ("code",)))
+    assert broken.predict({"code": [1, 7, 0, 1]}).tolist() == [0, 0, 0, 0]

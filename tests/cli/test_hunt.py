@@ -48,6 +48,24 @@ def test_a_model_that_is_right_withstands(tmp_path, capsys):
     assert "0 of 0 submissions" in capsys.readouterr().out
 
 
+def test_rows_without_a_label_are_left_out(tmp_path, capsys):
+    path = tmp_path / "some.csv"
+    rows = [f"{i % 70},{i % 2 if i % 5 else ''},{i % 2}" for i in range(600)]
+    path.write_text("\n".join(["age,y,model", *rows]))
+    assert main(["hunt", str(path), "--model", "model", "--label", "y", *FEW]) == 0
+    assert "120 of 600 rows have no label" in capsys.readouterr().out
+
+
+def test_a_column_that_cannot_be_read_points_to_the_option(tmp_path, capsys):
+    path = tmp_path / "dated.csv"
+    rows = [f"{i % 70},{i % 2},{i % 2},2026-01-{i % 28 + 1:02}" for i in range(100)]
+    path.write_text("\n".join(["age,y,model,day", *rows]))
+    command = ["hunt", str(path), "--model", "model", "--label", "y", *FEW]
+    assert main(command) == 2
+    assert "--feature" in capsys.readouterr().err
+    assert main([*command, "--feature", "age"]) == 0
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -4,9 +4,13 @@ Whoever submits learns one bit, accepted or rejected, and which repairs an accep
 without a look at the holdout is refused before, with a reason, and costs nothing.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +23,13 @@ from supersede.bounty.checker import Checker, Judgement
 from supersede.bounty.decision_list import DecisionList, answers_of
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
 from supersede.bounty.log import Log, digest_of
-from supersede.bounty.losses import Loss
+from supersede.bounty.losses import Loss, check_labels
 from supersede.bounty.policies import Policy, Transcript
 from supersede.bounty.routing import Group
-from supersede.bounty.sample import Sample
+from supersede.bounty.sample import Sample, same_rows
 from supersede.bounty.saving import digest, from_record, keep_files, read_files, record_of
 from supersede.errors import (
+    ArgumentError,
     BudgetSpentError,
     LogError,
     MissingColumnError,
@@ -35,7 +40,8 @@ from supersede.errors import (
 
 __all__ = ["Bounty", "Receipt"]
 
-_LONGEST_NAME = 100
+_log = logging.getLogger("supersede")
+_LONGEST_NAME, _LONGEST_NOTE = 100, 2000  # characters
 
 
 @dataclass(frozen=True)
@@ -85,12 +91,13 @@ class Bounty:
         loss: What a row loses; by default 1 where the answer is wrong.
         policy: When a submission is accepted; by default `Certified`.
         capacity: Submissions a slice.
-        watch: Groups protected from the start, by name: those that nobody attacks are protected too.
+        watch: Groups protected from the start, or their texts, by name: those that nobody attacks are protected too.
         public: Rows that everybody may see. A submission that gains nothing on them is refused, with the
             figures, and costs nothing of the holdout.
         folder: Where log and models are kept. A folder that holds a log goes on from there.
 
     Raises:
+        ArgumentError: Two slices, or a slice and the public rows, are largely the same rows.
         LogError: The log was altered, or belongs to a bounty with other rows or rules.
 
     Example:
@@ -113,7 +120,7 @@ class Bounty:
         loss: Loss | None = None,
         policy: Policy | None = None,
         capacity: int = 100,
-        watch: Mapping[str, Group] | None = None,
+        watch: Mapping[str, Group | str] | None = None,
         public: Sample | None = None,
         folder: str | Path | None = None,
     ) -> None:
@@ -121,6 +128,15 @@ class Bounty:
             model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch
         )
         self.first, self.public = model, public
+        if public is not None:
+            check_labels(self._checker.loss, public.labels, model.answers)
+        for one, other in combinations(self._asked, 2):
+            if same_rows(one, other):
+                msg = (
+                    f"most rows of {one.name} are in {other.name}, or the other way round; slices and public"
+                    " rows are cut so that no row is in two of them"
+                )
+                raise ArgumentError(msg)
         self._folder = None if folder is None else Path(folder)
         self._log = Log(None if self._folder is None else self._folder / "log.jsonl")
         self.receipts: list[Receipt] = []
@@ -132,6 +148,10 @@ class Bounty:
             self._log.append({**opened, "models": files, "at": _now()})
         else:
             self._resume(opened)
+
+    @property
+    def _asked(self) -> list[Sample]:
+        return [*self._checker.slices, *([] if self.public is None else [self.public])]
 
     @property
     def model(self) -> DecisionList:
@@ -179,7 +199,7 @@ class Bounty:
             group: Who the patch is for: an expression, or its text.
             answer: Who is to answer for them.
             base: Hash of the model that it was made against; None for whatever is current.
-            note: Words of the team's own, kept in the log.
+            note: Words of the team's own, kept in the log, up to 2,000 characters.
 
         Returns:
             The receipt.
@@ -196,15 +216,18 @@ class Bounty:
         if not self.left:
             msg = "this bounty is closed" if self._closed else "all submissions are spent"
             raise BudgetSpentError(msg + "; its patched model may open another one")
-        if not team.strip() or len(team) > _LONGEST_NAME:
-            msg = f"a team's name has 1 to {_LONGEST_NAME} characters; got {len(team)}"
+        if not team.strip():
+            msg = "a submission names its team, so that it can be rewarded"
             raise SubmissionError(msg)
+        _check_text("a team's name", team, _LONGEST_NAME)
+        _check_text("a note", note, _LONGEST_NOTE)
         if isinstance(group, str):
             from supersede.bounty.artefacts import parse
 
             group = parse(group)
         self._check_columns(group, answer)
         check_model(answer, self.model.answers)
+        self._rotate_if_spent()  # where it could not be done after the last submission
         before = self.digest
         if base is not None and base != before:
             msg = f"made against {base[:12]}, but the model is now {before[:12]}; look at it and try again"
@@ -217,16 +240,15 @@ class Bounty:
         self._screen(group, answer)
         if self._folder is not None:
             keep_files(self._folder / "models", files)
-        checker = self._checker
-        stood = checker.model, checker.at, checker.transcript
-        judged = checker.judge(group, answer, team)
-        try:
+        with self._undone_on_failure():  # what is not recorded has not happened
+            judged = self._checker.judge(group, answer, team)
             receipt = self._record(judged, team, note, group, record, submission)
-        except SupersedeError:  # what is not recorded has not happened
-            checker.restore(*stood)
-            raise
         self._seen.add((submission, before))
-        self._rotate_if_spent()
+        # the receipt stands, so this is no trouble of the one who holds it; the next submission tries again
+        try:
+            self._rotate_if_spent()
+        except SupersedeError as error:
+            _log.warning("the next slice could not be taken into use yet: %s", error)
         return receipt
 
     def close(self, fresh: Sample, *, confidence: float = 0.95) -> RoundAudit:
@@ -237,12 +259,17 @@ class Bounty:
             confidence: For all intervals of the audit at once.
 
         Raises:
-            SubmissionError: The rows are those of a slice, or the public ones.
+            SubmissionError: Most rows are those of a slice, or public ones; see `same_rows`.
         """
-        asked = [*self._checker.slices, *([self.public] if self.public else [])]
-        if fresh.fingerprint in {sample.fingerprint for sample in asked}:
-            msg = f"{fresh.name} has been asked before; a round is audited on rows nobody has asked"
-            raise SubmissionError(msg)
+        for sample in self._asked:
+            if same_rows(fresh, sample):
+                msg = (
+                    f"most rows of {fresh.name} are in {sample.name}, or the other way round; a round is"
+                    " audited on rows nobody has asked"
+                )
+                raise SubmissionError(msg)
+        if not self._closed:
+            self._rotate_if_spent()  # as in `submit`
         audit = audit_round(
             self.model, fresh, loss=self._checker.loss, watch=self._checker.watch,
             confidence=confidence,
@@ -307,13 +334,25 @@ class Bounty:
         return self.receipts[-1]
 
     def _rotate_if_spent(self) -> None:
-        if self._checker.must_rotate:
+        if not self._checker.must_rotate:
+            return
+        with self._undone_on_failure():
             spent = self._checker.sample.name
             repairs = [list(repair) for repair in self._checker.rotate()]
             self._log.append(
                 {"event": "rotated", "spent": spent, "repairs": repairs, "model": self.digest,
                  "at": _now()}
             )  # fmt: skip
+
+    @contextmanager
+    def _undone_on_failure(self) -> Iterator[None]:
+        """Let the checker stand where it stood when something is raised."""
+        stood = copy(self._checker)
+        try:
+            yield
+        except BaseException:
+            self._checker = stood
+            raise
 
     def _settings(self) -> dict[str, Any]:
         checker = self._checker
@@ -374,7 +413,19 @@ class Bounty:
                 msg = f"{self._log.path}: replaying it does not lead to the model that it names"
                 raise LogError(msg)
         self._checker.restore(model, at, transcript)
-        self._rotate_if_spent()
+        if not self._closed:
+            self._rotate_if_spent()
+
+
+def _check_text(what: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        msg = f"{what} has at most {longest} characters; got {len(text)}"
+        raise SubmissionError(msg)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"{what} holds half a character at place {error.start}; send whole ones, in UTF-8"
+        raise SubmissionError(msg) from error
 
 
 def _repaired(

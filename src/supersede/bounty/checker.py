@@ -9,10 +9,11 @@ slice lies above what it was under any earlier version.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, answers_of
 from supersede.bounty.losses import Loss, ZeroOne
-from supersede.bounty.policies import Certified, Evidence, Policy, Transcript
+from supersede.bounty.policies import Betting, Certified, Evidence, Policy, Transcript
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
@@ -45,10 +46,11 @@ class Checker:
         loss: What a row loses.
         policy: When a submission is accepted.
         capacity: Submissions a slice.
-        watch: Groups that are protected from the start, by name.
+        watch: Groups that are protected from the start, or their texts, by name.
 
     Raises:
-        ArgumentError: There is no slice, or the capacity is not positive.
+        ArgumentError: There is no slice, the capacity is not positive, or a policy that promises something of
+            other rows is to judge on weights of which nobody says how large they get.
 
     Example:
         >>> import numpy as np
@@ -73,7 +75,7 @@ class Checker:
         loss: Loss | None = None,
         policy: Policy | None = None,
         capacity: int = 100,
-        watch: Mapping[str, Group] | None = None,
+        watch: Mapping[str, Group | str] | None = None,
     ) -> None:
         if not slices or capacity < 1:
             msg = f"{len(slices)} slices with capacity={capacity}: expected at least one of one"
@@ -86,11 +88,17 @@ class Checker:
         self.slices = tuple(slices)
         self.loss: Loss = ZeroOne() if loss is None else loss
         self.policy: Policy = Certified() if policy is None else policy
+        if isinstance(self.policy, Certified | Betting):
+            for sample in slices:
+                _check_bounded(sample, self.policy)
         self.capacity = capacity
-        self.watch = dict(watch or {})
+        self.watch = {
+            name: parse(group) if isinstance(group, str) else group
+            for name, group in (watch or {}).items()
+        }
         self.at = 0  # the slice in use
         self.transcript = Transcript()
-        self._track = self._open_slice()
+        self._groups, self._track = self._opened(model, 0)
         self.first_repairs = self._repair() if len(model) else ()
 
     @property
@@ -146,6 +154,8 @@ class Checker:
             return self._rejected()
         self.transcript = self.transcript.told(accepted=True)
         self.model = self.model.patched(group, answer, team)
+        # new ones, so that a shallow copy of the checker stays what it was
+        self._track, self._groups = self._track.copy(), dict(self._groups)
         self._track.patch(mask, answers)
         self._groups.setdefault(str(group), group)
         if str(group) not in self._track.groups:
@@ -164,9 +174,7 @@ class Checker:
         if self.at + 1 >= len(self.slices):
             msg = f"{self.sample.name} is the last slice"
             raise BudgetSpentError(msg)
-        self.at += 1
-        self.transcript = Transcript()
-        self._track = self._open_slice()
+        self.restore(self.model, self.at + 1, Transcript())
         return self._repair()
 
     def restore(self, model: DecisionList, at: int, transcript: Transcript) -> None:
@@ -177,8 +185,8 @@ class Checker:
             at: Which slice was in use, from 0.
             transcript: What had been told about that slice.
         """
+        self._groups, self._track = self._opened(model, at)  # this may fail; then nothing changes
         self.model, self.at, self.transcript = model, at, transcript
-        self._track = self._open_slice()
 
     def errors(self) -> dict[str, tuple[float, float]]:
         """The error of all and of each protected group on the slice in use: first, and now.
@@ -193,10 +201,10 @@ class Checker:
         """The losses of every version on the slice in use; for the owner's eyes."""
         return self._track
 
-    def _open_slice(self) -> Track:
-        patches = (node for node in self.model.nodes if not node.repair)
-        self._groups = {**self.watch, **{str(node.group): node.group for node in patches}}
-        return track(self.model, self.sample, self.loss, watch=self._groups)
+    def _opened(self, model: DecisionList, at: int) -> tuple[dict[str, Group], Track]:
+        patches = (node for node in model.nodes if not node.repair)
+        groups = {**self.watch, **{str(node.group): node.group for node in patches}}
+        return groups, track(model, self.slices[at], self.loss, watch=groups)
 
     def _rejected(self) -> Judgement:
         self.transcript = self.transcript.told(accepted=False)
@@ -212,3 +220,12 @@ class Checker:
             made.append(found)
         self.transcript = self.transcript.repaired(choices)
         return tuple(made)
+
+
+def _check_bounded(sample: Sample, policy: Policy) -> None:
+    if sample.weight is not None and sample.most_weight is None:
+        msg = (
+            f"rows of {sample.name} have weights, but it does not say what a row weighs at most, on which"
+            f" the promise of {policy.name!r} rests; give Sample(most_weight=...), known from how rows are drawn"
+        )
+        raise ArgumentError(msg)

@@ -112,7 +112,7 @@ def credit(
     Args:
         model: The list, whose patches name their teams.
         sample: Labelled rows: a spent slice, or fresh ones.
-        loss: What a row loses.
+        loss: What a row loses: that of the bounty, ``bounty.checker.loss``; by default the error rate.
         watch: Groups to report besides those of the patches.
 
     Returns:

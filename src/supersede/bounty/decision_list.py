@@ -9,6 +9,8 @@ Reference:
     ListUpdate and MonotoneFalsifyAndUpdate.
 """
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,13 +20,16 @@ import numpy.typing as npt
 from supersede.bounty.artefacts.answers import Answers, Codes
 from supersede.bounty.artefacts.columns import Column, Columns, columns_of
 from supersede.bounty.artefacts.models import Model
+from supersede.bounty.artefacts.onnx_model import OnnxModel
+from supersede.bounty.artefacts.sandbox import Limits, run_onnx
 from supersede.bounty.routing import Group, Ints, route
 from supersede.bounty.sample import as_columns
-from supersede.errors import ArgumentError
+from supersede.errors import ArgumentError, ArtefactError
 
-__all__ = ["DecisionList", "Logged", "Node", "answers_of"]
+__all__ = ["DecisionList", "Logged", "Node", "answers_of", "answers_that_fit"]
 
 Array = npt.NDArray[Any]
+_log = logging.getLogger("supersede")
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,8 @@ class DecisionList:
 
         Arguments are those of `route`.
 
-        Each model is asked once, for the rows that are its own.
+        Each model is asked once, for the rows that are its own. Rows on which a patch's model fails go on at
+        the version before that patch; where the first model fails, its error is raised.
         """
         columns, rows = self._read(data)
         if not rows:
@@ -182,14 +188,25 @@ class DecisionList:
         leaf = self._route(columns, rows)
         order = np.argsort(leaf, kind="stable")
         leaves, starts = np.unique(leaf[order], return_index=True)
-        parts = []
+        places, parts = [], []
         for number, own in zip(leaves, np.split(order, starts[1:]), strict=True):
-            answer = self.base if number == 0 else self.nodes[number - 1].answer
+            if number == 0:
+                places.append(own)
+                parts.append(answers_of(self.base, columns, own, self.answers))
+                continue
+            answer = self.nodes[number - 1].answer
             assert not isinstance(answer, int)  # noqa: S101  # pointers are no leaves
-            parts.append(answers_of(answer, columns, own, self.answers))
+            fits, given = answers_that_fit(answer, columns, own, self.answers)
+            places.append(own[fits])
+            parts.append(given)
+            if not fits.all():
+                left = own[~fits]
+                rest = {name: column.take(left) for name, column in columns.items()}
+                places.append(left)
+                parts.append(self.version(int(number) - 1).predict(rest))
         joined = np.concatenate(parts)
         answers = np.empty_like(joined)
-        answers[order] = joined
+        answers[np.concatenate(places)] = joined
         return answers
 
     def _route(self, columns: Columns, rows: int) -> Ints:
@@ -219,3 +236,65 @@ def answers_of(model: Model, columns: Columns, rows: npt.NDArray[Any], answers: 
     # a constant reads no column, and counts the rows of any
     read = columns_of(columns, model.columns or list(columns)[:1])
     return model.predict({name: column.take(rows) for name, column in read.items()}, answers)
+
+
+def answers_that_fit(
+    model: Model, columns: Columns, rows: npt.NDArray[Any], answers: Answers
+) -> tuple[npt.NDArray[np.bool_], Array]:
+    """A patch's answers to those of some rows on which its model does not fail.
+
+    Nobody knows all rows when a patch is accepted. One that fails on a row not seen then must stop neither the
+    bounty nor the patched model, and whether it fails is decided row by row, so that it does not depend on which
+    other rows are asked. Where a model in ONNX cannot be run at all, it fails on all rows asked.
+
+    Args:
+        model: The patch's model.
+        columns: Columns of all rows.
+        rows: The rows to answer, by place or by mask.
+        answers: What may be answered.
+
+    Returns:
+        For each of these rows whether it has an answer, and the answers to those that have.
+    """
+    try:
+        given = answers_of(model, columns, rows, answers)
+    except ArtefactError as error:
+        places = np.flatnonzero(rows) if rows.dtype == bool else rows
+        found = _row_by_row(model, columns, places, answers)
+        fits = np.array([part is not None for part in found])
+        _log.warning("a patch fails on %d of %d rows: %s", (~fits).sum(), len(fits), error)
+        none = answers.check(np.empty((0, answers.width)), 0)
+        return fits, np.concatenate([none, *(part for part in found if part is not None)])
+    return np.ones(len(given), bool), given
+
+
+def _row_by_row(
+    model: Model, columns: Columns, places: npt.NDArray[Any], answers: Answers
+) -> list[Array | None]:
+    """The answer to each row, None where the model fails."""
+    if not isinstance(model, OnnxModel):
+        return _halved(lambda part: answers_of(model, columns, places[part], answers), len(places))
+    try:  # a process a row would take too long: all answers at once, each looked at on its own
+        asked = columns_of(columns, model.columns)
+        asked = {name: column.take(places) for name, column in asked.items()}
+        said = run_onnx(model.data, asked, answers, Limits())
+    except ArtefactError:
+        return [None] * len(places)
+    return _halved(lambda part: answers.check(said[part], len(said[part])), len(places))
+
+
+def _halved(ask: Callable[[slice], Array], n: int) -> list[Array | None]:
+    """Ask for rows 0 … n - 1; where that fails, for each half."""
+    found: list[Array | None] = [None] * n
+    waiting = [(0, n)]
+    while waiting:
+        start, end = waiting.pop()
+        try:
+            given = ask(slice(start, end))
+        except ArtefactError:
+            if end - start > 1:
+                middle = (start + end) // 2
+                waiting += [(start, middle), (middle, end)]
+            continue
+        found[start:end] = [given[i : i + 1] for i in range(end - start)]
+    return found

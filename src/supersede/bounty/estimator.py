@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from supersede.bounty.artefacts.answers import Probabilities
+from supersede.bounty.artefacts.answers import Codes, Probabilities
 from supersede.bounty.decision_list import DecisionList
 from supersede.bounty.sample import as_columns
 from supersede.errors import ArgumentError, ItemError, MissingExtraError
@@ -72,7 +72,17 @@ class PatchedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> Array:
-        """The class of each row of a frame, or of a matrix with named features; shape ``(n,)``."""
+        """The class of each row of a frame, or of a matrix with named features; shape ``(n,)``.
+
+        Raises:
+            ArgumentError: The list answers with numbers, or with codes beyond the classes.
+        """
+        answered = self.model.answers
+        if not isinstance(answered, Codes | Probabilities) or answered.count > len(self.classes):
+            msg = (
+                f"this list answers with {answered}; expected codes of {len(self.classes)} classes"
+            )
+            raise ArgumentError(msg)
         answers = self.model.predict(self._columns(X))
         codes = answers.argmax(axis=1) if answers.ndim == 2 else answers
         return np.asarray(self.classes_[codes])

@@ -113,8 +113,8 @@ class Findings:
         """Record a finding.
 
         Raises:
-            ArgumentError: The kind is unknown, words are missing or too many, or a slice has no
-                group that can be read.
+            ArgumentError: The kind is unknown, words are missing, too many or not Unicode, or a slice
+                has no group that can be read.
         """
         if kind not in get_args(Kind):
             msg = f"a finding is of kind {', '.join(get_args(Kind))}; got {kind!r}"

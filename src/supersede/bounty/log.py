@@ -1,7 +1,9 @@
 """A log that only grows: one JSON object a line, each with the hash of the one before.
 
-Altering, dropping or swapping a line breaks the chain from there on, and reading says where. A last line that was cut
-off while it was being written was never acknowledged to anyone; it is taken away before the next one is added.
+Altering a line, swapping lines, or dropping one from the middle breaks the chain there, and reading says where. Dropping
+the last lines does not: whoever could write to the file can make a bounty forget its end, and only someone who kept a
+later `Log.head`, such as the `entry` of a receipt, can tell. A last line that was cut off while it was being written was
+never acknowledged to anyone; it is taken away before the next one is added.
 """
 
 import hashlib
@@ -23,19 +25,21 @@ def canonical(record: Any) -> str:
     """The one way in which plain data is written here: keys sorted, no spaces.
 
     Raises:
-        ArgumentError: It holds what JSON cannot say, such as NaN.
+        ArgumentError: It holds what JSON cannot say, such as NaN, or half a character (a lone surrogate).
 
     Example:
         >>> canonical({"b": 1, "a": [True, None]})
         '{"a":[true,null],"b":1}'
     """
     try:
-        return json.dumps(
+        written = json.dumps(
             record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         )
+        written.encode()
     except (TypeError, ValueError) as error:
         msg = f"cannot be written as JSON: {error}"
         raise ArgumentError(msg) from error
+    return written
 
 
 def digest_of(record: Any) -> str:
@@ -74,7 +78,7 @@ class Log:
 
     @property
     def head(self) -> str:
-        """The hash of the last entry: whoever keeps it can tell later that nothing was altered."""
+        """The hash of the last entry: whoever keeps it can tell later that nothing before it was altered or cut off."""
         return str(self._entries[-1]["hash"]) if self._entries else _START
 
     def append(self, entry: Mapping[str, Any]) -> dict[str, Any]:

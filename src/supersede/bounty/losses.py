@@ -13,9 +13,19 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from supersede.bounty.artefacts.answers import Answers, Codes, Probabilities
 from supersede.errors import ArgumentError
 
-__all__ = ["Bounded", "LogLoss", "Loss", "PooledErrors", "SquaredError", "ZeroOne", "losses_of"]
+__all__ = [
+    "Bounded",
+    "LogLoss",
+    "Loss",
+    "PooledErrors",
+    "SquaredError",
+    "ZeroOne",
+    "check_labels",
+    "losses_of",
+]
 
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
@@ -52,7 +62,14 @@ class ZeroOne:
     most: float = 1.0
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
-        """Whether each answer is wrong."""
+        """Whether each answer is wrong.
+
+        Raises:
+            ArgumentError: Answers are not one a row, such as probabilities.
+        """
+        if answers.shape != labels.shape:
+            msg = f"the {self.name} is of one class a row, not of answers of shape {answers.shape}; use LogLoss()"
+            raise ArgumentError(msg)
         return np.asarray(labels != answers, dtype=float)
 
     def out_of(self, labels: Array, /) -> Floats:
@@ -115,8 +132,13 @@ class LogLoss:
         return -log(self.floor)
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
-        """The log loss; labels are codes of classes, answers a probability a class, or of class 1."""
+        """The log loss; labels are codes of classes, answers a probability a class, or of class 1.
+
+        Raises:
+            ArgumentError: A label is no code of a class.
+        """
         score, truth = np.asarray(answers, float), np.asarray(labels)
+        check_labels(self, truth, Codes(score.shape[1] if score.ndim == 2 else 2))
         if score.ndim == 2:
             given = np.take_along_axis(score, truth.astype(np.int64)[:, None], axis=1)[:, 0]
         else:
@@ -185,6 +207,32 @@ class Bounded:
     def out_of(self, labels: Array, /) -> Floats:
         """One a row."""
         return np.ones(len(labels))
+
+
+def check_labels(loss: Loss, labels: Array, answers: Answers) -> None:
+    """Refuse labels that no answer can match.
+
+    Raises:
+        ArgumentError: Answers are classes or their probabilities, but a label is no code of one.
+
+    Example:
+        >>> check_labels(ZeroOne(), np.array(["no", "yes"]), Codes(2))
+        Traceback (most recent call last):
+        ...
+        supersede.errors.ArgumentError: label 'no' of row 0 is no class; labels are codes from 0 to 1, as answers are
+    """
+    if not isinstance(loss, ZeroOne | LogLoss) or not isinstance(answers, Codes | Probabilities):
+        return
+    codes = labels.tolist()
+    known = set(range(answers.count))
+    strange = set(codes) - known  # True and 1.0 are 1
+    if strange:
+        row = next(i for i, label in enumerate(codes) if label in strange)
+        msg = (
+            f"label {codes[row]!r} of row {row} is no class; labels are codes from 0 to"
+            f" {answers.count - 1}, as answers are"
+        )
+        raise ArgumentError(msg)
 
 
 def losses_of(loss: Loss, labels: Array, answers: Array) -> Floats:

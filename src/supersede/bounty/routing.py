@@ -58,7 +58,9 @@ def route(
         >>> route(groups, [None, None, 1], {"x": [1, 5, 9]}, 3).tolist()
         [1, 2, 1]
     """
-    needed = columns_of(columns, sorted({name for group in groups for name in group.columns}))
+    names = sorted({name for group in groups for name in group.columns})
+    # where all groups are everyone, any column says how many rows there are
+    needed = columns_of(columns, names or list(columns)[:1])
     found = np.empty(rows, np.int64)
     for start in range(0, rows, _CHUNK):
         chunk = slice(start, min(start + _CHUNK, rows))

@@ -1,8 +1,9 @@
 """Labelled rows that statements hold on; every statement of a bounty names its sample."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from supersede.bounty.artefacts.columns import Column, column_of, columns_of
 from supersede.bounty.routing import Bools
 from supersede.errors import ArgumentError, EmptyTableError
 
-__all__ = ["Sample", "as_columns"]
+__all__ = ["Sample", "as_columns", "same_rows"]
+
+_FEW = 50  # rows that say too little of where they come from
+_MOST = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,11 @@ class Sample:
         columns: Columns of shape ``(n,)`` by name, as arrays, lists or a frame; read once.
         labels: Shape ``(n,)``; none missing.
         weight: What each row counts for, at least 0, shape ``(n,)``; None where all count one.
+        most_weight: The most that any row of the population counts for, known from how rows are drawn or from
+            where weights are cut, not from these rows. What is proved of other rows rests on it.
 
     Raises:
-        ArgumentError: Lengths differ, a label is missing, or a weight is negative.
+        ArgumentError: Lengths differ, a label is missing, or a weight is negative or above the most.
         EmptyTableError: There are no rows.
 
     Example:
@@ -39,6 +45,7 @@ class Sample:
     columns: Mapping[str, Column]
     labels: npt.NDArray[Any]
     weight: npt.NDArray[np.float64] | None = None
+    most_weight: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", columns_of(as_columns(self.columns)))
@@ -68,6 +75,13 @@ class Sample:
             if not np.isfinite(weight).all() or not weight.sum() > 0:
                 msg = f"weights of sample {self.name!r} must be finite, and some above 0"
                 raise ArgumentError(msg)
+            if self.most_weight is not None and not weight.max() <= self.most_weight < np.inf:
+                msg = f"a row of sample {self.name!r} weighs {weight.max():g}, but most_weight={self.most_weight:g}"
+                raise ArgumentError(msg)
+            object.__setattr__(self, "weight", weight)
+        elif self.most_weight is not None:
+            msg = f"sample {self.name!r} has most_weight={self.most_weight:g}, but no weights"
+            raise ArgumentError(msg)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,6 +93,7 @@ class Sample:
             {key: column.take(rows) for key, column in self.columns.items()},
             self.labels[rows],
             None if self.weight is None else self.weight[rows],
+            self.most_weight,
         )
 
     def slices(self, parts: int, *, seed: int) -> list["Sample"]:
@@ -100,7 +115,7 @@ class Sample:
     @property
     def fingerprint(self) -> str:
         """A hash of all values, whatever the sample is called, so that a log can say which rows were asked."""
-        digest = hashlib.sha256()
+        digest = sha256()
         labels = column_of(self.labels, "labels")
         for name, column in sorted([*self.columns.items(), ("", labels)]):
             digest.update(f"{name} {column.kind} {column.categories}".encode())
@@ -109,7 +124,46 @@ class Sample:
                 digest.update(np.ascontiguousarray(column.missing).tobytes())
         if self.weight is not None:
             digest.update(np.ascontiguousarray(self.weight).tobytes())
+            digest.update(b"" if self.most_weight is None else repr(self.most_weight).encode())
         return digest.hexdigest()
+
+    @cached_property
+    def unlike_others(self) -> npt.NDArray[np.uint64]:
+        """Hashes of the rows, labels included, that the sample holds once, in order."""
+        labels = column_of(self.labels, "labels")
+        hashes = np.zeros(len(self), np.uint64)
+        for _, column in sorted([*self.columns.items(), ("", labels)], key=lambda item: item[0]):
+            if column.kind == "text":
+                words = [
+                    int.from_bytes(sha256(t.encode()).digest()[:8], "big")
+                    for t in column.categories
+                ]
+                values = np.array([*words, 0], np.uint64)[column.values]  # the last for -1, missing
+            else:
+                values = (column.numbers() + 0.0).view(np.uint64)
+            hashes = (hashes ^ values) * np.uint64(0x9E3779B97F4A7C15)
+            hashes ^= hashes >> np.uint64(29)
+        found, counts = np.unique(hashes, return_counts=True)
+        return np.asarray(found[counts == 1])
+
+
+def same_rows(one: Sample, other: Sample) -> bool:
+    """Whether most rows of one of two samples are in the other one too.
+
+    Rows of coarse columns come again by chance, so only rows that a sample holds once are looked at, and found
+    again where the other holds them once: by chance that happens to at most 1/e of them, whatever the columns
+    (a Poisson number of rows is 1 with probability at most 1/e), and to all where the rows are the same.
+
+    Example:
+        >>> rows = Sample("all", {"x": np.arange(200)}, np.zeros(200, int))
+        >>> first, second = rows.slices(2, seed=0)
+        >>> same_rows(rows, first), same_rows(first, second)
+        (True, False)
+    """
+    fewer = min(len(one.unlike_others), len(other.unlike_others))
+    both = np.intersect1d(one.unlike_others, other.unlike_others, assume_unique=True)
+    same = fewer >= _FEW and len(both) > _MOST * fewer
+    return bool(same) or one.fingerprint == other.fingerprint
 
 
 def as_columns(data: Any) -> Mapping[str, Any]:

@@ -4,13 +4,14 @@ Versions differ in a patch's rows only, so what is kept is those rows and their 
 versions say which version served it best; where that is not the current one, a pointer back repairs it.
 """
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from supersede.bounty.decision_list import DecisionList, answers_of
-from supersede.bounty.losses import Loss, losses_of
+from supersede.bounty.decision_list import DecisionList, answers_of, answers_that_fit
+from supersede.bounty.losses import Loss, check_labels, losses_of
 from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
 from supersede.errors import ArgumentError
@@ -18,7 +19,9 @@ from supersede.errors import ArgumentError
 __all__ = ["Track", "track"]
 
 Floats = npt.NDArray[np.float64]
-_ROUNDING = 1e-9  # of the sample's total; differences below are those of adding up in another order
+_ROUNDING = (
+    1e-9  # of the most that a sample can lose; less is but the order in which sums are taken
+)
 
 
 class Track:
@@ -33,6 +36,8 @@ class Track:
     def __init__(self, sample: Sample, loss: Loss, answers: npt.NDArray[Any]) -> None:
         self.sample, self.loss = sample, loss
         self.weight = np.ones(len(sample)) if sample.weight is None else sample.weight
+        most = self.weight.max() if sample.most_weight is None else sample.most_weight
+        self._largest = loss.most * float(most)
         self.out_of = self.weight * loss.out_of(sample.labels)
         if not self.out_of.sum() > 0:
             msg = f"the rows of {sample.name} count nothing, so there is no {loss.name}"
@@ -43,6 +48,14 @@ class Track:
         self._totals = [float(self.weight @ self.current)]
         self._protected: dict[str, npt.NDArray[np.uint8]] = {}
         self._sums: dict[str, list[float]] = {}
+
+    def copy(self) -> "Track":
+        """A track that goes its own way from here."""
+        made = copy(self)
+        made.current, made._changes = self.current.copy(), list(self._changes)
+        made._totals, made._protected = list(self._totals), dict(self._protected)
+        made._sums = {name: list(sums) for name, sums in self._sums.items()}
+        return made
 
     @property
     def versions(self) -> int:
@@ -61,6 +74,8 @@ class Track:
     def gains(self, mask: Bools, answers: npt.NDArray[Any]) -> Floats:
         """What each row would gain, in units of the largest weighted loss: in [-1, 1], shape ``(n,)``.
 
+        That is the largest of the population, where the sample says what its rows weigh at most.
+
         Args:
             mask: Who is in the group, shape ``(n,)``.
             answers: The proposed answers to those rows.
@@ -68,13 +83,12 @@ class Track:
         gains = np.zeros(len(self.sample))
         proposed = losses_of(self.loss, self.sample.labels[mask], answers)
         gains[mask] = self.weight[mask] * (self.current[mask] - proposed)
-        return np.asarray(gains / (self.loss.most * self.weight.max()))
+        return np.asarray(gains / self._largest)
 
     @property
     def unit(self) -> float:
         """The drop of the error of all that a mean gain of one would be."""
-        largest = self.loss.most * float(self.weight.max())
-        return largest * len(self.sample) / float(self.out_of.sum())
+        return self._largest * len(self.sample) / float(self.out_of.sum())
 
     def patch(self, mask: Bools, answers: npt.NDArray[Any]) -> None:
         """Let a group take new answers."""
@@ -109,7 +123,7 @@ class Track:
 
     def repair(self) -> tuple[str, int] | None:
         """The group that has lost most since its best version, and that version; None if none has."""
-        worst, found = _ROUNDING * max(self._totals[0], 1.0), None
+        worst, found = _ROUNDING * self.loss.most * float(self.weight.sum()), None
         for name, sums in self._sums.items():
             best = int(np.argmin(sums))
             if sums[-1] - sums[best] > worst:
@@ -149,7 +163,11 @@ def track(
 
     Returns:
         The track, with the groups of all patches protected.
+
+    Raises:
+        ArgumentError: Labels are none that the list could answer.
     """
+    check_labels(loss, sample.labels, model.answers)
     everyone = np.ones(len(sample), bool)
     made = Track(sample, loss, answers_of(model.base, sample.columns, everyone, model.answers))
     for name, group in (watch or {}).items():
@@ -159,7 +177,10 @@ def track(
         if isinstance(node.answer, int):
             made.point(mask, node.answer)
             continue
-        made.patch(mask, answers_of(node.answer, sample.columns, mask, model.answers))
+        fits, given = answers_that_fit(node.answer, sample.columns, mask, model.answers)
+        answered = mask.copy()
+        answered[mask] = fits  # the others keep the loss of the version before, as `predict` has it
+        made.patch(answered, given)
         if str(node.group) not in made.groups:
             made.protect(str(node.group), mask)
     return made

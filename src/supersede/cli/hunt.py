@@ -40,8 +40,9 @@ def hunt(
 ) -> int:
     """Attack your own model: look for groups that it fails and for models that do better on them.
 
-    The table has one row an item: the model's classes, the labels, and features. Its rows are cut at
-    random: hunters see 40 %, a holdout of 30 % judges them, and 30 % are kept fresh for the audit.
+    The table has one row an item: the model's classes, the labels, and features. Rows without a label
+    are left out, the others are cut at random: hunters see 40 %, a holdout of 30 % judges them, and
+    30 % are kept fresh for the audit.
 
     Exit codes: 0 nothing was found, 1 some submission beat the model, 2 a usage or data error.
 
@@ -114,7 +115,8 @@ def hunt(
     if folder is not None:
         save(bounty.model, folder / "model")
     if credit is not None:
-        measured(bounty.model, fresh, watch=bounty.checker.watch).save(credit)
+        judge = bounty.checker
+        measured(bounty.model, fresh, loss=judge.loss, watch=judge.watch).save(credit)
     if out is not None:
         write_whole(
             out, page(bounty, fresh, audit=audit, attempts=attempts, title=f"Hunt of {model}")
@@ -129,7 +131,7 @@ def _read(
     import numpy as np
 
     from supersede.bounty import Sample
-    from supersede.errors import MissingColumnError
+    from supersede.errors import ColumnTypeError, MissingColumnError, MissingPredictionError
     from supersede.table.read import read
     from supersede.table.source import collect
 
@@ -145,11 +147,27 @@ def _read(
             raise ArgumentError(msg)
     found = collect(rows.select(model, label, *read_too))
     truth, said = (np.asarray(found[name].to_pylist(), object) for name in (label, model))
+    labelled = np.array([not _missing(value) for value in truth])
+    if not labelled.all():
+        print(f"{(~labelled).sum()} of {len(truth)} rows have no label and are left out")
+        found, truth, said = found.filter(labelled), truth[labelled], said[labelled]
+    if any(_missing(value) for value in said):
+        msg = f"{model} has no class for some of the rows; leave these rows out or answer them"
+        raise MissingPredictionError(msg)
     classes = sorted({*truth.tolist(), *said.tolist()}, key=lambda value: (str(type(value)), value))
     code = {value: i for i, value in enumerate(classes)}
     columns = {name: found[name].to_numpy() for name in read_too}
     columns[model] = np.array([code[v] for v in said])
-    return Sample("all", columns, np.array([code[v] for v in truth])), classes, wanted
+    try:
+        whole = Sample("all", columns, np.array([code[v] for v in truth], int))
+    except ColumnTypeError as error:
+        msg = f"{error}; or name the columns that hunters may read, with --feature"
+        raise ColumnTypeError(msg) from error
+    return whole, classes, wanted
+
+
+def _missing(value: object) -> bool:
+    return value is None or value != value  # only NaN differs from itself
 
 
 def _cut(whole: "Sample", seed: int) -> "tuple[Sample, Sample, Sample]":

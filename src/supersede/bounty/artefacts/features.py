@@ -30,7 +30,7 @@ class Feature:
 
     def __post_init__(self) -> None:
         number = isinstance(self.missing, int | float) and abs(self.missing) < np.inf
-        ok = self.missing is None or (number and abs(self.missing) <= np.finfo(float).max)
+        ok = self.missing is None or (number and abs(self.missing) <= float(np.finfo(float).max))
         ok = ok and (self.category is None or is_text(self.category))
         if not is_text(self.column) or not ok:
             msg = f"{self} is no feature: a column, a category or null, and a finite number or null"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from supersede.bounty.artefacts import Feature, design, features_of
 from supersede.bounty.artefacts.answers import Answers
 from supersede.bounty.decision_list import DecisionList
-from supersede.bounty.losses import Loss, losses_of
+from supersede.bounty.losses import Loss, check_labels, losses_of
 from supersede.bounty.sample import Sample
 
 __all__ = ["Ground"]
@@ -56,6 +56,7 @@ class Ground:
         Returns:
             The ground.
         """
+        check_labels(loss, sample.labels, model.answers)
         read = sample.columns if columns is None else {c: sample.columns[c] for c in columns}
         features = features_of(read, most_categories=_CATEGORIES)
         matrix = design(features, sample.columns).astype(np.float32)
