@@ -75,6 +75,11 @@ def test_the_block_of_a_mobile_net_adds_its_input_only_where_shapes_agree():
         ({"kind": "conv", "channels": 8, "stride": 0}, "whole numbers ≥ 1"),
         ({"kind": "conv", "channels": 8, "activation": "hard_swish"}, "of kind 'activation'"),
         ({"kind": "conv", "channels": 8, "padding": (1, 1)}, "expected four numbers"),
+        (
+            {"kind": "max_pool", "kernel": 2, "dilation": 2},
+            "max_pool has no dilation here, got (2, 2)",
+        ),
+        ({"kind": "transpose_conv", "channels": 8, "dilation": 2}, "has no dilation"),
         ({"kind": "transpose_conv", "channels": 8, "stride": 2}, "smaller than its stride"),
         ({"kind": "activation"}, "expected one of relu, relu6, hard_swish, sigmoid"),
     ],

@@ -131,6 +131,7 @@ def test_a_missing_file_is_refused(tmp_path):
         (helper.make_node("ConvTranspose", ["image", "k"], ["out"], strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]), [("k", kernel(3, 4, 3, 3))], "crops (1, 0, 1, 0)"),
         (helper.make_node("Clip", ["image", "", "top"], ["out"]), [("top", np.float32(1))], "clipped to (-inf, 1.0)"),
         (helper.make_node("MaxPool", ["image"], ["out"], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), [], "may be negative"),
+        (helper.make_node("MaxPool", ["image"], ["out"], kernel_shape=[2, 2], dilations=[2, 2]), [], "operator MaxPool 'out': a dilated window"),
         (helper.make_node("AveragePool", ["image"], ["out"], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), [], "does not count"),
         (helper.make_node("Reshape", ["image", "to"], ["out"]), [("to", np.array([-1, 8, 3, 8]))], "3×8×8 values reshaped to [1, 8, 3, 8]"),
         (helper.make_node("Concat", ["image", "image"], ["out"], axis=2), [], "other than channels"),

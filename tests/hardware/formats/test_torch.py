@@ -222,6 +222,7 @@ class Branching(nn.Module):
         (nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), "align_corners"),
         (nn.MaxPool2d(3, 2, 1), "may be negative"),
         (nn.MaxPool2d(3, 2, ceil_mode=True), "ceil_mode"),
+        (nn.MaxPool2d(2, 1, dilation=2), "a maximum over a dilated window"),
         (nn.AdaptiveAvgPool2d(2), "1×1 is the mean"),
         (nn.ReLU6(), None),
         (nn.Hardtanh(), "clipped to (-1.0, 1.0)"),

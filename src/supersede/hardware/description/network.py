@@ -49,6 +49,7 @@ Activation = Literal["relu", "relu6", "hard_swish", "sigmoid"]
 CARRIED = ("relu", "relu6")
 WITH_CHANNELS = frozenset({"conv", "transpose_conv", "dense"})
 PADDED = frozenset({"conv", "depthwise", "avg_pool", "max_pool"})
+DILATED = frozenset({"conv", "depthwise"})
 CARRYING = frozenset({"conv", "depthwise", "dense", "add"})
 INPUTS: dict[str, tuple[int, int]] = {"add": (2, 2), "multiply": (2, 2), "concat": (2, 64)}
 
@@ -70,7 +71,7 @@ class Layer:
         kernel: Height and width of the window; one number means a square.
         stride: Steps of the window, or the factor of an upsampling; one number means both.
         padding: "same" and "valid" as TensorFlow has them, or zeros (top, bottom, left, right).
-        dilation: Distance of the kernel's taps.
+        dilation: Distance of the kernel's taps; of convolutions and depthwise ones only.
         activation: "relu" or "relu6" where a convolution, a dense layer or an addition carries one;
             others are layers of kind "activation".
 
@@ -124,6 +125,8 @@ class Layer:
             return "kernel, stride and dilation are one number or two"
         if any(not isinstance(n, int) or n < 1 for n in numbers):
             return f"kernel, stride and dilation are whole numbers ≥ 1, got {numbers}"
+        if self.dilation != (1, 1) and self.kind not in DILATED:
+            return f"{self.kind} has no dilation here, got {self.dilation}"
         if isinstance(self.padding, str):
             if self.padding not in {"same", "valid"}:
                 return f"padding is {self.padding!r}, expected 'same', 'valid' or four numbers"

@@ -228,9 +228,11 @@ class _Reader:
         window = self.window(node, attributes, pad)
         own = any(attributes.get("pads", ()))
         counted = bool(attributes.get("count_include_pad", 0))
+        if window.pop("dilation") != (1, 1):
+            raise unsupported(_where(node), "a dilated window")
         if node.op_type == "AveragePool":
-            if window.pop("dilation") != (1, 1) or (any(pad) and own and not counted):
-                raise unsupported(_where(node), "a mean over a dilated or twice padded window")
+            if any(pad) and own and not counted:
+                raise unsupported(_where(node), "a mean over a twice padded window")
             return self.importer.avg_pool(name, source, zeros_count=counted or any(pad), **window)
         if any(pad) and own:
             raise unsupported(_where(node), "a maximum over a twice padded window")

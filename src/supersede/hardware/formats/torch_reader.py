@@ -244,7 +244,8 @@ class _Reader:
                 raise unsupported(_where(node), "a mean over a twice padded window")
             window["padding"] = _around(given["padding"], pad)
             return self.importer.avg_pool(name, source, zeros_count=counted or any(pad), **window)
-        window["dilation"] = _two(given["dilation"])
+        if _two(given["dilation"]) != (1, 1):
+            raise unsupported(_where(node), "a maximum over a dilated window")
         if any(pad) and any(window["padding"]):
             raise unsupported(_where(node), "a maximum over a twice padded window")
         if any(pad):
