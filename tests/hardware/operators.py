@@ -26,6 +26,9 @@ OPERATORS = {
     "concat": [Layer("a", "conv", A, 7), Layer("x", "concat", ("a", "input"))],
     "max pool": [Layer("x", "max_pool", A, kernel=3, stride=2)],
     "max pool with zeros": [Layer("x", "max_pool", A, kernel=3, stride=2, padding=(1, 1, 1, 1))],
+    "max pool with zeros at the end": [
+        Layer("x", "max_pool", A, kernel=3, stride=2, padding=(0, 1, 0, 1)),
+    ],
     "average pool": [Layer("x", "avg_pool", A, kernel=3, stride=2, padding="valid")],
     "average pool at the border": [Layer("x", "avg_pool", A, kernel=3)],
     "average pool with zeros": [Layer("x", "avg_pool", A, kernel=3, padding=(1, 1, 1, 1))],

@@ -66,7 +66,7 @@ def test_a_mobile_net_reads_back(tmp_path):
     assert from_onnx(path).network == net
 
 
-def save(path, nodes, *, shape=("n", 3, 8, 8), constants=(), out=("n", "a", "b", "c")):
+def save(path, nodes, *, shape=("n", 3, 8, 8), constants=(), out=("n", "a", "b", "c"), opset=17):
     graph = helper.make_graph(
         nodes,
         "g",
@@ -74,7 +74,7 @@ def save(path, nodes, *, shape=("n", 3, 8, 8), constants=(), out=("n", "a", "b",
         [helper.make_tensor_value_info("out", TensorProto.FLOAT, out)],
         [onnx.numpy_helper.from_array(value, name) for name, value in constants],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     onnx.save(model, path)
     return path
 
@@ -147,6 +147,29 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_uses_without_a_layer_are_refused(node, constants, message, tmp_path):
     with pytest.raises(UnsupportedOperatorError) as caught:
         from_onnx(save(tmp_path / "m.onnx", [node], constants=constants))
+    assert message in str(caught.value)
+
+
+CENTRE = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "opset", "message"),
+    [
+        ([helper.make_node("Relu", ["image"], ["r"]), helper.make_node("Pad", ["r", "p"], ["out"])], 17, "output 'out' of the model: a Pad gives it"),
+        ([helper.make_node("Pad", ["image", "n"], ["q"]), helper.make_node("Conv", ["q", "k"], ["out"])], 17, "operator Pad 'q': cuts (0, -1, 0, 0)"),
+        ([helper.make_node("Conv", ["image", "k"], ["c"], pads=[2, 2, 2, 2]), helper.make_node("Pad", ["image", "p"], ["q"]), helper.make_node("Concat", ["c", "q"], ["out"], axis=1)], 17, "operator Concat 'out': reads what a Pad gave"),
+        ([helper.make_node("Pad", ["image"], ["q"], pads=CENTRE.tolist(), value=1.0), helper.make_node("Conv", ["q", "k"], ["out"])], 10, "operator Pad 'q': padding other than zeros"),
+    ],
+)  # fmt: skip
+def test_padding_that_is_no_window_s_is_refused(nodes, opset, message, tmp_path):
+    constants = [
+        ("p", CENTRE),
+        ("n", np.array([0, 0, 0, 0, 0, 0, -1, 0])),
+        ("k", kernel(4, 3, 3, 3)),
+    ]
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        from_onnx(save(tmp_path / "m.onnx", nodes, constants=constants, opset=opset))
     assert message in str(caught.value)
 
 

@@ -173,6 +173,48 @@ def test_two_kinds_of_padding_are_refused(window):
         from_torch(nn.Sequential(nn.ZeroPad2d(1), window), first(IMAGES[:1]))
 
 
+class Calls(nn.Module):
+    """A function of modules and an image, as users write `forward`."""
+
+    def __init__(self, function, *parts):
+        super().__init__()
+        self.function, self.parts = function, nn.ModuleList(parts)
+
+    def forward(self, x):
+        return self.function(x, *self.parts)
+
+
+POINTWISE = nn.Conv2d(5, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Sequential(POINTWISE, nn.ZeroPad2d(1)), "operator pad '1': its result is returned"),
+        (nn.Sequential(nn.ZeroPad2d(-1), POINTWISE), "operator pad '0': cuts (-1, -1, -1, -1)"),
+        (Calls(lambda x: torch.cat([x, functional.pad(x, (1, -1))], 1)), "operator pad 'pad'"),
+    ],
+)  # fmt: skip
+def test_padding_that_is_no_window_s_is_refused(module, message):
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        from_torch(module, first(IMAGES[:1]))
+    assert message in str(caught.value)
+
+
+def test_a_result_that_is_no_layer_s_is_refused():
+    with pytest.raises(UnsupportedOperatorError, match="result 3 of the module: no layer gives it"):
+        from_torch(Calls(lambda x, c: (c(x), 3), POINTWISE), first(IMAGES[:1]))
+
+
+def test_padding_is_seen_in_every_input():
+    module = Calls(
+        lambda x, c, k: torch.cat([k(x), functional.pad(c(x), (1, 1, 1, 1))], 1),
+        POINTWISE, nn.Conv2d(5, 4, 3, padding=2),
+    )  # fmt: skip
+    with pytest.raises(UnsupportedOperatorError, match="operator cat 'cat': reads what was padded"):
+        from_torch(module, first(IMAGES[:1]))
+
+
 class Residual(nn.Module):
     """As in residual networks that normalise before they convolve."""
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from supersede.hardware.description.quantised import Array
 
-__all__ = ["Importer", "Value", "unsupported"]
+__all__ = ["Importer", "Value", "unsupported", "zeros_around"]
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,13 @@ class Importer:
         """An activation: a layer, until `finish` lets the one before carry it."""
         return self.add(name, "activation", [source], activation=kind)
 
-    def max_pool(self, name: str, source: Value, **window: Any) -> Value:
-        """Max pooling whose padding is never the largest, as torch and ONNX have it."""
+    def max_pool(self, name: str, source: Value, *, zeros: bool, **window: Any) -> Value:
+        """Max pooling whose padding is zeros, or never the largest as torch and ONNX have it."""
         value = self.add(name, "max_pool", [source], **window)
-        if isinstance(self.layers[value.layer].padding, tuple) and not self._positive(source):
+        layer = self.layers[value.layer]
+        if zeros:  # "same" would say that they are never the largest
+            self.layers[value.layer] = replace(layer, padding=window["padding"])
+        elif isinstance(layer.padding, tuple) and not self._positive(source):
             raise unsupported(
                 name,
                 f"max pooling with padding {window['padding']} of values that may be negative",
@@ -246,6 +249,16 @@ class Importer:
         return (
             layer.kind == "activation" and layer.activation in CARRIED and before.kind in CARRYING
         )
+
+
+def zeros_around(where: str, top: int, bottom: int, left: int, right: int) -> Padding | None:
+    """What an operator of its own pads; None where that is nothing."""
+    zeros = (top, bottom, left, right)
+    if min(zeros) < 0:
+        raise unsupported(
+            where, f"cuts {zeros} (top, bottom, left, right)", "amounts ≥ 0 are needed"
+        )
+    return zeros if any(zeros) else None
 
 
 def _simplest(layer: Layer, input: Shape) -> Any:

@@ -17,7 +17,7 @@ from supersede.errors import (
 from supersede.hardware.description.quantised import Array
 from supersede.hardware.description.shapes import Padding, Shape
 from supersede.hardware.description.trained import TrainedNetwork
-from supersede.hardware.formats.importing import Importer, Value, unsupported
+from supersede.hardware.formats.importing import Importer, Value, unsupported, zeros_around
 
 __all__ = ["from_onnx"]
 
@@ -121,6 +121,9 @@ class _Reader:
             if output.name not in self.values:
                 msg = f"the model's output {output.name!r} does not depend on its input"
                 raise NetworkError(msg)
+            if output.name in self.pads:
+                where = f"output {output.name!r} of the model"
+                raise unsupported(where, "a Pad gives it", "only windows can be padded")
         return self.importer.finish([self.values[output.name] for output in self.graph.output])
 
     def constant(self, node: Any, index: int) -> Array:
@@ -142,7 +145,8 @@ class _Reader:
         values = [self.values[i] for i in node.input if i in self.values]
         source = values[0]
         pad = self.pads.get(node.input[0], NONE)
-        if any(pad) and node.op_type not in {"Conv", "MaxPool", "AveragePool"}:
+        windowed = node.op_type in {"Conv", "MaxPool", "AveragePool"}
+        if not windowed and any(i in self.pads for i in node.input):
             raise unsupported(_where(node), "reads what a Pad gave", "only windows can be padded")
         match node.op_type:
             case "Conv":
@@ -236,9 +240,7 @@ class _Reader:
             return self.importer.avg_pool(name, source, zeros_count=counted or any(pad), **window)
         if any(pad) and own:
             raise unsupported(_where(node), "a maximum over a twice padded window")
-        if any(pad):
-            return self.importer.add(name, "max_pool", [source], **window)
-        return self.importer.max_pool(name, source, **window)
+        return self.importer.max_pool(name, source, zeros=any(pad), **window)
 
     def scaled(self, node: Any, name: str, source: Value) -> Value:
         """A product or sum with a constant: one for all values, or one a channel."""
@@ -300,13 +302,15 @@ class _Reader:
     def padded(self, node: Any, attributes: dict[str, Any], source: Value) -> Value:
         given = attributes.get("pads", self.optional(node, 1))
         amounts = np.asarray([] if given is None else given).tolist()
-        fill = self.optional(node, 2)
+        fill = attributes.get("value", self.optional(node, 2))  # an attribute before opset 11
         zeros = attributes.get("mode", "constant") == "constant" and not np.any(fill)
-        around = len(amounts) == 8 and not any(amounts[i] for i in (0, 1, 4, 5))
+        axes = self.optional(node, 3)
+        around = axes is None and len(amounts) == 8 and not any(amounts[i] for i in (0, 1, 4, 5))
         if not (zeros and around):
             raise unsupported(_where(node), "padding other than zeros around the image")
         top, left, bottom, right = amounts[2], amounts[3], amounts[6], amounts[7]
-        self.pads[node.output[0]] = (top, bottom, left, right)
+        if found := zeros_around(_where(node), top, bottom, left, right):
+            self.pads[node.output[0]] = found
         return source
 
     def reshaped(self, node: Any, source: Value) -> Value:

@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 from supersede.errors import NetworkError, UnsupportedOperatorError
 from supersede.hardware.description.shapes import Padding, Shape
 from supersede.hardware.description.trained import TrainedNetwork
-from supersede.hardware.formats.importing import Importer, Value, unsupported
+from supersede.hardware.formats.importing import Importer, Value, unsupported, zeros_around
 
 __all__ = ["from_torch"]
 
@@ -106,7 +106,16 @@ class _Reader:
         for node in self.nodes:
             if node.op == "output":
                 outputs = [part for part in node.args[0] if part is not None]  # type: ignore[union-attr]
-        return self.importer.finish([self.values[node] for node in outputs])
+        return self.importer.finish([self.output(part) for part in outputs])
+
+    def output(self, part: Any) -> Value:
+        """What the module returns, one of possibly several."""
+        if part not in self.values:
+            where = f"result {part!r} of the module"
+            raise unsupported(where, "no layer gives it", "return values of layers only")
+        if part in self.pads:
+            raise unsupported(_where(part), "its result is returned", "only windows can be padded")
+        return self.values[part]
 
     def refuse_unknown(self) -> None:
         unknown = Counter(
@@ -142,7 +151,8 @@ class _Reader:
         values = [self.values[part] for part in sources]
         source = values[0]
         pad = self.pads.get(sources[0], (0, 0, 0, 0))
-        if any(pad) and kind not in {"conv2d", "max_pool2d", "avg_pool2d"}:
+        windowed = kind in {"conv2d", "max_pool2d", "avg_pool2d"}
+        if not windowed and any(part in self.pads for part in sources):
             raise unsupported(_where(node), "reads what was padded", "only windows can be padded")
         match kind.removesuffix("_"):
             case "conv2d":
@@ -206,10 +216,12 @@ class _Reader:
             case "upsample_nearest2d" | "upsample_bilinear2d":
                 return self.enlarged(node, given, name, source)
             case "pad":
-                if given["mode"] != "constant" or given["value"] or len(given["pad"]) != 4:
+                filled = given["mode"] != "constant" or given["value"]
+                if filled or len(given["pad"]) != 4 or source.flat:
                     raise unsupported(_where(node), "padding other than zeros around the image")
                 left, right, top, bottom = given["pad"]
-                self.pads[node] = (top, bottom, left, right)
+                if zeros := zeros_around(_where(node), top, bottom, left, right):
+                    self.pads[node] = zeros
                 return source
             case "dropout" | "alias" | "clone" | "contiguous" | "detach" | "to" | "feature_dropout":
                 return source
@@ -249,8 +261,8 @@ class _Reader:
         if any(pad) and any(window["padding"]):
             raise unsupported(_where(node), "a maximum over a twice padded window")
         if any(pad):
-            return self.importer.add(name, "max_pool", [source], **window | {"padding": pad})
-        return self.importer.max_pool(name, source, **window)
+            window["padding"] = pad
+        return self.importer.max_pool(name, source, zeros=any(pad), **window)
 
     def enlarged(self, node: fx.Node, given: dict[str, Any], name: str, source: Value) -> Value:
         height, width, _ = self.importer.shape(source)
