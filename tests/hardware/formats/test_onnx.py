@@ -173,6 +173,46 @@ def test_padding_that_is_no_window_s_is_refused(nodes, opset, message, tmp_path)
     assert message in str(caught.value)
 
 
+def resize(**attributes):
+    return helper.make_node("Resize", ["image", "", "s"], ["out"], "x", **attributes)
+
+
+@pytest.mark.parametrize(
+    ("node", "scale", "message"),
+    [
+        (resize(mode="linear"), 2.05, "by [1.0, 1.0, 2.0"),
+        (resize(nearest_mode="floor"), 2, "in mode nearest, half_pixel, floor"),
+        (resize(nearest_mode="ceil", coordinate_transformation_mode="asymmetric"), 2, "asymmetric, ceil"),
+    ],
+)  # fmt: skip
+def test_a_resize_to_other_pixels_is_refused(node, scale, message, tmp_path):
+    constants = [("s", np.float32([1, 1, scale, scale]))]
+    with pytest.raises(UnsupportedOperatorError, match="operator Resize 'x'") as caught:
+        from_onnx(save(tmp_path / "m.onnx", [node], constants=constants))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("rounding", ["round_prefer_floor", "round_prefer_ceil"])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_resize_between_pixel_centres_is_understood(rounding, factor, tmp_path):
+    constants = [("s", np.float32([1, 1, factor, factor]))]
+    path = save(tmp_path / "m.onnx", [resize(nearest_mode=rounding)], constants=constants)
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+
+    (expected,) = outputs_of(path, images)
+
+    assert run(from_onnx(path), images)["x"].transpose(0, 3, 1, 2) == pytest.approx(expected)
+
+
+def test_a_product_of_an_image_and_flat_values_is_refused(tmp_path):
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["m"], axes=[2, 3], keepdims=0),
+        helper.make_node("Mul", ["image", "m"], ["out"]),
+    ]
+    with pytest.raises(UnsupportedOperatorError, match="multiply of an image and of values"):
+        from_onnx(save(tmp_path / "m.onnx", nodes, shape=("n", 3, 3, 3)))
+
+
 def test_two_inputs_are_refused(tmp_path):
     graph = helper.make_graph(
         [helper.make_node("Add", ["a", "b"], ["out"])],

@@ -206,6 +206,50 @@ def test_a_result_that_is_no_layer_s_is_refused():
         from_torch(Calls(lambda x, c: (c(x), 3), POINTWISE), first(IMAGES[:1]))
 
 
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x, c: functional.interpolate(c(x), scale_factor=2.05), "operator upsample_nearest2d 'upsample_nearest2d': from 8×10 to 16×20 by"),
+        (lambda x, c: functional.interpolate(c(x), scale_factor=2.05, mode="bilinear"), "to 16×20 by (2.05, 2.05); a whole factor"),
+        (lambda x, c: x * x.mean((2, 3)).reshape(1, -1), "multiply of an image and of values"),
+        (lambda x, c: x + x.mean((2, 3)), "add of an image and of values"),
+    ],
+)  # fmt: skip
+def test_what_only_seems_to_fit_is_refused(function, message):
+    square = first(IMAGES[:1]) if "×" in message else torch.zeros(1, 5, 5, 5)
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        from_torch(Calls(function, POINTWISE), square)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("view", [lambda y: y.flatten(1), functional.dropout, torch.Tensor.detach])
+def test_a_change_in_place_that_is_read_by_another_name_is_refused(view):
+    def through(x, conv):
+        y = conv(x)
+        view(y).relu_()
+        return y.sigmoid()
+
+    with pytest.raises(
+        UnsupportedOperatorError, match=r"operator relu_ .*: changes a value in place"
+    ):
+        from_torch(Calls(through, POINTWISE), first(IMAGES[:1]))
+
+
+def test_a_change_in_place_that_is_read_by_its_result_is_understood():
+    def block(x, conv, again):
+        y = conv(x).relu_()
+        z = again(y)
+        z += y
+        return z.relu_().flatten(1).relu_()
+
+    module = Calls(block, POINTWISE, nn.Conv2d(4, 4, 3, padding=1))
+
+    trained = from_torch(module, first(IMAGES[:1]))
+
+    found = run(trained, IMAGES)[trained.network.outputs[0]].transpose(0, 3, 1, 2)
+    assert found.reshape(3, -1) == pytest.approx(module(first(IMAGES)).detach().numpy(), abs=1e-4)
+
+
 def test_padding_is_seen_in_every_input():
     module = Calls(
         lambda x, c, k: torch.cat([k(x), functional.pad(c(x), (1, 1, 1, 1))], 1),

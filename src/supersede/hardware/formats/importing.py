@@ -73,6 +73,9 @@ class Importer:
         if name in self.layers or name == "input":
             n = next(n for n in range(1, len(self.layers) + 2) if f"{name}_{n}" not in self.layers)
             name = f"{name}_{n}"
+        if len({value.flat for value in inputs}) > 1:
+            what = f"{kind} of an image and of values (n, channels), which broadcast otherwise"
+            raise unsupported(name, what, "reshape the values to (n, channels, 1, 1)")
         sources = tuple(value.layer for value in inputs)
         layer = Layer(name, kind, sources, **fields)
         given = [self.shapes[source] for source in sources]

@@ -285,15 +285,27 @@ class _Reader:
         mode = attributes.get("mode", "nearest")
         at = attributes.get("coordinate_transformation_mode", "half_pixel")
         rounding = attributes.get("nearest_mode", "round_prefer_floor")
+        if len(node.input) < 3:
+            raise unsupported(_where(node), "its form before opset 11", "export with a newer opset")
         whole = len(size) == 4 and min(size) > 0 and size[2] % height == 0 == size[3] % width
-        kind: Any = None
-        if mode == "nearest" and (at == "half_pixel" or (at, rounding) == ("asymmetric", "floor")):
+        scales = self.optional(node, 2)
+        if whole and scales is not None and scales.size:
+            # a given factor counts, not the size: 2.1 gives 16 rows of 8, other pixels than 2 does
+            whole = scales.tolist() == [1, 1, size[2] // height, size[3] // width]
+        whole &= attributes.get("keep_aspect_ratio_policy", "stretch") == "stretch"
+        kind: Any
+        between = at == "half_pixel" and rounding.startswith("round_")
+        if mode == "nearest" and (between or (at, rounding) == ("asymmetric", "floor")):
             kind = "upsample_nearest"
-        if mode == "linear" and at in {"half_pixel", "pytorch_half_pixel"}:
+        elif mode == "linear" and at in {"half_pixel", "pytorch_half_pixel"}:
             kind = "upsample_bilinear"
+        else:
+            kind = None
         if kind is None or not whole:
+            by = "" if scales is None else f" by {scales.tolist()}"
+            how = f"{mode}, {at}" + (f", {rounding}" if mode == "nearest" else "")
             raise unsupported(
-                _where(node), f"a resize to {size[2:] or 'an unknown size'} in mode {mode}, {at}",
+                _where(node), f"a resize to {size[2:] or 'an unknown size'}{by} in mode {how}",
                 "a whole factor, nearest or bilinear between pixel centres, is needed",
             )  # fmt: skip
         factors = (size[2] // height, size[3] // width)

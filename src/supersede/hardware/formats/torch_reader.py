@@ -22,6 +22,11 @@ KEPT = frozenset(
 )
 """Operators that change nothing in service."""
 
+SHARING = (KEPT - {"clone"}) | {
+    "flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view",
+}  # fmt: skip
+"""Operators whose result may lie in their input's memory."""
+
 KNOWN = KEPT | {
     "adaptive_avg_pool2d", "add", "add_", "avg_pool2d", "batch_norm", "cat", "clamp", "clamp_",
     "conv2d", "conv_transpose2d", "flatten", "hardswish", "hardswish_", "hardtanh", "hardtanh_",
@@ -99,6 +104,7 @@ class _Reader:
 
     def read(self) -> TrainedNetwork:
         self.refuse_unknown()
+        self.refuse_hidden_changes()
         for node in self.nodes:
             if node.op == "call_function":
                 self.values[node] = self.node(node)
@@ -127,6 +133,21 @@ class _Reader:
             named = ", ".join(f"{kind} ({n})" for kind, n in sorted(unknown.items()))
             msg = f"the module has operators that have no layer here: {named}"
             raise UnsupportedOperatorError(msg)
+
+    def refuse_hidden_changes(self) -> None:
+        """Refuse an operator in place whose change is read by another name than its result."""
+        root: dict[fx.Node, fx.Node] = {}  # by value, the one whose memory it shares
+        position = {node: i for i, node in enumerate(self.nodes)}
+        for node in self.nodes:
+            in_place = _kind(node).endswith("_") and _kind(node) not in KEPT
+            shares = node.op == "call_function" and (in_place or _kind(node) in SHARING)
+            first = node.args[0] if shares else None
+            if in_place and isinstance(first, fx.Node):
+                others = [other for other in root if root[other] is root[first]]
+                if any(position[user] > position[node] for other in others for user in other.users):
+                    what = "changes a value in place that is read again by another name"
+                    raise unsupported(_where(node), what, "let it give a new value")
+            root[node] = root[first] if isinstance(first, fx.Node) else node
 
     def constant(self, node: fx.Node, argument: Any) -> np.ndarray | None:
         """The values of a parameter or buffer; None stays None."""
@@ -267,15 +288,20 @@ class _Reader:
     def enlarged(self, node: fx.Node, given: dict[str, Any], name: str, source: Value) -> Value:
         height, width, _ = self.importer.shape(source)
         tall, wide = node.meta["val"].shape[2:]
-        whole = tall % height == 0 == wide % width
+        factors = (tall // height, wide // width)
+        # a given factor counts, not the size: 2.1 gives 16 rows of 8, but other pixels than 2 does
+        by = given.get("scale_factors") or (given.get("scales_h"), given.get("scales_w"))
+        exact = all(s in {None, f} for s, f in zip(by, factors, strict=True))
+        whole = exact and tall % height == 0 == wide % width
         if not whole or given.get("align_corners"):
             raise unsupported(
                 _where(node), f"from {height}×{width} to {tall}×{wide}"
+                + ("" if exact else f" by {tuple(by)}")
                 + (" with align_corners" if given.get("align_corners") else ""),
                 "a whole factor and align_corners=False are needed",
             )  # fmt: skip
         kind: Any = "upsample_nearest" if "nearest" in _kind(node) else "upsample_bilinear"
-        return self.importer.add(name, kind, [source], stride=(tall // height, wide // width))
+        return self.importer.add(name, kind, [source], stride=factors)
 
     def reshaped(self, node: fx.Node, source: Value) -> Value:
         height, width, channels = self.importer.shape(source)
