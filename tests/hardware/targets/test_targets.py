@@ -118,10 +118,33 @@ def test_what_was_not_measured_is_refused(tmp_path):
         target.measure(net(40))
 
 
+def test_a_file_of_a_spreadsheet_and_of_layers_alone_is_read(tmp_path):
+    path = fill(tmp_path, [net()], layers=True)
+    rows = path.read_text().splitlines()
+    path.write_bytes("\n".join([rows[0], *rows[2:]]).encode("utf-8-sig"))
+
+    found = Measured(path).measure(net())
+
+    assert found.seconds == pytest.approx(DECLARED.measure(net()).seconds)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no rows"),
+        ("", "it has no rows"),
+        (
+            "network;seconds\n0000.json;1\n",
+            "its columns are 'network;seconds'.*with commas between",
+        ),
+        ("network,layer,seconds\n0000.json,stem,1\n", "neither a total nor its layer"),
+        ("network,layer,seconds\n0000.json,,1\n0000.json,nowhere,1\n", "no layer 'nowhere'"),
+        (
+            "network,layer,seconds\n0000.json,stem,1\n0000.json,stem,2\n",
+            "line 3: layer 'stem' .*twice",
+        ),
+        ("network,seconds\n0000.json,1\n./0000.json,2\n", "there by another name"),
+        ("network,seconds,low,high\n0000.json,1,3,2\n", "line 2: seconds are not between"),
+        ("network,seconds,low,high\n0000.json,1,2,\n", "not between low and high"),
         ("a,b\n1,2\n", "expected the columns network"),
         ("network,seconds\n0000.json,0\n", "line 2: seconds is '0'"),
         ("network,seconds\n0000.json,fast\n", "line 2: seconds is 'fast'"),

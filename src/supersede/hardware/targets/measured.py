@@ -5,7 +5,7 @@ file, and a CSV file to fill in. A network may be an operator, a block, or a who
 
 - ``network``: path of the description, relative to the CSV file
 - ``layer``: name of a layer, or empty in the row of the whole network
-- ``seconds``: latency of one inference, or of the layer
+- ``seconds``: latency of one inference, or of the layer; without a total, all layers add up to it
 - ``weight_bytes``, ``peak_bytes``, ``low``, ``high``, ``joules``: of the whole network; may be left out
 """
 
@@ -13,7 +13,7 @@ import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ class Measured:
         path = Path(self.path)
         try:
             text = path.read_bytes()
-            rows = list(csv.DictReader(text.decode("utf-8").splitlines()))
+            rows = list(csv.DictReader(text.decode("utf-8-sig").splitlines()))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             msg = f"cannot read measurements from {path}: {error}"
             raise MeasurementError(msg) from error
@@ -109,9 +109,10 @@ def write_networks(folder: str | Path, networks: Sequence[Network]) -> Path:
 
 def _collect(path: Path, rows: Sequence[dict[str, str]]) -> dict[str, tuple[Network, Measurement]]:
     if not rows or not {"network", "seconds"} <= set(rows[0]):
-        msg = f"{path} has no rows of measurements; expected the columns {', '.join(COLUMNS)}"
+        has = f"its columns are {', '.join(map(repr, rows[0]))}" if rows else "it has no rows"
+        msg = f"{path}: {has}; expected the columns {', '.join(COLUMNS)} with commas between"
         raise MeasurementError(msg)
-    layers: dict[str, list[LayerCost]] = {}
+    layers: dict[str, dict[str, LayerCost]] = {}
     totals: dict[str, dict[str, float]] = {}
     for line, row in enumerate(rows, 2):
         where = f"{path}, line {line}"
@@ -120,17 +121,28 @@ def _collect(path: Path, rows: Sequence[dict[str, str]]) -> dict[str, tuple[Netw
         if "seconds" not in values:
             msg = f"{where}: no seconds; measure the network, or delete the line"
             raise MeasurementError(msg)
+        if not values.get("low", 0) <= values["seconds"] <= values.get("high", inf):
+            msg = f"{where}: seconds are not between low and high; give the interval around them"
+            raise MeasurementError(msg)
         if layer:
-            layers.setdefault(name, []).append(LayerCost(layer, "", values["seconds"]))
+            given = layers.setdefault(name, {})
+            if layer in given:
+                msg = f"{where}: layer {layer!r} of {name!r} is there twice; keep one, or their median"
+                raise MeasurementError(msg)
+            given[layer] = LayerCost(layer, "", values["seconds"])
         elif name in totals:
             msg = f"{where}: {name!r} has two totals; keep one, or their median"
             raise MeasurementError(msg)
         else:
             totals[name] = values
-    found = {}
+    found: dict[str, tuple[Network, Measurement]] = {}
     for name in {**totals, **layers}:
         network = _network(path.parent / name)
-        parts = tuple(layers.get(name, ()))
+        if network.fingerprint() in found:
+            msg = f"{path}: {name!r} is a network that is there by another name; keep one of them"
+            raise MeasurementError(msg)
+        parts = tuple(layers.get(name, {}).values())
+        _check_layers(f"{path}: {name!r}", network, set(layers.get(name, ())), name in totals)
         values = totals.get(name) or {"seconds": sum(part.seconds for part in parts)}
         found[network.fingerprint()] = (
             network,
@@ -145,6 +157,19 @@ def _collect(path: Path, rows: Sequence[dict[str, str]]) -> dict[str, tuple[Netw
             ),
         )
     return found
+
+
+def _check_layers(where: str, network: Network, given: set[str], total: bool) -> None:
+    names = {layer.name for layer in network.layers}
+    if unknown := sorted(given - names):
+        msg = f"{where} has no layer {unknown[0]!r}; its layers are {', '.join(sorted(names))}"
+        raise MeasurementError(msg)
+    if not total and (missing := sorted(names - given)):
+        msg = (
+            f"{where} has neither a total nor its layer {missing[0]!r} ({len(missing)} of "
+            f"{len(names)} are missing); give the total in a row without a layer"
+        )
+        raise MeasurementError(msg)
 
 
 def _network(path: Path) -> Network:
