@@ -152,12 +152,30 @@ def test_a_network_of_zeros_is_quantised():
         (np.zeros((2, 3, 4, 4)), 8, r"shape \(2, 3, 4, 4\), expected \(n, 4, 4, 3\): channels"),
         (np.zeros((0, 4, 4, 3)), 8, "there are no images"),
         (np.full((1, 4, 4, 3), np.nan), 8, "not finite"),
+        ([[1.0], [1.0, 2.0]], 8, "images are no array"),
+        ([["a"]], 8, "expected numbers"),
+        (np.full((1, 4, 4, 3), 1e300), 8, "not finite"),
+        (np.full((1, 4, 4, 3), 3e38), 8, "'x' overflows 32-bit"),
         (IMAGES, 4, "bits is 4, expected 8 or 16"),
     ],
 )
 def test_bad_calibration_is_refused(images, bits, message):
     with pytest.raises(ArgumentError, match=message):
-        quantise(net(Layer("x", "conv", A, 4)), images, bits=bits)
+        quantise(
+            net(Layer("x", "conv", A, 4, 3), Layer("y", "multiply", ("x", "x"))), images, bits=bits
+        )
+
+
+def test_lists_and_tensors_are_images():
+    trained = net(Layer("x", "conv", A, 4))
+    expected = quantise(trained, IMAGES)
+
+    for images in (IMAGES.tolist(), torch.from_numpy(IMAGES)):
+        found = quantise(trained, images)
+        assert found.steps == expected.steps
+        assert np.array_equal(
+            run_quantised(found, images)["x"], run_quantised(expected, IMAGES)["x"]
+        )
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,21 @@ def test_what_only_seems_to_fit_is_refused(function, message):
     assert message in str(caught.value)
 
 
+def test_values_become_an_image_of_one_pixel_step_by_step():
+    module = Calls(lambda x: x * x.mean((2, 3)).unsqueeze(-1).unsqueeze(-1).sigmoid())
+
+    trained = from_torch(module, first(IMAGES[:1]))
+
+    found = run(trained, IMAGES)[trained.network.outputs[0]]
+    assert found == pytest.approx(last(module(first(IMAGES))), abs=1e-5)
+
+
+def test_values_that_are_no_image_yet_are_refused():
+    module = Calls(lambda x: x * x.mean((2, 3)).unsqueeze(-1).sigmoid())
+    with pytest.raises(UnsupportedOperatorError, match="operator unsqueeze"):
+        from_torch(module, torch.zeros(1, 5, 5, 5))
+
+
 @pytest.mark.parametrize("view", [lambda y: y.flatten(1), functional.dropout, torch.Tensor.detach])
 def test_a_change_in_place_that_is_read_by_another_name_is_refused(view):
     def through(x, conv):

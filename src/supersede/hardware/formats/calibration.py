@@ -49,7 +49,7 @@ def quantise(
         bits: 8, or 16 for activations of more precision (weights keep 8) on targets that have them.
 
     Raises:
-        ArgumentError: The images do not fit, or bits is neither 8 nor 16.
+        ArgumentError: The images do not fit or make values overflow, or bits is neither 8 nor 16.
         NetworkError: A concatenation joins a sigmoid, whose steps are fixed, and something else.
 
     Example:
@@ -73,11 +73,15 @@ def quantise(
 
 
 def _ranges(trained: TrainedNetwork, images: Array) -> dict[str, tuple[float, float]]:
-    check_images(trained.network, images)
+    images = check_images(trained.network, images)
     ranges: dict[str, tuple[float, float]] = {}
     for start in range(0, len(images), BATCH):
-        values = run(trained, images[start : start + BATCH].astype(np.float32))
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = run(trained, images[start : start + BATCH].astype(np.float32))
         for name, seen in values.items():
+            if not np.isfinite(seen).all():
+                msg = f"{name!r} overflows 32-bit floating point; scale images or weights down"
+                raise ArgumentError(msg)
             low, high = ranges.get(name, (0.0, 0.0))  # zero must have a whole number of its own
             ranges[name] = min(low, float(seen.min())), max(high, float(seen.max()))
     return ranges

@@ -35,7 +35,7 @@ def run(trained: TrainedNetwork, images: Array) -> dict[str, Array]:
         >>> run(random_parameters(net), np.zeros((2, 8, 8, 3)))["a"].shape
         (2, 8, 8, 4)
     """
-    check_images(trained.network, images)
+    images = check_images(trained.network, images)
     values = {"input": images}
     for layer in trained.network.layers:
         inputs = [values[name] for name in layer.inputs]
@@ -55,7 +55,7 @@ def run_quantised(quantised: QuantisedNetwork, images: Array) -> dict[str, Array
     Raises:
         ArgumentError: The images do not fit the network's input.
     """
-    check_images(quantised.network, images)
+    images = check_images(quantised.network, images)
     values = {"input": to_steps(images, quantised.steps["input"], quantised.bits)}
     for layer in quantised.network.layers:
         inputs = [values[name] for name in layer.inputs]
@@ -93,20 +93,29 @@ def from_steps(whole: Array, steps: Steps) -> Array:
     return real
 
 
-def check_images(network: Network, images: Array) -> None:
-    """Refuse images that are not of the network's size, or not finite."""
-    if images.ndim != 4 or images.shape[1:] != tuple(network.input):
+def check_images(network: Network, images: Any) -> Array:
+    """Images as an array; refuses those that are not of the network's size, or not finite."""
+    try:
+        array: Array = np.asarray(images)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors elsewhere
+        msg = f"images are no array: {error}; give a numpy array"
+        raise ArgumentError(msg) from error
+    if array.dtype.kind not in "biuf":
+        msg = f"images hold {array.dtype}, expected numbers"
+        raise ArgumentError(msg)
+    if array.ndim != 4 or array.shape[1:] != tuple(network.input):
         height, width, channels = network.input
         msg = (
-            f"images have shape {images.shape}, expected (n, {height}, {width}, {channels}): "
+            f"images have shape {array.shape}, expected (n, {height}, {width}, {channels}): "
             "channels come last here, other than in torch"
         )
         raise ArgumentError(msg)
-    if len(images) == 0 or not np.isfinite(images).all():
+    if len(array) == 0 or not np.isfinite(array).all():
         what = (
-            "there are no images" if len(images) == 0 else "images hold values that are not finite"
+            "there are no images" if len(array) == 0 else "images hold values that are not finite"
         )
         raise ArgumentError(what)
+    return array
 
 
 def apply(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None = None) -> Array:

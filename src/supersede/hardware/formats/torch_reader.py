@@ -22,9 +22,8 @@ KEPT = frozenset(
 )
 """Operators that change nothing in service."""
 
-SHARING = (KEPT - {"clone"}) | {
-    "flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view",
-}  # fmt: skip
+RESHAPES = frozenset({"flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view"})
+SHARING = (KEPT - {"clone"}) | RESHAPES
 """Operators whose result may lie in their input's memory."""
 
 KNOWN = KEPT | {
@@ -310,6 +309,9 @@ class _Reader:
             return Value(source.layer, flat=True)
         if size == (channels, height, width) and (not source.flat or (height, width) == (1, 1)):
             return Value(source.layer)
+        onward = all(_kind(user) in RESHAPES for user in node.users)
+        if size == (channels, 1) and (height, width) == (1, 1) and onward:
+            return Value(source.layer, flat=True)  # on the way to (channels, 1, 1)
         what = f"{channels}×{height}×{width} values reshaped to {size}"
         raise unsupported(_where(node), what, "an image can be flattened, and nothing else")
 
