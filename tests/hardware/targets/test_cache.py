@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -113,6 +114,28 @@ def test_a_file_that_is_no_cache_is_refused(tmp_path):
     (tmp_path / "c.db").write_text("hello, this is no database at all" * 100)
     with pytest.raises(MeasurementError, match="name a new file"):
         Cache(tmp_path / "c.db")
+
+
+def test_a_database_of_something_else_is_refused(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "c.db")) as other:
+        other.execute("create table measurement (a text)")
+    with pytest.raises(MeasurementError, match="a database of something else"):
+        Cache(tmp_path / "c.db")
+
+
+@pytest.mark.parametrize("record", ["{bad", '{"seconds": "x"}', "{}", "3"])
+def test_a_damaged_record_in_a_file_is_refused(tmp_path, record):
+    target = Counting(asked=([],))
+    with closing(Cache(tmp_path / "c.db")) as cache:
+        cache.measure(target, net(8))
+    with closing(sqlite3.connect(tmp_path / "c.db")) as other:
+        other.execute("update measurement set record = ?", (record,))
+        other.commit()
+    with (
+        closing(Cache(tmp_path / "c.db")) as cache,
+        pytest.raises(MeasurementError, match=r"c\.db holds a damaged record.*delete the file"),
+    ):
+        cache.get(target, net(8))
 
 
 def test_a_damaged_record_is_refused():

@@ -86,6 +86,8 @@ def test_an_own_file_changes_the_cost_and_the_fingerprint(tmp_path):
         ("OffChipFlash_clock_scale=0.125", "OffChipFlash_clock_scale=0", "without bandwidth"),
         ("core_clock=500e6", "core_clock=-1", "above 0"),
         ("core_clock=500e6", "core_clock=fast", "above 0"),
+        ("Sram_read_latency=32", "Sram_read_latency=-32", "Sram_read_latency is '-32'"),
+        ("OffChipFlash_write_latency=0", "OffChipFlash_write_latency=x", "write_latency is 'x'"),
         ("axi0_port=Sram", "axi0_port=Tape", "expected one of Sram"),
         ("[Memory_Mode.Shared_Sram]", "[Memory_Mode.Other]", "Memory_Mode.NAME in it are"),
         ("[System_Config", "System_Config", "cannot read"),
@@ -101,7 +103,7 @@ def test_a_file_that_fits_no_hardware_is_refused(tmp_path, old, new, says):
 def test_an_own_file_with_several_systems_asks_which(tmp_path):
     own = tmp_path / "vela.ini"
     own.write_text(INI)
-    with pytest.raises(TargetError, match=r"none was chosen.*Ethos_U65_Embedded"):
+    with pytest.raises(TargetError, match=r"none was chosen \(--system\).*Ethos_U65_Embedded"):
         EthosU("u55-128", config=own)
 
 

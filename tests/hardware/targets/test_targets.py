@@ -51,8 +51,16 @@ def test_seventeen_channels_cost_as_thirty_two():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("lanes = 256\nclock = 1e9\nbandwidth = 0", "bandwidth is 0; expected a number above 0"),
+        (
+            "lanes = 256\nclock = 1e9\nbandwidth = 0",
+            "bandwidth is 0; expected a number of 1 or more",
+        ),
         ("lanes = 256\nclock = 1e9\nbandwidth = 'much'", "bandwidth is 'much'"),
+        ("lanes = 256\nclock = 1e-320\nbandwidth = 1e9", "clock is 1e-320; expected a number of 1"),
+        (
+            "lanes = 256\nclock = 1e9\nbandwidth = 1e9\ngranule = 2.5",
+            "granule is 2.5; .*a whole number",
+        ),
         ("lanes = 100\nclock = 1e9\nbandwidth = 1e9", "no multiple of the granule"),
         ("lanes = 256\nclock = 1e9", "cannot read a target"),
         ("lanes = 256\nclock = 1e9\nbandwidth = 1e9\ncolour = 1", "colour"),
@@ -63,6 +71,18 @@ def test_a_target_file_that_fits_no_hardware_is_refused(tmp_path, text, says):
     (tmp_path / "chip.toml").write_text(text)
     with pytest.raises(TargetError, match=says):
         read_declared(tmp_path / "chip.toml")
+
+
+def test_a_number_that_is_needed_cannot_be_none():
+    with pytest.raises(TargetError, match="clock is None"):
+        Declared(lanes=256, clock=None, bandwidth=1e9)
+
+
+def test_the_fingerprint_follows_numbers_and_the_version(monkeypatch):
+    before = DECLARED.fingerprint()
+    assert replace(DECLARED, clock=2e9).fingerprint() != before
+    monkeypatch.setattr("supersede.hardware.targets.declared.version", lambda name: f"{name} 99")
+    assert DECLARED.fingerprint() != before
 
 
 def test_a_target_file_is_read(tmp_path):

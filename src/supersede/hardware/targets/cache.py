@@ -60,17 +60,32 @@ class Cache:
             self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute(SCHEMA)
+            table = self._connection.execute("pragma table_info(measurement)").fetchall()
         except (OSError, sqlite3.Error) as error:
             msg = f"cannot keep measurements in {path}: {error}; name a new file or delete this one"
             raise MeasurementError(msg) from error
+        if [column[1] for column in table] != ["target", "network", "record"]:
+            self.close()
+            msg = f"{path} is a database of something else, not kept measurements; name a new file"
+            raise MeasurementError(msg)
 
     def get(self, target: Target, network: "Network") -> Measurement | None:
-        """The measurement kept for these two; None where there is none."""
+        """The measurement kept for these two; None where there is none.
+
+        Raises:
+            MeasurementError: The record is damaged.
+        """
         row = self._connection.execute(
             "select record from measurement where target = ? and network = ?",
             (target.fingerprint(), network.fingerprint()),
         ).fetchone()
-        return None if row is None else Measurement.from_dict(json.loads(row[0]))
+        if row is None:
+            return None
+        try:
+            return Measurement.from_dict(json.loads(row[0]))
+        except ValueError as error:  # not JSON, or not a measurement
+            msg = f"{self.path} holds a damaged record: {error}; delete the file and measure anew"
+            raise MeasurementError(msg) from error
 
     def put(self, target: Target, network: "Network", measurement: Measurement) -> None:
         """Keep a measurement; it is on disk when this returns."""

@@ -14,6 +14,7 @@ Source of the roofline: Williams, Waterman and Patterson, CACM 52 (2009).
 import hashlib
 import tomllib
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from math import ceil, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from supersede.hardware.description.network import Layer, Network
 
 __all__ = ["Declared", "read_declared"]
+
+MAY_BE_ZERO = frozenset({"overhead", "picojoules_per_mac", "picojoules_per_byte"})
 
 
 @dataclass(frozen=True)
@@ -68,21 +71,28 @@ class Declared:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None:
+            if value is None and field.default is None:
                 continue
-            at_least_zero = field.name in {"overhead", "picojoules_per_mac", "picojoules_per_byte"}
-            fine = isinstance(value, int | float) and isfinite(value) and value >= 0
-            if not fine or (value == 0 and not at_least_zero):
-                bound = "0 or more" if at_least_zero else "above 0"
-                msg = f"a declared target's {field.name} is {value!r}; expected a number {bound}"
+            # less than one a second is no hardware, and would give an infinite time
+            least = int(field.name not in MAY_BE_ZERO)
+            whole = field.name in {"lanes", "granule", "sram_bytes"}
+            kind = int if whole else int | float
+            if not (isinstance(value, kind) and isfinite(value) and value >= least):
+                number = "a whole number" if whole else "a number"
+                msg = (
+                    f"a declared target's {field.name} is {value!r}; "
+                    f"expected {number} of {least} or more"
+                )
                 raise TargetError(msg)
         if self.lanes % self.granule:
             msg = f"{self.lanes} lanes are no multiple of the granule {self.granule}; give two that fit"
             raise TargetError(msg)
 
     def fingerprint(self) -> str:
-        """All numbers."""
-        text = ",".join(f"{name}={value!r}" for name, value in asdict(self).items())
+        """All numbers, and the version of this package, whose model it is."""
+        text = version("supersede") + ",".join(
+            f"{name}={value!r}" for name, value in asdict(self).items()
+        )
         return f"declared {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     def measure(self, network: "Network") -> Measurement:

@@ -73,10 +73,14 @@ class Measurement:
         """
         try:
             layers = tuple(LayerCost(**layer) for layer in record.get("layers", ()))
-            return cls(**{**record, "layers": layers})
+            found = cls(**{**record, "layers": layers})
+            if not found.seconds > 0:
+                msg = f"seconds is {found.seconds!r}"
+                raise TypeError(msg)
         except (TypeError, AttributeError) as error:
             msg = f"not a record of a measurement: {error}; `Measurement.to_dict` writes one"
             raise MeasurementError(msg) from error
+        return found
 
 
 @runtime_checkable

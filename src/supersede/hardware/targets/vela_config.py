@@ -98,7 +98,8 @@ def _choose(ini: ConfigParser, kind: str, name: str | None, where: str) -> str:
     if name is None and len(names) == 1:
         return names[0]
     if name not in names:
-        wanted = "none was chosen" if name is None else f"there is no {name!r}"
+        option = {"System_Config": "system", "Memory_Mode": "memory"}[kind]
+        wanted = f"none was chosen (--{option})" if name is None else f"there is no {name!r}"
         msg = f"{where}: {wanted}; sections {kind}.NAME in it are: {', '.join(names) or 'none'}"
         raise TargetError(msg)
     return name
@@ -134,6 +135,13 @@ def _check_system(keys: dict[str, str], system: str, where: str) -> float:
             name = f"{memory}_{key}".lower()
             if name in keys:
                 _positive(keys[name], section, f"{memory}_{key}", where)
+        for key in ("read_latency", "write_latency"):
+            value = keys.get(f"{memory}_{key}".lower(), "0")
+            if not value.isdecimal():  # cycles
+                msg = (
+                    f"{where}: [{section}] {memory}_{key} is {value!r}; expected a whole number ≥ 0"
+                )
+                raise TargetError(msg)
     return _positive(keys["core_clock"], section, "core_clock", where)
 
 
