@@ -47,6 +47,8 @@ def signed(change: float) -> str:
         >>> signed(-0.1234).replace("\u202f", " ")
         '−12 %'
     """
+    if isnan(change):
+        return "not judged"
     return ("+" if change > 0 else MINUS if change < 0 else "") + share(abs(change))
 
 

@@ -3,11 +3,14 @@ import math
 
 import pytest
 
+from supersede.errors import ArgumentError
 from supersede.hardware import (
     Block,
     Declared,
+    Estimator,
     EthosU,
     Layer,
+    Measurement,
     Network,
     Shape,
     advise,
@@ -119,3 +122,71 @@ def test_advice_is_written(wide, tmp_path):
     assert sum(bar.before for bar in wide.bars()) == pytest.approx(wide.before.seconds)
     assert sum(bar.after for bar in wide.bars()) == pytest.approx(wide.after.seconds)
     assert all(math.isnan(edit.joint) for edit in wide.left)
+
+
+def test_an_estimator_advises_within_its_space():
+    def sample(rng):
+        blocks = [
+            Block(
+                int(rng.choice([16, 32])),
+                int(rng.integers(3, 6)),
+                stride=s,
+                fused=bool(rng.integers(2)),
+            )
+            for s in (1, 2)
+        ]
+        return mobile_net(blocks, resolution=48, head=32, classes=10)
+
+    chip = Declared(lanes=512, clock=1e9, bandwidth=2e9, granule=16, sram_bytes=2**20)
+    estimator = Estimator.fit(chip, sample, budget=20)
+    network = mobile_net([Block(16, 4), Block(32, 4, stride=2)], resolution=48, head=32, classes=10)
+    advice = advise(network, estimator, granule=16)  # narrower networks lie outside; no error
+    assert advice.change <= 0
+
+
+def test_work_that_moves_to_the_processor_is_no_gain():
+    layers = (
+        Layer("s", "conv", ("input",), 16, 3),
+        Layer("e", "conv", ("s",), 96, activation="relu6"),
+        Layer("d", "depthwise", ("e",), kernel=5, stride=4, activation="relu6"),
+        Layer("p", "conv", ("d",), 16),
+    )
+    advice = advise(Network(Shape(64, 64, 16), layers), EthosU("u55-256"), granule=16)
+    assert advice.before.on_cpu == advice.after.on_cpu == ("d",)
+    assert all("d" not in edit.layers for edit in advice.taken)
+
+
+def test_a_pointwise_layer_with_padding_is_not_joined():
+    layers = (
+        Layer("e", "conv", ("input",), 48, padding=(1, 1, 1, 1)),
+        Layer("d", "depthwise", ("e",), kernel=3),
+        Layer("p", "conv", ("d",), 16),
+    )
+    assert list(fusions(Network(Shape(16, 16, 8), layers))) == []
+
+
+class Contrary:
+    """Joining one block pays; joining several costs more than none."""
+
+    def fingerprint(self) -> str:
+        return "contrary"
+
+    def measure(self, network: Network) -> Measurement:
+        joined = sum(
+            "fused" in layer.name or (layer.kernel != (1, 1) and layer.kind == "conv")
+            for layer in network.layers
+        )
+        return Measurement((1.0, 1.0, 0.95, 1.3, 1.2)[min(joined, 4)])
+
+
+def test_edits_that_lose_together_are_not_proposed_together():
+    blocks = [Block(16, 6) for _ in range(3)]
+    network = mobile_net(blocks, resolution=48, head=32, classes=10)
+    advice = advise(network, Contrary(), granule=16)
+    assert len(advice.taken) == 1
+    assert advice.change == pytest.approx(-0.05)
+
+
+def test_a_granule_is_a_number_of_channels():
+    with pytest.raises(ArgumentError, match="granule=0"):
+        advise(net(), EthosU("u55-128"), granule=0)

@@ -115,8 +115,8 @@ def test_many_at_once_give_the_same_as_one(fitted):
     ("block", "says"),
     [
         (Block(400), "out channels 400"),
-        (Block(16, 4, kernel=7), "kernel height 7, measured"),
-        (Block(16, 4, stride=3), "stride 3"),
+        (Block(16, 4, kernel=7), "kernel 7×7, measured"),
+        (Block(16, 4, stride=3), "stride 3×3, measured"),
     ],
 )
 def test_networks_outside_are_flagged(fitted, block, says):
@@ -126,6 +126,47 @@ def test_networks_outside_are_flagged(fitted, block, says):
     assert math.isnan(estimate.low)
     with pytest.raises(EstimateError, match="outside of what was measured"):
         fitted.measure(network)
+
+
+def on_the_granule(rng: np.random.Generator) -> Network:
+    blocks = [
+        Block(int(rng.choice([16, 32, 48, 64])), int(rng.integers(2, 5)), stride=s) for s in (1, 2)
+    ]
+    return mobile_net(blocks, resolution=48, head=32, classes=10)
+
+
+@pytest.fixture(scope="module")
+def granular():
+    return Estimator.fit(replace(DECLARED, granule=16), on_the_granule, budget=20)
+
+
+@pytest.mark.parametrize("channels", [17, 33, 65, 72])
+def test_channels_off_the_granule_are_flagged_where_none_were_measured(granular, channels):
+    blocks = [Block(channels, 4), Block(32, 4, stride=2)]
+    network = mobile_net(blocks, resolution=48, head=32, classes=10)
+    (estimate,) = granular.predict([network])
+    assert any(f"{channels} channels in" in flag for flag in estimate.outside)
+    assert granular.predict([on_the_granule(np.random.default_rng(9))])[0].outside == ()
+
+
+@pytest.mark.parametrize(
+    ("layer", "changes", "says"),
+    [
+        ("block0/depthwise", {"stride": (1, 2)}, "stride 1×2, measured 1×1, 2×2"),
+        ("block0/depthwise", {"dilation": (1, 2)}, "dilation 1×2, measured 1×1"),
+        ("block0/depthwise", {"activation": None}, "activation none, measured relu"),
+    ],
+)
+def test_what_no_measured_layer_has_is_flagged(granular, layer, changes, says):
+    network = on_the_granule(np.random.default_rng(9)).with_layer(layer, **changes)
+    (estimate,) = granular.predict([network])
+    assert any(says in flag for flag in estimate.outside)
+
+
+def test_a_wide_image_is_flagged(granular):
+    network = replace(on_the_granule(np.random.default_rng(9)), input=Shape(48, 192, 3))
+    (estimate,) = granular.predict([network])
+    assert any("in width 192, measured" in flag for flag in estimate.outside)
 
 
 def test_an_unknown_operator_is_refused(fitted):

@@ -15,6 +15,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+from supersede.errors import ArgumentError, EstimateError, MeasurementError
 from supersede.hardware.advice.edits import Edit, Rule, alignments, fusions, scaled, standards
 from supersede.hardware.description.network import Network
 from supersede.hardware.picture import Bar, milliseconds, signed
@@ -25,6 +26,9 @@ from supersede.hardware.targets.measurement import Measurement, Target
 __all__ = ["Advice", "Option", "Verified", "advise"]
 
 WIDTHS = (0.75, 0.5)
+Cost = Callable[[Sequence[Network]], "list[Measurement | None]"]
+"""What networks cost; None for one that the target refuses."""
+
 FREE = 1e-9  # an edit that only costs less than this, relative, loses nothing
 
 
@@ -113,7 +117,7 @@ class Advice:
         if not self.taken:
             return f"No edit makes this network faster here ({milliseconds(self.before.seconds)})"
         return (
-            f"{len(self.taken)} edits take latency from {milliseconds(self.before.seconds)} to"
+            f"{len(self.taken)} edit{'s take' if len(self.taken) > 1 else ' takes'} latency from {milliseconds(self.before.seconds)} to"
             f" {milliseconds(self.after.seconds)} ({signed(self.change)})"
         )
 
@@ -218,15 +222,27 @@ def advise(
         if progress is not None:
             progress(text)
 
-    known: dict[Network, Measurement] = {}
+    known: dict[Network, Measurement | None] = {}
 
-    def cost(networks: Sequence[Network]) -> list[Measurement]:
+    def cost(networks: Sequence[Network]) -> list[Measurement | None]:
         new = [net for net in dict.fromkeys(networks) if net not in known]
-        measured = measure_all(target, new, cache=cache, workers=workers)
-        known.update(zip(new, measured, strict=True))
+        try:
+            known.update(
+                zip(new, measure_all(target, new, cache=cache, workers=workers), strict=True)
+            )
+        except (EstimateError, MeasurementError):  # of one of them; the others can be judged
+            for net in new:
+                try:
+                    (known[net],) = measure_all(target, [net], cache=cache, workers=workers)
+                except (EstimateError, MeasurementError):
+                    known[net] = None
         return [known[net] for net in networks]
 
-    (before,) = cost([network])
+    if granule is not None and granule < 1:
+        msg = f"granule={granule}; it is a number of channels, 1 or more"
+        raise ArgumentError(msg)
+    (before,) = measure_all(target, [network], cache=cache, workers=workers)
+    known[network] = before
     if granule is None:
         say("probing the target's granule")
         granule = find_granule(target, cache=cache, workers=workers).channels
@@ -236,18 +252,23 @@ def advise(
     taken = _jointly(network, [e for e in joining if alone[e.words].gains], cost)
     say("trying other channels")
     shaped = _applied(network, taken)
-    (halfway,) = cost([shaped])
     upwards, downwards = alignments(shaped, granule)
+    halfway = cost([shaped])[0] or before
     gains = _alone(shaped, upwards, halfway, cost)
     alone |= gains
-    taken += [edit for edit in upwards if gains[edit.words].alone <= FREE]
+    noisy = before.high is not None
+    taken += [
+        edit
+        for edit in upwards
+        if (gains[edit.words].gains if noisy else gains[edit.words].alone <= FREE)
+    ]
     taken = _jointly(network, taken, cost)
-    advised = _applied(network, taken)
     say("verifying")
-    (after,) = cost([advised])
+    taken, after = _verified(network, taken, joining, before, cost)
+    advised = _applied(network, taken)
     without = cost([_applied(network, [e for e in taken if e is not edit]) for edit in taken])
     joint = {
-        edit.words: after.seconds / other.seconds - 1
+        edit.words: after.seconds / _seconds(other) - 1 if other else float("nan")
         for edit, other in zip(taken, without, strict=True)
     }
     kept = set(joint)
@@ -257,7 +278,7 @@ def advise(
     options = tuple(
         Option(words, m.seconds, m.seconds / before.seconds - 1, net)
         for (words, net), m in zip(narrower.items(), cost(list(narrower.values())), strict=True)
-        if m.seconds < after.seconds
+        if m is not None and m.seconds < after.seconds and not _more_on_cpu(net, m, network, before)
     )
     return Advice(
         target.fingerprint(), granule, network, advised, before, after,
@@ -271,16 +292,57 @@ def _alone(
     network: Network,
     edits: Sequence[Edit],
     before: Measurement,
-    cost: Callable[[Sequence[Network]], list[Measurement]],
+    cost: Cost,
 ) -> dict[str, Verified]:
     changed = [edit.apply(network) for edit in edits]
     return {
         edit.words: Verified(
-            edit.rule, edit.layers, edit.words, after.seconds / before.seconds - 1, float("nan"),
-            net.macs / network.macs - 1, _faster(after, before),
+            edit.rule, edit.layers, edit.words,
+            after.seconds / before.seconds - 1 if after else float("nan"), float("nan"),
+            net.macs / network.macs - 1, _gains(net, after, network, before),
         )
         for edit, net, after in zip(edits, changed, cost(changed), strict=True)
     }  # fmt: skip
+
+
+def _verified(
+    network: Network, taken: list[Edit], joining: Sequence[Edit], before: Measurement, cost: Cost
+) -> tuple[list[Edit], Measurement]:
+    """The edits if they gain together; else the one that gains most by itself, or none."""
+
+    def judged(edits: list[Edit]) -> Measurement | None:
+        net = _applied(network, edits)
+        (after,) = cost([net])
+        return after if _gains(net, after, network, before) else None
+
+    if whole := judged(taken):
+        return taken, whole
+    alone = [([edit], after) for edit in joining if (after := judged([edit]))]
+    return min(alone, key=lambda pair: pair[1].seconds, default=([], before))
+
+
+def _gains(
+    after: Network, cost: Measurement | None, before: Network, cost_before: Measurement
+) -> bool:
+    """Whether an edit makes it faster, and not by leaving work to the processor."""
+    if cost is None or _more_on_cpu(after, cost, before, cost_before):
+        return False
+    return _faster(cost, cost_before)
+
+
+def _more_on_cpu(
+    after: Network, cost: Measurement, before: Network, cost_before: Measurement
+) -> bool:
+    """Whether more falls back to the processor, whose time is in no latency."""
+
+    def work(network: Network, names: Sequence[str]) -> int:
+        return sum(network.macs_of(layer) for layer in network.layers if layer.name in names)
+
+    return work(after, cost.on_cpu) > work(before, cost_before.on_cpu)
+
+
+def _seconds(cost: Measurement | None) -> float:
+    return float("inf") if cost is None else cost.seconds
 
 
 def _faster(after: Measurement, before: Measurement) -> bool:
@@ -289,15 +351,13 @@ def _faster(after: Measurement, before: Measurement) -> bool:
     return after.seconds < before.seconds
 
 
-def _jointly(
-    network: Network, edits: list[Edit], cost: Callable[[Sequence[Network]], list[Measurement]]
-) -> list[Edit]:
+def _jointly(network: Network, edits: list[Edit], cost: Cost) -> list[Edit]:
     """Drop, one at a time, the edit without which the whole is fastest, until none is in the way."""
     while edits:
         fewer = [[e for e in edits if e is not edit] for edit in edits]
         whole, *others = cost([_applied(network, some) for some in (edits, *fewer)])
-        best = min(range(len(others)), key=lambda i: others[i].seconds)
-        if others[best].seconds >= whole.seconds * (1 - FREE):
+        best = min(range(len(others)), key=lambda i: _seconds(others[i]))
+        if _seconds(others[best]) >= _seconds(whole) * (1 - FREE):
             break
         edits = fewer[best]
     return edits

@@ -168,7 +168,8 @@ def _only_source(network: Network, layer: Layer) -> Layer | None:
 
 
 def _is_pointwise(layer: Layer) -> bool:
-    return layer.kind == "conv" and layer.kernel == layer.stride == (1, 1)
+    plain = layer.padding in {"same", "valid", (0, 0, 0, 0)}  # others make the image larger
+    return layer.kind == "conv" and layer.kernel == layer.stride == (1, 1) and plain
 
 
 def _channel_groups(network: Network) -> list[tuple[str, ...]]:

@@ -10,27 +10,26 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from supersede.hardware.description.network import Kind
+from supersede.hardware.description.network import Activation, Kind
 
 if TYPE_CHECKING:
     from supersede.hardware.description.network import Network
 
-__all__ = ["COLUMNS", "KINDS", "WORK", "layer_table"]
+__all__ = ["ACTIVATIONS", "COLUMNS", "FITS", "KINDS", "WORK", "layer_table"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
+ACTIVATIONS: tuple[str | None, ...] = (None, *get_args(Activation))
 GRANULES = (8, 16)
 PLAIN = (
-    "kind", "kernel_height", "kernel_width", "stride", "dilation", "inputs", "in_height", "in_width",
-    "in_channels", "out_height", "out_width", "out_channels", "depth", "macs", "parameters",
-    "alive", "reads_image", "is_output", "joins", "activated",
+    "kind", "kernel_height", "kernel_width", "stride_height", "stride_width", "dilation_height",
+    "dilation_width", "inputs", "in_height", "in_width", "in_channels", "out_height", "out_width",
+    "out_channels", "depth", "macs", "parameters", "alive", "reads_image", "is_output", "joins",
+    "activation",
 )  # fmt: skip
 WORK = (*(f"macs_{g}" for g in GRANULES), "in_bytes", "out_bytes", "parameters")
 """Columns that a latency is roughly proportional to: the terms of a roofline."""
-COLUMNS = (
-    *PLAIN,
-    *(f"macs_{g}" for g in GRANULES), "in_bytes", "out_bytes",
-    *(f"{side}_fits_{g}" for side in ("in", "out") for g in GRANULES),
-)  # fmt: skip
+FITS = tuple(f"{side}_fits_{g}" for side in ("in", "out") for g in GRANULES)
+COLUMNS = (*PLAIN, *(f"macs_{g}" for g in GRANULES), "in_bytes", "out_bytes", *FITS)
 
 
 def layer_table(networks: Sequence["Network"]) -> NDArray[np.float64]:
@@ -38,7 +37,7 @@ def layer_table(networks: Sequence["Network"]) -> NDArray[np.float64]:
 
     `alive` are values of other layers that are kept meanwhile; `joins` says that the layer's only
     reader is an addition, which hardware may do on the way; `depth` are the input channels of one
-    output channel; bytes are of 8-bit values in bricks of 16 channels.
+    output channel; `fits` say whether channels are a multiple; bytes are of 8-bit values in bricks of 16 channels.
 
     Example:
         >>> from supersede.hardware import Layer, Network, Shape
@@ -87,12 +86,13 @@ def _plain(network: "Network") -> list[tuple[float, ...]]:
         own = readers.get(layer.name, [])
         read = sum(shapes[name].size for name in set(layer.inputs) if name != "input")
         rows.append((
-            KINDS.index(layer.kind), *layer.kernel, layer.stride[0], layer.dilation[0],
+            KINDS.index(layer.kind), *layer.kernel, *layer.stride, *layer.dilation,
             1 if layer.kind == "concat" else len(inputs), first.height, first.width, channels, *out,
             1 if kernel is None or layer.kind == "depthwise" else kernel[-1],
             network.macs_of(layer), network.parameters_of(layer), kept - read,
             "input" in layer.inputs, layer.name in network.outputs,
-            len(own) == 1 and network.layers[own[0]].kind == "add", layer.activation is not None,
+            len(own) == 1 and network.layers[own[0]].kind == "add",
+            ACTIVATIONS.index(layer.activation),
         ))  # fmt: skip
         kept += out.size - ends.pop(i, 0)
         last = own[-1] if own else i
