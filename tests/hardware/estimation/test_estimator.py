@@ -213,3 +213,11 @@ def test_the_picture_shows_every_network(fitted, tmp_path):
     assert text.count("<circle") == 12
     assert "rank correlation" in str(accuracy)
     assert accuracy.to_dict()["networks"] == 12
+
+
+def test_measurements_that_are_no_times_are_refused(fitted):
+    nothing = tuple(replace(m, seconds=0.0) for m in fitted.measurements)
+    with pytest.raises(EstimateError, match="more than 0 seconds"):
+        replace(fitted, measurements=nothing)
+    with pytest.raises(EstimateError, match="59 measurements for 60 networks"):
+        replace(fitted, measurements=fitted.measurements[1:])

@@ -85,6 +85,13 @@ class Estimator:
         if len(self.networks) < 2 * FOLDS:
             msg = f"an estimator needs at least {2 * FOLDS} measured networks, got {len(self.networks)}"
             raise EstimateError(msg)
+        spent = [m.seconds for m in self.measurements]
+        if len(spent) != len(self.networks) or not all(0 < s < float("inf") for s in spent):
+            msg = (
+                f"{len(spent)} measurements for {len(self.networks)} networks, of {min(spent, default=0)}"
+                " seconds at least; expected one of more than 0 seconds for each"
+            )
+            raise EstimateError(msg)
         table = layer_table(self.networks)
         owner = np.repeat(np.arange(len(self.networks)), [len(n.layers) for n in self.networks])
         totals = np.array([m.seconds for m in self.measurements])
