@@ -3,6 +3,7 @@
 Exit codes: 0 pass or done, 1 fail, 3 undecided, 2 a usage or data error, 130 interrupted.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ COMMANDS = (review, plan, estimate, audit, hunt, replay, profile, advise, demo)
 
 USAGE = 2
 INTERRUPTED = 130
+PIPE_CLOSED = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         tokens, config = _config(tokens)
         if config is not None:
             app.config = (config,)
-        return int(app(tokens, exit_on_error=False) or 0)
+        code = int(app(tokens, exit_on_error=False) or 0)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read the output wants no more of it, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except CycloptsError:  # Cyclopts has said what is wrong
         return USAGE
     except SupersedeError as error:
