@@ -4,7 +4,7 @@ A submission is a group and a model that is better on it. The `Bounty` judges it
 bit, patches the model (`DecisionList`), and repairs what the patch made worse for anyone under protection.
 """
 
-from supersede.bounty.bounty import Bounty, Receipt
+from supersede.bounty.bounty import Bounty
 from supersede.bounty.certificate import Certificate, certify
 from supersede.bounty.checker import Checker, Judgement
 from supersede.bounty.credit import Credit, PatchCredit, credit
@@ -21,6 +21,7 @@ from supersede.bounty.losses import (
     ZeroOne,
 )
 from supersede.bounty.policies import Alpha, Betting, Certified, Naive, Policy
+from supersede.bounty.receipt import Receipt
 from supersede.bounty.sample import Sample
 from supersede.bounty.saving import digest, load, save
 

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -25,6 +24,7 @@ from supersede.bounty.fresh_audit import RoundAudit, audit_round
 from supersede.bounty.log import Log, digest_of
 from supersede.bounty.losses import Loss, check_labels
 from supersede.bounty.policies import Policy, Transcript
+from supersede.bounty.receipt import Receipt, receipt_of
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample, same_rows
 from supersede.bounty.saving import digest, from_record, keep_files, read_files, record_of
@@ -42,44 +42,6 @@ __all__ = ["Bounty", "Receipt"]
 
 _log = logging.getLogger("supersede")
 _LONGEST_NAME, _LONGEST_NOTE = 100, 2000  # characters
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """The answer to a submission.
-
-    Attributes:
-        number: The submission's number, from 1.
-        team: Who submitted.
-        submission: Hash of group and answer.
-        accepted: Whether it is a patch now.
-        repairs: How many repairs it called for.
-        sample: The slice that it was judged on.
-        model: Hash of the model after it.
-        left: Submissions that the bounty can still judge.
-        at: When, in UTC.
-        entry: Hash of the entry in the log.
-    """
-
-    number: int
-    team: str
-    submission: str
-    accepted: bool
-    repairs: int
-    sample: str
-    model: str
-    left: int
-    at: str
-    entry: str
-
-    def __str__(self) -> str:
-        word = "accepted" if self.accepted else "rejected"
-        repaired = f", {self.repairs} repairs" if self.repairs else ""
-        return f"submission {self.number} of {self.team}: {word} on {self.sample}{repaired}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The receipt as plain data."""
-        return asdict(self)
 
 
 class Bounty:
@@ -330,7 +292,7 @@ class Bounty:
                 "at": _now(),
             }
         )
-        self.receipts.append(_receipt(entry))
+        self.receipts.append(receipt_of(entry))
         return self.receipts[-1]
 
     def _rotate_if_spent(self) -> None:
@@ -402,7 +364,7 @@ class Bounty:
                     answer = from_record(entry["answer"], files)
                     model = model.patched(group, answer, entry["team"])
                     model, transcript = _repaired(model, groups, entry["repairs"], transcript)
-                self.receipts.append(_receipt(entry))
+                self.receipts.append(receipt_of(entry))
                 self._seen.add((entry["submission"], before))
             elif entry["event"] == "rotated":
                 at += 1
@@ -439,14 +401,6 @@ def _repaired(
         choices.append(len(groups) * (len(model) + 1))
         model = model.patched(groups[name], version)
     return model, transcript.repaired(choices)
-
-
-def _receipt(entry: Mapping[str, Any]) -> Receipt:
-    return Receipt(
-        entry["number"], entry["team"], entry["submission"], entry["accepted"],
-        len(entry["repairs"]), entry["sample"], entry["model"], entry["left"], entry["at"],
-        entry["hash"],
-    )  # fmt: skip
 
 
 def _now() -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from supersede.bounty.bounty import Bounty, Receipt
+from supersede.bounty.bounty import Bounty
 from supersede.bounty.hunters.ground import Ground
 from supersede.bounty.hunters.hunters import Hunter
+from supersede.bounty.receipt import Receipt
 from supersede.errors import BountyError, SubmissionError
 
 __all__ = ["Attempt", "hunt"]
