@@ -563,7 +563,7 @@ def _() -> None:
           v2=[x if r else ["d"] for x, r in zip(label, NEW, strict=True)])  # fmt: skip
 
 
-@case("sets of labels, by overlap", ["j.jsonl", *V, "--overlap", "50%"], verdict="pass")
+@case("sets of labels, by overlap", ["j.jsonl", *V, "--overlap", "0.5"], verdict="pass")
 def _() -> None:
     label = [["a", "b"] for _ in IDS]
     jsonl(
