@@ -18,12 +18,11 @@ __all__ = ["review"]
 
 
 def _limit(_: Any, tokens: Sequence[Any]) -> float:
-    """``0.5%``, ``0.5pp`` or ``0.005``."""
-    text = tokens[0].value.strip()
-    for unit in ("%", "pp"):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit)) / 100
-    return float(text)
+    """``0.5%``, ``0.5pp``, ``0.005``, or ``0.5 share``."""
+    from supersede.review.limits import command_line_limit
+
+    token = tokens[0]
+    return command_line_limit(token.keyword or "the limit", token.value)
 
 
 Limit = Annotated[float | None, Parameter(converter=_limit, n_tokens=1, allow_leading_hyphen=True)]
@@ -57,7 +56,6 @@ def review(
     min_items: int = 30,
     chosen: str | None = None,
     confidence: float = 0.95,
-    seed: int = 0,
     out: Path | None = None,
     json: Path | None = None,
     markdown: Path | None = None,
@@ -67,7 +65,8 @@ def review(
     """Review a new model against the one in service, and decide.
 
     The table has one row an item and one column a model, with the predicted class (or a score of
-    class 1, cut at 0.5), and a column of labels. Limits are shares: 0.5% or 0.005. Without a limit,
+    class 1, cut at 0.5), and a column of labels. Limits are shares: 0.5% or 0.005; a bare number
+    of 0.05 or more needs a percent sign, or the word in '0.5 share'. Without a limit,
     accuracy may fall by at most one point overall, and by five points in any slice.
 
     Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
@@ -105,7 +104,6 @@ def review(
         min_items: Smaller slices can fail but do not hold up the verdict.
         chosen: The candidate whose verdict is the exit code. [default: the first]
         confidence: Two-sided confidence of every interval.
-        seed: Seed of the bootstrap of clusters.
         out: Write the report here, as HTML in one file.
         json: Write the result here, as JSON.
         markdown: Write a summary here, as Markdown for a pull request.
@@ -144,7 +142,6 @@ def review(
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,
-            seed=seed,
             progress=progress,
         )
         for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):

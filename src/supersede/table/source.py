@@ -1,7 +1,9 @@
 """Open files and frames in an engine, without loading them into Python."""
 
 import glob
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-__all__ = ["collect", "open_source"]
+__all__ = ["collect", "engine_errors", "open_source"]
 
 _FORMATS = {
     ".csv": "csv",
@@ -48,7 +50,11 @@ def open_source(source: object) -> "tuple[ir.Table, str]":
     if isinstance(source, Sequence) and source and all(isinstance(s, str | Path) for s in source):
         return _open_files([str(s) for s in source])
     connection = ibis.duckdb.connect()
-    connection.con.register("items", _to_arrow(source))
+    with _quiet():
+        frame = _to_arrow(source)
+    _refuse_duplicates(frame.column_names)
+    with engine_errors("the frame"):
+        connection.con.register("items", frame)
     library = type(source).__module__.split(".")[0]
     return connection.table("items"), "dict" if library == "builtins" else f"{library} frame"
 
@@ -59,12 +65,36 @@ def collect(expression: "ir.Table") -> "pa.Table":
     Raises:
         SourceError: The engine could not read the data.
     """
-    try:
+    with engine_errors("the data"), _quiet():
         return expression.to_pyarrow()
+
+
+@contextmanager
+def engine_errors(what: str) -> Iterator[None]:
+    """The one seam at which errors of engines, of Ibis and of Arrow become ours.
+
+    Args:
+        what: What is being read, for the message.
+
+    Raises:
+        SourceError: One of them could not read or compute it.
+    """
+    try:
+        yield
     except Exception as error:
         if _is_engine_error(error):
-            raise SourceError(_unreadable("the data", error)) from error
+            raise SourceError(_unreadable(what, error)) from error
         raise
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings by which Ibis 12 breaks users who turn warnings into errors."""
+    with warnings.catch_warnings():
+        # it calls DuckDB's former name of to_arrow_table, and asks pandas 3 for a former option
+        warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
+        warnings.filterwarnings("ignore", "The 'future.infer_string' option is deprecated")
+        yield
 
 
 def _open_files(patterns: list[str]) -> "tuple[ir.Table, str]":
@@ -126,6 +156,7 @@ def _to_arrow(frame: Any) -> "pa.Table":
         if hasattr(frame, "to_arrow"):
             return frame.to_arrow()
         if hasattr(frame, "iloc"):
+            _refuse_duplicates([str(column) for column in frame.columns])
             return pa.Table.from_pandas(frame, preserve_index=False)
         if hasattr(frame, "__arrow_c_stream__") or isinstance(frame, dict):
             return pa.table(frame)
@@ -143,7 +174,23 @@ def _to_arrow(frame: Any) -> "pa.Table":
 def _is_engine_error(error: Exception) -> bool:
     """Whether the error is an engine's own; their types are known by their module only."""
     module = type(error).__module__.split(".")[0].lstrip("_")
-    return module in {"duckdb", "psycopg", "psycopg2", "pyspark", "sqlite3"}
+    return module in _ENGINES
+
+
+_ENGINES = {"duckdb", "ibis", "psycopg", "psycopg2", "pyarrow", "pyspark", "sqlglot", "sqlite3"}
+
+
+def _refuse_duplicates(columns: Sequence[str]) -> None:
+    """Refuse columns of one name, or of names that differ in case only: engines would rename one."""
+    seen: dict[str, str] = {}
+    for column in columns:
+        if column.lower() in seen:
+            msg = (
+                f"columns {seen[column.lower()]!r} and {column!r} have one name for the engine, which"
+                " ignores case; rename one of them"
+            )
+            raise SourceError(msg)
+        seen[column.lower()] = column
 
 
 def _unreadable(name: str, error: Exception) -> str:
