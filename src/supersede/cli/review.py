@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.metric_limits import metric_checks
 from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError, SourceError
 
@@ -52,6 +53,10 @@ def review(
     max_churn: Limit = None,
     max_score_shift: Limit = None,
     max_flip_cost: float | None = None,
+    min: Strings = None,
+    max: Strings = None,
+    max_drop: Strings = None,
+    max_rise: Strings = None,
     must_not_break: Path | None = None,
     must_not_break_where: Strings = None,
     min_items: int = 30,
@@ -100,6 +105,14 @@ def review(
         max_churn: At most this share of items gets another answer.
         max_score_shift: At no threshold does the share of items above change by more than this.
         max_flip_cost: Negative flips cost at most this an item, in the cost column's unit.
+        min: A metric's least value, as in recall=80%, recall:spam=80% for a class and
+            recall:spam@sex=80% for every sex; repeatable. Metrics are accuracy, precision, recall,
+            specificity, f1, macro_precision, macro_recall, macro_f1, balanced_accuracy, auc, judge.
+        max: The largest value of a metric of which less is better, as in log_loss=0.4; they are
+            log_loss, brier, loss, absolute_error, squared_error, cost, false_positive_rate and
+            false_negative_rate.
+        max_drop: How far a metric may fall from the old model's, as in f1=2pp.
+        max_rise: How far a metric of which less is better may rise, as in log_loss=0.02.
         must_not_break: File with item ids, one a line; none of them may flip.
         must_not_break_where: SQL condition on the table's columns; no such item may flip.
         min_items: Smaller slices can fail but do not hold up the verdict.
@@ -126,6 +139,9 @@ def review(
         listed=must_not_break,
         conditions=must_not_break_where or [],
         min_items=min_items,
+    )
+    checks += metric_checks(
+        min=min, max=max, max_drop=max_drop, max_rise=max_rise, min_items=min_items
     )
     with Progress(quiet=quiet) as progress:
         result = compare(

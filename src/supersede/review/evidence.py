@@ -81,6 +81,8 @@ class Evidence:
         calibration: Of the old and the new model; None without scores in [0, 1], and likewise.
         sampled: Whether the labelled items stand for all: all are labelled, or the user has said
             how they were chosen.
+        inclusion: Column with the probability of each labelled item to have been chosen.
+        planned: Whether a plan chose them.
     """
 
     table: Table
@@ -94,6 +96,8 @@ class Evidence:
     by_class: tuple[Confusion, Confusion] | None
     calibration: tuple[Calibration, Calibration] | None
     sampled: bool
+    inclusion: str | None = None
+    planned: bool = False
 
     @property
     def labelled(self) -> int:
@@ -144,6 +148,8 @@ def collect_evidence(
         else (by_class(table, old), by_class(table, new)),
         calibration=None if inclusion else _calibration(table, old, new),
         sampled=sampled,
+        inclusion=inclusion,
+        planned=planned,
     )
 
 

@@ -48,7 +48,8 @@ class Finding:
         low: Lower end of the interval at the review's confidence.
         high: Upper end.
         limit: What the estimate is held against.
-        unit: ``"share"``, ``"points"`` (differences of shares), ``"cost"`` or ``"items"``.
+        unit: ``"share"``, ``"points"`` (differences of shares), ``"cost"``, ``"items"`` or
+            ``"amount"`` (of a metric that is no share).
         more_labels: About how many more labels would decide it if the estimates stay where they
             are; None where it is decided, or where labels cannot decide it.
         slices: The slices, those furthest beyond the limit first; at most `SHOWN`.
@@ -64,7 +65,7 @@ class Finding:
     low: float
     high: float
     limit: float
-    unit: Literal["share", "points", "cost", "items"] = "share"
+    unit: Literal["share", "points", "cost", "items", "amount"] = "share"
     more_labels: int | None = None
     slices: tuple[SliceFinding, ...] = field(default=())
     slice_count: int = 0
