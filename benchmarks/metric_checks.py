@@ -1,6 +1,6 @@
 """Do the intervals of metric checks hold what they promise? Simulated through `supersede.compare`.
 
-Each case draws tables whose true values are known from two million items. A table holds 200 trials as
+Each case draws tables whose true values are known from a million items. A table holds 200 trials as
 groups, so that one review gives 200 intervals of the new model's value and 200 of the change.
 
     python -m benchmarks.metric_checks            # 2,000 trials per case
@@ -21,7 +21,7 @@ from supersede.review import MaxDrop, MaxMetric, MaxRise, MinMetric
 from supersede.table.outcomes import Loss, Right
 
 AT_ONCE = 200  # trials in a table: as many slices as a finding carries
-LARGE = 2_000_000
+LARGE = 1_000_000
 RISING = {"log_loss", "brier", "loss"}
 Draw = Callable[[np.random.Generator, int], dict[str, np.ndarray]]
 
@@ -194,7 +194,7 @@ def cases() -> list[Case]:
         Case("log_loss", None, "nearly certain", 200, scores(0.3, 3.5, 3.3, sharp=2.0)),
         Case("brier", None, "calibrated", 200, scores(0.3, 1.5, 1.3)),
         Case("brier", None, "nearly certain", 100, scores(0.3, 3.5, 3.3)),
-        Case("judge", None, "grades 1 to 5", 60, amounts("judge 1 to 5"), **graded),
+        Case("judge", None, "five grades", 60, amounts("judge, five grades"), **graded),
         Case("judge", None, "mostly 1 of [0, 1]", 100, amounts("mostly 1"), **graded),
         Case("loss", None, "log-normal", 50, amounts("log-normal"), **lost),
         Case("loss", None, "log-normal", 300, amounts("log-normal"), **lost),
