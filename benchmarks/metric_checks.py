@@ -18,7 +18,7 @@ import sklearn.metrics as sk
 import supersede
 from benchmarks.measure import write
 from supersede.review import MaxDrop, MaxMetric, MaxRise, MinMetric
-from supersede.table.outcomes import Loss, Right
+from supersede.table.outcomes import Judge, Loss
 
 AT_ONCE = 200  # trials in a table: as many slices as a finding carries
 LARGE = 1_000_000
@@ -170,7 +170,7 @@ def cases() -> list[Case]:
     perfect = classes([0.7, 0.3], 0.995, 0.99)
     three = classes([0.6, 0.35, 0.05], 0.85, 0.83)
     ten = classes([0.19] * 5 + [0.01] * 5, 0.95, 0.94)
-    graded = {"read": Right}
+    graded = {"read": lambda name: Judge(name, threshold=0.5)}
     lost = {"read": lambda name: Loss(name, tolerance=1.0)}
     return [
         Case("accuracy", None, "even classes", 300, even),
@@ -194,7 +194,7 @@ def cases() -> list[Case]:
         Case("log_loss", None, "nearly certain", 200, scores(0.3, 3.5, 3.3, sharp=2.0)),
         Case("brier", None, "calibrated", 200, scores(0.3, 1.5, 1.3)),
         Case("brier", None, "nearly certain", 100, scores(0.3, 3.5, 3.3)),
-        Case("judge", None, "five grades", 60, amounts("judge, five grades"), **graded),
+        Case("judge", None, "scores 1 to 5", 60, amounts("judge 1 to 5"), **graded),
         Case("judge", None, "mostly 1 of [0, 1]", 100, amounts("mostly 1"), **graded),
         Case("loss", None, "log-normal", 50, amounts("log-normal"), **lost),
         Case("loss", None, "log-normal", 300, amounts("log-normal"), **lost),

@@ -7,7 +7,7 @@ import pytest
 import supersede
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.review import MaxDrop, MaxMetric, MaxRise, MinMetric
-from supersede.table.outcomes import Loss, Right, Within
+from supersede.table.outcomes import Judge, Loss, Within
 
 
 def judged(rows, *checks, **arguments):
@@ -102,7 +102,7 @@ def test_amounts(scored):
     low, high = judged(table, MaxMetric("loss", 0.9), MaxRise("loss", 0.2))
     assert (low.verdict, high.verdict) == ("pass", "pass")
     graded = scored.drop(columns="y")
-    table = supersede.read(graded, models={m: Right(m) for m in "ab"})
+    table = supersede.read(graded, models={m: Judge(m, threshold=0.5) for m in "ab"})
     assert judged(table, MaxDrop("judge", 0.3)).verdict == "pass"
     numbers = scored.assign(y=scored.y * 1.0)
     table = supersede.read(numbers, models={m: Within(m, 0.5) for m in "ab"}, label="y")
@@ -123,9 +123,9 @@ def test_no_difference_at_all_is_not_certainty():
 
 def test_a_tail_made_of_one_item_has_no_interval():
     rng = np.random.default_rng(2)
-    b = rng.uniform(0.6, 0.9, 300)
+    b = rng.uniform(0.4, 0.9, 300)
     b[0] = 1e-12
-    rows = {"y": [1] * 300, "a": rng.uniform(0.6, 0.9, 300), "b": b}
+    rows = {"y": [1] * 300, "a": rng.uniform(0.4, 0.9, 300), "b": b}
     finding = judged(rows, MaxRise("log_loss", 5), label="y")
     assert (finding.verdict, np.isnan(finding.low)) == ("undecided", True)
     assert "no interval" in finding.reason
@@ -184,8 +184,8 @@ def test_limits_that_make_no_sense(check, says):
         (MinMetric("recall", 0.8), "of which class"),
         (MinMetric("recall", 0.8, of="spom"), "did you mean 'spam'"),
         (MinMetric("auc", 0.8), "two classes"),
-        (MaxMetric("loss", 0.8), "Loss"),
-        (MinMetric("judge", 0.8), "judge"),
+        (MaxMetric("loss", 0.8), "--loss"),
+        (MinMetric("judge", 0.8), "--judge"),
         (MaxMetric("cost", 0.8), "--cost"),
         (MinMetric("auc", 0.8, of="*"), "of every class"),
         (MinMetric("accuracy", 0.8, by="*"), "--group"),

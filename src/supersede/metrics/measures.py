@@ -18,7 +18,7 @@ from supersede.metrics.compared_means import compare_means
 from supersede.metrics.compared_rates import compare_rates
 from supersede.metrics.comparison import Comparison, Sample
 from supersede.metrics.ratios import Part
-from supersede.table.outcomes import Classes, Loss, Right, Scores, Within, plain
+from supersede.table.outcomes import Classes, Judge, Loss, Scores, Within, plain
 from supersede.table.source import collect
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class Mean:
         if not isinstance(outcome, Within) or truth is None:
             msg = (
                 f"the {self.name} needs predicted numbers and a numeric label; model {model!r} has"
-                " none (read it as supersede.table.Within('<column>', tolerance=…))"
+                " none: --within on the command line, or supersede.table.Within('<column>', tolerance=…)"
             )
             raise ArgumentError(msg)
         error = (plain(table.rows[outcome.column]) - truth).cast("float64")
@@ -277,8 +277,8 @@ def _loss(table: "Table", model: str) -> "ir.Value":
     outcome = table.outcome(model)
     if not isinstance(outcome, Loss):
         msg = (
-            f"the mean loss needs a loss on every item, and model {model!r} is not read as one; read"
-            " it as supersede.table.Loss('<column>', tolerance=…)"
+            f"the mean loss needs a loss on every item, and model {model!r} is not read as one:"
+            " --loss on the command line, or supersede.table.Loss('<column>', tolerance=…)"
         )
         raise ArgumentError(msg)
     return plain(table.rows[outcome.column])
@@ -286,13 +286,13 @@ def _loss(table: "Table", model: str) -> "ir.Value":
 
 def _judged(table: "Table", model: str) -> "ir.Value":
     outcome = table.outcome(model)
-    if not isinstance(outcome, Right):
+    if not isinstance(outcome, Judge):
         msg = (
             f"the mean judge score needs a judge's score on every item, and model {model!r} is not"
-            " read as one; read it as supersede.table.Right('<column>')"
+            " read as one: --judge on the command line, or supersede.table.Judge('<column>')"
         )
         raise ArgumentError(msg)
-    return plain(table.rows[outcome.column])
+    return outcome.value(table.rows)
 
 
 def _classes(sample: Sample, metric: str) -> "tuple[ir.Value, list[ir.Value]]":
