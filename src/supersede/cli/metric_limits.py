@@ -8,6 +8,7 @@ every group of the review). A class whose name holds ``@``, ``=`` or ``:`` stand
 
 import math
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError
@@ -15,7 +16,7 @@ from supersede.errors import ArgumentError
 if TYPE_CHECKING:
     from supersede.review.checks import Check
 
-__all__ = ["metric_checks"]
+__all__ = ["metric_checks", "share_limit"]
 
 _SHAPE = re.compile(
     r"""\s*(?P<metric>[\w-]+)
@@ -93,23 +94,51 @@ def _limit(flag: str, text: str, metric: str, written: str) -> float:
 
     asked = measure(metric)
     change = flag in {"--max-drop", "--max-rise"}
-    found = _NUMBER.fullmatch(written)
-    if found is None or not math.isfinite(float(found["number"])):
-        example = "2pp" if change else "80%"
-        msg = f"{flag} {text!r}: {written!r} is no limit; write {example if asked.unit == 'share' else '0.3'}"
-        raise ArgumentError(msg)
-    number, unit = float(found["number"]), found["unit"]
+    example = ("2pp" if change else "80%") if asked.unit == "share" else "0.3"
+    number, unit = _number(f"{flag} {text!r}", written, example)
     if asked.unit == "amount":
         if unit:
             msg = f"{flag} {text!r}: {asked.name} is no share; write its limit without {unit}"
             raise ArgumentError(msg)
         return number
-    if unit:
-        return number / 100
-    if change and number >= _OPEN:
+    return _share(f"{flag} {text!r}", number, unit, bare=not change)
+
+
+def share_limit(flag: str, text: str, *, bare: bool = False) -> float:
+    """A share or a difference of shares as it is typed: ``2pp``, ``10%``, or ``0.02``.
+
+    Args:
+        flag: The flag, for messages.
+        text: What was typed.
+        bare: Whether a bare number can only be a share, however large.
+
+    Raises:
+        ArgumentError: It is none, or a bare number that could be points as well as a share.
+
+    Example:
+        >>> share_limit("--detect", "2pp"), share_limit("--power", "0.8", bare=True)
+        (0.02, 0.8)
+    """
+    number, unit = _number(f"{flag} {text}", text, "2pp")
+    return _share(f"{flag} {text}", number, unit, bare=bare)
+
+
+def _number(where: str, written: str, example: str) -> tuple[float, str | None]:
+    found = _NUMBER.fullmatch(written)
+    if found is None or not math.isfinite(float(found["number"])):
+        comma = f"; write {written.replace(',', '.')}" if "," in written else ""
+        msg = f"{where}: expected a number such as {example}, not {written!r}{comma}"
+        raise ArgumentError(msg)
+    return float(found["number"]), found["unit"]
+
+
+def _share(where: str, number: float, unit: str | None, *, bare: bool) -> float:
+    if unit:  # in decimal, so that 0.3 % is the number that 0.003 is
+        return float(Decimal(repr(number)).scaleb(-2))
+    if not bare and number >= _OPEN:
         msg = (
-            f"{flag} {text!r}: {written.strip()} could mean {number:g} or {100 * number:g} points;"
-            f" write {number:g}pp or {100 * number:g}pp"
+            f"{where}: {number:g} could mean {number:g} or {100 * number:g} points; write {number:g}pp"
+            f" or {100 * number:g}pp"
         )
         raise ArgumentError(msg)
     return number
