@@ -23,10 +23,10 @@ def runs():
 
 
 def test_power_is_the_sum_over_all_outcomes():
-    """Every pair of lost and gained answers among 40 items, one by one."""
+    """Every pair of lost and gained answers among 20 items, one by one."""
     from scipy.stats import multinomial
 
-    n, lost, gained = 40, 0.15, 0.05
+    n, lost, gained = 20, 0.15, 0.05
     total = {"fails": 0.0, "passes": 0.0}
     for b in range(n + 1):
         for c in range(n + 1 - b):
@@ -40,7 +40,7 @@ def test_power_is_the_sum_over_all_outcomes():
 
 def test_a_review_decides_as_promised(simulations):
     """Half of a run's promise, checked by real reviews; the benchmark does it at full size."""
-    trials, n = min(simulations // 8, 60), 400
+    trials, n = min(simulations // 16, 60), 400
     size = Power("min_gain", 0.0, 0.1)
     regression = size.regression_shown(n, 0.8)
     rng = np.random.default_rng(1)

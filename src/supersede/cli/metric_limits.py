@@ -8,15 +8,20 @@ every group of the review). A class whose name holds ``@``, ``=`` or ``:`` stand
 
 import math
 import re
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
     from supersede.review.checks import Check
 
-__all__ = ["metric_checks", "share_limit"]
+__all__ = ["MetricLimits", "share_limit"]
+
+Texts = Annotated[list[str] | None, Parameter(negative="")]
 
 _SHAPE = re.compile(
     r"""\s*(?P<metric>[\w-]+)
@@ -31,40 +36,56 @@ _NUMBER = re.compile(
 _OPEN = 0.05  # a bare number from here on could be points as well as a share
 
 
-def metric_checks(
-    *,
-    min: list[str] | None,
-    max: list[str] | None,
-    max_drop: list[str] | None,
-    max_rise: list[str] | None,
-    min_items: int,
-) -> "list[Check]":
-    """Checks from the flags ``--min``, ``--max``, ``--max-drop`` and ``--max-rise``.
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class MetricLimits:
+    """Limits on any metric.
 
-    Raises:
-        ArgumentError: A limit cannot be read, or makes no sense for its metric.
-
-    Example:
-        >>> metric_checks(min=["recall:1@sex=80%"], max=None, max_drop=None, max_rise=None,
-        ...     min_items=30)
-        [MinMetric(metric='recall', limit=0.8, of='1', by=('sex',), min_items=30)]
+    Attributes:
+        min: A metric's least value, as in recall=80%, recall:spam=80% for a class and
+            recall:spam@sex=80% for every sex; repeatable. Metrics are accuracy, precision, recall,
+            specificity, f1, macro_precision, macro_recall, macro_f1, balanced_accuracy, auc, judge.
+        max: The largest value of a metric of which less is better, as in log_loss=0.4: log_loss,
+            brier, loss, absolute_error, squared_error, cost, false_positive_rate,
+            false_negative_rate.
+        max_drop: How far a metric may fall from the old model's, as in f1=2pp.
+        max_rise: How far a metric of which less is better may rise, as in log_loss=0.02.
     """
-    from supersede.review.metric_checks import MaxDrop, MaxMetric, MaxRise, MinMetric
 
-    flags = (
-        ("--min", MinMetric, min),
-        ("--max", MaxMetric, max),
-        ("--max-drop", MaxDrop, max_drop),
-        ("--max-rise", MaxRise, max_rise),
-    )
-    checks: list[Check] = []
-    for flag, check, texts in flags:
-        for text in texts or []:
-            found = _read(flag, text)
-            metric, of, by = found["metric"], found["of"], _columns(found["by"])
-            limit = _limit(flag, text, metric, found["limit"])
-            checks.append(check(metric, limit, of=of, by=by, min_items=min_items))
-    return checks
+    min: Texts = None
+    max: Texts = None
+    max_drop: Texts = None
+    max_rise: Texts = None
+
+    def checks(self, min_items: int) -> "list[Check]":
+        """The checks that the flags ask for.
+
+        Args:
+            min_items: Smaller slices can fail but do not hold up the verdict.
+
+        Raises:
+            ArgumentError: A limit cannot be read, or makes no sense for its metric.
+
+        Example:
+            >>> MetricLimits(min=["recall:1@sex=80%"]).checks(30)
+            [MinMetric(metric='recall', limit=0.8, of='1', by=('sex',), min_items=30)]
+        """
+        from supersede.review.metric_checks import MaxDrop, MaxMetric, MaxRise, MinMetric
+
+        flags = (
+            ("--min", MinMetric, self.min),
+            ("--max", MaxMetric, self.max),
+            ("--max-drop", MaxDrop, self.max_drop),
+            ("--max-rise", MaxRise, self.max_rise),
+        )
+        checks: list[Check] = []
+        for flag, check, texts in flags:
+            for text in texts or []:
+                found = _read(flag, text)
+                metric, of, by = found["metric"], found["of"], _columns(found["by"])
+                limit = _limit(flag, text, metric, found["limit"])
+                checks.append(check(metric, limit, of=of, by=by, min_items=min_items))
+        return checks
 
 
 def _read(flag: str, text: str) -> dict[str, str]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from supersede.cli.meaning import outcomes
-from supersede.cli.metric_limits import metric_checks
+from supersede.cli.meaning import Meaning
+from supersede.cli.metric_limits import MetricLimits
 from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError, SourceError
 
@@ -45,14 +45,7 @@ def review(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Literal["refuse", "wrong", "drop"] = "refuse",
-    grades: Annotated[bool, Parameter(negative="")] = False,
-    judge: Annotated[bool, Parameter(negative="")] = False,
-    threshold: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
-    runs: Strings = None,
-    within: float | None = None,
-    loss: float | None = None,
-    overlap: Limit = None,
-    same: Strings = None,
+    meaning: Meaning = Meaning(),  # noqa: B008  # frozen
     labels: str | None = None,
     min_gain: Limit = None,
     max_nfr: Limit = None,
@@ -62,10 +55,7 @@ def review(
     max_churn: Limit = None,
     max_score_shift: Limit = None,
     max_flip_cost: float | None = None,
-    min: Strings = None,
-    max: Strings = None,
-    max_drop: Strings = None,
-    max_rise: Strings = None,
+    metrics: MetricLimits | None = None,
     must_not_break: Path | None = None,
     must_not_break_where: Strings = None,
     min_items: int = 30,
@@ -105,20 +95,7 @@ def review(
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
         missing: What a missing answer counts as.
-        grades: The models' columns say whether an answer is right: 1 or 0, true or false, C or I,
-            passed or failed, and the like.
-        judge: The models' columns hold a judge's scores, of which more is better. They are compared
-            by their means and by wins and losses; with --threshold, from there on an answer is right.
-        threshold: The models' columns hold scores of class 1, which is predicted from this score on.
-        runs: The models' columns count the runs of an item that went right, of this many: a number,
-            or the column with the number; repeat it to give one for each model.
-        within: The models' columns hold numbers, right if they come this close to the label.
-        loss: The models' columns hold losses, right up to this one.
-        overlap: The models' columns and the label hold sets of labels, right if they have this share
-            in common. [default: equal sets]
-        same: Words that count as equal, as in 'c-or-cpp=c,cpp' (the label's word and the answers it
-            stands for); folded, to ignore case, surrounding space, and - or _; or a JSON or TOML file
-            of such pairs. Repeat it for several.
+        meaning: What the models' columns hold.
         labels: How the labelled items were chosen where not all are: random, the column with each
             item's probability of having been chosen, or the plan (plan.csv) by which they were.
         min_gain: The new model's accuracy is higher by at least this; negative allows a loss.
@@ -129,14 +106,7 @@ def review(
         max_churn: At most this share of items gets another answer.
         max_score_shift: At no threshold does the share of items above change by more than this.
         max_flip_cost: Negative flips cost at most this an item, in the cost column's unit.
-        min: A metric's least value, as in recall=80%, recall:spam=80% for a class and
-            recall:spam@sex=80% for every sex; repeatable. Metrics are accuracy, precision, recall,
-            specificity, f1, macro_precision, macro_recall, macro_f1, balanced_accuracy, auc, judge.
-        max: The largest value of a metric of which less is better, as in log_loss=0.4; they are
-            log_loss, brier, loss, absolute_error, squared_error, cost, false_positive_rate and
-            false_negative_rate.
-        max_drop: How far a metric may fall from the old model's, as in f1=2pp.
-        max_rise: How far a metric of which less is better may rise, as in log_loss=0.02.
+        metrics: Limits on any metric.
         must_not_break: File with item ids, one a line; none of them may flip.
         must_not_break_where: SQL condition on the table's columns; no such item may flip.
         min_items: Smaller slices can fail but do not hold up the verdict.
@@ -151,16 +121,6 @@ def review(
     """
     from supersede.review.compare import compare
 
-    models = outcomes(
-        [old, *new],
-        grades=grades,
-        judge=judge,
-        threshold=threshold,
-        runs=runs or (),
-        within=within,
-        loss=loss,
-        overlap=overlap,
-    )
     checks = _checks(
         min_gain=min_gain,
         max_nfr=max_nfr,
@@ -174,9 +134,7 @@ def review(
         conditions=must_not_break_where or [],
         min_items=min_items,
     )
-    checks += metric_checks(
-        min=min, max=max, max_drop=max_drop, max_rise=max_rise, min_items=min_items
-    )
+    checks += (metrics or MetricLimits()).checks(min_items)
     with Progress(quiet=quiet) as progress:
         result = compare(
             table,
@@ -191,8 +149,8 @@ def review(
             cost=cost,
             cluster=cluster,
             missing=missing,
-            same=same,
-            models=models,
+            same=meaning.same,
+            models=meaning.models([old, *new]),
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,

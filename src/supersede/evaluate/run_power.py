@@ -28,7 +28,7 @@ Counts = npt.NDArray[np.int64]
 
 _FAR = 1e-9  # of the numbers of disagreements, what is left out on either side
 _MOST = 10**8  # items; more are no answer to anybody
-_CLOSE = 1e-5  # of a regression
+_CLOSE = 1e-3  # of a regression, as a share of it
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Power:
         low, high = 0.0, self._most()
         if self.fails(items, high) < power:
             return None
-        while high - low > _CLOSE:
+        while high - low > _CLOSE * high:
             middle = (low + high) / 2
             low, high = (low, middle) if self.fails(items, middle) >= power else (middle, high)
         return high

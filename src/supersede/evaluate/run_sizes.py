@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunSize", "RunSizes"]
 
-_STEPS = 9  # of the curve
+_STEPS = 7  # of the curve
 _DRAWN = 5  # lines of the curve
 
 
@@ -203,7 +203,7 @@ class RunSizes:
         """Numbers of items around those asked about, a factor of two apart, of two digits."""
         row = self.whole
         middle = row.items or row.needs.get(self.powers[0]) or 1000
-        return [int(float(f"{max(40, middle / 16) * 2**k:.2g}")) for k in range(_STEPS)]
+        return [int(float(f"{max(40, middle / 8) * 2**k:.2g}")) for k in range(_STEPS)]
 
     def _repr_html_(self) -> str:
         return framed(self.to_html(), "run sizes", height="36rem")
