@@ -93,7 +93,8 @@ def test_disagreement_is_counted_in_earlier_runs(runs):
     assert z.in_all(0.8) > whole.needs[0.8]
     again = detectable(runs, old="a", new="b", label="y")
     assert again.whole.items == 2000
-    assert again.whole.shows[0.8] == pytest.approx(0.022, abs=0.004)
+    textbook = (1.96 + 0.8416) * np.sqrt(whole.disagreement / 2000)
+    assert again.whole.shows[0.8] == pytest.approx(textbook, rel=0.03)
 
 
 def test_repeated_items_in_clusters_count_once(runs):

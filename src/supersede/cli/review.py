@@ -55,7 +55,7 @@ def review(
     max_churn: Limit = None,
     max_score_shift: Limit = None,
     max_flip_cost: float | None = None,
-    metrics: MetricLimits | None = None,
+    metrics: MetricLimits = MetricLimits(),  # noqa: B008  # frozen
     must_not_break: Path | None = None,
     must_not_break_where: Strings = None,
     min_items: int = 30,
@@ -134,7 +134,7 @@ def review(
         conditions=must_not_break_where or [],
         min_items=min_items,
     )
-    checks += (metrics or MetricLimits()).checks(min_items)
+    checks += metrics.checks(min_items)
     with Progress(quiet=quiet) as progress:
         result = compare(
             table,
