@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["RunSize", "RunSizes"]
 
 _STEPS = 7  # of the curve
-_DRAWN = 5  # lines of the curve
 
 
 @dataclass(frozen=True)
@@ -168,28 +167,29 @@ class RunSizes:
         """The regression that is shown against the number of items, as a page."""
         from supersede.look.figures import Line, line_plot
 
-        drawn = [(row, p) for row in self.rows[:_DRAWN] for p in self.powers if row is self.whole]
-        drawn += [(row, self.powers[0]) for row in self.rows[1:_DRAWN]]
-        curves = [
-            [self.power(row).regression_shown(n, p) for n in self._steps()] for row, p in drawn
-        ]
+        power, steps = self.power(self.whole), self._steps()
+        curves = [[power.regression_shown(n, p) for n in steps] for p in self.powers]
         # so few items that some curve has not begun are left out
         kept = [at for at in range(_STEPS) if all(curve[at] is not None for curve in curves)]
+        what = "accuracy below the limit" if self.check == "min_gain" else "flips above the limit"
         figure = line_plot(
             [
-                Line(
-                    f"{row.group or 'all items'}, {share(p)} power",
-                    [curve[at] for at in kept],
-                    "baseline" if row is self.whole else "quiet",
-                )
-                for (row, p), curve in zip(drawn, curves, strict=True)
+                Line(share(p), [curve[at] for at in kept])
+                for p, curve in zip(self.powers, curves, strict=True)
             ],
-            [count(self._steps()[at]) for at in kept],
+            [count(steps[at]) for at in kept],
             title="Smallest regression that is shown, by labelled items",
-            y_name="points below the limit" if self.check == "min_gain" else "points above it",
+            y_name=f"points of {what}, by power",
             form=_pp,
         )
-        return figure_page(self._title(), "; ".join(self._lines(self.whole)) + ".", figure)
+        lead = [self._sentence(row) for row in self.rows]
+        return figure_page(self._title(), " ".join(lead), figure)
+
+    def _sentence(self, row: RunSize) -> str:
+        text = "; ".join(self._lines(row))
+        name = "" if row.group is None else f"{row.group}: "
+        text = name + text
+        return f"{text[0].upper()}{text[1:]}."
 
     def _title(self) -> str:
         row, power = self.whole, self.powers[0]
