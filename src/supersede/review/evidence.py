@@ -1,6 +1,6 @@
 """Everything that is counted to judge one candidate, before any check looks at it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,15 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["ClassSpace", "Evidence", "Margin", "changed", "collect_evidence", "graded"]
+__all__ = [
+    "ClassSpace",
+    "Evidence",
+    "Margin",
+    "changed",
+    "collect_evidence",
+    "graded",
+    "slice_name",
+]
 
 CLASS = internal("true class")
 """The key of slices by the label; no group column can have its name."""
@@ -47,11 +55,8 @@ class Margin:
         return [self.name(i) for i in range(len(self.flips))]
 
     def name(self, place: int) -> str:
-        """One slice in words; a null is missing, and nothing that a column can say."""
-        return " × ".join(
-            f"{column} is missing" if value is None else f"{column} = {value}"
-            for column, value in self.values(place).items()
-        )
+        """One slice in words."""
+        return slice_name(self.values(place))
 
     def values(self, place: int) -> dict[str, Any]:
         """One slice as columns and values."""
@@ -60,6 +65,19 @@ class Margin:
             word: keys[column][place].as_py()
             for word, column in zip(self.words, self.columns, strict=True)
         }
+
+
+def slice_name(values: Mapping[str, Any]) -> str:
+    """A slice in words; a null is missing, and nothing that a column can say.
+
+    Example:
+        >>> slice_name({"sex": "f", "race": None})
+        'sex = f × race is missing'
+    """
+    return " × ".join(
+        f"{column} is missing" if value is None else f"{column} = {value}"
+        for column, value in values.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -97,6 +115,8 @@ class Evidence:
         calibration: Of the old and the new model; None without scores in [0, 1], and likewise.
         sampled: Whether the labelled items stand for all: all are labelled, or the user has said
             how they were chosen.
+        inclusion: Column with the probability of each labelled item to have been chosen.
+        planned: Whether a plan chose them.
     """
 
     table: Table
@@ -110,6 +130,8 @@ class Evidence:
     by_class: tuple[Confusion, Confusion] | None
     calibration: tuple[Calibration, Calibration] | None
     sampled: bool
+    inclusion: str | None = None
+    planned: bool = False
 
     @property
     def labelled(self) -> int:
@@ -160,6 +182,8 @@ def collect_evidence(
         else (by_class(table, old), by_class(table, new)),
         calibration=None if inclusion else _calibration(table, old, new),
         sampled=sampled,
+        inclusion=inclusion,
+        planned=planned,
     )
 
 
