@@ -6,9 +6,9 @@ or for every value of some columns. As with all checks, the whole interval must 
 pass and break it to fail; among several slices, one fails only by Holm's adjusted p value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,8 @@ from supersede.metrics.intervals import holm
 from supersede.metrics.measures import EVERY, Measure, every_class, measure
 from supersede.review.evidence import CLASS, Evidence
 from supersede.review.finding import Finding, SliceFinding, Verdict, combined
-from supersede.review.slice_checks import MIN_ITEMS, SHOWN
+from supersede.review.slice_checks import MIN_ITEMS
+from supersede.review.slice_verdicts import SHOWN
 
 __all__ = ["EVERY_GROUP", "MaxDrop", "MaxMetric", "MaxRise", "MinMetric"]
 
@@ -197,20 +198,18 @@ def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[
     return (columns,)
 
 
-def _names(word: str, compared: Comparison, margin: tuple[str, ...]) -> list[str]:
-    """What each slice is called."""
+def _names(word: str, compared: Comparison, margin: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Each slice as columns and values."""
     columns = [compared.keys[column].to_pylist() for column in margin]
     rows = zip(*columns, strict=True) if columns else [()] * len(compared.n)
-    return [
-        " × ".join(
-            ([f"class = {word}"] if word else [])
-            + [
-                f"{column} = {'unknown' if value is None else value}"
-                for column, value in zip(margin, row, strict=True)
-            ]
-        )
-        for row in rows
-    ]
+    of_class = {"class": word} if word else {}
+    return [of_class | dict(zip(margin, row, strict=True)) for row in rows]
+
+
+def _in_words(values: Mapping[str, Any]) -> str:
+    return " × ".join(
+        f"{column} = {'unknown' if value is None else value}" for column, value in values.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -339,12 +338,13 @@ def _whole(form: _Form, compared: Comparison, evidence: Evidence) -> Finding:
 
 def _by_slice(
     form: _Form,
-    compared: Sequence[tuple[Comparison, list[str]]],
+    compared: Sequence[tuple[Comparison, list[dict[str, Any]]]],
     min_items: int,
     evidence: Evidence,
 ) -> Finding:
     """The finding of a check on every slice; one fails only by Holm's adjusted p value."""
-    names = [name for _, found in compared for name in found]
+    values = [each for _, found in compared for each in found]
+    names = [_in_words(each) for each in values]
     estimate = np.concatenate([form.estimate(c) for c, _ in compared])
     n = np.concatenate([c.n for c, _ in compared])
     ends = [form.interval(c, evidence.confidence) for c, _ in compared]
@@ -390,6 +390,7 @@ def _by_slice(
                 high=float(high[i]),
                 verdict=str(verdicts[i]) or None,  # type: ignore[arg-type]
                 p_adjusted=float(adjusted[i]),
+                values=values[i],
             )
             for i in order[:SHOWN]
         ),
