@@ -186,10 +186,8 @@ class RunSizes:
         return figure_page(self._title(), " ".join(lead), figure)
 
     def _sentence(self, row: RunSize) -> str:
-        text = "; ".join(self._lines(row))
-        if row.group is not None:
-            return f"{row.group}: {text}."
-        return f"{text[0].upper()}{text[1:]}."
+        text = "; ".join(self._lines(row)) + "."
+        return f"{text[0].upper()}{text[1:]}" if row.group is None else f"{row.group}: {text}"
 
     def _title(self) -> str:
         row, power = self.whole, self.powers[0]

@@ -100,7 +100,7 @@ class ComparedMeans:
         positive = (own.lowest >= 0) & (own.mean > 0)
         m = np.where(positive, own.mean, 1.0)
         grow = np.exp(np.minimum(q * np.sqrt(own.variance + own.up**2) / m, 700.0))
-        shrink = np.exp(np.minimum(q * np.sqrt(own.variance) / m, 700.0))
+        shrink = np.exp(np.minimum(q * np.sqrt(own.variance + own.down**2) / m, 700.0))
         low, high = np.where(positive, m / shrink, low), np.where(positive, m * grow, high)
         return self._where_known(own, (low, high), self._as_share(confidence))
 
