@@ -34,6 +34,7 @@ class Case:
         says: What the refusal, or the printed review, must contain.
         remedy: Arguments that the refusal names, added to the call; they decide.
         then: The verdict with the remedy.
+        without: Words of the call that the remedy replaces.
     """
 
     name: str
@@ -557,7 +558,7 @@ def _() -> None:
 
 
 @case("half a per cent, or a half?", ["j.csv", *V, "--max-nfr", "0.5"], says="0.5%",
-      remedy=["--max-nfr", "0.5%"], then="fail")  # fmt: skip
+      remedy=["--max-nfr", "0.5%"], then="fail", without=["--max-nfr", "0.5"])  # fmt: skip
 def _() -> None:
     text("j.csv", id=IDS, v1=OLD.astype(int), v2=NEW.astype(int))
 
