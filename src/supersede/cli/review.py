@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from supersede.cli.progress import Progress
+from supersede.cli.run_flags import AS_FOUND, RunFlags, sources
 from supersede.errors import ArgumentError, SourceError
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ Strings = Annotated[list[str] | None, Parameter(negative="")]
 
 
 def review(
-    table: str,
-    *,
-    old: str,
-    new: Annotated[list[str], Parameter(negative="")],
+    table: str | None = None,
+    *runs: str,
+    old: str | None = None,
+    new: Strings = None,
     label: str | None = None,
     item: str | None = None,
     group: Strings = None,
@@ -63,10 +64,13 @@ def review(
     markdown: Path | None = None,
     format: Literal["text", "json", "markdown"] = "text",
     quiet: Annotated[bool, Parameter(negative="")] = False,
+    reading: RunFlags = AS_FOUND,
 ) -> int:
     """Review a new model against the one in service, and decide.
 
-    The table has one row an item and one column a model, with the predicted class (or a score of
+    Give the runs, the old one first, as your evaluation tool wrote them (Inspect, lm-eval,
+    promptfoo, DeepEval, OpenAI evals, MLflow, JUnit XML, pytest, SWE-bench, JSON, CSV); they are
+    joined by item. Or give one table: it has one row an item and one column a model, with the predicted class (or a score of
     class 1, cut at 0.5), and a column of labels. Limits are shares: 0.5% or 0.005. Without a limit,
     accuracy may fall by at most one point overall, and by five points in any slice.
 
@@ -79,7 +83,8 @@ def review(
     win.
 
     Args:
-        table: CSV, JSONL or Parquet: a file, or a glob in quotes.
+        table: The old run; or a table in CSV, JSONL or Parquet: a file, or a glob in quotes.
+        runs: The new run, or several.
         old: Column of the model in service.
         new: Column of the new model; repeat it for several candidates.
         label: Column of labels; null where an item has none. [default: label, y, y_true or target]
@@ -111,6 +116,7 @@ def review(
         markdown: Write a summary here, as Markdown for a pull request.
         format: What is printed to standard output.
         quiet: Do not show progress.
+        reading: How runs are read and joined.
     """
     from supersede.review.compare import compare
 
@@ -127,11 +133,12 @@ def review(
         conditions=must_not_break_where or [],
         min_items=min_items,
     )
+    source, before, after = sources(table, runs, old, new)
     with Progress(quiet=quiet) as progress:
         result = compare(
-            table,
-            old=old,
-            new=new,
+            source,
+            old=before,
+            new=after,
             checks=checks or None,
             item=item,
             label=label,
@@ -145,6 +152,7 @@ def review(
             chosen=chosen,
             confidence=confidence,
             seed=seed,
+            **reading.options(),
             progress=progress,
         )
         for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):

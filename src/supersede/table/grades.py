@@ -11,23 +11,68 @@ from collections.abc import Iterable
 __all__ = ["NOT_GRADED", "NO_ANSWER", "PARTLY", "RIGHT", "WRONG", "all_grades", "grade"]
 
 RIGHT = frozenset(
-    "c correct right pass passed passing ok okay success successful succeeded resolved true t yes y"
-    " win won accept accepted good 1".split()
+    [
+        "c",
+        "correct",
+        "right",
+        "pass",
+        "passed",
+        "passing",
+        "ok",
+        "okay",
+        "success",
+        "successful",
+        "succeeded",
+        "resolved",
+        "true",
+        "t",
+        "yes",
+        "y",
+        "win",
+        "won",
+        "accept",
+        "accepted",
+        "good",
+        "1",
+    ]
 )
 WRONG = frozenset(
-    "i incorrect wrong fail failed failing failure unresolved false f no n loss lost not_resolved"
-    " reject rejected bad 0".split()
+    [
+        "i",
+        "incorrect",
+        "wrong",
+        "fail",
+        "failed",
+        "failing",
+        "failure",
+        "unresolved",
+        "false",
+        "f",
+        "no",
+        "n",
+        "loss",
+        "lost",
+        "not_resolved",
+        "reject",
+        "rejected",
+        "bad",
+        "0",
+    ]
 ) | {"not resolved", "not correct"}
 PARTLY = {"p": 0.5, "partial": 0.5, "partially correct": 0.5, "partially_correct": 0.5}
 """Half a point, as Inspect's ``P`` gives."""
 
-NO_ANSWER = frozenset("error errored timeout crashed crash broken aborted unanswered".split()) | {
+NO_ANSWER = frozenset(
+    ["error", "errored", "timeout", "crashed", "crash", "broken", "aborted", "unanswered"]
+) | {
     "timed out",
     "no answer",
     "no_answer",
     "noanswer",
 }
-NOT_GRADED = frozenset("skip skipped ungraded pending xfail xfailed".split()) | {"not graded"}
+NOT_GRADED = frozenset(["skip", "skipped", "ungraded", "pending", "xfail", "xfailed"]) | {
+    "not graded"
+}
 
 _VALUES: dict[str, float | None] = (
     dict.fromkeys(RIGHT, 1.0)

@@ -10,6 +10,8 @@ from supersede.table.outcomes import Classes, Outcome, Scores, Within, plain
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from supersede.table.runs.differences import Differences
+
 __all__ = ["Missing", "Table"]
 
 
@@ -38,6 +40,7 @@ class Table:
         fingerprint: A number that changes when the rows change; None where the engine has no hash.
             It does not depend on the rows' order, and can be compared only within one engine.
         reading: How the columns were understood, in one line.
+        joined: How the runs differ that the table was joined from; None where it was one table.
     """
 
     rows: "ir.Table"
@@ -53,6 +56,7 @@ class Table:
     source: str = ""
     fingerprint: str | None = None
     reading: str = ""
+    joined: "Differences | None" = None
 
     def __repr__(self) -> str:
         return f"Table({self.reading})"

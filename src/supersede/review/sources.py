@@ -1,0 +1,82 @@
+"""From whatever is to be reviewed to one table: a table itself, a long table, or a run per model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from supersede.errors import ArgumentError, MissingColumnError
+from supersede.table.read import read
+from supersede.table.runs import Changed, Columns, join_runs, split_run
+from supersede.table.table import Table
+
+__all__ = ["reviewed"]
+
+_WIDE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".gz", ".zst")
+
+
+def reviewed(
+    table: object,
+    old: object,
+    new: Sequence[object],
+    *,
+    columns: Columns,
+    threshold: float | None = None,
+    format: str | None = None,
+    changed: Changed = "refuse",
+    **uses: Any,
+) -> tuple[Table, str, list[str]]:
+    """The table to review, and the names of the old and the new models in it.
+
+    Args:
+        table: A table, or a long one; None where `old` and `new` are runs.
+        old: The old model's name, or its run.
+        new: The new models' names, or their runs.
+        columns: What the user named.
+        threshold: From where on a run's numeric metric counts as right.
+        format: The format of the runs, where it is not to be found by content.
+        changed: What is done with items that are not the same in all runs.
+        **uses: Passed on to `read` or `join_runs`.
+
+    Returns:
+        The table, the old model and the new ones.
+
+    Raises:
+        ArgumentError: Models are not named where a table holds them.
+        MissingColumnError: A column or model is not there.
+    """
+    runs = {"format": format, "columns": columns, "threshold": threshold, "changed": changed}
+    if table is None:
+        joined = join_runs([old, *new], **runs, **uses)  # type: ignore[arg-type]
+        first, *others = joined.models
+        return joined, first, others
+    if not isinstance(old, str) or not all(isinstance(name, str) for name in new):
+        msg = "old= and new= name models of the table; for a run per model, leave the table out"
+        raise ArgumentError(msg)
+    models = [old, *map(str, new)]
+    if format is not None or columns.by is not None or _is_log(table):
+        return split_run(table, models, **runs, **uses), old, models[1:]  # type: ignore[arg-type]
+    try:
+        wide = read(table, item=columns.item, label=columns.label, models=models, **uses)
+    except MissingColumnError:
+        long = _long(table, models, runs, uses)
+        if long is None:
+            raise
+        return long, old, models[1:]
+    return wide, old, models[1:]
+
+
+def _is_log(table: object) -> bool:
+    """Whether a file's name says that it is no table."""
+    if not isinstance(table, str | Path) or not Path(table).is_file():
+        return False
+    return not str(table).lower().endswith(_WIDE)
+
+
+def _long(
+    table: object, models: Sequence[str], runs: dict[str, Any], uses: dict[str, Any]
+) -> Table | None:
+    """The table read as a long one, where its rows say which model they are of."""
+    try:
+        return split_run(table, models, **runs, **uses)
+    except (ArgumentError, MissingColumnError):
+        return None  # no column of models, or none of these models: the first error stands

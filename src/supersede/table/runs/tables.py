@@ -1,0 +1,34 @@
+"""CSV, Parquet and frames as runs: one file per run, the same columns in each."""
+
+from typing import Any
+
+from supersede.table.runs.attempt import Columns, Log
+from supersede.table.runs.content import Content
+from supersede.table.runs.rows import read_rows
+from supersede.table.source import collect, open_source
+
+__all__ = ["TableFile", "read_frame"]
+
+_ENDINGS = (".csv", ".tsv", ".parquet", ".pq")
+
+
+class TableFile:
+    """Reads CSV and Parquet."""
+
+    name = "table"
+
+    def recognises(self, content: Content) -> bool:
+        """By the name's ending, since CSV has no mark of its own, or by Parquet's first bytes."""
+        name = content.name.lower().removesuffix(".gz").removesuffix(".zst")
+        return name.endswith(_ENDINGS) or content.raw.startswith(b"PAR1")
+
+    def read(self, content: Content, columns: Columns) -> Log:
+        """One attempt per row."""
+        return read_frame(str(content.path), columns, str(content.path))
+
+
+def read_frame(source: object, columns: Columns, name: str) -> Log:
+    """The attempts of whatever `supersede.read` takes."""
+    rows, _ = open_source(source)
+    plain: list[dict[str, Any]] = collect(rows).to_pylist()
+    return read_rows(plain, columns, tool="table", name=name)
