@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.meaning import outcomes
 from supersede.cli.progress import Progress
 from supersede.cli.run_flags import AS_FOUND, RunFlags, sources
 from supersede.errors import ArgumentError, SourceError
@@ -33,7 +34,7 @@ Strings = Annotated[list[str] | None, Parameter(negative="")]
 
 def review(
     table: str | None = None,
-    *runs: str,
+    *newer: str,
     old: str | None = None,
     new: Strings = None,
     label: str | None = None,
@@ -44,6 +45,14 @@ def review(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Literal["refuse", "wrong", "drop"] = "refuse",
+    grades: Annotated[bool, Parameter(negative="")] = False,
+    judge: Annotated[bool, Parameter(negative="")] = False,
+    threshold: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
+    runs: Strings = None,
+    within: float | None = None,
+    loss: float | None = None,
+    overlap: Limit = None,
+    same: Strings = None,
     labels: str | None = None,
     min_gain: Limit = None,
     max_nfr: Limit = None,
@@ -70,8 +79,10 @@ def review(
 
     Give the runs, the old one first, as your evaluation tool wrote them (Inspect, lm-eval,
     promptfoo, DeepEval, OpenAI evals, MLflow, JUnit XML, pytest, SWE-bench, JSON, CSV); they are
-    joined by item. Or give one table: it has one row an item and one column a model, with the predicted class (or a score of
-    class 1, cut at 0.5), and a column of labels. Limits are shares: 0.5% or 0.005. Without a limit,
+    joined by item. Or give one table, with one row per item and one column per model: the predicted
+    class, beside a column of labels; or a grade. What a column holds follows from its values; where
+    they allow two meanings, the message names the flag that decides. Limits are shares: 0.5% or
+    0.005. Without a limit,
     accuracy may fall by at most one point overall, and by five points in any slice.
 
     Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
@@ -84,7 +95,7 @@ def review(
 
     Args:
         table: The old run; or a table in CSV, JSONL or Parquet: a file, or a glob in quotes.
-        runs: The new run, or several.
+        newer: The new run, or several.
         old: Column of the model in service.
         new: Column of the new model; repeat it for several candidates.
         label: Column of labels; null where an item has none. [default: label, y, y_true or target]
@@ -94,7 +105,21 @@ def review(
         weight: Column of item weights.
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
-        missing: What a missing prediction counts as.
+        missing: What a missing answer counts as.
+        grades: The models' columns say whether an answer is right: 1 or 0, true or false, C or I,
+            passed or failed, and the like.
+        judge: The models' columns hold a judge's scores, of which more is better. They are compared
+            by their means and by wins and losses; with --threshold, from there on an answer is right.
+        threshold: The models' columns hold scores of class 1, which is predicted from this score on.
+        runs: The models' columns count the runs of an item that went right, of this many: a number,
+            or the column with the number; repeat it to give one for each model.
+        within: The models' columns hold numbers, right if they come this close to the label.
+        loss: The models' columns hold losses, right up to this one.
+        overlap: The models' columns and the label hold sets of labels, right if they have this share
+            in common. [default: equal sets]
+        same: Words that count as equal, as in 'c-or-cpp=c,cpp' (the label's word and the answers it
+            stands for); folded, to ignore case, surrounding space, and - or _; or a JSON or TOML file
+            of such pairs. Repeat it for several.
         labels: How the labelled items were chosen where not all are: random, the column with each
             item's probability of having been chosen, or the plan (plan.csv) by which they were.
         min_gain: The new model's accuracy is higher by at least this; negative allows a loss.
@@ -120,6 +145,17 @@ def review(
     """
     from supersede.review.compare import compare
 
+    source, before, after = sources(table, newer, old, new)
+    models = outcomes(
+        [before, *after],
+        grades=grades,
+        judge=judge,
+        threshold=threshold,
+        runs=runs or (),
+        within=within,
+        loss=loss,
+        overlap=overlap,
+    )
     checks = _checks(
         min_gain=min_gain,
         max_nfr=max_nfr,
@@ -133,7 +169,6 @@ def review(
         conditions=must_not_break_where or [],
         min_items=min_items,
     )
-    source, before, after = sources(table, runs, old, new)
     with Progress(quiet=quiet) as progress:
         result = compare(
             source,
@@ -148,6 +183,8 @@ def review(
             cost=cost,
             cluster=cluster,
             missing=missing,
+            same=same,
+            models=models,
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,

@@ -1,11 +1,12 @@
 """Old against new: count, check, and decide."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from supersede.errors import ArgumentError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
 from supersede.review.checks import Check, MinGain
+from supersede.review.doubts import doubts, refuse_a_guessed_label
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
 from supersede.review.planned import INCLUSION, planned_table
@@ -13,7 +14,7 @@ from supersede.review.review import Candidate, Review
 from supersede.review.slice_checks import NoSliceWorse
 from supersede.review.sources import reviewed
 from supersede.review.worst import worst_flips
-from supersede.table.outcomes import plain
+from supersede.table.outcomes import Outcome, plain
 from supersede.table.runs import Changed, Columns
 from supersede.table.source import collect
 from supersede.table.table import Missing, Table
@@ -44,6 +45,8 @@ def compare(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Missing = "refuse",
+    same: Mapping[str, Sequence[str]] | Sequence[str] | str | None = None,
+    models: Mapping[str, str | Outcome] | None = None,
     labels: "str | Plan | None" = None,
     chosen: str | None = None,
     confidence: float = 0.95,
@@ -73,7 +76,10 @@ def compare(
         weight: Column of item weights.
         cost: Column of the cost of a negative flip.
         cluster: Column of clusters of dependent items.
-        missing: What a missing prediction counts as: ``"refuse"``, ``"wrong"`` or ``"drop"``.
+        missing: What a missing answer counts as: ``"refuse"``, ``"wrong"`` or ``"drop"``.
+        same: Words that count as equal when answers are compared with labels; see `supersede.read`.
+        models: The columns of the models, or how to grade them, where a name alone does not say it,
+            as ``{"v1": supersede.table.Right("v1")}``; models not named here are columns.
         labels: How the labelled items were chosen, where not all are labelled: ``"random"``; the
             column with each item's probability of having been chosen, none of them 0; or the
             `supersede.evaluate.Plan` by which they were. Where that is not said, the review speaks
@@ -127,10 +133,13 @@ def compare(
             _check_names(old, several, chosen or several[0], confidence)
         if progress:
             progress("reading the table")
+        kept = [name for names in cross for name in names]
+        if isinstance(labels, str) and labels != "random":
+            kept.append(labels)
         table, old, candidates = reviewed(
             table, old, several, columns=Columns(item, label, answer, metric, attempt, by),
-            format=format, changed=changed, groups=groups, weight=weight, cost=cost,
-            cluster=cluster, missing=missing,
+            format=format, changed=changed, models=models or {}, groups=groups, weight=weight,
+            cost=cost, cluster=cluster, missing=missing, same=same, keep=kept,
         )  # fmt: skip
     chosen = candidates[0] if chosen is None else chosen
     _check_names(old, candidates, chosen, confidence)
@@ -155,6 +164,8 @@ def compare(
         if not evidence.labelled:
             msg = f"no item is labelled for both {old!r} and {candidate!r}; label some first"
             raise ArgumentError(msg)
+        refuse_a_guessed_label(evidence)
+        doubtful = doubts(evidence)
         if progress:
             progress(f"judging {candidate}")
         asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1] if checks is None else checks
@@ -164,9 +175,10 @@ def compare(
                 name=candidate,
                 evidence=evidence,
                 findings=findings,
-                verdict=_verdict(evidence, findings),
+                verdict=_verdict(evidence, findings, doubtful),
                 worst=tuple(worst_flips(table, old, candidate)),
-                notes=_notes(evidence),
+                notes=(*doubtful, *_of_runs(table), *table.notes, *_notes(evidence)),
+                doubts=doubtful,
             )
         )
     return Review(
@@ -223,15 +235,20 @@ def _words(labels: "str | Plan | None") -> str | None:
             return f"chosen by the plan {plan.design} ({plan.method})"
 
 
-def _verdict(evidence: Evidence, findings: Sequence[Finding]) -> Verdict:
+def _verdict(evidence: Evidence, findings: Sequence[Finding], doubtful: Sequence[str]) -> Verdict:
     verdict = combined(finding.verdict for finding in findings)
-    return "undecided" if verdict == "pass" and not evidence.sampled else verdict
+    unsure = doubtful or not evidence.sampled
+    return "undecided" if verdict == "pass" and unsure else verdict
+
+
+def _of_runs(table: Table) -> tuple[str, ...]:
+    return () if table.joined is None else table.joined.notes
 
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:
     """What a reader must know that no check asks for."""
     table, whole = evidence.table, evidence.whole
-    notes = [] if table.joined is None else list(table.joined.notes)
+    notes = []
     if not evidence.sampled:
         notes.append(
             f"Only {count(evidence.labelled)} of {count(table.size)} items are labelled, and it is"

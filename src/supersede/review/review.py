@@ -31,7 +31,9 @@ class Candidate:
         findings: What each check finds, in the order of the checks.
         evidence: What was counted.
         worst: The negative flips to look at first, one record each.
-        notes: What a reader must know that no check asks for.
+        notes: What a reader must know that no check looks at; the doubts come first.
+        doubts: Why the label may not be what the answers should be compared with; while there are
+            any, the candidate does not pass.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Candidate:
     evidence: Evidence = field(repr=False)
     worst: tuple[dict[str, Any], ...] = field(repr=False, default=())
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def next_steps(self) -> list[str]:
@@ -62,6 +65,8 @@ class Candidate:
             for f in open_
             if f.more_labels is None
         ]
+        if self.doubts:
+            steps.insert(0, "Make sure that the label is the right one; see the first note.")
         if not self.evidence.sampled:
             steps.append("Say how the labelled items were chosen: labels='random', or a column.")
         if self.verdict == "pass":

@@ -1,10 +1,11 @@
 """From whatever is to be reviewed to one table: a table itself, a long table, or a run per model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from supersede.errors import ArgumentError, MissingColumnError
+from supersede.table.outcomes import Outcome
 from supersede.table.read import read
 from supersede.table.runs import Changed, Columns, join_runs, split_run
 from supersede.table.table import Table
@@ -20,7 +21,7 @@ def reviewed(
     new: Sequence[object],
     *,
     columns: Columns,
-    threshold: float | None = None,
+    models: Mapping[str, Outcome],
     format: str | None = None,
     changed: Changed = "refuse",
     **uses: Any,
@@ -32,7 +33,7 @@ def reviewed(
         old: The old model's name, or its run.
         new: The new models' names, or their runs.
         columns: What the user named.
-        threshold: From where on a run's numeric metric counts as right.
+        models: How models are graded, where their values do not say it; by name, or by run.
         format: The format of the runs, where it is not to be found by content.
         changed: What is done with items that are not the same in all runs.
         **uses: Passed on to `read` or `join_runs`.
@@ -44,7 +45,7 @@ def reviewed(
         ArgumentError: Models are not named where a table holds them.
         MissingColumnError: A column or model is not there.
     """
-    runs = {"format": format, "columns": columns, "threshold": threshold, "changed": changed}
+    runs = {"format": format, "columns": columns, "models": models, "changed": changed}
     if table is None:
         joined = join_runs([old, *new], **runs, **uses)  # type: ignore[arg-type]
         first, *others = joined.models
@@ -52,17 +53,18 @@ def reviewed(
     if not isinstance(old, str) or not all(isinstance(name, str) for name in new):
         msg = "old= and new= name models of the table; for a run per model, leave the table out"
         raise ArgumentError(msg)
-    models = [old, *map(str, new)]
+    names = [old, *map(str, new)]
     if format is not None or columns.by is not None or _is_log(table):
-        return split_run(table, models, **runs, **uses), old, models[1:]  # type: ignore[arg-type]
+        return split_run(table, names, **runs, **uses), old, names[1:]  # type: ignore[arg-type]
     try:
-        wide = read(table, item=columns.item, label=columns.label, models=models, **uses)
+        graded = {name: models.get(name, name) for name in names}
+        wide = read(table, item=columns.item, label=columns.label, models=graded, **uses)
     except MissingColumnError:
-        long = _long(table, models, runs, uses)
+        long = _long(table, names, runs, uses)
         if long is None:
             raise
-        return long, old, models[1:]
-    return wide, old, models[1:]
+        return long, old, names[1:]
+    return wide, old, names[1:]
 
 
 def _is_log(table: object) -> bool:
@@ -73,10 +75,10 @@ def _is_log(table: object) -> bool:
 
 
 def _long(
-    table: object, models: Sequence[str], runs: dict[str, Any], uses: dict[str, Any]
+    table: object, names: Sequence[str], runs: dict[str, Any], uses: dict[str, Any]
 ) -> Table | None:
     """The table read as a long one, where its rows say which model they are of."""
     try:
-        return split_run(table, models, **runs, **uses)
+        return split_run(table, names, **runs, **uses)
     except (ArgumentError, MissingColumnError):
         return None  # no column of models, or none of these models: the first error stands

@@ -132,7 +132,8 @@ def points(value: object, metric: str, threshold: float | None) -> object:
     if number is not None and number not in {0.0, 1.0}:
         msg = (
             f"metric {metric!r} says {value!r}: partly right, or a score; from where on is an item"
-            " right? say --threshold X, as in --threshold 0.5, or name another metric: --metric NAME"
+            " right? --threshold X (as in --threshold 0.5) says it; --judge compares mean scores; or name"
+            " another metric: --metric NAME"
         )
         raise ColumnTypeError(msg)
     return number

@@ -47,7 +47,7 @@ class Differences:
     unfinished: Mapping[str, str]
     missing: str
     changed: str
-    left_out: tuple[object, ...]
+    left_out: tuple[object, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class Differences:
             (
                 self.repeated,
                 "has several attempts at {n}",
-                " Each item counts with its share right.",
+                " An item counts with its share of right attempts.",
             ),
         ):
             for run, ids in lists.items():

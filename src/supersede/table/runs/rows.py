@@ -10,7 +10,7 @@ from typing import Any
 from supersede.errors import ArgumentError, EmptyTableError, MissingColumnError
 from supersede.table.runs.attempt import Attempt, Columns, Log, fingerprint
 
-__all__ = ["flat", "read_rows"]
+__all__ = ["flat", "found_columns", "read_rows"]
 
 _ITEM = ("item", "item_id", "id", "example_id", "sample_id", "question_id", "instance_id", "doc_id",
          "case_id", "test_id", "uid")  # fmt: skip
@@ -44,6 +44,23 @@ def flat(row: Mapping[str, Any], at: str = "") -> dict[str, Any]:
     return found
 
 
+def found_columns(
+    there: Sequence[str], columns: Columns
+) -> tuple[str | None, str | None, str | None]:
+    """Item, label and answer among columns, as far as they are named or can be found by name.
+
+    Example:
+        >>> found_columns(["id", "y", "pred", "site"], Columns())
+        ('id', 'y', 'pred')
+    """
+    answers = _answers(there)
+    return (
+        columns.item or _first(_ITEM, there),
+        columns.label or _first(_LABEL, there),
+        columns.answer or (answers[0] if len(answers) == 1 else None),
+    )
+
+
 def read_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, *, tool: str, name: str) -> Log:
     """The attempts of plain rows.
 
@@ -68,17 +85,16 @@ def read_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, *, tool: str,
     for flag, column in vars(columns).items():
         if column is not None and column not in there and flag != "metric":
             raise MissingColumnError.of(column, there, f"--{flag} in {name}")
-    item = columns.item or _first(_ITEM, there)
+    item, label, _ = found_columns(there, columns)
     question = _first(_QUESTION, there)
     if item is None and question is None:
         listed = ", ".join(map(repr, there[:20]))
         msg = f"{name}: no column of item ids is found (it has: {listed}); name it: --item COLUMN"
         raise MissingColumnError(msg)
-    label = columns.label or _first(_LABEL, there)
     by = columns.by or _first(_BY, there)
     attempt = columns.attempt or _first(_ATTEMPT, there)
     error = _first(_ERROR, there)
-    answer = None if columns.metric else columns.answer or _only(_ANSWER, there, "--answer", name)
+    answer = None if columns.metric else columns.answer or _only_answer(there, name)
     metrics = [] if columns.answer else _metrics(columns, there, answer, label)
     used = {item, label, by, attempt, error, question, answer, *metrics}
     groups = [column for column in there if column not in used]
@@ -106,20 +122,21 @@ def _first(names: Iterable[str], there: Sequence[str]) -> str | None:
     return next((folded[name] for name in names if name in folded), None)
 
 
-def _only(names: Iterable[str], there: Sequence[str], flag: str, name: str) -> str | None:
-    found = [column for column in there if column.casefold() in set(names)]
-    found += [
+def _answers(there: Sequence[str]) -> list[str]:
+    return [
         column
         for column in there
-        if column not in found
-        and (
-            column.casefold().startswith(("pred_", "prediction_"))
-            or column.casefold().endswith(("_pred", "_prediction"))
-        )
+        if (name := column.casefold()) in _ANSWER
+        or name.startswith(("pred_", "prediction_"))
+        or name.endswith(("_pred", "_prediction"))
     ]
+
+
+def _only_answer(there: Sequence[str], name: str) -> str | None:
+    found = _answers(there)
     if len(found) > 1:
         listed = ", ".join(map(repr, found))
-        msg = f"{name}: {listed} could all be the model's answer; name one: {flag} COLUMN"
+        msg = f"{name}: {listed} could all be the model's answer; name one: --answer COLUMN"
         raise ArgumentError(msg)
     return found[0] if found else None
 

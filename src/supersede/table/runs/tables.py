@@ -4,7 +4,7 @@ from typing import Any
 
 from supersede.table.runs.attempt import Columns, Log
 from supersede.table.runs.content import Content
-from supersede.table.runs.rows import read_rows
+from supersede.table.runs.rows import found_columns, read_rows
 from supersede.table.source import collect, open_source
 
 __all__ = ["TableFile", "read_frame"]
@@ -29,6 +29,9 @@ class TableFile:
 
 def read_frame(source: object, columns: Columns, name: str) -> Log:
     """The attempts of whatever `supersede.read` takes."""
-    rows, _ = open_source(source)
-    plain: list[dict[str, Any]] = collect(rows).to_pylist()
-    return read_rows(plain, columns, tool="table", name=name)
+    opened = open_source(source)
+    item, label, answer = found_columns(opened.columns, columns)
+    compared = [column for column in (label, answer) if column is not None]
+    exact = compared if item is None else [item, *compared]
+    rows: list[dict[str, Any]] = collect(opened.rows(opened.columns, exact, compared)).to_pylist()
+    return read_rows(rows, columns, tool="table", name=name)
