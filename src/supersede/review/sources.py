@@ -7,7 +7,7 @@ from typing import Any
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.table.outcomes import Outcome
 from supersede.table.read import read
-from supersede.table.runs import Changed, Columns, join_runs, split_run
+from supersede.table.runs import Changed, Columns, join_runs, models_in, split_run
 from supersede.table.table import Table
 
 __all__ = ["reviewed"]
@@ -21,7 +21,7 @@ def reviewed(
     new: Sequence[object],
     *,
     columns: Columns,
-    models: Mapping[str, Outcome],
+    models: Mapping[str, str | Outcome],
     format: str | None = None,
     changed: Changed = "refuse",
     **uses: Any,
@@ -45,7 +45,8 @@ def reviewed(
         ArgumentError: Models are not named where a table holds them.
         MissingColumnError: A column or model is not there.
     """
-    runs = {"format": format, "columns": columns, "models": models, "changed": changed}
+    graded = {name: said for name, said in models.items() if not isinstance(said, str)}
+    runs = {"format": format, "columns": columns, "models": graded, "changed": changed}
     if table is None:
         joined = join_runs([old, *new], **runs, **uses)  # type: ignore[arg-type]
         first, *others = joined.models
@@ -56,14 +57,13 @@ def reviewed(
     names = [old, *map(str, new)]
     if format is not None or columns.by is not None or _is_log(table):
         return split_run(table, names, **runs, **uses), old, names[1:]  # type: ignore[arg-type]
+    said = {name: models.get(name, name) for name in names}
     try:
-        graded = {name: models.get(name, name) for name in names}
-        wide = read(table, item=columns.item, label=columns.label, models=graded, **uses)
+        wide = read(table, item=columns.item, label=columns.label, models=said, **uses)
     except MissingColumnError:
-        long = _long(table, names, runs, uses)
-        if long is None:
+        if set(names).isdisjoint(models_in(table, columns)):
             raise
-        return long, old, names[1:]
+        return split_run(table, names, **runs, **uses), old, names[1:]  # type: ignore[arg-type]
     return wide, old, names[1:]
 
 
@@ -72,13 +72,3 @@ def _is_log(table: object) -> bool:
     if not isinstance(table, str | Path) or not Path(table).is_file():
         return False
     return not str(table).lower().endswith(_WIDE)
-
-
-def _long(
-    table: object, names: Sequence[str], runs: dict[str, Any], uses: dict[str, Any]
-) -> Table | None:
-    """The table read as a long one, where its rows say which model they are of."""
-    try:
-        return split_run(table, names, **runs, **uses)
-    except (ArgumentError, MissingColumnError):
-        return None  # no column of models, or none of these models: the first error stands

@@ -3,7 +3,7 @@
 from supersede.table.runs.attempt import Attempt, Columns, Log, Reader
 from supersede.table.runs.content import Content
 from supersede.table.runs.differences import Differences
-from supersede.table.runs.join import Changed, join_runs, split_run
+from supersede.table.runs.join import Changed, join_runs, models_in, split_run
 from supersede.table.runs.recognise import READERS, read_log, recognise
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Log",
     "Reader",
     "join_runs",
+    "models_in",
     "read_log",
     "recognise",
     "split_run",

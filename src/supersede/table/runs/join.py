@@ -5,7 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from supersede.errors import ArgumentError, ItemError, MissingPredictionError, TableError
+from supersede.errors import (
+    ArgumentError,
+    ItemError,
+    MissingColumnError,
+    MissingPredictionError,
+    SourceError,
+    TableError,
+)
 from supersede.table.outcomes import Outcome
 from supersede.table.read import read
 from supersede.table.runs.attempt import Columns
@@ -15,7 +22,7 @@ from supersede.table.runs.run import Run, alike_ids, by_item, name_runs, open_ru
 from supersede.table.runs.wide import ITEM, LABEL, count_attempts, wide_table
 from supersede.table.table import Missing, Table
 
-__all__ = ["Changed", "join_runs", "split_run"]
+__all__ = ["Changed", "join_runs", "models_in", "split_run"]
 
 Changed = Literal["refuse", "keep", "drop"]
 
@@ -157,6 +164,20 @@ def split_run(
     return _joined(runs, rules)
 
 
+def models_in(source: object, columns: Columns | None = None) -> frozenset[str]:
+    """The models that a source has rows of; none where its rows do not name one.
+
+    Example:
+        >>> sorted(models_in({"id": [1, 1], "model": ["a", "b"], "correct": [1, 0]}))
+        ['a', 'b']
+    """
+    try:
+        log, _ = open_run(source, columns or Columns(), None)
+    except (ArgumentError, MissingColumnError, SourceError):
+        return frozenset()
+    return frozenset(attempt.model for attempt in log.attempts if attempt.model is not None)
+
+
 def _joined(runs: Sequence[Run], rules: _Rules) -> Table:
     runs = alike_ids(runs)
     everything = list(dict.fromkeys(item for run in runs for item in run.items))
@@ -260,8 +281,9 @@ def _refuse_changed(found: Differences, size: int) -> None:
 
 def _told(table: Table, runs: Sequence[Run], metric: Metric, differences: Differences) -> Table:
     """The table with the sources named in its reading, and the differences beside it."""
-    files = [Path(run.files[0]).name if len(run.files) == 1 else run.name for run in runs]
-    source = f"{' and '.join([', '.join(files[:-1]), files[-1]])} ({differences.tool})"
+    names = [Path(run.files[0]).name if len(run.files) == 1 else run.name for run in runs]
+    *before, last = dict.fromkeys(names)
+    source = f"{', '.join(before)}{' and ' * bool(before)}{last} ({differences.tool})"
     graded = ""
     if metric.name is not None:
         graded = f"; graded by {metric.name!r}" + (f", {metric.why}" if metric.why else "")

@@ -106,8 +106,8 @@ def _one(path: Path, columns: Columns, format: str | None) -> Log:
 
 def _merged(logs: Sequence[Log], paths: Sequence[Path], source: str) -> Log:
     """Several files of one run; where they are of several benchmarks, ids name theirs."""
-    tasks = [log.benchmark or path.stem for log, path in zip(logs, paths, strict=True)]
-    several = len(set(tasks)) > 1
+    tasks = [log.benchmark or "" for log in logs]
+    several = len(set(tasks)) > 1 and all(tasks)  # else they are parts of one
     seen: dict[object, Path] = {}
     attempts = []
     for log, path, task in zip(logs, paths, tasks, strict=True):
@@ -129,7 +129,7 @@ def _merged(logs: Sequence[Log], paths: Sequence[Path], source: str) -> Log:
     return replace(
         logs[0],
         attempts=attempts,
-        benchmark=" + ".join(dict.fromkeys(tasks)),
+        benchmark=" + ".join(dict.fromkeys(filter(None, tasks))) or None,
         unfinished="; ".join(unfinished) or None,
     )
 

@@ -144,8 +144,8 @@ def _only_answer(there: Sequence[str], name: str) -> str | None:
 def _metrics(
     columns: Columns, there: Sequence[str], answer: str | None, label: str | None
 ) -> list[str]:
-    if columns.metric is not None:
-        return [columns.metric] if columns.metric in there else []
+    if columns.metric in there:
+        return [columns.metric]
     found = [
         column
         for column in there

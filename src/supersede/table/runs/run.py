@@ -55,20 +55,20 @@ def refuse_twice(opened: Sequence[tuple[Log, tuple[str, ...]]]) -> None:
     Raises:
         ArgumentError: Two runs are one file, or copies of one.
     """
-    seen: dict[bytes, str] = {}
+    seen: dict[tuple[bytes, ...], tuple[str, ...]] = {}
     for _, files in opened:
-        for file in files:
-            digest = hashlib.sha256(Path(file).read_bytes()).digest()
-            if digest in seen:
-                same = seen[digest] == file
-                what = (
-                    f"{file} is given twice"
-                    if same
-                    else f"{seen[digest]} and {file} are the same, byte for byte"
-                )
-                msg = f"{what}; a review needs two runs"
-                raise ArgumentError(msg)
-            seen[digest] = file
+        digests = tuple(hashlib.sha256(Path(file).read_bytes()).digest() for file in files)
+        if digests in seen:
+            first = seen[digests]
+            same = [Path(f).resolve() for f in first] == [Path(f).resolve() for f in files]
+            told = " and ".join(listed(part) for part in (first, files))
+            how = (
+                f"{listed(files)} is given twice" if same else f"{told} are the same, byte for byte"
+            )
+            msg = f"{how}; a review needs two runs"
+            raise ArgumentError(msg)
+        if files:
+            seen[digests] = files
 
 
 def name_runs(files: Sequence[tuple[str, ...]]) -> list[str]:
@@ -146,7 +146,7 @@ def alike_ids(runs: Sequence[Run]) -> Sequence[Run]:
         return runs
     found = []
     for run in runs:
-        items: dict[object, list[Attempt]] = {}
+        items: dict[object, Sequence[Attempt]] = {}
         for item, attempts in run.items.items():
             if str(item) in items:
                 msg = f"run {run.name!r} has the id {item!r} as a number and as text; keep one of the two"

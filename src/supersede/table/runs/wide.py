@@ -179,7 +179,7 @@ def wide_table(
 
 
 def _of_column(outcome: Outcome, column: str) -> Outcome:
-    return replace(outcome, column=column)  # type: ignore[type-var, call-arg]
+    return replace(outcome, column=column)  # type: ignore[type-var]
 
 
 def _value(counted: Counted, numeric: bool, missing: str) -> float | int | None:
