@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from supersede.cli.meaning import outcomes
+from supersede.cli.meaning import Meaning
 from supersede.cli.progress import Progress
-from supersede.cli.run_flags import AS_FOUND, RunFlags, sources
+from supersede.cli.run_flags import RunFlags, sources
 from supersede.errors import ArgumentError, SourceError
 
 if TYPE_CHECKING:
@@ -45,14 +45,7 @@ def review(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Literal["refuse", "wrong", "drop"] = "refuse",
-    grades: Annotated[bool, Parameter(negative="")] = False,
-    judge: Annotated[bool, Parameter(negative="")] = False,
-    threshold: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
-    runs: Strings = None,
-    within: float | None = None,
-    loss: float | None = None,
-    overlap: Limit = None,
-    same: Strings = None,
+    meaning: Meaning = Meaning(),  # noqa: B008  # frozen
     labels: str | None = None,
     min_gain: Limit = None,
     max_nfr: Limit = None,
@@ -73,7 +66,7 @@ def review(
     markdown: Path | None = None,
     format: Literal["text", "json", "markdown"] = "text",
     quiet: Annotated[bool, Parameter(negative="")] = False,
-    reading: RunFlags = AS_FOUND,
+    reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> int:
     """Review a new model against the one in service, and decide.
 
@@ -106,20 +99,7 @@ def review(
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
         missing: What a missing answer counts as.
-        grades: The models' columns say whether an answer is right: 1 or 0, true or false, C or I,
-            passed or failed, and the like.
-        judge: The models' columns hold a judge's scores, of which more is better. They are compared
-            by their means and by wins and losses; with --threshold, from there on an answer is right.
-        threshold: The models' columns hold scores of class 1, which is predicted from this score on.
-        runs: The models' columns count the runs of an item that went right, of this many: a number,
-            or the column with the number; repeat it to give one for each model.
-        within: The models' columns hold numbers, right if they come this close to the label.
-        loss: The models' columns hold losses, right up to this one.
-        overlap: The models' columns and the label hold sets of labels, right if they have this share
-            in common. [default: equal sets]
-        same: Words that count as equal, as in 'c-or-cpp=c,cpp' (the label's word and the answers it
-            stands for); folded, to ignore case, surrounding space, and - or _; or a JSON or TOML file
-            of such pairs. Repeat it for several.
+        meaning: What the models' columns hold.
         labels: How the labelled items were chosen where not all are: random, the column with each
             item's probability of having been chosen, or the plan (plan.csv) by which they were.
         min_gain: The new model's accuracy is higher by at least this; negative allows a loss.
@@ -146,16 +126,6 @@ def review(
     from supersede.review.compare import compare
 
     source, before, after = sources(table, newer, old, new)
-    models = outcomes(
-        [before, *after],
-        grades=grades,
-        judge=judge,
-        threshold=threshold,
-        runs=runs or (),
-        within=within,
-        loss=loss,
-        overlap=overlap,
-    )
     checks = _checks(
         min_gain=min_gain,
         max_nfr=max_nfr,
@@ -183,8 +153,8 @@ def review(
             cost=cost,
             cluster=cluster,
             missing=missing,
-            same=same,
-            models=models,
+            same=meaning.same,
+            models=meaning.models([before, *after]),
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,

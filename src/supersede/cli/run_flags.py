@@ -11,11 +11,11 @@ from supersede.errors import ArgumentError
 if TYPE_CHECKING:
     from supersede.table.runs import Columns
 
-__all__ = ["AS_FOUND", "RunFlags", "sources"]
+__all__ = ["RunFlags", "sources"]
 
 
 @Parameter(name="*")
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunFlags:
     """How runs are read and joined.
 
@@ -52,10 +52,6 @@ class RunFlags:
         from supersede.table.runs import Columns
 
         return Columns(item, label, self.answer, self.metric, self.attempt, self.by)
-
-
-AS_FOUND = RunFlags()
-"""Everything is found by content and name."""
 
 
 def sources(

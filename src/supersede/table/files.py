@@ -206,10 +206,13 @@ def _positions(columns: Sequence[str]) -> dict[str, str]:
 
 def _suggested(duckdb: Any, files: Files) -> dict[str, str]:
     """Types that a sample suggests, where text would only be slower."""
-    found = duckdb.execute(
-        "SELECT Columns FROM sniff_csv(?, header = true, delim = ?, quote = '\"', escape = '\"')",
-        [files.paths[0], files.delimiter],
-    ).fetchone()[0]
+    query = (
+        "SELECT Columns FROM sniff_csv(?, header = true, delim = ?, quote = '\"', escape = '\"')"
+    )
+    try:
+        ((found,),) = duckdb.execute(query, [files.paths[0], files.delimiter]).fetchall()
+    except type_errors():
+        return {}  # reading as text says what is wrong, and where
     if len(found) != len(files.columns):
         return {}
     kinds = {"BIGINT": "BIGINT", "DOUBLE": "DOUBLE", "BOOLEAN": "BOOLEAN"}
@@ -237,6 +240,9 @@ def _format_of(path: str) -> Format:
     name, head = Path(path).name, _head(path)
     if head[:4] == b"PAR1":
         return "parquet"
+    if head[:4] == b"PK\x03\x04":
+        msg = f"{name} is a zip archive or an Excel file; export the table as CSV"
+        raise SourceError(msg)
     if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or head[:200].count(0) > 20:
         msg = (
             f"{name} is text in UTF-16; save it as UTF-8:"
@@ -250,9 +256,6 @@ def _format_of(path: str) -> Format:
     ending = _ending(path)
     if start[:1] in b"{[" and ending not in _TEXT:
         return "json"
-    if start[:4] == b"PK\x03\x04":
-        msg = f"{name} is a zip archive or an Excel file; export the table as CSV"
-        raise SourceError(msg)
     if ending in _TEXT:
         return "json" if start[:2] in {b'{"', b"[{"} else "csv"
     if ending in _JSON:

@@ -9,7 +9,7 @@ runs is a chance: a judge's score of 0.7 is not.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from supersede.errors import ArgumentError
 from supersede.table.grades import PARTLY, RIGHT, WRONG
@@ -161,8 +161,8 @@ class Labels:
         """Whether the sets overlap enough."""
         assert label is not None  # noqa: S101  # `read` refuses a table without one
         answer = rows[self.column]
-        both = answer.intersect(label).unique().length()
-        either = answer.union(label).unique().length()
+        either = _distinct(answer.concat(label)).length()
+        both = _distinct(answer).length() + _distinct(label).length() - either
         return (either == 0) | (both >= self.overlap * either)
 
 
@@ -280,6 +280,18 @@ class Runs:
         """The share of runs that went right; not graded where there were none."""
         runs = rows[self.runs].nullif(0) if isinstance(self.runs, str) else self.runs
         return rows[self.right_runs].cast("float64") / runs
+
+
+def _distinct(values: "ir.Value") -> "ir.Value":
+    """A list without repetitions; what Ibis compiles for it is refused by DuckDB 2."""
+    import ibis
+
+    kind = values.type()
+
+    @ibis.udf.scalar.builtin(name="list_distinct", signature=((kind,), kind))
+    def list_distinct(values: Any) -> Any: ...
+
+    return list_distinct(values)
 
 
 def _graded(value: "ir.Value") -> "ir.Value":

@@ -205,8 +205,15 @@ def collect(expression: "ir.Table") -> "pa.Table":
     Raises:
         SourceError: The engine could not read the data.
     """
+    backend = expression.get_backend()
     with reading("the data"):
-        return expression.to_pyarrow()
+        if backend.name != "duckdb":
+            return expression.to_pyarrow()
+        # Ibis 12 would import pandas, which costs more than most reviews, and call a name that
+        # DuckDB 2 has deprecated
+        backend._run_pre_execute_hooks(expression)
+        found = backend.con.sql(backend.compile(expression)).to_arrow_table()
+        return found.cast(expression.schema().to_pyarrow())
 
 
 def _to_arrow(frame: Any, columns: Sequence[str]) -> "pa.Table":

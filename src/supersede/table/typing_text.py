@@ -51,7 +51,7 @@ def typed_from_text(
             f"count(DISTINCT {x}) FILTER ({boolean})",
             f"count(*) FILTER ({is_text} AND {boolean})",
         ]
-    found = duckdb.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchone()  # noqa: S608
+    ((*found,),) = duckdb.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchall()  # noqa: S608
     width = len(counts) // len(columns)
     kinds = {column: _kind(*found[at * width :][:width]) for at, column in enumerate(columns)}
     if any(kinds[column] == "VARCHAR" for column in compared if column in kinds):
@@ -105,7 +105,7 @@ def typed_from_json(
         f"count(*) FILTER (json_type({x}) = 'DOUBLE' AND regexp_full_match({x}::VARCHAR, '-?[0-9]+'))"
         for x in map(_quoted, columns)
     ]
-    found = duckdb.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchone()  # noqa: S608
+    ((*found,),) = duckdb.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchall()  # noqa: S608
     for at, column in enumerate(columns):
         seen = dict(zip(kinds, found[at * len(kinds) :], strict=False))
         huge = found[len(kinds) * len(columns) + at]
@@ -143,7 +143,7 @@ def typed_from_json(
 
 def _beyond(duckdb: Any, table: str, column: str) -> bool:
     query = f"SELECT max(TRY_CAST({_quoted(column)} AS UBIGINT)) > 9223372036854775807 FROM {table}"  # noqa: S608
-    return bool(duckdb.execute(query).fetchone()[0])
+    return bool(duckdb.execute(query).fetchall()[0][0])
 
 
 def _retype(duckdb: Any, table: str, column: str, kind: str, how: str = "") -> None:

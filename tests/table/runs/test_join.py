@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ def in_folder(tmp_path, monkeypatch):
 
 def lines(name, rows, encoding="utf-8", end="\n"):
     text = "".join(json.dumps(row, ensure_ascii=False) + end for row in rows)
-    with pathlib.Path(name).open("w", encoding=encoding, newline="") as file:
+    with Path(name).open("w", encoding=encoding, newline="") as file:
         file.write(text)
     return name
 
