@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from supersede.table import Table
     from supersede.table.runs import Columns
 
 __all__ = ["RunFlags", "sources"]
@@ -46,6 +47,20 @@ class RunFlags:
             "by": self.by,
             "changed": self.changed,
         }
+
+    def join(
+        self, runs: Sequence[str], *, item: str | None, label: str | None, **uses: Any
+    ) -> "Table":
+        """The runs as one table; further arguments are those of `supersede.read`."""
+        from supersede.table.runs import join_runs
+
+        return join_runs(
+            runs,
+            format=self.from_,
+            columns=self.columns(item, label),
+            changed=self.changed,
+            **uses,
+        )
 
     def columns(self, item: str | None, label: str | None) -> "Columns":
         """The flags, as `supersede.table.runs.join_runs` takes them."""

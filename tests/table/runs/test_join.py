@@ -416,7 +416,32 @@ def test_runs_without_anything_to_compare():
         join_runs([old, lines("bare.jsonl", rows[1:])])
     with pytest.raises(errors.ArgumentError, match="no metric in common"):
         join_runs([old, lines("new.jsonl", graded())])
-    with pytest.raises(errors.ArgumentError, match="needs two runs"):
-        join_runs(["old.jsonl"])
+    with pytest.raises(errors.ArgumentError, match="name the runs"):
+        join_runs([])
     with pytest.raises(errors.SourceError, match="no file matches"):
         join_runs(["old.jsonl", "nowhere.jsonl"])
+
+
+def test_an_audit_of_runs(capsys):
+    rows = [r | {"site": "north" if i % 2 else "south"} for i, r in enumerate(graded({1, 2}))]
+    worse = [r | {"site": "north" if i % 2 else "south"} for i, r in enumerate(graded({1, 3, 5}))]
+    old, new = lines("old.jsonl", rows), lines("new.jsonl", worse)
+    assert main(["audit", old, new, "--group", "site", "--json", "a.json"]) == 0
+    assert json.loads(Path("a.json").read_text())["model"] == "new"
+    assert main(["audit", new, "--group", "site"]) == 0
+    assert "60 items joined from new.jsonl" in capsys.readouterr().out
+    assert main(["audit", old, new, "--model", "new"]) == 2
+
+
+def test_a_plan_of_answers_without_labels(capsys):
+    def answers(name, flip):
+        rows = [{"id": i, "pred": (i % 2) ^ (i in flip)} for i in range(500)]
+        pd.DataFrame(rows).to_csv(name, index=False)
+        return name
+
+    both = [answers("old.csv", {}), answers("new.csv", set(range(40)))]
+    assert main(["plan", *both, "--estimand", "accuracy", "--margin", "10%"]) == 0
+    assert Path("plan.csv").exists()
+    graded_runs = [lines("old.jsonl", graded()), lines("new.jsonl", graded({1}))]
+    assert main(["plan", *graded_runs]) == 2
+    assert "are graded already (by 'correct')" in capsys.readouterr().err

@@ -85,8 +85,8 @@ def join_runs(
         (3, ['old', 'new'])
     """
     rules = _Rules(columns or Columns(), models or {}, changed, missing, reading)
-    if len(sources) < 2:
-        msg = "a review needs two runs: the old one, then one or more new ones"
+    if not sources:
+        msg = "name the runs, the old one first"
         raise ArgumentError(msg)
     opened = [open_run(source, rules.columns, format) for source in sources]
     refuse_twice(opened)

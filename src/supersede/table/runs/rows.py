@@ -144,7 +144,7 @@ def _only_answer(there: Sequence[str], name: str) -> str | None:
 def _metrics(
     columns: Columns, there: Sequence[str], answer: str | None, label: str | None
 ) -> list[str]:
-    if columns.metric in there:
+    if columns.metric is not None and columns.metric in there:
         return [columns.metric]
     found = [
         column
