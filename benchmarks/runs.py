@@ -94,7 +94,7 @@ def toolkit(old: Path, new: Path, format: str, metric: list[str]) -> tuple[str, 
         reports = []
         for name, path in (("old", old), ("new", new)):
             report = f"{folder}/{name}.json"
-            status, said, spent = run(
+            _, said, spent = run(
                 [f"{PEERS}/toolkit-eval", "import", format, str(path), "--out", report]
             )
             total += spent
@@ -113,7 +113,7 @@ def toolkit(old: Path, new: Path, format: str, metric: list[str]) -> tuple[str, 
         )
     total += spent
     try:
-        found = json.loads(said[said.index("{") :])
+        found, _ = json.JSONDecoder().raw_decode(said[said.index("{\n") :])
     except ValueError:
         return f"refused: {_first(said, 'results: ')}", total
     verdict = "pass" if found.get("passed") else "fail"

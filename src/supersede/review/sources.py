@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from supersede.errors import ArgumentError, MissingColumnError
+from supersede.errors import ArgumentError, MissingColumnError, SourceError
 from supersede.table.outcomes import Outcome
 from supersede.table.read import read
 from supersede.table.runs import Changed, Columns, join_runs, models_in, split_run
@@ -12,7 +12,7 @@ from supersede.table.table import Table
 
 __all__ = ["reviewed"]
 
-_WIDE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".gz", ".zst")
+_WIDE = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".gz", ".zst")
 
 
 def reviewed(
@@ -55,13 +55,13 @@ def reviewed(
         msg = "old= and new= name models of the table; for a run per model, leave the table out"
         raise ArgumentError(msg)
     names = [old, *map(str, new)]
-    if format is not None or columns.by is not None or _is_log(table):
+    if format is not None or columns.by is not None:
         return split_run(table, names, **runs, **uses), old, names[1:]  # type: ignore[arg-type]
     said = {name: models.get(name, name) for name in names}
     try:
         wide = read(table, item=columns.item, label=columns.label, models=said, **uses)
-    except MissingColumnError:
-        if set(names).isdisjoint(models_in(table, columns)):
+    except (MissingColumnError, SourceError):
+        if not _is_log(table) and set(names).isdisjoint(models_in(table, columns)):
             raise
         return split_run(table, names, **runs, **uses), old, names[1:]  # type: ignore[arg-type]
     return wide, old, names[1:]

@@ -445,3 +445,36 @@ def test_a_plan_of_answers_without_labels(capsys):
     graded_runs = [lines("old.jsonl", graded()), lines("new.jsonl", graded({1}))]
     assert main(["plan", *graded_runs]) == 2
     assert "are graded already (by 'correct')" in capsys.readouterr().err
+
+
+def test_what_a_run_notes_of_an_item_is_no_changed_group():
+    rows = [r | {"latency": i, "site": "n"} for i, r in enumerate(graded({1}))]
+    other = [r | {"latency": 2 * i, "site": "s" if i == 9 else "n"} for i, r in enumerate(graded())]
+    both = [lines("old.jsonl", rows), lines("new.jsonl", other)]
+    assert join_runs(both).joined.notes == ()
+    assert join_runs(both, groups=["site"]).joined.changed_groups == ("q9",)
+
+
+def test_numbers_that_are_written_in_two_ways():
+    ints = pd.DataFrame({"id": range(30), "y": [0, 1] * 15, "pred": [0, 1] * 15})
+    floats = ints.astype({"y": float, "pred": float})
+    whole = overall(join_runs([ints, floats]))
+    assert (whole.n[0], whole.new.mean[0]) == (30, 1.0)
+    booleans = ints.astype({"y": bool, "pred": bool})
+    assert overall(join_runs([ints, booleans], changed="keep")).new.mean[0] == 1.0
+
+
+def test_a_wide_table_as_json(in_folder):
+    rows = [{"id": i, "y": i % 2, "a": i % 2, "b": (i + (i < 2)) % 2} for i in range(60)]
+    (in_folder / "wide.json").write_text(json.dumps(rows))
+    assert (
+        supersede.compare("wide.json", old="a", new="b").candidate.evidence.whole.nfr[0] == 2 / 60
+    )
+
+
+def test_a_bare_list_of_ids(in_folder):
+    (in_folder / "old.json").write_text('["a__x-1", "a__x-2"]')
+    (in_folder / "new.json").write_text('["a__x-2", "a__x-3"]')
+    with pytest.raises(errors.MissingPredictionError, match="--missing wrong"):
+        join_runs(["old.json", "new.json"])
+    assert overall(join_runs(["old.json", "new.json"], missing="wrong")).nfr[0] == 1 / 3

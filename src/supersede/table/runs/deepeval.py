@@ -13,6 +13,7 @@ from supersede.table.runs.content import Content
 
 __all__ = ["DeepEval"]
 
+_ERROR = "error"  # the word for no answer, of a metric that could not be measured
 _NO_NAME = re.compile(r"(?:conversational_)?test_case_\d+")
 
 
@@ -44,20 +45,20 @@ def _cases(document: object) -> list[dict[str, Any]]:
 
 def _attempt(case: dict[str, Any]) -> Attempt:
     metrics = case.get("metricsData") or []
-    errors = [str(m["error"]) for m in metrics if m.get("error")]
-    grades: dict[str, object] = {"success": case.get("success")}
+    failed = any(metric.get("error") for metric in metrics)
+    grades: dict[str, object] = {"success": _ERROR if failed else case.get("success")}
     for metric in metrics:
-        grades[f"{metric['name']}"] = metric.get("success")
-        grades[f"{metric['name']}/score"] = metric.get("score")
+        error = _ERROR if metric.get("error") else None
+        grades[f"{metric['name']}"] = error or metric.get("success")
+        grades[f"{metric['name']}/score"] = error or metric.get("score")
     name = case.get("name")
     asked = case.get("input") or case.get("scenario")
     own = name if name and not _NO_NAME.fullmatch(name) else None
     return Attempt(
         item=own,
-        grades={} if errors else grades,
+        grades=grades,
         label=case.get("expectedOutput"),
         groups=scalars(case.get("additionalMetadata") or case.get("metadata"))
         | scalars({"tags": case.get("tags") or []}),
         question=fingerprint(asked) if own else asked,
-        error=errors[0] if errors else None,
     )

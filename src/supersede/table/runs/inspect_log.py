@@ -68,15 +68,23 @@ def _archived(content: Content) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _attempt(sample: dict[str, Any]) -> Attempt:
-    error = sample.get("error")
+    scores = sample.get("scores") or {}
     return Attempt(
         item=sample.get("id"),
-        grades=dict(_grades(sample.get("scores") or {})),
+        grades=dict(_grades(scores)),
         label=_one(sample.get("target")),
         groups=scalars(sample.get("metadata")),
         question=fingerprint([sample.get("input"), sample.get("choices")]),
-        error=str(error.get("message", "error")).split("\n")[0] if error else None,
+        error=_error(sample) if not scores or sample.get("error") else None,
     )
+
+
+def _error(sample: dict[str, Any]) -> str:
+    """Why a sample has no score: it failed, ran into a limit, or its run was stopped."""
+    if error := sample.get("error"):
+        return str(error.get("message", "error")).split("\n")[0]
+    limit = sample.get("limit")
+    return f"stopped at its {limit.get('type')} limit" if limit else "not scored"
 
 
 def _grades(scores: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

@@ -19,7 +19,7 @@ from supersede.table.runs.attempt import Columns
 from supersede.table.runs.choose import Metric, choose_metric
 from supersede.table.runs.differences import Differences, listed
 from supersede.table.runs.run import Run, alike_ids, by_item, name_runs, open_run, refuse_twice
-from supersede.table.runs.wide import ITEM, LABEL, count_attempts, wide_table
+from supersede.table.runs.wide import ITEM, LABEL, as_text, count_attempts, wide_table
 from supersede.table.table import Missing, Table
 
 __all__ = ["Changed", "join_runs", "models_in", "split_run"]
@@ -205,7 +205,7 @@ def _joined(runs: Sequence[Run], rules: _Rules) -> Table:
         skipped=skipped,
         changed_questions=_changing(runs, items, "question"),
         changed_labels=_changing(runs, items, "label"),
-        changed_groups=_changing(runs, items, "groups"),
+        changed_groups=_changing_groups(runs, items, rules.reading),
         repeated=_filled({r.name: tuple(i for i in items if r.repeats(i)) for r in runs}),
         unfinished={run.name: run.log.unfinished for run in runs if run.log.unfinished},
         missing=rules.missing,
@@ -241,10 +241,31 @@ def _changing(runs: Sequence[Run], items: Sequence[object], what: str) -> tuple[
 
     def said(run: Run, item: object) -> str | None:
         attempts = run.items.get(item)
-        value = getattr(attempts[0], what) if attempts else None
-        return None if value in (None, {}) else str(value)
+        return as_text(getattr(attempts[0], what)) if attempts else None
 
     return tuple(i for i in items if len({said(run, i) for run in runs} - {None}) > 1)
+
+
+def _changing_groups(
+    runs: Sequence[Run], items: Sequence[object], reading: Mapping[str, Any]
+) -> tuple[object, ...]:
+    """Items of which runs name different groups, as far as groups are asked for.
+
+    What else a run notes of an item (its latency, say) may well differ.
+    """
+    names = [*reading.get("groups", ()), *reading.get("keep", ())]
+
+    def said(run: Run, item: object) -> list[str | None]:
+        attempts = run.items.get(item)
+        return [as_text(attempts[0].groups.get(n)) if attempts else None for n in names]
+
+    return tuple(
+        i
+        for i in items
+        if any(
+            len(set(parts) - {None}) > 1 for parts in zip(*(said(r, i) for r in runs), strict=True)
+        )
+    )
 
 
 def _refuse_missing(found: Differences, size: int) -> None:

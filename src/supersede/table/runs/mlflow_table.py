@@ -11,7 +11,7 @@ from supersede.table.runs.content import Content
 
 __all__ = ["MlflowTable"]
 
-_SCORE = "/score"
+_SCORE = ("/score", "/value")
 _TEXTS = ("inputs", "input", "question", "prompt", "request")
 _LABELS = ("targets", "target", "ground_truth", "expected_response", "expectations", "label")
 _IDS = ("id", "item", "item_id", "request_id", "trace_id")
@@ -36,7 +36,7 @@ class MlflowTable:
         """One attempt per row."""
         names = [str(name) for name in content.document["columns"]]
         rows = [dict(zip(names, row, strict=True)) for row in content.document["data"]]
-        scores = {n: n.removesuffix(_SCORE) for n in names if n.endswith(_SCORE)}
+        scores = {n: n.rpartition("/")[0] for n in names if n.endswith(_SCORE)}
         known = {name: next((n for n in found if n in names), None)
                  for name, found in (("id", _IDS), ("text", _TEXTS), ("label", _LABELS))}  # fmt: skip
         return Log(

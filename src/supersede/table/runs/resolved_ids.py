@@ -27,6 +27,8 @@ class ResolvedIds:
     def recognises(self, content: Content) -> bool:
         """By a list of resolved ids, or a verdict on every instance."""
         document = content.document
+        if isinstance(document, list):  # nothing but the ids of what was resolved
+            return bool(document) and all(isinstance(item, str) for item in document)
         if not isinstance(document, dict):
             return False
         return any(_ids(document, key) is not None for key in ("resolved_ids", "resolved")) or (
@@ -40,6 +42,8 @@ class ResolvedIds:
     def read(self, content: Content, columns: Columns) -> Log:
         """One attempt per instance that the report names."""
         document = content.document
+        if isinstance(document, list):
+            document = {"resolved": document}
         grades: dict[str, int | None] = {}
         if not any(_ids(document, key) is not None for key in ("resolved_ids", "resolved")):
             grades = {item: int(found["resolved"]) for item, found in document.items()}
@@ -64,6 +68,6 @@ class ResolvedIds:
 
 def _ids(document: Mapping[str, Any], key: str) -> list[str] | None:
     found = document.get(key)
-    if isinstance(found, list) and all(isinstance(item, str) for item in found):
-        return found
+    if isinstance(found, list) and all(isinstance(item, str | int) for item in found):
+        return [str(item) for item in found]
     return None

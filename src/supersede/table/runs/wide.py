@@ -14,7 +14,7 @@ from supersede.table.runs.run import Run
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ITEM", "LABEL", "Counted", "count_attempts", "wide_table"]
+__all__ = ["ITEM", "LABEL", "Counted", "as_text", "count_attempts", "wide_table"]
 
 ITEM, LABEL = "item", "label"
 _LABEL_NAMES = (
@@ -101,7 +101,18 @@ def _said(attempt: Attempt, metric: Metric, outcome: Outcome | None) -> Any:
 
 
 def _same(answer: object, label: object) -> bool:
-    return answer == label or str(answer) == str(label)
+    return answer == label or as_text(answer) == as_text(label)
+
+
+def as_text(value: object) -> str | None:
+    """A value as text, 1.0 as 1; None where there is none.
+
+    Example:
+        >>> as_text(1.0), as_text("1"), as_text(None)
+        ('1', '1', None)
+    """
+    whole = isinstance(value, float) and value.is_integer()
+    return None if value is None else str(int(value) if whole else value)  # type: ignore[call-overload]
 
 
 def _number(value: object, metric: str) -> Any:
@@ -229,9 +240,11 @@ def _known(runs: Sequence[Run], items: Sequence[object]) -> dict[str, list[objec
 def _alike(columns: Sequence[Sequence[object]]) -> list[list[object]]:
     """Columns of one type: text, where any value of any of them is text."""
     kinds = {type(value) for column in columns for value in column if value is not None}
-    if len(kinds) <= 1 or kinds <= {int, float}:
+    if len(kinds) <= 1:
         return [list(column) for column in columns]
-    return [[None if v is None else str(v) for v in column] for column in columns]
+    if kinds <= {bool, int, float}:
+        return [[int(v) if isinstance(v, bool) else v for v in column] for column in columns]
+    return [[as_text(v) for v in column] for column in columns]
 
 
 def _array(values: Sequence[object]) -> "pa.Array":
