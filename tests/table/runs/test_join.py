@@ -478,3 +478,34 @@ def test_a_bare_list_of_ids(in_folder):
     with pytest.raises(errors.MissingPredictionError, match="--missing wrong"):
         join_runs(["old.json", "new.json"])
     assert overall(join_runs(["old.json", "new.json"], missing="wrong")).nfr[0] == 1 / 3
+
+
+def test_the_status_of_a_call_is_no_grade():
+    """Every call went through; the answers are wrong. Taking the status for a grade would pass."""
+    rows = [{"id": i, "output": "x", "status": "ok"} for i in range(60)]
+    both = [lines("old.jsonl", rows), lines("new.jsonl", [r | {"output": "y"} for r in rows])]
+    with pytest.raises(errors.ArgumentError, match="--metric status"):
+        join_runs(both)
+    assert join_runs(both, columns=Columns(metric="status")).size == 60
+    labelled = [
+        [r | {"target": "x"} for r in rows],
+        [r | {"target": "x", "output": "y"} for r in rows],
+    ]
+    files = [lines(f"{n}.jsonl", r) for n, r in zip(["a", "b"], labelled, strict=True)]
+    assert overall(join_runs(files)).nfr[0] == 1.0
+
+
+def test_metrics_of_which_less_is_better():
+    rows = [{"id": i, "scores": {"toxicity": int(i > 50)}} for i in range(60)]
+    worse = [{"id": i, "scores": {"toxicity": int(i > 20)}} for i in range(60)]
+    both = [lines("old.jsonl", rows), lines("new.jsonl", worse)]
+    with pytest.raises(errors.ArgumentError, match="--loss 0"):
+        join_runs(both)
+    assert main(["review", *both, "--loss", "0", "--quiet"]) == 1
+
+
+def test_a_column_called_version_may_be_a_group():
+    rows = [r | {"version": f"v{i % 3}", "error": 0.25} for i, r in enumerate(graded({1}))]
+    other = [r | {"version": f"v{i % 3}", "error": 0.5} for i, r in enumerate(graded({2}))]
+    table = join_runs([lines("old.jsonl", rows), lines("new.jsonl", other)], groups=["version"])
+    assert table.size == 60

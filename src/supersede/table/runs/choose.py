@@ -1,6 +1,7 @@
 """Which metric grades the items, and what its values say."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ UNANSWERED = object()
 """What a grade says where the tool wrote that there was no answer."""
 
 _SHOWN = 12
+_LESS_IS_BETTER = re.compile(
+    r"error|loss|fail|toxic|hallucinat|perplex|latency|bias|harm|violat|refus|\b[wc]er\b", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,13 @@ class Metric:
     why: str = ""
 
 
-def choose_metric(logs: Mapping[str, Log], wanted: str | None) -> Metric:
+def choose_metric(logs: Mapping[str, Log], wanted: str | None, *, inverted: bool = False) -> Metric:
     """The metric that all runs have and that is meant.
 
     Args:
         logs: The runs, by name.
         wanted: The metric that the user named.
+        inverted: Whether the user has said that it is a loss.
 
     Returns:
         The metric; without a name where the runs hold answers and no grades.
@@ -69,6 +74,8 @@ def choose_metric(logs: Mapping[str, Log], wanted: str | None) -> Metric:
         raise ArgumentError(msg)
     primary = {log.primary for log in logs.values()}
     if len(common) == 1:
+        if not inverted:
+            _refuse_inverted(common[0])
         return Metric(common[0], (), "the only one")
     if len(primary) == 1 and (first := primary.pop()) in common:
         tool = next(iter(logs.values())).tool
@@ -76,6 +83,16 @@ def choose_metric(logs: Mapping[str, Log], wanted: str | None) -> Metric:
     listed = ", ".join(map(repr, common[:_SHOWN])) + (", …" if len(common) > _SHOWN else "")
     msg = f"the runs have several metrics ({listed}); say which decides: --metric NAME"
     raise ArgumentError(msg)
+
+
+def _refuse_inverted(name: str) -> None:
+    """Refuse to take 1 for right where the name says that less is better."""
+    if _LESS_IS_BETTER.search(name):
+        msg = (
+            f"the only metric is {name!r}, of which less may be better: --loss 0 takes 0 for right;"
+            f" --metric {name} says that 1 is right"
+        )
+        raise ArgumentError(msg)
 
 
 def _metrics(log: Log) -> list[str]:

@@ -13,7 +13,7 @@ from supersede.errors import (
     SourceError,
     TableError,
 )
-from supersede.table.outcomes import Outcome
+from supersede.table.outcomes import Loss, Outcome
 from supersede.table.read import read
 from supersede.table.runs.attempt import Columns
 from supersede.table.runs.choose import Metric, choose_metric
@@ -185,7 +185,11 @@ def _joined(runs: Sequence[Run], rules: _Rules) -> Table:
         told = "; ".join(f"{run.name}: {listed(tuple(run.items)[:3])}" for run in runs)
         msg = f"the runs have no item in common ({told}); are they of one benchmark, with the same ids?"
         raise ItemError(msg)
-    metric = choose_metric({run.name: run.log for run in runs}, rules.columns.metric)
+    metric = choose_metric(
+        {run.name: run.log for run in runs},
+        rules.columns.metric,
+        inverted=any(isinstance(outcome, Loss) for outcome in rules.models.values()),
+    )
     skipped = tuple(i for i in everything if all(run.skipped(i) for run in runs))
     items = [item for item in everything if item not in set(skipped)]
     counts = {r.name: count_attempts(r, items, metric, rules.models.get(r.name)) for r in runs}

@@ -18,8 +18,8 @@ _LABEL = ("label", "y", "y_true", "target", "targets", "expected", "expected_out
           "ground_truth", "reference")  # fmt: skip
 _ANSWER = ("prediction", "pred", "predicted", "y_pred", "answer", "output", "outputs", "response",
            "completion")  # fmt: skip
-_GRADE = ("correct", "is_correct", "right", "passed", "pass", "success", "resolved", "grade",
-          "verdict", "outcome", "result", "status")  # fmt: skip
+_GRADE = ("correct", "is_correct", "right", "passed", "pass", "resolved", "grade", "verdict")
+_MAYBE_GRADE = ("success", "outcome", "result", "status")  # often of the call, not of the answer
 _SCORE = ("score", "probability", "proba")
 _ATTEMPT = ("attempt", "epoch", "trial", "repeat", "repetition")
 _BY = ("model", "model_name", "model_id", "system", "version", "run", "provider")
@@ -91,11 +91,12 @@ def read_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, *, tool: str,
         listed = ", ".join(map(repr, there[:20]))
         msg = f"{name}: no column of item ids is found (it has: {listed}); name it: --item COLUMN"
         raise MissingColumnError(msg)
-    by = columns.by or _first(_BY, there)
+    by = columns.by or _telling_apart(rows, _first(_BY, there), item or question)
     attempt = columns.attempt or _first(_ATTEMPT, there)
     error = _first(_ERROR, there)
     answer = None if columns.metric else columns.answer or _only_answer(there, name)
     metrics = [] if columns.answer else _metrics(columns, there, answer, label)
+    _refuse_doubtful(columns, there, name, found=bool(metrics) or None not in {answer, label})
     used = {item, label, by, attempt, error, question, answer, *metrics}
     groups = [column for column in there if column not in used]
     return Log(
@@ -120,6 +121,28 @@ def read_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, *, tool: str,
 def _first(names: Iterable[str], there: Sequence[str]) -> str | None:
     folded = {column.casefold(): column for column in reversed(there)}
     return next((folded[name] for name in names if name in folded), None)
+
+
+def _telling_apart(
+    rows: Sequence[Mapping[str, Any]], by: str | None, item: str | None
+) -> str | None:
+    """The column of models, where it has several values for one item; otherwise it is a group."""
+    first: dict[str, object] = {}
+    if by is not None and item is not None:
+        for row in rows:
+            if first.setdefault(str(row.get(item)), row.get(by)) != row.get(by):
+                return by
+    return None
+
+
+def _refuse_doubtful(columns: Columns, there: Sequence[str], name: str, *, found: bool) -> None:
+    doubtful = _first(_MAYBE_GRADE, there)
+    if doubtful is not None and not found and not (columns.metric or columns.answer):
+        msg = (
+            f"{name}: column {doubtful!r} may say whether the answer is right, or whether the call"
+            f" went through; if it is a grade, say --metric {doubtful}"
+        )
+        raise ArgumentError(msg)
 
 
 def _answers(there: Sequence[str]) -> list[str]:
@@ -181,6 +204,8 @@ def _plain(value: Any) -> Any:
 
 
 def _words(error: object) -> str | None:
-    if _plain(error) in (None, False, 0, "", [], {}):
+    if isinstance(error, int | float) and not isinstance(error, bool):
+        return None  # an error that is measured, such as a word error rate
+    if error in (None, False, "", [], {}):
         return None
     return str(error).strip().split("\n")[0] or None
