@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from supersede.errors import ArgumentError, MissingColumnError, SourceError
+from supersede.table.coerce import as_table
 from supersede.table.outcomes import Outcome
-from supersede.table.read import read
 from supersede.table.runs import Changed, Columns, join_runs, models_in, split_run
 from supersede.table.table import Table
 
@@ -55,11 +55,11 @@ def reviewed(
         msg = "old= and new= name models of the table; for a run per model, leave the table out"
         raise ArgumentError(msg)
     names = [old, *map(str, new)]
-    if format is not None or columns.by is not None:
+    if (format is not None or columns.by is not None) and not isinstance(table, Table):
         return split_run(table, names, **runs, **uses), old, names[1:]  # type: ignore[arg-type]
     said = {name: models.get(name, name) for name in names}
     try:
-        wide = read(table, item=columns.item, label=columns.label, models=said, **uses)
+        wide = as_table(table, said, item=columns.item, label=columns.label, **uses)
     except (MissingColumnError, SourceError):
         if not _is_log(table) and set(names).isdisjoint(models_in(table, columns)):
             raise
