@@ -141,7 +141,7 @@ def test_a_shift_of_scores_is_seen_without_labels():
     finding = judged(rows, MaxScoreShift(0.02))
     assert finding.verdict == "fail"
     assert finding.estimate == pytest.approx(_ks(score, score**1.3), abs=0.002)
-    same = {**rows, "b": score + rng.normal(0, 0.001, 20_000)}
+    same = {**rows, "b": np.clip(score + rng.normal(0, 0.001, 20_000), 0, 1)}
     assert judged(same, MaxScoreShift(0.05)).verdict == "pass"
     with pytest.raises(errors.ArgumentError, match="has none"):
         judged({"y": [0, 1], "a": [0, 1], "b": [0, 1]}, MaxScoreShift(0.1))
@@ -276,7 +276,9 @@ def test_clusters_may_be_named_by_text():
     numbered = {**named, "user": [i // 4 for i in range(400)]}
     first, second = (
         supersede.compare(
-            supersede.read(rows, models=["old", "new"], cluster="user"), old="old", new="new"
+            supersede.read(rows, label="y", models=["old", "new"], cluster="user"),
+            old="old",
+            new="new",
         )
         for rows in (named, numbered)
     )

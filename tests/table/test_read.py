@@ -9,7 +9,7 @@ import pytest
 
 import supersede
 from supersede import errors
-from supersede.table import Loss, Right, Runs, Scores, Within
+from supersede.table import Judge, Loss, Runs, Scores, Within
 from supersede.table.source import collect
 
 ROWS = {"id": [1, 2, 3, 4], "y": [0, 1, 1, 0], "a": [0, 1, 0, 0], "b": [0, 0, 1, 1]}
@@ -105,16 +105,16 @@ def test_graded_outcomes():
         "loss": [0.0, 3.0, 9.0], "judge": [1.0, 0.5, 0.0], "ok": [3, 0, 5], "runs": [4, 5, 5],
     }  # fmt: skip
     models = {
-        "regression": Within("guess", 5), "errors": Loss("loss", 3), "judged": Right("judge"),
+        "regression": Within("guess", 5), "errors": Loss("loss", 3), "judged": Judge("judge", 0.5),
         "llm": Runs("ok", "runs"),
     }  # fmt: skip
     table = supersede.read(rows, models=models)
     assert right(table, "regression") == [1, 0, 1]
     assert right(table, "errors") == [1, 1, 0]
-    assert right(table, "judged") == [1, 0.5, 0]
+    assert right(table, "judged") == [1, 1, 0]
     assert right(table, "llm") == [0.75, 0, 1]
     bare = supersede.read({"id": [1, 2], "a": [True, False]}, models=["a"])
-    assert "'a' (graded)" in bare.reading
+    assert "'a' (grades, 1 right and 0 wrong)" in bare.reading
 
 
 def test_a_threshold_can_be_given():
@@ -158,8 +158,8 @@ def refusals(folder):
         errors.ColumnTypeError,
         "Within",
     )
-    yield {"a": [0.5, 3.0]}, {}, errors.ColumnTypeError, "outside 0"
-    yield {"a": ["x", "y"]}, {}, errors.ColumnTypeError, "a number is expected"
+    yield {"a": [0.5, 3.0]}, {}, errors.ColumnTypeError, "Say what they are"
+    yield {"a": ["x", "y"]}, {}, errors.MissingColumnError, "graded against a label"
     yield {**ROWS, "w": [1, -1, 1, 1]}, {"weight": "w"}, errors.TableError, "negative weight"
     yield (
         {**ROWS, "c": [1, None, 1, 1]},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.meaning import Meaning
 from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError, SourceError
 
@@ -42,6 +43,7 @@ def review(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Literal["refuse", "wrong", "drop"] = "refuse",
+    meaning: Meaning = Meaning(),  # noqa: B008  # frozen
     labels: str | None = None,
     min_gain: Limit = None,
     max_nfr: Limit = None,
@@ -64,9 +66,10 @@ def review(
 ) -> int:
     """Review a new model against the one in service, and decide.
 
-    The table has one row an item and one column a model, with the predicted class (or a score of
-    class 1, cut at 0.5), and a column of labels. Limits are shares: 0.5% or 0.005; a bare number
-    of 0.05 or more needs a percent sign, or the word in '0.5 share'. Without a limit,
+    The table has one row per item and one column per model: the predicted class, beside a column of
+    labels; or a grade. What a column holds follows from its values; where they allow two meanings,
+    the message names the flag that decides. Limits are shares: 0.5% or 0.005; a bare number of 0.05
+    or more needs a percent sign, or the word in '0.5 share'. Without a limit,
     accuracy may fall by at most one point overall, and by five points in any slice.
 
     Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
@@ -88,7 +91,8 @@ def review(
         weight: Column of item weights.
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
-        missing: What a missing prediction counts as.
+        missing: What a missing answer counts as.
+        meaning: What the models' columns hold.
         labels: How the labelled items were chosen where not all are: random, the column with each
             item's probability of having been chosen, or the plan (plan.csv) by which they were.
         min_gain: The new model's accuracy is higher by at least this; negative allows a loss.
@@ -139,6 +143,8 @@ def review(
             cost=cost,
             cluster=cluster,
             missing=missing,
+            same=meaning.same,
+            models=meaning.models([old, *new]),
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,

@@ -113,7 +113,8 @@ def read_labels(
     """
     if isinstance(source, Labels):
         return source
-    rows = collect(open_source(source)[0]).to_pydict()
+    opened = open_source(source)
+    rows = collect(opened.rows(opened.columns, opened.columns)).to_pydict()
     needed = [item, *(models or [label])]
     for column in needed:
         if column not in rows:

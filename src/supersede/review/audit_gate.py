@@ -8,16 +8,18 @@ all groups at once; to *pass*, every group's own interval must keep it.
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from supersede.audit.history import Regression, load_history, regressions, worst_of
-from supersede.audit.report import group_plot, pair_maps
-from supersede.audit.result import Audit
 from supersede.errors import ArgumentError
 from supersede.look.numbers import amount, count, points
 from supersede.review.evidence import Evidence
 from supersede.review.finding import Finding, SliceFinding
+
+if TYPE_CHECKING:
+    from supersede.audit.history import Regression
+    from supersede.audit.result import Audit
 
 __all__ = ["NoGroupRegresses"]
 
@@ -38,8 +40,8 @@ class NoGroupRegresses:
     Assumes: as for `supersede.audit.regressions`.
     """
 
-    after: Audit
-    before: Audit | str | Path
+    after: "Audit"
+    before: "Audit | str | Path"
     tolerance: float = 0.0
     figures: tuple[Markup, ...] = ()
 
@@ -49,6 +51,10 @@ class NoGroupRegresses:
         Raises:
             ArgumentError: The audit is of another model than the review, or the history is empty.
         """
+        # most reviews have no audit, and its room is slow to import
+        from supersede.audit.history import regressions, worst_of
+        from supersede.audit.report import group_plot, pair_maps
+
         if self.after.model != evidence.new:
             msg = (
                 f"the audit is of {self.after.model!r} but the review is of {evidence.new!r}; audit"
@@ -78,7 +84,10 @@ class NoGroupRegresses:
             figures=(group_plot(self.after), *pair_maps(self.after), *self.figures),
         )
 
-    def _before(self) -> Audit:
+    def _before(self) -> "Audit":
+        from supersede.audit.history import load_history
+        from supersede.audit.result import Audit
+
         if isinstance(self.before, Audit):
             return self.before
         history = load_history(self.before)
@@ -87,7 +96,7 @@ class NoGroupRegresses:
             raise ArgumentError(msg)
         return history[-1].audit
 
-    def _reason(self, judged: list[Regression]) -> str:
+    def _reason(self, judged: "list[Regression]") -> str:
         form = points if self.after.unit == "share" else amount
         failed = sum(regression.verdict == "fail" for regression in judged)
         open_ = sum(regression.verdict == "undecided" for regression in judged)
@@ -107,7 +116,7 @@ class NoGroupRegresses:
         )
 
 
-def _slice(regression: Regression) -> SliceFinding:
+def _slice(regression: "Regression") -> SliceFinding:
     return SliceFinding(
         slice=regression.group,
         n=regression.n,

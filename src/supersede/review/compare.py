@@ -1,11 +1,12 @@
 """Old against new: count, check, and decide."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
 from supersede.review.checks import Check, MinGain
+from supersede.review.doubts import doubts, refuse_a_guessed_label
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
 from supersede.review.limits import checked_confidence
@@ -14,7 +15,7 @@ from supersede.review.review import Candidate, Review
 from supersede.review.slice_checks import NoSliceWorse
 from supersede.review.worst import worst_flips
 from supersede.table.coerce import as_names, as_table
-from supersede.table.outcomes import plain
+from supersede.table.outcomes import Outcome, plain
 from supersede.table.source import collect
 from supersede.table.table import Missing, Table
 
@@ -44,6 +45,8 @@ def compare(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Missing = "refuse",
+    same: Mapping[str, Sequence[str]] | Sequence[str] | str | None = None,
+    models: Mapping[str, str | Outcome] | None = None,
     labels: "str | Plan | None" = None,
     chosen: str | None = None,
     confidence: float = 0.95,
@@ -65,7 +68,10 @@ def compare(
         weight: Column of item weights.
         cost: Column of the cost of a negative flip.
         cluster: Column of clusters of dependent items.
-        missing: What a missing prediction counts as: ``"refuse"``, ``"wrong"`` or ``"drop"``.
+        missing: What a missing answer counts as: ``"refuse"``, ``"wrong"`` or ``"drop"``.
+        same: Words that count as equal when answers are compared with labels; see `supersede.read`.
+        models: The columns of the models, or how to grade them, where a name alone does not say it,
+            as ``{"v1": supersede.table.Right("v1")}``; models not named here are columns.
         labels: How the labelled items were chosen, where not all are labelled: ``"random"``; the
             column with each item's probability of having been chosen, none of them 0; or the
             `supersede.evaluate.Plan` by which they were. Where that is not said, the review speaks
@@ -106,13 +112,14 @@ def compare(
     _check_names(old, candidates, chosen, confidence)
     if progress and not isinstance(table, Table):
         progress("reading the table")
+    split = [*groups, *(name for names in cross for name in names)]
+    weighed = [labels] if isinstance(labels, str) and labels != "random" else []
     table = as_table(
-        table, [old, *candidates], item=item, label=label, groups=groups,
-        weight=weight, cost=cost, cluster=cluster, missing=missing,
+        table, {name: (models or {}).get(name, name) for name in (old, *candidates)},
+        item=item, label=label, groups=groups, weight=weight, cost=cost, cluster=cluster,
+        missing=missing, same=same, keep=[*split, *weighed],
     )  # fmt: skip
-    for column in dict.fromkeys(
-        [*table.groups, *groups, *(name for names in cross for name in names)]
-    ):
+    for column in dict.fromkeys([*table.groups, *split]):
         _check_group(table, column)
     planned = labels is not None and not isinstance(labels, str)
     if labels is None or isinstance(labels, str):
@@ -132,6 +139,8 @@ def compare(
         if not evidence.labelled:
             msg = f"no item is labelled for both {old!r} and {candidate!r}; label some first"
             raise ArgumentError(msg)
+        refuse_a_guessed_label(evidence)
+        doubtful = doubts(evidence)
         if progress:
             progress(f"judging {candidate}")
         asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1] if checks is None else checks
@@ -141,9 +150,10 @@ def compare(
                 name=candidate,
                 evidence=evidence,
                 findings=findings,
-                verdict=_verdict(evidence, findings),
+                verdict=_verdict(evidence, findings, doubtful),
                 worst=tuple(worst_flips(table, old, candidate)),
-                notes=_notes(evidence),
+                notes=(*doubtful, *table.notes, *_notes(evidence)),
+                doubts=doubtful,
             )
         )
     return Review(
@@ -233,9 +243,10 @@ def _words(labels: "str | Plan | None") -> str | None:
             return f"chosen by the plan {plan.design} ({plan.method})"
 
 
-def _verdict(evidence: Evidence, findings: Sequence[Finding]) -> Verdict:
+def _verdict(evidence: Evidence, findings: Sequence[Finding], doubtful: Sequence[str]) -> Verdict:
     verdict = combined(finding.verdict for finding in findings)
-    return "undecided" if verdict == "pass" and not evidence.sampled else verdict
+    unsure = doubtful or not evidence.sampled
+    return "undecided" if verdict == "pass" and unsure else verdict
 
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:

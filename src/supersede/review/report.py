@@ -60,6 +60,8 @@ def _headline(review: Review) -> str:
         return f"{chosen.name} must not replace {review.old}: {len(by['fail'])} of {total} checks fail."
     if chosen.verdict == "pass":
         return f"{chosen.name} can replace {review.old}: all {total} checks pass."
+    if chosen.doubts:
+        return "Not yet: it is in doubt whether the answers were compared with the right label."
     if not by["undecided"]:
         return (
             f"{chosen.name} keeps every limit on the labelled items, but these may not be typical."

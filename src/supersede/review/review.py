@@ -32,7 +32,9 @@ class Candidate:
         findings: What each check finds, in the order of the checks.
         evidence: What was counted.
         worst: The negative flips to look at first, one record each.
-        notes: What a reader must know that no check asks for.
+        notes: What a reader must know that no check looks at; the doubts come first.
+        doubts: Why the label may not be what the answers should be compared with; while there are
+            any, the candidate does not pass.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Candidate:
     evidence: Evidence = field(repr=False)
     worst: tuple[dict[str, Any], ...] = field(repr=False, default=())
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def next_steps(self) -> list[str]:
@@ -55,6 +58,8 @@ class Candidate:
         labelling = labelling_step(self.findings, unlabelled=unlabelled)
         steps += [labelling] if labelling else []
         steps += other_steps(self.findings)
+        if self.doubts:
+            steps.insert(0, "Make sure that the label is the right one; see the first note.")
         if not self.evidence.sampled:
             steps.append("Say how the labelled items were chosen: labels='random', or a column.")
         if self.verdict == "pass":

@@ -1,7 +1,29 @@
-"""Predictions and labels: one row an item, one column a model; the data stays in its engine."""
+"""Predictions and labels: one row per item, one column per model; the data stays in its engine."""
 
-from supersede.table.outcomes import Classes, Loss, Outcome, Right, Runs, Scores, Within
+from supersede.table.outcomes import (
+    Classes,
+    Judge,
+    Labels,
+    Loss,
+    Outcome,
+    Right,
+    Runs,
+    Scores,
+    Within,
+)
 from supersede.table.read import read
 from supersede.table.table import Table
 
-__all__ = ["Classes", "Loss", "Outcome", "Right", "Runs", "Scores", "Table", "Within", "read"]
+__all__ = [
+    "Classes",
+    "Judge",
+    "Labels",
+    "Loss",
+    "Outcome",
+    "Right",
+    "Runs",
+    "Scores",
+    "Table",
+    "Within",
+    "read",
+]

@@ -25,6 +25,8 @@ class Columns(TypedDict, total=False):
     cost: str | None
     cluster: str | None
     missing: Missing
+    same: Mapping[str, Sequence[str]] | Sequence[str] | str | None
+    keep: Sequence[str]
 
 
 def as_table(
@@ -53,7 +55,7 @@ def as_table(
         >>> as_table(table, ["a"], weight="w")
         Traceback (most recent call last):
         ...
-        supersede.errors.ArgumentError: weight='w', but the table was read without a weight; …
+        supersede.errors.ArgumentError: weight='w', but the table was read without a weight; ...
     """
     if not isinstance(source, Table):
         return read(source, models=models, labelled=labelled, **columns)
@@ -61,6 +63,11 @@ def as_table(
         asked, has = columns.get(use), getattr(source, use)
         if asked is not None and asked != has:
             _contradicts(use, asked, "without a " + use if has is None else f"with {use}={has!r}")
+    for name, outcome in models.items() if isinstance(models, Mapping) else ():
+        if outcome not in (name, source.models.get(name)):  # not hashable all
+            _contradicts("models", {name: outcome}, f"with {source.models.get(name)!r} for it")
+    if columns.get("same") is not None:
+        _contradicts("same", columns["same"], "before")
     missing = columns.get("missing", "refuse")
     if missing not in {"refuse", source.missing}:
         _contradicts("missing", missing, f"with missing={source.missing!r}")

@@ -74,13 +74,12 @@ NOT_GRADED = frozenset(["skip", "skipped", "ungraded", "pending", "xfail", "xfai
     "not graded"
 }
 
-_VALUES: dict[str, float | None] = (
-    dict.fromkeys(RIGHT, 1.0)
-    | dict.fromkeys(WRONG, 0.0)
-    | dict.fromkeys(NO_ANSWER)
-    | dict.fromkeys(NOT_GRADED)
-    | PARTLY
-)
+_VALUES: dict[str, float | None] = {
+    **dict.fromkeys(RIGHT, 1.0),
+    **dict.fromkeys(WRONG, 0.0),
+    **dict.fromkeys(NO_ANSWER | NOT_GRADED),
+    **PARTLY,
+}
 
 
 def grade(value: object) -> float | None:
@@ -106,9 +105,11 @@ def all_grades(values: Iterable[object]) -> bool:
     Example:
         >>> all_grades(["C", "I", "I"]), all_grades(["A", "B", "C"]), all_grades(["error"])
         (True, False, False)
+        >>> all_grades(["y", "x"])
+        False
     """
-    found = list(values)
     try:
-        return any(grade(value) is not None for value in found)
+        grades = [grade(value) for value in values]  # all of them, before any is judged
     except KeyError:
         return False
+    return any(value is not None for value in grades)

@@ -10,8 +10,21 @@ from supersede.errors import (
     MissingColumnError,
     MissingPredictionError,
 )
-from supersede.table.outcomes import Classes, Loss, Outcome, Right, Scores, Within, plain
-from supersede.table.source import collect, open_source
+from supersede.table.internal import PREFIX
+from supersede.table.meaning import meanings
+from supersede.table.outcomes import (
+    Classes,
+    Judge,
+    Labels,
+    Loss,
+    Outcome,
+    Right,
+    Runs,
+    Scores,
+    Within,
+)
+from supersede.table.same import same_words
+from supersede.table.source import Source, open_source
 from supersede.table.table import Missing, Table
 from supersede.table.validate import validate
 
@@ -38,21 +51,27 @@ def read(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Missing = "refuse",
+    same: Mapping[str, Sequence[str]] | Sequence[str] | str | None = None,
+    keep: Sequence[str] = (),
 ) -> Table:
-    """Read a table of predictions; one row an item, one column a model.
+    """Read a table of predictions: one row per item, one column per model.
 
     Columns that are not named are found by name, exactly and in this order: the item id as
     ``item``, ``item_id`` or ``id``; the label as ``label``, ``y``, ``y_true`` or ``target``; models
     as columns whose name starts or ends with ``prediction`` or ``pred``. A class column called
     ``a_prediction`` finds its score as ``a_probability``, ``a_score`` or ``a_proba``, and a column
-    ``a`` as ``a_score`` and so on. Nothing else is guessed. A model that is given by its column
-    alone is read as classes where the column holds whole numbers or text and there is a label; as
-    scores, cut at 0.5, where it holds fractions and the label is 0 or 1; and as a graded outcome
-    (right / wrong) where there is no label. `Table.reading` says in one line what was understood.
+    ``a`` as ``a_score`` and so on.
+
+    What a model's column means follows from its values. Classes are whole numbers or words that are
+    among the label's; scores are numbers with fractions beside a label of 0 and 1, and are cut at
+    0.5 only if they lie between 0 and 1 and on both sides of it; grades are booleans, 0 and 1, or
+    words such as ``C`` and ``I`` or ``passed`` and ``failed``, where there is no label or none that
+    any answer equals. Where the values allow two meanings, reading refuses and the message names
+    the argument that decides. `Table.reading` says in one line what was understood.
 
     Args:
-        source: A path or glob of CSV, JSONL or Parquet files, or a list of them; a pandas or polars
-            frame; an Arrow table; or an Ibis table on any backend.
+        source: A path or glob of CSV, JSON, JSONL or Parquet files, or a list of them; a pandas or
+            polars frame; an Arrow table; or an Ibis table on any backend.
         item: The column of item ids; unique. They cost memory to check, so that a log of 10⁸ rows
             is best read without them.
         label: The column of labels; null where an item has none.
@@ -64,8 +83,14 @@ def read(
         weight: Column of non-negative item weights.
         cost: Column of non-negative costs of a negative flip.
         cluster: Column of clusters of items that are not independent.
-        missing: A prediction that is missing (null or NaN) is refused, counts as ``"wrong"``, or
+        missing: An answer that is missing (null, NaN or blank) is refused, counts as ``"wrong"``, or
             its item is left out (``"drop"``).
+        same: Words that count as equal: a mapping of a label's word to those it stands for, as
+            ``{"c-or-cpp": ["c", "cpp"]}``; or texts as for the flag ``--same``: such pairs
+            (``"c-or-cpp=c,cpp"``), ``"folded"`` (ignore case, surrounding space, and - or _), or a
+            JSON or TOML file.
+        keep: Further columns that are wanted of a table with more than 200; of smaller ones all
+            are kept.
 
     Returns:
         The table, checked.
@@ -73,11 +98,11 @@ def read(
     Raises:
         SourceError: A file is missing, unreadable or truncated.
         EmptyTableError: There are no rows.
-        MissingColumnError: A column is not there.
+        MissingColumnError: A column is not there, or twice.
         ItemError: Item ids are missing or not unique.
-        MissingPredictionError: A model has no prediction for some items.
-        ColumnTypeError: A column's type does not fit its use.
-        ArgumentError: `missing` is none of its values.
+        MissingPredictionError: A model has no answer for some items.
+        ColumnTypeError: A column's values do not fit its use.
+        ArgumentError: A column may mean two things, or `missing` is none of its values.
 
     Example:
         >>> import supersede
@@ -91,29 +116,52 @@ def read(
         3 items from dict: item 'id', label 'y', models 'old' (classes), 'new' (classes)
     """
     if missing not in {"refuse", "wrong", "drop"}:
-        msg = f"missing={missing!r}; it may be 'refuse', 'wrong' or 'drop'"
+        msg = f"missing={missing!r}; it must be 'refuse', 'wrong' or 'drop'"
         raise ArgumentError(msg)
-    rows, name = open_source(source)
-    columns = list(rows.columns)
-    item = _declared(item, columns, "the item id") or _first(_ITEM_NAMES, columns)
-    label = _declared(label, columns, "the label")
-    if label is None and labelled:
-        label = _first(_LABEL_NAMES, columns)
-    for column, use in [(weight, "the weight"), (cost, "the cost"), (cluster, "the cluster")]:
-        _declared(column, columns, use)
+    if isinstance(groups, str):
+        msg = f"groups={groups!r} is one text; pass a list of columns: groups=[{groups!r}]"
+        raise ArgumentError(msg)
+    words = same_words(same)
+    opened = open_source(source)
+    uses = {"the item id": item, "the label": label, "the weight": weight, "the cost": cost}
+    for use, column in {**uses, "the cluster": cluster}.items():
+        _declared(column, opened, use)
     for column in groups:
-        _declared(column, columns, "a group")
-    if models is None:
-        models = _found_models(columns)
-    if not isinstance(models, Mapping):
-        models = {column: column for column in models}
+        _declared(column, opened, "a group")
+    taken = {weight, cost, cluster, *groups}
+    item = item or _first(_ITEM_NAMES, opened.columns, taken)
+    declared = label is not None
+    if label is None and labelled:
+        label = _first(_LABEL_NAMES, opened.columns, taken)
+    named = _named_models(models, opened.columns)
+    for model, outcome in named.items():
+        for column in (outcome,) if isinstance(outcome, str) else outcome.columns:
+            _declared(column, opened, f"model {model!r}")
+    if not declared and any(_uses(outcome, label) for outcome in named.values()):
+        label = None  # a column that is a model is no label
+    answers = [c for o in named.values() for c in ((o,) if isinstance(o, str) else o.columns)]
+    scores = {name for column in answers for name in _score_names(column) if opened.has(name)}
+    compared = [c for c in [label, *answers] if c is not None]
+    exact = [*compared, *(c for c in (item, cluster) if c is not None), *groups]
+    needed = [*exact, *(c for c in (weight, cost) if c is not None), *scores, *keep]
+    rows = opened.rows([column for column in needed if opened.has(column)], exact, compared)
+    _refuse_reserved(rows, opened)
+    by_column = {model: outcome for model, outcome in named.items() if isinstance(outcome, str)}
+    found, unused = meanings(
+        rows, by_column, label=label, declared=declared, labelled=labelled, same=words
+    )
     outcomes = {
-        model: _outcome(column, rows, label, labelled) if isinstance(column, str) else column
-        for model, column in models.items()
+        model: _with_score(found[model], rows) if isinstance(outcome, str) else outcome
+        for model, outcome in named.items()
     }
+    notes = []
+    if unused is not None or (
+        label is not None and not declared and not any(o.needs_label for o in outcomes.values())
+    ):
+        why = unused or "the models' columns hold the grades themselves"
+        notes.append(f"Column {label!r} is not used as a label: {why}.")
+        label = None
     for model, outcome in outcomes.items():
-        for column in outcome.columns:
-            _declared(column, columns, f"model {model!r}")
         _check_types(model, outcome, rows, label, labelled)
     table = Table(
         rows,
@@ -125,20 +173,57 @@ def read(
         cost=cost,
         cluster=cluster,
         missing=missing,
-        source=name,
+        same=words,
+        label_declared=declared,
+        source=opened.name,
+        notes=tuple(notes),
     )
     table = validate(table, fingerprint=labelled)  # plans have a design hash instead
     return replace(table, reading=_reading(table))
 
 
-def _declared(column: str | None, columns: Sequence[str], use: str) -> str | None:
-    if column is not None and column not in columns:
-        raise MissingColumnError.of(column, columns, use)
-    return column
+def _declared(column: str | None, source: Source, use: str) -> None:
+    if column is not None and not source.has(column):
+        raise MissingColumnError.of(column, source.columns, use)
 
 
-def _first(names: Sequence[str], columns: Sequence[str]) -> str | None:
-    return next((name for name in names if name in columns), None)
+def _refuse_reserved(rows: "ir.Table", source: Source) -> None:
+    """Refuse names that the package gives to columns of its own."""
+    taken = [column for column in rows.columns if column.lower().startswith(PREFIX)]
+    if taken:
+        msg = (
+            f"{source.name} has a column {taken[0]!r}; names that start with {PREFIX!r} are reserved,"
+            " so rename it"
+        )
+        raise MissingColumnError(msg)
+
+
+def _named_models(
+    models: Sequence[str] | Mapping[str, str | Outcome] | None, columns: Sequence[str]
+) -> dict[str, str | Outcome]:
+    if models is None:
+        models = _found_models(columns)
+    if isinstance(models, str):
+        msg = f"models={models!r} is one text; pass a list of columns: models=[{models!r}]"
+        raise ArgumentError(msg)
+    return dict(models) if isinstance(models, Mapping) else {column: column for column in models}
+
+
+def _uses(outcome: str | Outcome, column: str | None) -> bool:
+    return column in ((outcome,) if isinstance(outcome, str) else outcome.columns)
+
+
+def _with_score(outcome: Outcome, rows: "ir.Table") -> Outcome:
+    """Classes with the score behind them, where a column of numbers is called like it."""
+    if not isinstance(outcome, Classes):
+        return outcome
+    names = [n for n in _score_names(outcome.column) if n in rows.columns]
+    score = next((name for name in names if _is_number(rows[name])), None)
+    return replace(outcome, score=score)
+
+
+def _first(names: Sequence[str], columns: Sequence[str], taken: "set[str | None]") -> str | None:
+    return next((name for name in names if name in columns and name not in taken), None)
 
 
 def _found_models(columns: Sequence[str]) -> list[str]:
@@ -157,30 +242,6 @@ def _found_models(columns: Sequence[str]) -> list[str]:
         )
         raise MissingColumnError(msg)
     return found
-
-
-def _outcome(column: str, rows: "ir.Table", label: str | None, labelled: bool) -> Outcome:
-    """How to read a model that was given by its column alone."""
-    if column not in rows.columns:
-        raise MissingColumnError.of(column, rows.columns, "a model")
-    if label is None and labelled:
-        return Right(column)
-    kind = rows[column].type()
-    if (kind.is_floating() or kind.is_decimal()) and _has_fractions(rows, column):
-        if label is not None and not _is_number(rows[label]):
-            msg = (
-                f"model {column!r} holds fractions, so scores, but label {label!r} is"
-                f" {rows[label].type()}; scores need a label of 0 and 1: map the label, or pass the"
-                " predicted class"
-            )
-            raise ColumnTypeError(msg)
-        return Scores(column)
-    return Classes(column, score=_first(_score_names(column), rows.columns))
-
-
-def _has_fractions(rows: "ir.Table", column: str) -> bool:
-    fractional = plain(rows[column]) % 1 != 0
-    return bool(collect(rows.aggregate(any=fractional.any()))["any"][0].as_py())
 
 
 def _score_names(column: str) -> list[str]:
@@ -205,17 +266,23 @@ def _check_types(
     if kind.is_null() or kind.is_unknown():  # engines give a column of nulls no type
         msg = f"model {model!r} has no prediction at all in column {column!r}"
         raise MissingPredictionError(msg)
-    if isinstance(outcome, Right | Loss | Within | Scores) and not numeric:
+    if isinstance(outcome, Labels) and not kind.is_array():
+        msg = f"model {model!r}: column {column!r} is {kind}, but a list of labels is expected here"
+        raise ColumnTypeError(msg)
+    words = kind.is_string() and isinstance(outcome, Right | Judge)
+    if isinstance(outcome, Right | Judge | Runs | Loss | Within | Scores) and not (
+        numeric or words
+    ):
         msg = f"model {model!r}: column {column!r} is {kind}, but a number is expected here"
         raise ColumnTypeError(msg)
-    if isinstance(outcome, Classes | Scores | Within) and not (label is None and not labelled):
+    if outcome.needs_label and not (label is None and not labelled):
         if label is None:
             msg = (
                 f"model {model!r} is graded against a label, and the table has none; pass"
                 " label='<column>', or grade the outcomes: supersede.table.Right('<column>')"
             )
             raise MissingColumnError(msg)
-        if numeric != _is_number(rows[label]):
+        if isinstance(outcome, Scores | Within) and not _is_number(rows[label]):
             msg = (
                 f"model {model!r}: column {column!r} is {kind} but label {label!r} is"
                 f" {rows[label].type()}, so"
@@ -234,8 +301,8 @@ def _reading(table: Table) -> str:
     parts.append("models " + ", ".join(_described(n, o) for n, o in table.models.items()))
     if table.groups:
         parts.append("groups " + ", ".join(map(repr, table.groups)))
-    size = f"{table.size:,}".replace(",", " ")
-    return f"{size} items from {table.source}: " + ", ".join(parts)
+    size = f"{table.size:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return "; ".join([f"{size} items from {table.source}: " + ", ".join(parts), *table.notes])
 
 
 def _described(name: str, outcome: Outcome) -> str:
@@ -246,14 +313,20 @@ def _described(name: str, outcome: Outcome) -> str:
             kind = "classes"
         case Classes(score=score):
             kind = f"classes, scores {score!r}"
+        case Labels(overlap=overlap):
+            kind = "sets of labels" + (f", right from {overlap:.0%} overlap" if overlap < 1 else "")
         case Scores(threshold=threshold):
-            kind = f"scores, 1 from {threshold:g}"
+            kind = f"scores, class 1 from {threshold:g}"
         case Within(tolerance=tolerance):
             kind = f"right within {tolerance:g}"
         case Loss(tolerance=tolerance):
             kind = f"right up to a loss of {tolerance:g}"
         case Right():
-            kind = "graded"
+            kind = "grades, 1 right and 0 wrong"
+        case Judge(threshold=None):
+            kind = "a judge's scores, more is better"
+        case Judge(threshold=threshold):
+            kind = f"a judge's scores, right from {threshold:g}"
         case _:
-            kind = "graded over runs"
+            kind = "shares of right runs"
     return f"{name!r} ({kind}{at})"

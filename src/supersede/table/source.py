@@ -1,62 +1,202 @@
 """Open files and frames in an engine, without loading them into Python."""
 
-import glob
-import warnings
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from supersede.errors import ColumnTypeError, SourceError
+from supersede.errors import ColumnTypeError, MissingColumnError, SourceError
+from supersede.table.files import find_files, not_utf8, opened
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-__all__ = ["collect", "engine_errors", "open_source"]
+__all__ = ["Source", "collect", "open_source", "reading"]
 
-_FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
+Columns = Sequence[str]
+WIDE = 200
+"""Of tables with more columns than this, only the used ones are opened."""
 
 
-def open_source(source: object) -> "tuple[ir.Table, str]":
-    """Bind a file, a glob, a frame or an Ibis table to an engine.
+@dataclass(frozen=True)
+class Source:
+    """Rows that can be opened.
+
+    Attributes:
+        name: What messages and reports call it.
+        columns: The names of its columns.
+        open: Gives an Ibis table with some of the columns; `rows` says what its arguments mean.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    open: "Callable[[Columns, Columns, Columns], ir.Table]" = field(repr=False)
+
+    def has(self, column: str) -> bool:
+        """Whether there is such a column, or such a key in a column of records (``a.b``)."""
+        return _root(column, self.columns) is not None
+
+    def rows(self, columns: Columns, exact: Columns = (), compared: Columns = ()) -> "ir.Table":
+        """The rows: with all columns, or of a very wide table with those asked for.
+
+        Args:
+            columns: The columns that are needed.
+            exact: Those whose words matter (ids, labels, answers), so that no parser may merge them.
+            compared: Those of the exact ones that are compared with each other.
+
+        Returns:
+            The rows.
+
+        Raises:
+            SourceError: The data cannot be read.
+            ColumnTypeError: A column mixes kinds of value.
+        """
+        wanted = list(dict.fromkeys(columns))
+        if len(self.columns) <= WIDE:
+            wanted = list(dict.fromkeys([*self.columns, *wanted]))
+        self._refuse_twins(columns)
+        with reading(self.name):
+            return self.open(self._distinct(wanted, columns), exact, compared)
+
+    def _refuse_twins(self, columns: Sequence[str]) -> None:
+        counts = Counter(self.columns)
+        for column in columns:
+            if counts[column] > 1:
+                msg = f"{self.name} has {counts[column]} columns called {column!r}; rename all but one"
+                raise MissingColumnError(msg)
+            twin = next((c for c in columns if c != column and c.lower() == column.lower()), None)
+            if twin is not None:
+                msg = (
+                    f"columns {column!r} and {twin!r} of {self.name} differ only in upper and lower"
+                    " case, which engines cannot tell apart; rename one of them"
+                )
+                raise MissingColumnError(msg)
+
+    @staticmethod
+    def _distinct(wanted: Sequence[str], used: Sequence[str]) -> list[str]:
+        """Without columns that an engine would take for a used one."""
+        taken = {column.lower(): column for column in reversed([*used, *wanted])}
+        return [column for column in wanted if taken[column.lower()] == column]
+
+
+def open_source(source: object) -> Source:
+    """Find a file, a glob, a frame or an Ibis table; nothing but names is read yet.
 
     Parquet and frames are scanned where they are. CSV and JSONL are parsed once, into a temporary
     table of DuckDB, which moves to disk when it outgrows memory.
 
     Args:
-        source: A path or glob of CSV, JSONL or Parquet files, or a list of them; a pandas or polars
-            frame; an Arrow table; or an Ibis table on any backend.
+        source: A path or glob of CSV, JSON, JSONL or Parquet files, or a list of them; a pandas or
+            polars frame; an Arrow table; or an Ibis table on any backend.
 
     Returns:
-        The rows as an Ibis table, and the source's name.
+        The source.
 
     Raises:
         SourceError: The source is missing, unreadable or truncated, or of an unknown kind.
     """
+    if isinstance(source, str | Path):
+        return _files([str(source)])
+    if isinstance(source, Sequence) and source and all(isinstance(s, str | Path) for s in source):
+        return _files([str(s) for s in source])
+    if type(source).__module__.startswith("ibis."):
+        return _ibis(source)
+    return _frame(source)
+
+
+def _files(patterns: list[str]) -> Source:
+    with reading(Path(patterns[0]).name):
+        files = find_files(patterns)
+    return Source(files.name, files.columns, partial(opened, files))
+
+
+def _ibis(source: Any) -> Source:
     import ibis
 
-    if isinstance(source, ibis.Table):
-        return source, "Ibis table"
-    if isinstance(source, str | Path):
-        return _open_files([str(source)])
-    if isinstance(source, Sequence) and source and all(isinstance(s, str | Path) for s in source):
-        return _open_files([str(s) for s in source])
-    connection = ibis.duckdb.connect()
-    with _quiet():
-        frame = _to_arrow(source)
-    _refuse_duplicates(frame.column_names)
-    with engine_errors("the frame"):
-        connection.con.register("items", frame)
+    if not isinstance(source, ibis.Table):
+        msg = f"cannot read predictions from an Ibis {type(source).__name__}; expected a table"
+        raise SourceError(msg)
+    columns = tuple(source.columns)
+
+    def rows(wanted: Columns, _: Columns, __: Columns) -> "ir.Table":
+        return source if set(wanted) == set(columns) else _selected(source, wanted, columns)
+
+    return Source("Ibis table", columns, rows)
+
+
+def _frame(source: Any) -> Source:
+    import ibis
+
     library = type(source).__module__.split(".")[0]
-    return connection.table("items"), "dict" if library == "builtins" else f"{library} frame"
+    if hasattr(source, "collect") and hasattr(source, "lazy"):  # a polars LazyFrame
+        source = source.collect()
+    columns = _names(source)
+
+    def rows(wanted: Columns, _: Columns, __: Columns) -> "ir.Table":
+        roots = list(dict.fromkeys(_root(column, columns) or column for column in wanted))
+        connection = ibis.duckdb.connect()
+        connection.con.register("items", _to_arrow(source, roots))
+        opened = connection.table("items")
+        return opened if roots == list(wanted) else _selected(opened, wanted, roots)
+
+    return Source("dict" if library == "builtins" else f"{library} frame", columns, rows)
+
+
+def _selected(rows: "ir.Table", wanted: Sequence[str], columns: Sequence[str]) -> "ir.Table":
+    """Columns, and keys of columns of records."""
+    chosen = {}
+    for column in wanted:
+        root = _root(column, columns) or column
+        value: Any = rows[root]
+        for key in column.removeprefix(root).split(".")[1:]:
+            value = value[key]
+        chosen[column] = value
+    return rows.select(**chosen)
+
+
+def _root(column: str, columns: Sequence[str]) -> str | None:
+    parts = column.split(".")
+    starts = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((start for start in starts if start in columns), None)
+
+
+def _names(frame: Any) -> tuple[str, ...]:
+    """The names of a frame's columns."""
+    if isinstance(frame, dict):
+        return tuple(map(str, frame))
+    if hasattr(frame, "column_names"):  # Arrow
+        return tuple(frame.column_names)
+    if hasattr(frame, "columns") and not callable(frame.columns):
+        return tuple(map(str, frame.columns))
+    if hasattr(frame, "__arrow_c_stream__"):
+        import pyarrow as pa
+
+        return tuple(pa.table(frame).column_names)
+    msg = (
+        f"cannot read predictions from a {type(frame).__name__}; expected a path of CSV, JSON,"
+        " JSONL or Parquet files, a pandas or polars frame, an Arrow table or an Ibis table"
+    )
+    raise SourceError(msg)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn what an engine raises while it reads into our errors.
+
+    Raises:
+        SourceError: The engine could not read the data.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _is_engine_error(error):
+            raise SourceError(_unreadable(name, error)) from error
+        raise
 
 
 def collect(expression: "ir.Table") -> "pa.Table":
@@ -65,110 +205,37 @@ def collect(expression: "ir.Table") -> "pa.Table":
     Raises:
         SourceError: The engine could not read the data.
     """
-    with engine_errors("the data"), _quiet():
-        return expression.to_pyarrow()
+    backend = expression.get_backend()
+    with reading("the data"):
+        if backend.name != "duckdb":
+            return expression.to_pyarrow()
+        # Ibis 12 would import pandas, which costs more than most reviews, and call a name that
+        # DuckDB 2 has deprecated
+        backend._run_pre_execute_hooks(expression)
+        found = backend.con.sql(backend.compile(expression)).to_arrow_table()
+        return found.cast(expression.schema().to_pyarrow())
 
 
-@contextmanager
-def engine_errors(what: str) -> Iterator[None]:
-    """The one seam at which errors of engines, of Ibis and of Arrow become ours.
-
-    Args:
-        what: What is being read, for the message.
-
-    Raises:
-        SourceError: One of them could not read or compute it.
-    """
-    try:
-        yield
-    except Exception as error:
-        if _is_engine_error(error):
-            raise SourceError(_unreadable(what, error)) from error
-        raise
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings by which Ibis 12 breaks users who turn warnings into errors."""
-    with warnings.catch_warnings():
-        # it calls DuckDB's former name of to_arrow_table, and asks pandas 3 for a former option
-        warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
-        warnings.filterwarnings("ignore", "The 'future.infer_string' option is deprecated")
-        yield
-
-
-def _open_files(patterns: list[str]) -> "tuple[ir.Table, str]":
-    import ibis
-
-    paths = [path for pattern in patterns for path in _matches(pattern)]
-    kinds = {_format_of(path) for path in paths}
-    if len(kinds) > 1:
-        msg = f"{patterns} mixes {' and '.join(sorted(kinds))} files; read one format at a time"
-        raise SourceError(msg)
-    name = Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} files"
-    connection = ibis.duckdb.connect()
-    try:
-        match kinds.pop():
-            case "parquet":
-                return connection.read_parquet(paths), name
-            case "csv":
-                parsed = connection.read_csv(paths)
-            case _:
-                parsed = connection.read_json(paths)
-        return connection.create_table("items", parsed, temp=True), name
-    except Exception as error:
-        if _is_engine_error(error):
-            raise SourceError(_unreadable(name, error)) from error
-        raise
-
-
-def _matches(pattern: str) -> list[str]:
-    path = Path(pattern).expanduser()
-    if path.is_file():
-        return [str(path)]
-    found = [name for name in sorted(glob.glob(str(path), recursive=True)) if Path(name).is_file()]
-    if not found:
-        hint = f"; it is a folder, so name its files: {pattern}/*.parquet" if path.is_dir() else ""
-        msg = f"no file matches {pattern!r}, seen from {Path.cwd()}{hint}"
-        raise SourceError(msg)
-    return found
-
-
-def _format_of(path: str) -> str:
-    suffixes = [s.lower() for s in Path(path).suffixes]
-    if suffixes and suffixes[-1] in {".gz", ".zst"}:
-        suffixes.pop()
-    if not suffixes or suffixes[-1] not in _FORMATS:
-        known = ", ".join(_FORMATS)
-        msg = f"cannot tell the format of {path!r}: its name should end in one of {known} (or .gz)"
-        raise SourceError(msg)
-    return _FORMATS[suffixes[-1]]
-
-
-def _to_arrow(frame: Any) -> "pa.Table":
+def _to_arrow(frame: Any, columns: Sequence[str]) -> "pa.Table":
+    """Some columns of a frame as Arrow; the others are not looked at."""
     import pyarrow as pa
 
     try:
         if isinstance(frame, pa.Table):
-            return frame
-        if hasattr(frame, "collect") and hasattr(frame, "lazy"):  # a polars LazyFrame
-            frame = frame.collect()
+            return frame.select(list(columns))
+        if isinstance(frame, dict):
+            return pa.table({column: frame[column] for column in columns})
         if hasattr(frame, "to_arrow"):
-            return frame.to_arrow()
+            return frame.select(list(columns)).to_arrow()
         if hasattr(frame, "iloc"):
-            _refuse_duplicates([str(column) for column in frame.columns])
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        if hasattr(frame, "__arrow_c_stream__") or isinstance(frame, dict):
-            return pa.table(frame)
+            names = [c for c in frame.columns if str(c) in columns]
+            chosen = frame[names].rename(columns=str)
+            return pa.Table.from_pandas(chosen, preserve_index=False).select(list(columns))
+        return pa.table(frame).select(list(columns))
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         detail = ", ".join(str(part) for part in error.args)
         msg = f"a column mixes types: {detail}; give every column one type, e.g. df[c].astype(str)"
         raise ColumnTypeError(msg) from error
-    msg = (
-        f"cannot read predictions from a {type(frame).__name__}; expected a path of CSV, JSONL or"
-        " Parquet files, a pandas or polars frame, an Arrow table or an Ibis table"
-    )
-    raise SourceError(msg)
 
 
 def _is_engine_error(error: Exception) -> bool:
@@ -180,19 +247,16 @@ def _is_engine_error(error: Exception) -> bool:
 _ENGINES = {"duckdb", "ibis", "psycopg", "psycopg2", "pyarrow", "pyspark", "sqlglot", "sqlite3"}
 
 
-def _refuse_duplicates(columns: Sequence[str]) -> None:
-    """Refuse columns of one name, or of names that differ in case only: engines would rename one."""
-    seen: dict[str, str] = {}
-    for column in columns:
-        if column.lower() in seen:
-            msg = (
-                f"columns {seen[column.lower()]!r} and {column!r} have one name for the engine, which"
-                " ignores case; rename one of them"
-            )
-            raise SourceError(msg)
-        seen[column.lower()] = column
-
-
 def _unreadable(name: str, error: Exception) -> str:
-    reason = str(error).strip().split("\n")[0]
+    said = str(error).strip()
+    ragged = re.search(r"Line: (\d+).*Expected Number of Columns: (\d+) Found: (\d+)", said, re.S)
+    if ragged:
+        line, expected, found = ragged.groups()
+        return (
+            f"line {line} of {name} has {found} fields where the header has {expected}; quote fields"
+            " that contain the separator, and complete the row"
+        )
+    if "not utf-8" in said.lower() or "invalid unicode" in said.lower():
+        return not_utf8(name)
+    reason = said.split("\n")[0]
     return f"cannot read {name}: {reason} (is the file complete and of the format its name says?)"

@@ -1,6 +1,8 @@
 """Refuse rows that would give a wrong answer; one pass over the data."""
 
 from dataclasses import replace
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from supersede.errors import (
@@ -10,7 +12,8 @@ from supersede.errors import (
     MissingPredictionError,
     TableError,
 )
-from supersede.table.outcomes import Classes, Right, Runs, Scores, plain
+from supersede.table.grades import NO_ANSWER, NOT_GRADED
+from supersede.table.outcomes import Classes, Judge, Right, Runs, Scores, plain
 from supersede.table.source import collect
 from supersede.table.table import Table
 
@@ -23,11 +26,11 @@ _SHOWN = 5  # rows named in a message
 
 
 def validate(table: Table, *, fingerprint: bool = True) -> Table:
-    """Check ids, predictions, weights and costs, and fill in size and fingerprint.
+    """Check ids, answers, weights and costs, and fill in size, notes and fingerprint.
 
     Args:
         table: The table to check.
-        fingerprint: Whether to hash the rows, the dearest part on large tables.
+        fingerprint: Whether to hash the rows, the most expensive part on large tables.
 
     Returns:
         The table with its size and, where asked for, its fingerprint.
@@ -35,13 +38,10 @@ def validate(table: Table, *, fingerprint: bool = True) -> Table:
     Raises:
         EmptyTableError: There are no rows.
         ItemError: Item ids are missing or not unique.
-        MissingPredictionError: A model has no prediction for some items.
-        ColumnTypeError: Classes, scores or outcomes are outside what they may be.
-        TableError: A weight or cost is missing or negative.
+        MissingPredictionError: A model has no answer for some items.
+        ColumnTypeError: Classes, scores or grades are out of their range.
+        TableError: A weight or cost is missing, negative or infinite, or all weights are 0.
     """
-    if table.missing == "drop":
-        kept = [_prediction(table, model).notnull() for model in table.models]
-        table = replace(table, rows=table.rows.filter(*kept))
     facts = _facts(table, fingerprint=fingerprint)
     size = int(facts["size"])
     if size == 0:
@@ -49,25 +49,68 @@ def validate(table: Table, *, fingerprint: bool = True) -> Table:
         raise EmptyTableError(msg)
     _check_items(table, facts, size)
     for model in table.models:
-        _check_predictions(table, model, facts, size)
+        _check_answers(table, model, facts, size)
+    _check_amounts(table, facts, size)
+    if table.label is not None and facts["unlabelled"] == size:
+        msg = f"label column {table.label!r} is empty: none of the {size:,} items has a label"
+        raise EmptyTableError(msg)
+    notes = _missing_notes(table, facts, size)
+    if table.missing == "drop" and facts["incomplete"]:
+        size -= int(facts["incomplete"])
+        if size == 0:
+            msg = f"missing='drop' leaves no item: on each of the {facts['size']:,} a model has no answer"
+            raise EmptyTableError(msg)
+        table = replace(table, rows=table.rows.filter(_complete(table)))
+    found = facts.get("fingerprint")
+    stamp = None if found is None else f"{int(found) & (2**64 - 1):016x}"
+    return replace(table, size=size, fingerprint=stamp, notes=(*table.notes, *notes))
+
+
+def _complete(table: Table) -> "ir.BooleanValue":
+    """Whether no model lacks an answer that it should have given."""
+    return reduce(and_, [~_unanswered(table, model) for model in table.models])
+
+
+def _unanswered(table: Table, model: str) -> "ir.BooleanValue":
+    """Whether the model gave no answer, on an item where that can be told from *no label*."""
+    missing = table.given(model).isnull()
+    return missing if table.outcome(model).needs_label else missing & table.graded(model)
+
+
+def _missing_notes(table: Table, facts: dict[str, Any], size: int) -> list[str]:
+    """What a reader must know of answers that are not there."""
+    notes = []
+    what = {"wrong": "which count as wrong", "drop": "which are left out for every model"}
+    for model in table.models:
+        missing = int(facts[f"missing {model}"])
+        if missing and table.missing in what:
+            share = 100 * missing / size
+            notes.append(
+                f"{model} gives no answer on {missing:,} of {size:,} items ({share:.2g} %),"
+                f" {what[table.missing]}."
+            )
+    if facts.get("nowhere graded"):
+        notes.append(
+            f"{facts['nowhere graded']:,} of {size:,} items have no grade under any model and are"
+            " not counted."
+        )
+    return notes
+
+
+def _check_amounts(table: Table, facts: dict[str, Any], size: int) -> None:
     for use in ("weight", "cost"):
         column = getattr(table, use)
         if column is not None and facts[use]:
             msg = (
                 f"{facts[use]:,} of {size:,} items have a missing or negative {use} in column"
-                f" {column!r}; every item needs one of 0 or more"
+                f" {column!r}, or an infinite one; every item needs a number of 0 or more"
             )
             raise TableError(msg)
-    if table.label is not None and facts["unlabelled"] == size:
-        msg = f"label column {table.label!r} is empty: none of the {size:,} items has a label"
-        raise EmptyTableError(msg)
-    found = facts.get("fingerprint")
-    stamp = None if found is None else f"{int(found) & (2**64 - 1):016x}"
-    return replace(table, size=size, fingerprint=stamp)
-
-
-def _prediction(table: Table, model: str) -> "ir.Value":
-    return plain(table.rows[table.outcome(model).columns[0]])
+    if table.weight is not None and not facts["weight sum"]:
+        msg = (
+            f"all {size:,} weights in column {table.weight!r} are 0, so no item counts for anything"
+        )
+        raise TableError(msg)
 
 
 def _facts(table: Table, *, fingerprint: bool) -> dict[str, Any]:
@@ -78,18 +121,33 @@ def _facts(table: Table, *, fingerprint: bool) -> dict[str, Any]:
         facts["no_item"] = rows[table.item].isnull().sum()
         facts["items"] = rows[table.item].nunique()
     for model, outcome in table.models.items():
-        value = _prediction(table, model)
         column = rows[outcome.columns[0]]
-        # counting what is there lets engines answer from a file's statistics; NaN is not in them
-        present = value if column.type().is_floating() else column
-        facts[f"missing {model}"] = rows.count() - present.count()
+        value = plain(column)
+        if outcome.needs_label and not (column.type().is_floating() or column.type().is_string()):
+            # counting what is there lets engines answer from a file's statistics
+            facts[f"missing {model}"] = rows.count() - column.count()
+        else:
+            facts[f"missing {model}"] = _unanswered(table, model).sum()
+        facts[f"answers {model}"] = value.count()
         if isinstance(outcome, Classes) and value.type().is_floating():
             facts[f"fractions {model}"] = (value % 1 != 0).sum()
         if isinstance(outcome, Right):
-            facts[f"outside {model}"] = ((value < 0) | (value > 1)).sum()
+            grade = table.given(model)
+            unknown = plain(column).notnull() & grade.isnull() & ~_no_grade(column)
+            facts[f"outside {model}"] = (unknown | grade.notin([0, 1])).sum()
+        if isinstance(outcome, Judge):
+            score = table.given(model)
+            unknown = plain(column).notnull() & score.isnull() & ~_no_grade(column)
+            facts[f"outside {model}"] = (unknown | _infinite(score)).sum()
         if isinstance(outcome, Runs):
-            right, runs = rows[outcome.right_runs], rows[outcome.runs]
+            right = rows[outcome.right_runs]
+            runs = rows[outcome.runs] if isinstance(outcome.runs, str) else outcome.runs
             facts[f"outside {model}"] = ((right < 0) | (right > runs)).sum()
+    if table.missing == "drop":
+        facts["incomplete"] = (~_complete(table)).sum()
+    graded = [model for model, outcome in table.models.items() if not outcome.needs_label]
+    if graded:
+        facts["nowhere graded"] = (~table.graded(graded[0])).sum()
     truth = table.truth()
     if truth is not None and any(isinstance(o, Scores) for o in table.models.values()):
         facts["not_binary"] = truth.notin([0, 1]).sum()
@@ -99,11 +157,23 @@ def _facts(table: Table, *, fingerprint: bool) -> dict[str, Any]:
         column = getattr(table, use)
         if column is not None:
             value = plain(rows[column])
-            facts[use] = (value.isnull() | (value < 0)).sum()
+            facts[use] = (value.isnull() | (value < 0) | _infinite(value)).sum()
+            facts[f"{use} sum"] = value.sum()
     number = _fingerprint(table) if fingerprint else None
     if number is not None:
         facts["fingerprint"] = number
     return {k: v or 0 for k, v in collect(rows.aggregate(**facts)).to_pylist()[0].items()}
+
+
+def _no_grade(column: "ir.Value") -> "ir.BooleanValue":
+    """Whether the column says in a word that there is no grade."""
+    if not column.type().is_string():
+        return column.isnull()
+    return column.strip().lower().isin(sorted(NO_ANSWER | NOT_GRADED))
+
+
+def _infinite(value: "ir.Value") -> "ir.BooleanValue":
+    return value.isinf() if value.type().is_floating() else value.isnull()
 
 
 def _fingerprint(table: Table) -> "ir.Value | None":
@@ -135,24 +205,25 @@ def _check_items(table: Table, facts: dict[str, Any], size: int) -> None:
         )
         msg = (
             f"{size - facts['items']:,} of {size:,} rows repeat an item id in column"
-            f" {table.item!r}: {shown}; keep one row an item, or name the column as cluster="
-            " if its rows are several items of one source"
+            f" {table.item!r}: {shown}; keep one row per item, or name the column as the cluster if"
+            f" its rows are several items of one source: --cluster {table.item} (in Python:"
+            f" cluster={table.item!r})"
         )
         raise ItemError(msg)
 
 
-def _check_predictions(table: Table, model: str, facts: dict[str, Any], size: int) -> None:
+def _check_answers(table: Table, model: str, facts: dict[str, Any], size: int) -> None:
     column = table.outcome(model).columns[0]
-    graded = not isinstance(table.outcome(model), Classes | Scores) and table.label is None
     missing = facts[f"missing {model}"]
-    if missing == size:
+    if facts[f"answers {model}"] == 0:
         msg = f"model {model!r} has no prediction at all in column {column!r}"
         raise MissingPredictionError(msg)
-    if missing and table.missing == "refuse" and not graded:
+    if missing and table.missing == "refuse":
         msg = (
             f"model {model!r} has no prediction for {missing:,} of {size:,} items in column"
             f" {column!r}{_examples(table, model)}; a missing answer is often a failure, so say"
-            " what it counts as: missing='wrong', or missing='drop' to leave these items out"
+            " what it counts as: --missing wrong, or --missing drop to leave these items out (in"
+            " Python: missing='wrong' or missing='drop')"
         )
         raise MissingPredictionError(msg)
     if facts.get(f"fractions {model}"):
@@ -171,17 +242,36 @@ def _check_predictions(table: Table, model: str, facts: dict[str, Any], size: in
         )
         raise ColumnTypeError(msg)
     if facts.get(f"outside {model}"):
-        msg = (
-            f"model {model!r}: {facts[f'outside {model}']:,} outcomes in column {column!r} lie"
-            " outside 0 (wrong) to 1 (right); pass supersede.table.Loss(column, tolerance) for"
-            " losses, or label='<column>' if these are predictions"
-        )
-        raise ColumnTypeError(msg)
+        raise ColumnTypeError(_outside(table, model, facts[f"outside {model}"]))
+
+
+def _outside(table: Table, model: str, count: int) -> str:
+    """What to say of values that a kind of outcome cannot have."""
+    column = table.outcome(model).columns[0]
+    match table.outcome(model):
+        case Runs(runs=runs):
+            return (
+                f"model {model!r}: {count:,} items have fewer than 0 or more than {runs!r} right runs"
+                f" in column {column!r}"
+            )
+        case Judge():
+            return (
+                f"model {model!r}: {count:,} scores in column {column!r} are infinite, or words that"
+                " are no grade"
+            )
+        case _:
+            return (
+                f"model {model!r}: {count:,} grades in column {column!r} are neither 1 (right) nor 0"
+                " (wrong). Say --judge for scores where more is better (with --threshold T where a"
+                " score from T on is right), --loss T for losses that are right up to T, --runs"
+                " COLUMN for numbers of right runs, or --label for answers (in Python:"
+                f" supersede.table.Judge({column!r}, threshold=…), Loss, Runs; label=…)"
+            )
 
 
 def _examples(table: Table, model: str) -> str:
     if table.item is None:
         return ""
-    lost = table.rows.filter(_prediction(table, model).isnull()).select(table.item)
+    lost = table.rows.filter(_unanswered(table, model)).select(table.item)
     shown = [repr(row[table.item]) for row in collect(lost.limit(_SHOWN)).to_pylist()]
     return f" (items {', '.join(shown)}, …)"

@@ -1,0 +1,397 @@
+"""What a model's column means: from its name, its type and its values, never from the name alone.
+
+A column called ``target`` may be the label or a reference answer that no model's answer equals; a
+column of 0 and 1 may hold predicted classes or grades. The values tell. Where they allow two
+meanings, reading refuses and names the flag that decides, because a verdict must not rest on a
+guess.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from supersede.errors import (
+    ArgumentError,
+    ColumnTypeError,
+    MissingColumnError,
+    TableError,
+)
+from supersede.table.grades import PARTLY, all_grades
+from supersede.table.outcomes import Classes, Labels, Outcome, Right, Scores, plain
+from supersede.table.same import Same, fold
+from supersede.table.source import collect
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["Values", "meanings", "profile"]
+
+_LISTED = 100  # distinct values that are looked at one by one
+_MANY = 5  # more label words than this, none of them an answer, are no permuted class names
+_SHOWN = 4  # words in a message
+
+Kind = Literal["whole", "fractions", "text", "sets", "records", "nothing", "other"]
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a column holds, from all of its values.
+
+    Attributes:
+        name: The column.
+        kind: Whole numbers (booleans are 0 and 1), numbers with fractions, text, sets of labels,
+            records, no value at all, or another type such as dates.
+        type: The engine's type, for messages.
+        low: The smallest number; None unless numbers.
+        high: The largest number.
+        words: All distinct values, if they are at most a hundred whole numbers or texts.
+    """
+
+    name: str
+    kind: Kind
+    type: str
+    low: float | None = None
+    high: float | None = None
+    words: frozenset[object] | None = None
+
+    @property
+    def are_grades(self) -> bool:
+        """Whether every value could be a grade: 0 and 1, or the words of evaluation tools."""
+        if self.kind == "whole":
+            return self.low in {0, 1} and self.high in {0, 1}
+        return self.kind == "text" and self.words is not None and all_grades(self.words)
+
+    @property
+    def shown(self) -> str:
+        """A few of the words, for a message."""
+        if self.words is None:
+            return f"many different {'texts' if self.kind == 'text' else 'numbers'}"
+        listed = sorted(self.words, key=str)
+        more = ", …" if len(listed) > _SHOWN else ""
+        return ", ".join(map(repr, listed[:_SHOWN])) + more
+
+
+def profile(rows: "ir.Table", columns: Sequence[str]) -> dict[str, Values]:
+    """Look at all values of some columns: one query, and one more for each column of few values."""
+    facts: dict[str, ir.Value] = {}
+    for at, column in enumerate(columns):
+        value = rows[column]
+        if _is_number(value):
+            number = plain(value)
+            facts |= {f"low {at}": number.min(), f"high {at}": number.max()}
+            if value.type().is_floating() or value.type().is_decimal():
+                facts[f"fractions {at}"] = (number % 1 != 0).any()
+        facts[f"filled {at}"] = (plain(value) if value.type().is_floating() else value).count()
+    found = collect(rows.aggregate(**facts)).to_pylist()[0] if facts else {}
+    return {
+        column: _values(
+            rows, column, {k.split(" ")[0]: v for k, v in found.items() if k.endswith(f" {at}")}
+        )
+        for at, column in enumerate(columns)
+    }
+
+
+def _values(rows: "ir.Table", column: str, facts: Mapping[str, object]) -> Values:
+    kind = rows[column].type()
+    name = str(kind)
+    if kind.is_null() or kind.is_unknown() or not facts["filled"]:
+        return Values(column, "nothing", name)
+    if kind.is_array():
+        return Values(column, "sets", name)
+    if kind.is_struct() or kind.is_json() or kind.is_map():
+        return Values(column, "records", name)
+    if _is_number(rows[column]):
+        low, high = (float(facts[k]) for k in ("low", "high"))  # type: ignore[arg-type]
+        if facts.get("fractions"):
+            return Values(column, "fractions", name, low, high)
+        return Values(column, "whole", name, low, high, _words(rows, column))
+    if kind.is_string():
+        return Values(column, "text", name, words=_words(rows, column))
+    return Values(column, "other", name)
+
+
+def _words(rows: "ir.Table", column: str) -> frozenset[object] | None:
+    value = plain(rows[column])
+    few = rows.select(word=value).distinct().limit(_LISTED + 2)
+    words = {word for word in collect(few)["word"].to_pylist() if word is not None}
+    return frozenset(words) if len(words) <= _LISTED else None
+
+
+def _is_number(value: "ir.Value") -> bool:
+    return bool(value.type().is_numeric() or value.type().is_boolean())
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """The columns of one table, and what the caller has said of them."""
+
+    values: Mapping[str, Values]
+    label: Values | None
+    declared: bool
+    same: Same
+
+
+def meanings(
+    rows: "ir.Table",
+    models: Mapping[str, str],
+    *,
+    label: str | None,
+    declared: bool,
+    labelled: bool,
+    same: Same,
+) -> tuple[dict[str, Outcome], str | None]:
+    """How to grade models that are given by their columns alone.
+
+    Args:
+        rows: The table.
+        models: Column by model.
+        label: The label's column, if there is one.
+        declared: Whether the caller named it; otherwise it was found by its name.
+        labelled: Whether the models' answers can be graded now.
+        same: Words that count as equal.
+
+    Returns:
+        The outcomes, and why the label is not used (None where it is).
+
+    Raises:
+        ColumnTypeError: A column's values fit no meaning.
+        ArgumentError: They fit two; the message names the flags that decide.
+        MissingColumnError: There are classes, and no label.
+    """
+    if not models:
+        return {}, None
+    columns = list(dict.fromkeys([*models.values(), *([label] if label else [])]))
+    found = profile(rows, columns)
+    for model, column in models.items():
+        _refuse_records(model, found[column])
+    answers = [found[column] for column in models.values()]
+    truth = found[label] if label else None
+    if not labelled:
+        return {model: _unlabelled(model, found[c]) for model, c in models.items()}, None
+    if truth is None:
+        return {model: _without_label(model, found[c]) for model, c in models.items()}, None
+    reader = _Reader(found, truth, declared, same)
+    if all(values.are_grades for values in answers) and _are_grades_not_classes(answers, reader):
+        why = f"no model ever says one of the {truth.shown} in it"
+        return {model: Right(column) for model, column in models.items()}, why
+    outcomes = {model: _labelled(model, found[c], reader) for model, c in models.items()}
+    if all(isinstance(outcome, Classes) for outcome in outcomes.values()):
+        _refuse_strangers(answers, reader)
+    return outcomes, None
+
+
+def _refuse_strangers(answers: Sequence[Values], reader: _Reader) -> None:
+    """Refuse classes of which no model ever says one that is a label.
+
+    Raises:
+        ArgumentError: There is not one word in common.
+    """
+    truth = reader.label
+    if reader.same or truth is None or truth.words is None or any(v.words is None for v in answers):
+        return
+    labels = {_comparable(word) for word in truth.words}
+    if labels and not labels & {_comparable(w) for v in answers for w in v.words or ()}:
+        msg = (
+            f"no answer in {_names(answers)} ({answers[0].shown}) is ever one of the labels in"
+            f" {truth.name!r} ({truth.shown}). Is another column the label (--label)? Otherwise say"
+            f" which words are the same: --same '{_example(truth, answers[0])}' for each, or a file of"
+            " them (in Python: same={…}); or --grades, if the answers are grades"
+        )
+        raise ArgumentError(msg)
+
+
+def _refuse_records(model: str, values: Values) -> None:
+    if values.kind == "records":
+        msg = (
+            f"model {model!r}: column {values.name!r} holds records ({values.type}); name one of"
+            f" their keys, as in {values.name}.answer"
+        )
+        raise ColumnTypeError(msg)
+
+
+def _are_grades_not_classes(answers: Sequence[Values], reader: _Reader) -> bool:
+    """Whether columns that could be grades are no classes, because the label's words differ.
+
+    Raises:
+        ArgumentError: They could be either.
+    """
+    truth, said = reader.label, {_comparable(w) for v in answers for w in v.words or ()}
+    assert truth is not None  # noqa: S101  # the caller has looked
+    if reader.same:
+        return False  # whoever says which words are the same means classes
+    labels = None if truth.words is None else {_comparable(w) for w in truth.words}
+    if truth.kind == "nothing" or (labels is not None and labels <= said):
+        return False
+    if (
+        labels is not None
+        and {str(w) for w in labels} & {str(w) for w in said}
+        and (truth.kind != answers[0].kind)
+    ):
+        return False  # the same words as another type, which is refused with its own remedy
+    if labels is not None and labels & said and all_grades(truth.words or ()):
+        return False  # two classes with names such as 1 and 0, of which one is never predicted
+    if truth.kind in {"sets", "fractions", "other"}:
+        return not reader.declared
+    shared = labels is not None and bool(labels & said)
+    if not shared and not reader.declared and (labels is None or len(labels) > _MANY):
+        return True
+    if reader.declared and shared:
+        return False
+    first = answers[0]
+    msg = (
+        f"the answers in {_names(answers)} are {first.shown}, which may be grades (right or wrong) or"
+        f" predicted classes, and column {truth.name!r} holds {truth.shown}. If they are grades, say"
+        f" --grades (in Python: models={{{first.name!r}: supersede.table.Right({first.name!r}), …}});"
+        f" if they are classes, say --label {truth.name}"
+        + ("" if shared else f" and which words are the same: --same '{_example(truth, first)}'")
+        + " (in Python: label=… and same=…)"
+    )
+    raise ArgumentError(msg)
+
+
+def _comparable(word: object) -> object:
+    """Booleans and whole floats as integers, so that 1, 1.0 and True are one word."""
+    return int(word) if isinstance(word, bool | float) else word
+
+
+def _example(truth: Values, answer: Values) -> str:
+    word = min(truth.words or {"label"}, key=str)
+    other = min(answer.words or {"answer"}, key=str)
+    return f"{word}={other}"
+
+
+def _names(answers: Sequence[Values]) -> str:
+    return " and ".join(repr(values.name) for values in answers[:3])
+
+
+def _unlabelled(model: str, values: Values) -> Outcome:
+    """An answer whose label is still to come."""
+    if values.kind == "fractions":
+        return _probabilities(model, values, both_sides=False)
+    return Labels(values.name) if values.kind == "sets" else Classes(values.name)
+
+
+def _without_label(model: str, values: Values) -> Outcome:
+    """A column in a table without labels: it must hold grades."""
+    if values.kind == "nothing":
+        return Right(values.name)  # `validate` says that it is empty
+    if values.are_grades:
+        _refuse_partly(model, values)
+        return Right(values.name)
+    raise _question(model, values, "and there is no label column")
+
+
+def _refuse_partly(model: str, values: Values) -> None:
+    if values.words and any(
+        isinstance(w, str) and w.strip().lower() in PARTLY for w in values.words
+    ):
+        msg = (
+            f"model {model!r}: column {values.name!r} has grades that are partly right"
+            f" ({values.shown}). Say what counts as right: --judge --threshold 1 (only fully right)"
+            " or --judge --threshold 0.5 (partly right too); or compare mean grades: --judge (in"
+            f" Python: supersede.table.Judge({values.name!r}, threshold=1))"
+        )
+        raise ArgumentError(msg)
+
+
+def _labelled(model: str, values: Values, reader: _Reader) -> Outcome:
+    """A column beside a label."""
+    truth = reader.label
+    assert truth is not None  # noqa: S101  # the caller has looked
+    if "nothing" in {truth.kind, values.kind}:
+        return Classes(values.name)  # `validate` says that it is empty
+    if (values.kind == "sets") != (truth.kind == "sets"):
+        msg = (
+            f"model {model!r}: column {values.name!r} is {values.type} but label {truth.name!r} is"
+            f" {truth.type}; sets of labels are compared with sets"
+        )
+        raise ColumnTypeError(msg)
+    if values.kind == "sets":
+        return Labels(values.name)
+    if values.kind == "fractions":
+        binary = truth.words is not None and {_comparable(w) for w in truth.words} <= {0, 1}
+        if binary:
+            return _probabilities(model, values)
+        raise _question(model, values, f"and label {truth.name!r} holds {truth.shown}")
+    numbers = {"whole", "fractions"}
+    if (values.kind in numbers) != (truth.kind in numbers) and not reader.same.accepts:
+        msg = (
+            f"model {model!r}: column {values.name!r} is {values.type} ({values.shown}) but label"
+            f" {truth.name!r} is {truth.type} ({truth.shown}), so they would never be equal; cast one"
+            " of them to the other's type, or say which words are the same: --same"
+            f" '{_example(truth, values)}'"
+        )
+        raise ColumnTypeError(msg)
+    _refuse_other_spelling(values, reader)
+    return Classes(values.name)
+
+
+def _refuse_other_spelling(values: Values, reader: _Reader) -> None:
+    """Refuse answers that equal labels but for case, space or separators.
+
+    Raises:
+        ArgumentError: Some do.
+    """
+    truth = reader.label
+    if reader.same or truth is None or values.words is None or truth.words is None:
+        return
+    said = {word for word in values.words if isinstance(word, str)}
+    labels = {word for word in truth.words if isinstance(word, str)}
+    near = {fold(word): word for word in labels - said}
+    pairs = [(near[fold(word)], word) for word in sorted(said - labels) if fold(word) in near]
+    if pairs:
+        shown = ", ".join(f"{label!r} and {answer!r}" for label, answer in pairs[:_SHOWN])
+        msg = (
+            f"the label {truth.name!r} and the answers of {values.name!r} spell words differently:"
+            f" {shown}. If these are the same, say --same folded (compare without case, surrounding"
+            f" space, and - or _), or --same '{pairs[0][0]}={pairs[0][1]}'; if they are different"
+            f" classes, rename them (in Python: same=…)"
+        )
+        raise ArgumentError(msg)
+
+
+def _probabilities(model: str, values: Values, *, both_sides: bool = True) -> Scores:
+    """Scores that are cut at 0.5, if they can be probabilities.
+
+    Raises:
+        ArgumentError: They cannot, so that only the caller knows where to cut.
+    """
+    low, high = values.low or 0.0, values.high or 0.0
+    why = None
+    if low < 0 or high > 1:
+        why = "so they are no probabilities"
+    elif both_sides and (high < 0.5 or low >= 0.5):
+        why = "all on one side of 0.5, so cutting there would predict a single class"
+    if why:
+        msg = (
+            f"model {model!r}: the scores in column {values.name!r} go from {low:g} to {high:g},"
+            f" {why}. Say from which score on class 1 is predicted, as in --threshold"
+            f" {_middle(low, high):g} (in Python: supersede.table.Scores({values.name!r},"
+            " threshold=…)); or, if they are a judge's scores, say --judge"
+        )
+        raise ArgumentError(msg)
+    return Scores(values.name)
+
+
+def _middle(low: float, high: float) -> float:
+    return float(f"{(low + high) / 2:.2g}")
+
+
+def _question(model: str, values: Values, context: str) -> TableError | ArgumentError:
+    """The error for a column that may mean several things, with the flag for each."""
+    column = values.name
+    if values.kind in {"text", "sets", "other"}:
+        msg = (
+            f"model {model!r}: column {column!r} holds {values.shown}, {context}; answers are graded"
+            " against a label: pass label='<column>' (--label), or the grades themselves"
+        )
+        return MissingColumnError(msg)
+    span = f"from {values.low:g} to {values.high:g}" if values.low is not None else ""
+    msg = (
+        f"model {model!r}: column {column!r} holds numbers {span} {context}. Say what they are:"
+        " --judge for scores where more is better (with --threshold T where a score from T on is"
+        " right), --loss T for losses that are right up to T, --runs COLUMN for numbers of runs that"
+        " went right, --within T for predictions that should come close to the label"
+        f" (in Python: models={{{model!r}: supersede.table.Judge({column!r})}}, or Loss, Runs, Within)"
+    )
+    return ColumnTypeError(msg) if values.kind == "fractions" else ArgumentError(msg)
