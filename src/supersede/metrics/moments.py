@@ -143,10 +143,11 @@ class Moments:
             variance says nothing: with clusters, that is one item per cluster.
         """
         if self.counted:
-            return self.w
+            return np.asarray(self.w)
         known = (self.variance > 0) & (variance_of_one > 0)
         found = np.where(known, ratio(variance_of_one, self.variance), self.kish)
-        return np.minimum(np.nan_to_num(found), self.n if self.rows is None else self.rows)
+        most = self.n if self.rows is None else self.rows
+        return np.asarray(np.minimum(np.nan_to_num(found), most))
 
     def sizes(self, variance_of_one: Floats, confidence: float, times: float = 1.0) -> Floats:
         """Effective sizes that allow for how little is known of an estimated variance.

@@ -116,7 +116,7 @@ def compare(
     weighed = [labels] if isinstance(labels, str) and labels != "random" else []
     table = as_table(
         table, {name: (models or {}).get(name, name) for name in (old, *candidates)},
-        item=item, label=label, groups=groups, weight=weight, cost=cost, cluster=cluster,
+        groups=groups, item=item, label=label, weight=weight, cost=cost, cluster=cluster,
         missing=missing, same=same, keep=[*split, *weighed],
     )  # fmt: skip
     for column in dict.fromkeys([*table.groups, *split]):

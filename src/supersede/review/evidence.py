@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from supersede.look.numbers import worded
 from supersede.metrics.calibration import Calibration, calibration
 from supersede.metrics.classification import Confusion, by_class
 from supersede.metrics.flips import Flips, count_flips
@@ -47,10 +48,9 @@ class Margin:
         return [self.name(i) for i in range(len(self.flips))]
 
     def name(self, place: int) -> str:
-        """One slice in words; a null is missing, and nothing that a column can say."""
+        """One slice in words; a null is unknown, which no value of a column can be mistaken for."""
         return " × ".join(
-            f"{column} is missing" if value is None else f"{column} = {value}"
-            for column, value in self.values(place).items()
+            f"{column} = {worded(value)}" for column, value in self.values(place).items()
         )
 
     def values(self, place: int) -> dict[str, Any]:

@@ -20,7 +20,6 @@ class Columns(TypedDict, total=False):
 
     item: str | None
     label: str | None
-    groups: Sequence[str]
     weight: str | None
     cost: str | None
     cluster: str | None
@@ -34,6 +33,7 @@ def as_table(
     models: Sequence[str] | Mapping[str, str | Outcome] | None,
     *,
     labelled: bool = True,
+    groups: Sequence[str] = (),
     **columns: Unpack[Columns],
 ) -> Table:
     """The source as a table: read now, or as it was read before.
@@ -42,6 +42,7 @@ def as_table(
         source: A `Table`, or anything that `supersede.read` reads.
         models: The models that are read from a source that is no table yet.
         labelled: As for `supersede.read`.
+        groups: Its groups, where it is read now; of a `Table` they are what it says.
         **columns: Further arguments of `supersede.read`. On a `Table` they must repeat what it says
             or be left out.
 
@@ -58,7 +59,7 @@ def as_table(
         supersede.errors.ArgumentError: weight='w', but the table was read without a weight; ...
     """
     if not isinstance(source, Table):
-        return read(source, models=models, labelled=labelled, **columns)
+        return read(source, models=models, labelled=labelled, groups=groups, **columns)
     for use in ("item", "label", "weight", "cost", "cluster"):
         asked, has = columns.get(use), getattr(source, use)
         if asked is not None and asked != has:
