@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from supersede.cli.meaning import Meaning
+from supersede.cli.metric_limits import MetricLimits
 from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError, SourceError
 
@@ -53,6 +54,7 @@ def review(
     max_churn: Limit = None,
     max_score_shift: Limit = None,
     max_flip_cost: float | None = None,
+    metrics: MetricLimits = MetricLimits(),  # noqa: B008  # frozen
     must_not_break: Path | None = None,
     must_not_break_where: Strings = None,
     min_items: int = 30,
@@ -103,6 +105,7 @@ def review(
         max_churn: At most this share of items gets another answer.
         max_score_shift: At no threshold does the share of items above change by more than this.
         max_flip_cost: Negative flips cost at most this an item, in the cost column's unit.
+        metrics: Limits on any metric.
         must_not_break: File with item ids, one a line; none of them may flip.
         must_not_break_where: SQL condition on the table's columns; no such item may flip.
         min_items: Smaller slices can fail but do not hold up the verdict.
@@ -129,6 +132,7 @@ def review(
         conditions=must_not_break_where or [],
         min_items=min_items,
     )
+    checks += metrics.checks(min_items)
     with Progress(quiet=quiet) as progress:
         result = compare(
             table,

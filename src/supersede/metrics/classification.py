@@ -133,6 +133,7 @@ METRICS: Mapping[str, Callable[[Any], tuple[Any, Any]]] = {
     "recall": lambda c: (c.tp, c.tp + c.fn),
     "f1": lambda c: (c.tp, c.tp + c.fp + c.fn),
     "false_positive_rate": lambda c: (c.fp, c.fp + c.tn),
+    "specificity": lambda c: (c.tn, c.fp + c.tn),
     "false_negative_rate": lambda c: (c.fn, c.tp + c.fn),
     "selection_rate": lambda c: (c.tp + c.fp, c.tp + c.fp + c.fn + c.tn),
 }

@@ -231,7 +231,8 @@ def count_flips(
         ([0.25], [0.25])
     """
     table = as_table(table, [old, new], **columns)
-    values = {internal("old"): table.right(old), internal("new"): table.right(new)}
+    before, after = table.compared(old, new)
+    values = {internal("old"): before, internal("new"): after}
     values[internal("weight")] = table.weighing(inclusion)
     rows = table.rows.mutate(**values)
     labelled = rows[internal("old")].notnull() & rows[internal("new")].notnull()

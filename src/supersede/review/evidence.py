@@ -1,6 +1,6 @@
 """Everything that is counted to judge one candidate, before any check looks at it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,15 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["ClassSpace", "Evidence", "Margin", "changed", "collect_evidence", "graded"]
+__all__ = [
+    "ClassSpace",
+    "Evidence",
+    "Margin",
+    "changed",
+    "collect_evidence",
+    "graded",
+    "slice_name",
+]
 
 CLASS = internal("true class")
 """The key of slices by the label; no group column can have its name."""
@@ -48,10 +56,15 @@ class Margin:
         return [self.name(i) for i in range(len(self.flips))]
 
     def name(self, place: int) -> str:
+<<<<<<< HEAD
         """One slice in words; a null is unknown, which no value of a column can be mistaken for."""
         return " × ".join(
             f"{column} = {worded(value)}" for column, value in self.values(place).items()
         )
+=======
+        """One slice in words."""
+        return slice_name(self.values(place))
+>>>>>>> main
 
     def values(self, place: int) -> dict[str, Any]:
         """One slice as columns and values."""
@@ -60,6 +73,19 @@ class Margin:
             word: keys[column][place].as_py()
             for word, column in zip(self.words, self.columns, strict=True)
         }
+
+
+def slice_name(values: Mapping[str, Any]) -> str:
+    """A slice in words; a null is missing, and nothing that a column can say.
+
+    Example:
+        >>> slice_name({"sex": "f", "race": None})
+        'sex = f × race is missing'
+    """
+    return " × ".join(
+        f"{column} is missing" if value is None else f"{column} = {value}"
+        for column, value in values.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -97,6 +123,8 @@ class Evidence:
         calibration: Of the old and the new model; None without scores in [0, 1], and likewise.
         sampled: Whether the labelled items stand for all: all are labelled, or the user has said
             how they were chosen.
+        inclusion: Column with the probability of each labelled item to have been chosen.
+        planned: Whether a plan chose them.
     """
 
     table: Table
@@ -110,6 +138,8 @@ class Evidence:
     by_class: tuple[Confusion, Confusion] | None
     calibration: tuple[Calibration, Calibration] | None
     sampled: bool
+    inclusion: str | None = None
+    planned: bool = False
 
     @property
     def labelled(self) -> int:
@@ -120,7 +150,7 @@ class Evidence:
 def graded(table: Table, old: str, new: str) -> "ir.Table":
     """The labelled rows, with ``internal("old")`` and ``("new")``: how right each model was."""
     before, after = internal("old"), internal("new")
-    rows = table.rows.mutate(**{before: table.right(old), after: table.right(new)})
+    rows = table.rows.mutate(**dict(zip((before, after), table.compared(old, new), strict=True)))
     return rows.filter(rows[before].notnull(), rows[after].notnull())
 
 
@@ -160,6 +190,8 @@ def collect_evidence(
         else (by_class(table, old), by_class(table, new)),
         calibration=None if inclusion else _calibration(table, old, new),
         sampled=sampled,
+        inclusion=inclusion,
+        planned=planned,
     )
 
 
@@ -167,7 +199,7 @@ def changed(table: Table, old: str, new: str) -> Moments:
     """How many items get another answer; another grade where the models give no classes."""
     before, after = table.answer(old), table.answer(new)
     if before is None or after is None:
-        before, after = table.right(old), table.right(new)
+        before, after = table.compared(old, new)
     return count_mean(table, (before != after).cast("int32"), binary=True)
 
 

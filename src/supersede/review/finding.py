@@ -51,7 +51,8 @@ class Finding:
         low: Lower end of the interval at the review's confidence.
         high: Upper end.
         limit: What the estimate is held against.
-        unit: ``"share"``, ``"points"`` (differences of shares), ``"cost"`` or ``"items"``.
+        unit: ``"share"``, ``"points"`` (differences of shares), ``"cost"``, ``"items"`` or
+            ``"amount"`` (of a metric that is no share).
         more_labels: How many more labels, chosen for the question, decide it with 80 % chance if the
             true rates are those observed; None where it is decided, or where no number of labels
             decides it.
@@ -70,7 +71,7 @@ class Finding:
     low: float
     high: float
     limit: float
-    unit: Literal["share", "points", "cost", "items"] = "share"
+    unit: Literal["share", "points", "cost", "items", "amount"] = "share"
     more_labels: int | None = None
     more_labels_random: int | None = None
     steps: tuple[str, ...] = field(default=())

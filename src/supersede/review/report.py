@@ -19,6 +19,7 @@ _FORMS = {
     "points": numbers.points,
     "cost": numbers.amount,
     "items": numbers.amount,
+    "amount": numbers.amount,
 }
 
 
