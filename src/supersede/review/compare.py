@@ -112,22 +112,12 @@ def compare(
     _check_names(old, candidates, chosen, confidence)
     if progress and not isinstance(table, Table):
         progress("reading the table")
-<<<<<<< HEAD
     split = [*groups, *(name for names in cross for name in names)]
     weighed = [labels] if isinstance(labels, str) and labels != "random" else []
     table = as_table(
         table, {name: (models or {}).get(name, name) for name in (old, *candidates)},
         groups=groups, item=item, label=label, weight=weight, cost=cost, cluster=cluster,
         missing=missing, same=same, keep=[*split, *weighed],
-=======
-    kept = [name for names in cross for name in names]
-    if isinstance(labels, str) and labels != "random":
-        kept.append(labels)
-    table = as_table(
-        table, {name: (models or {}).get(name, name) for name in (old, *candidates)},
-        item=item, label=label, groups=groups, weight=weight, cost=cost, cluster=cluster,
-        missing=missing, same=same, keep=kept,
->>>>>>> main
     )  # fmt: skip
     for column in dict.fromkeys([*table.groups, *split]):
         _check_group(table, column)

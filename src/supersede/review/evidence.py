@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from supersede.look.numbers import worded
 from supersede.metrics.calibration import Calibration, calibration
 from supersede.metrics.classification import Confusion, by_class
 from supersede.metrics.flips import Flips, count_flips
@@ -56,15 +55,8 @@ class Margin:
         return [self.name(i) for i in range(len(self.flips))]
 
     def name(self, place: int) -> str:
-<<<<<<< HEAD
-        """One slice in words; a null is unknown, which no value of a column can be mistaken for."""
-        return " × ".join(
-            f"{column} = {worded(value)}" for column, value in self.values(place).items()
-        )
-=======
         """One slice in words."""
         return slice_name(self.values(place))
->>>>>>> main
 
     def values(self, place: int) -> dict[str, Any]:
         """One slice as columns and values."""

@@ -65,19 +65,14 @@ def as_table(
         asked, has = columns.get(use), getattr(source, use)
         if asked is not None and asked != has:
             _contradicts(use, asked, "without a " + use if has is None else f"with {use}={has!r}")
-<<<<<<< HEAD
     for name, outcome in models.items() if isinstance(models, Mapping) else ():
-        if outcome not in (name, source.models.get(name)):  # not hashable all
+        if outcome not in (name, source.models.get(name)):  # not all can be hashed
             _contradicts("models", {name: outcome}, f"with {source.models.get(name)!r} for it")
-    if columns.get("same") is not None:
-        _contradicts("same", columns["same"], "before")
-=======
     same = same_words(columns.get("same"))
     if same and same != source.same:
         _contradicts(
             "same", columns.get("same"), "without these words" if not source.same else "with others"
         )
->>>>>>> main
     missing = columns.get("missing", "refuse")
     if missing not in {"refuse", source.missing}:
         _contradicts("missing", missing, f"with missing={source.missing!r}")
