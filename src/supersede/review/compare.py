@@ -139,19 +139,17 @@ def compare(
         _check_names(old, several, chosen or several[0], confidence)
     if progress and not isinstance(table, Table):
         progress("reading the table")
-    kept = [name for names in cross for name in names]
-    if isinstance(labels, str) and labels != "random":
-        kept.append(labels)
+    split = [*groups, *(name for names in cross for name in names)]
+    weighed = [labels] if isinstance(labels, str) and labels != "random" else []
     table, old, candidates = reviewed(
         table, old, several, columns=Columns(item, label, answer, metric, attempt, by),
         format=format, changed=changed, models=models or {}, groups=groups, weight=weight,
-        cost=cost, cluster=cluster, missing=missing, same=same, where=where, keep=kept,
+        cost=cost, cluster=cluster, missing=missing, same=same, where=where,
+        keep=[*split, *weighed],
     )  # fmt: skip
     chosen = candidates[0] if chosen is None else chosen
     _check_names(old, candidates, chosen, confidence)
-    for column in dict.fromkeys(
-        [*table.groups, *groups, *(name for names in cross for name in names)]
-    ):
+    for column in dict.fromkeys([*table.groups, *split]):
         _check_group(table, column)
     planned = labels is not None and not isinstance(labels, str)
     if labels is None or isinstance(labels, str):
