@@ -45,6 +45,7 @@ def review(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Literal["refuse", "wrong", "drop"] = "refuse",
+    where: str | None = None,
     meaning: Meaning = Meaning(),  # noqa: B008  # frozen
     labels: str | None = None,
     min_gain: Limit = None,
@@ -100,6 +101,7 @@ def review(
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
         missing: What a missing answer counts as.
+        where: SQL condition on the table's columns; other rows are left out.
         meaning: What the models' columns hold.
         labels: How the labelled items were chosen where not all are: random, the column with each
             item's probability of having been chosen, or the plan (plan.csv) by which they were.
@@ -156,6 +158,7 @@ def review(
             cluster=cluster,
             missing=missing,
             same=meaning.same,
+            where=where,
             models=meaning.models([before, *after]),
             labels=_plan(labels),
             chosen=chosen,

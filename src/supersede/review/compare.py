@@ -9,6 +9,7 @@ from supersede.review.checks import Check, MinGain
 from supersede.review.doubts import doubts, refuse_a_guessed_label
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
+from supersede.review.judged import judged_checks, judged_note, refuse_flip_checks
 from supersede.review.limits import checked_confidence
 from supersede.review.planned import INCLUSION, planned_table
 from supersede.review.review import Candidate, Review
@@ -49,6 +50,7 @@ def compare(
     missing: Missing = "refuse",
     same: Mapping[str, Sequence[str]] | Sequence[str] | str | None = None,
     models: Mapping[str, str | Outcome] | None = None,
+    where: str | None = None,
     labels: "str | Plan | None" = None,
     chosen: str | None = None,
     confidence: float = 0.95,
@@ -81,6 +83,7 @@ def compare(
         same: Words that count as equal when answers are compared with labels; see `supersede.read`.
         models: The columns of the models, or how to grade them, where a name alone does not say it,
             as ``{"v1": supersede.table.Right("v1")}``; models not named here are columns.
+        where: Condition in SQL on the table's columns; other rows are left out.
         labels: How the labelled items were chosen, where not all are labelled: ``"random"``; the
             column with each item's probability of having been chosen, none of them 0; or the
             `supersede.evaluate.Plan` by which they were. Where that is not said, the review speaks
@@ -129,23 +132,24 @@ def compare(
         msg = "no candidate: pass new='<model>' or new=['<model>', …]"
         raise ArgumentError(msg)
     groups, cross = as_names(groups, "groups"), _crossed(cross)
+    if isinstance(table, Table) and models is not None:
+        msg = "models= says how a source is read, and this table has been read; leave models= out"
+        raise ArgumentError(msg)
     if table is not None:
         _check_names(old, several, chosen or several[0], confidence)
     if progress and not isinstance(table, Table):
         progress("reading the table")
-    kept = [name for names in cross for name in names]
-    if isinstance(labels, str) and labels != "random":
-        kept.append(labels)
+    split = [*groups, *(name for names in cross for name in names)]
+    weighed = [labels] if isinstance(labels, str) and labels != "random" else []
     table, old, candidates = reviewed(
         table, old, several, columns=Columns(item, label, answer, metric, attempt, by),
         format=format, changed=changed, models=models or {}, groups=groups, weight=weight,
-        cost=cost, cluster=cluster, missing=missing, same=same, keep=kept,
+        cost=cost, cluster=cluster, missing=missing, same=same, where=where,
+        keep=[*split, *weighed],
     )  # fmt: skip
     chosen = candidates[0] if chosen is None else chosen
     _check_names(old, candidates, chosen, confidence)
-    for column in dict.fromkeys(
-        [*table.groups, *groups, *(name for names in cross for name in names)]
-    ):
+    for column in dict.fromkeys([*table.groups, *split]):
         _check_group(table, column)
     planned = labels is not None and not isinstance(labels, str)
     if labels is None or isinstance(labels, str):
@@ -169,7 +173,15 @@ def compare(
         doubtful = doubts(evidence)
         if progress:
             progress(f"judging {candidate}")
-        asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1] if checks is None else checks
+        judged_only = table.judged(old, candidate)
+        if judged_only and checks is not None:
+            refuse_flip_checks(checks)
+        if checks is not None:
+            asked = tuple(checks)
+        elif judged_only:
+            asked = judged_checks(table, old, candidate, slices=bool(evidence.margins))
+        else:
+            asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1]
         findings = tuple(check.judge(evidence) for check in asked)
         judged.append(
             Candidate(
@@ -178,7 +190,13 @@ def compare(
                 findings=findings,
                 verdict=_verdict(evidence, findings, doubtful),
                 worst=tuple(worst_flips(table, old, candidate)),
-                notes=(*doubtful, *_of_runs(table), *table.notes, *_notes(evidence)),
+                notes=(
+                    *doubtful,
+                    *_of_runs(table),
+                    *table.notes,
+                    *([judged_note(evidence)] if judged_only else []),
+                    *_notes(evidence),
+                ),
                 doubts=doubtful,
             )
         )
