@@ -139,7 +139,8 @@ def _uris(nav: Any) -> Iterator[str]:
 
 def made_by(entry: Entry) -> Path:
     """The folder with an entry's report and pictures, made unless it is there."""
-    key = _digest(entry.text, entry.report, entry.picture, Path(__file__).read_text(), *_sources())
+    shape = f"{WIDTH}x{HEIGHT}"
+    key = _digest(entry.text, entry.report, entry.picture, shape, *_sources())
     made = CACHE / f"{entry.name}-{key}"
     if not made.exists():
         for old in CACHE.glob(f"{entry.name}-*"):
