@@ -75,18 +75,21 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> 
     if CARDS in markdown:
         cards = "\n\n".join(card(entry, page.file) for entry in entries(config))
         return markdown.replace(CARDS, f'<div class="grid cards" markdown>\n\n{cards}\n\n</div>')
-    for entry in entries(config):
-        if entry.uri == page.file.src_uri:
-            whole = f"{entry.name}/{entry.report}"
-            heading = "" if markdown.lstrip().startswith("# ") else f"# {entry.title}\n\n"
-            first, _, rest = markdown.strip().partition("\n\n")
-            link = f"[Open the whole report]({whole}){{ .md-button }}"
-            how = os.path.relpath(entry.how_to, Path(entry.uri).parent)
-            return (
-                f"{heading}{first}\n\n{pictures(entry, entry.name)}\n\n{link}"
-                f" [How to]({how}){{ .md-button }}\n\n## How it was made\n\n{rest}\n"
-            )
+    if "report" in page.meta:
+        found = {entry.uri: entry for entry in entries(config)}
+        return whole_page(found[page.file.src_uri])
     return markdown
+
+
+def whole_page(entry: Entry) -> str:
+    """An entry's page: its lead, the picture, links, and how the report was made."""
+    lead, _, rest = entry.text.partition("\n\n")
+    how_to = os.path.relpath(entry.how_to, Path(entry.uri).parent)
+    return (
+        f"# {entry.title}\n\n{lead}\n\n{pictures(entry, entry.name)}\n\n"
+        f"[Open the whole report]({entry.name}/{entry.report}){{ .md-button .md-button--primary }}"
+        f" [How to]({how_to}){{ .md-button }}\n\n## How it was made\n\n{rest}\n"
+    )
 
 
 def card(entry: Entry, at: File) -> str:

@@ -9,7 +9,7 @@ read as text, so nothing heavy is imported.
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mkdocs.utils import meta
 
 ROOT = Path(__file__).parents[2]
 _LINE = 88
+_LONG = 175  # lines of documentation; a line takes 38 pixels, and a page at most 8,000
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class Module:
         short: Its path below the room.
         names: The public names that it defines.
         home: Where users import them from.
+        alone: Whether this is one name of a file that is too long for one page.
     """
 
     path: str
     short: str
     names: tuple[str, ...]
     home: str
+    alone: bool = False
 
     def page(self, room: str) -> str:
         """Where its page lies, for the room's page at ``reference/room.md``."""
@@ -50,8 +53,11 @@ class Module:
             rows = "".join(f"    {name},\n" for name in self.names)
             imported = f"from {self.home} import (\n{rows})"
         members = "".join(f"        - {name}\n" for name in self.names)
+        heading = f"# `{self.short}`\n\n```text\n{imported}\n```\n\n"
+        if self.alone:
+            return f"{heading}::: {self.path}.{self.names[0]}\n"
         return (
-            f"# `{self.short}`\n\n```text\n{imported}\n```\n\n::: {self.path}\n    options:\n"
+            f"{heading}::: {self.path}\n    options:\n"
             "      show_root_heading: false\n      show_root_toc_entry: false\n"
             f"      members:\n{members}"
         )
@@ -142,7 +148,30 @@ def _public(rooms: tuple[str, ...]) -> tuple[Module, ...]:
         for path, pairs in itertools.groupby(homes, key=lambda pair: pair[0]):
             short = path.removeprefix(f"{rooms[0]}.").removeprefix("supersede.")
             found[path] = Module(path, short, tuple(name for _, name in pairs), room)
-    return tuple(found[path] for path in sorted(found))
+    return tuple(itertools.chain.from_iterable(_pages(found[path]) for path in sorted(found)))
+
+
+def _pages(module: Module) -> list[Module]:
+    """The module, or a page for each of its names where they are long together."""
+    if len(module.names) < 2 or sum(_lines(module.path, name) for name in module.names) < _LONG:
+        return [module]
+    return [
+        replace(module, short=f"{module.short}.{name}", names=(name,), alone=True)
+        for name in module.names
+    ]
+
+
+def _lines(path: str, name: str) -> int:
+    """About how many lines a name takes on a page: signatures and docstrings of all that is public."""
+    found = _object(f"{path}.{name}")
+    parts = (
+        [found, *(m for m in found.members.values() if m.is_public)] if found.is_class else [found]
+    )
+    return sum(
+        4 + len(getattr(part, "parameters", ()) or ()) + len(part.docstring.value.splitlines())
+        for part in parts
+        if part.docstring
+    )
 
 
 def _exports(path: str) -> list[str]:
