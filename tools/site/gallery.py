@@ -145,37 +145,38 @@ def made_by(entry: Entry) -> Path:
     shape = f"{WIDTH}x{HEIGHT}"
     key = _digest(entry.text, entry.report, entry.picture, shape, *_sources())
     made = CACHE / f"{entry.name}-{key}"
-    if not made.exists():
-        for old in CACHE.glob(f"{entry.name}-*"):
-            shutil.rmtree(old)
-        work = _workplace()
-        for kind, code in _BLOCK.findall(entry.text):
-            _run(entry, kind, code, work)
-        scratch = work / "made" / entry.name
-        scratch.mkdir(parents=True, exist_ok=True)
-        if not (work / entry.report).is_file():
-            msg = f"{entry.uri}: its code blocks wrote no {entry.report}"
-            raise PluginError(msg)
-        shutil.copyfile(work / entry.report, scratch / entry.report)
-        _photograph(scratch / entry.report, entry.picture)
-        scratch.rename(made)
-    return made
+    if made.exists():
+        return made
+    for old in (*CACHE.glob(f"{entry.name}-*"), CACHE / "work"):
+        shutil.rmtree(old, ignore_errors=True)
+    work, finished = CACHE / "work", CACHE / "work" / "made"
+    predictions = _predictions()
+    finished.mkdir(parents=True)
+    shutil.copyfile(predictions, work / "predictions.parquet")
+    for kind, code in _BLOCK.findall(entry.text):
+        _run(entry, kind, code, work)
+    if not (work / entry.report).is_file():
+        msg = f"{entry.uri}: its code blocks wrote no {entry.report}"
+        raise PluginError(msg)
+    shutil.copyfile(work / entry.report, finished / entry.report)
+    _photograph(finished / entry.report, entry.picture)
+    return finished.rename(made)
 
 
-def _workplace() -> Path:
-    """The folder in which blocks run, with the demonstration's predictions."""
-    work = CACHE / f"work-{_digest(*_sources('demo', 'train'))}"
-    if not (work / "predictions.parquet").exists():
-        for old in CACHE.glob("work-*"):
-            shutil.rmtree(old)
-        work.mkdir(parents=True)
+def _predictions() -> Path:
+    """The demonstration's predictions, kept until what makes them changes."""
+    path = CACHE / f"predictions-{_digest(*_sources('demo', 'train'))}.parquet"
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
         code = (
             "import pyarrow.parquet as pq; from supersede.demo.employment import employment;"
             "pq.write_table(employment(), 'predictions.new')"
         )
-        _call("the demonstration's predictions", [sys.executable, "-c", code], work)
-        (work / "predictions.new").rename(work / "predictions.parquet")
-    return work
+        _call("the demonstration's predictions", [sys.executable, "-c", code], CACHE)
+        for old in CACHE.glob("predictions-*.parquet"):
+            old.unlink()
+        (CACHE / "predictions.new").rename(path)
+    return path
 
 
 def _run(entry: Entry, kind: str, code: str, work: Path) -> None:
