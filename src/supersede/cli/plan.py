@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from supersede.cli.for_review import open_questions
 from supersede.cli.progress import Progress
+from supersede.cli.run_sizes import size_run
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["plan"]
 
 
 def plan(
-    table: str,
+    table: str | None = None,
     *,
     model: Annotated[list[str] | None, Parameter(negative=())] = None,
     parent: str | None = None,
@@ -40,6 +41,15 @@ def plan(
     out: Path = Path("plan.csv"),
     picture: Path | None = None,
     votes: bool = False,
+    detect: str | None = None,
+    items: int | None = None,
+    disagreement: str | None = None,
+    power: Annotated[list[str] | None, Parameter(negative=())] = None,
+    max_nfr: str | None = None,
+    label: str | None = None,
+    cluster: str | None = None,
+    weight: str | None = None,
+    json: Path | None = None,
 ) -> None:
     """Choose the items whose labels answer all questions at once.
 
@@ -65,7 +75,37 @@ def plan(
         out: Where the items to label go; the design lies beside it.
         picture: Where a picture of the plan goes, as HTML.
         votes: Show the models' answers to annotators.
+        detect: Instead of items to label, say how many items show a regression of this size, such as
+            2pp. How often the models disagree is counted in the table, an earlier pair of runs with
+            labels (--model OLD --model NEW), or assumed (--disagreement).
+        items: Say how small a regression so many items show.
+        disagreement: With --detect or --items and without a table: the share of items on which
+            exactly one of the two models is right, such as 10%.
+        power: With --detect or --items: the chance with which it is shown; repeatable. [default: 80%
+            and 90%]
+        max_nfr: With --detect or --items: it is a limit of negative flips that is exceeded by so
+            much, instead of accuracy that falls.
+        label: With --detect or --items: the column of labels.
+        cluster: With --detect or --items: the column of clusters.
+        weight: With --detect or --items: the column of item weights.
+        json: With --detect or --items: where the sizes go, as JSON.
     """
+    if detect is not None or items is not None:
+        if estimand or for_review or budget is not None or after or labels or parent:
+            msg = "--detect and --items size a run; leave out what chooses items to label"
+            raise ArgumentError(msg)
+        size_run(
+            table, models=model or [], detect=detect, items=items, disagreement=disagreement,
+            power=power, max_nfr=max_nfr, group=group, label=label, item=item, cluster=cluster,
+            weight=weight, confidence=share(confidence), picture=picture, json=json,
+        )  # fmt: skip
+        return
+    if table is None:
+        msg = "name a table of predictions; or size a run: --detect 2pp --disagreement 10%"
+        raise ArgumentError(msg)
+    if disagreement or power or max_nfr or label or cluster or weight or json:
+        msg = "--disagreement, --power, --max-nfr, --label, --cluster, --weight and --json go with --detect"
+        raise ArgumentError(msg)
     import supersede
     from supersede.evaluate import estimate, read_plan, write_plan
     from supersede.evaluate import plan as make

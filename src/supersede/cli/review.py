@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from supersede.cli.meaning import Meaning
+from supersede.cli.metric_limits import MetricLimits
 from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError, SourceError
 
@@ -19,12 +20,11 @@ __all__ = ["review"]
 
 
 def _limit(_: Any, tokens: Sequence[Any]) -> float:
-    """``0.5%``, ``0.5pp`` or ``0.005``."""
-    text = tokens[0].value.strip()
-    for unit in ("%", "pp"):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit)) / 100
-    return float(text)
+    """``0.5%``, ``0.5pp``, ``0.005``, or ``0.5 share``."""
+    from supersede.review.limits import command_line_limit
+
+    token = tokens[0]
+    return command_line_limit(token.keyword or "the limit", token.value)
 
 
 Limit = Annotated[float | None, Parameter(converter=_limit, n_tokens=1, allow_leading_hyphen=True)]
@@ -54,12 +54,12 @@ def review(
     max_churn: Limit = None,
     max_score_shift: Limit = None,
     max_flip_cost: float | None = None,
+    metrics: MetricLimits = MetricLimits(),  # noqa: B008  # frozen
     must_not_break: Path | None = None,
     must_not_break_where: Strings = None,
     min_items: int = 30,
     chosen: str | None = None,
     confidence: float = 0.95,
-    seed: int = 0,
     out: Path | None = None,
     json: Path | None = None,
     markdown: Path | None = None,
@@ -70,7 +70,8 @@ def review(
 
     The table has one row per item and one column per model: the predicted class, beside a column of
     labels; or a grade. What a column holds follows from its values; where they allow two meanings,
-    the message names the flag that decides. Limits are shares: 0.5% or 0.005. Without a limit,
+    the message names the flag that decides. Limits are shares: 0.5% or 0.005; a bare number of 0.05
+    or more needs a percent sign, or the word in '0.5 share'. Without a limit,
     accuracy may fall by at most one point overall, and by five points in any slice.
 
     Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
@@ -104,12 +105,12 @@ def review(
         max_churn: At most this share of items gets another answer.
         max_score_shift: At no threshold does the share of items above change by more than this.
         max_flip_cost: Negative flips cost at most this an item, in the cost column's unit.
+        metrics: Limits on any metric.
         must_not_break: File with item ids, one a line; none of them may flip.
         must_not_break_where: SQL condition on the table's columns; no such item may flip.
         min_items: Smaller slices can fail but do not hold up the verdict.
         chosen: The candidate whose verdict is the exit code. [default: the first]
         confidence: Two-sided confidence of every interval.
-        seed: Seed of the bootstrap of clusters.
         out: Write the report here, as HTML in one file.
         json: Write the result here, as JSON.
         markdown: Write a summary here, as Markdown for a pull request.
@@ -131,6 +132,7 @@ def review(
         conditions=must_not_break_where or [],
         min_items=min_items,
     )
+    checks += metrics.checks(min_items)
     with Progress(quiet=quiet) as progress:
         result = compare(
             table,
@@ -150,7 +152,6 @@ def review(
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,
-            seed=seed,
             progress=progress,
         )
         for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):

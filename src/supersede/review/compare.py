@@ -3,18 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from supersede.errors import ArgumentError, MissingColumnError, TableError
+from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
 from supersede.review.checks import Check, MinGain
 from supersede.review.doubts import doubts, refuse_a_guessed_label
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
+from supersede.review.limits import checked_confidence
 from supersede.review.planned import INCLUSION, planned_table
 from supersede.review.review import Candidate, Review
 from supersede.review.slice_checks import NoSliceWorse
 from supersede.review.worst import worst_flips
+from supersede.table.coerce import as_names, as_table
 from supersede.table.outcomes import Outcome, plain
-from supersede.table.read import read
 from supersede.table.source import collect
 from supersede.table.table import Missing, Table
 
@@ -35,7 +36,7 @@ def compare(
     *,
     old: str,
     new: str | Sequence[str],
-    checks: Sequence[Check] | None = None,
+    checks: Sequence[Check] | Check | None = None,
     item: str | None = None,
     label: str | None = None,
     groups: Sequence[str] = (),
@@ -49,7 +50,6 @@ def compare(
     labels: "str | Plan | None" = None,
     chosen: str | None = None,
     confidence: float = 0.95,
-    seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Review:
     """Review one or several new models against the one in service.
@@ -78,7 +78,6 @@ def compare(
             of the labelled items only and never passes.
         chosen: The candidate whose verdict is the review's; the first by default.
         confidence: Two-sided confidence of every interval, in (0, 1).
-        seed: Seed of the cluster bootstrap.
         progress: Called with a line of text before each step.
 
     Returns:
@@ -102,27 +101,29 @@ def compare(
     Assumes: items are independent draws from what the models will meet (or come in the clusters
     named), and labels are right.
     """
+    if checks is not None and hasattr(checks, "judge"):
+        checks = [checks]
     if checks is not None and not checks:
         msg = "checks=[] would pass anything; name a check, or leave it out for the default ones"
         raise ArgumentError(msg)
-    candidates = [new] if isinstance(new, str) else list(new)
+    candidates = list(as_names(new, "new"))
+    groups, cross = as_names(groups, "groups"), _crossed(cross)
     chosen = candidates[0] if candidates and chosen is None else chosen
     _check_names(old, candidates, chosen, confidence)
-    if not isinstance(table, Table):
-        if progress:
-            progress("reading the table")
-        kept = [name for names in cross for name in names]
-        if isinstance(labels, str) and labels != "random":
-            kept.append(labels)
-        table = read(
-            table, item=item, label=label,
-            models={name: (models or {}).get(name, name) for name in (old, *candidates)},
-            groups=groups, weight=weight, cost=cost, cluster=cluster, missing=missing, same=same,
-            keep=kept,
-        )  # fmt: skip
-    for column in [*groups, *(name for names in cross for name in names)]:
-        if column not in table.rows.columns:
-            raise MissingColumnError.of(column, table.rows.columns, "a group")
+    if progress and not isinstance(table, Table):
+        progress("reading the table")
+    kept = [name for names in cross for name in names]
+    if isinstance(labels, str) and labels != "random":
+        kept.append(labels)
+    table = as_table(
+        table, {name: (models or {}).get(name, name) for name in (old, *candidates)},
+        item=item, label=label, groups=groups, weight=weight, cost=cost, cluster=cluster,
+        missing=missing, same=same, keep=kept,
+    )  # fmt: skip
+    for column in dict.fromkeys(
+        [*table.groups, *groups, *(name for names in cross for name in names)]
+    ):
+        _check_group(table, column)
     planned = labels is not None and not isinstance(labels, str)
     if labels is None or isinstance(labels, str):
         inclusion = _inclusion(table, labels)
@@ -136,7 +137,7 @@ def compare(
             progress(f"counting flips from {old} to {candidate}")
         evidence = collect_evidence(
             table, old, candidate, slices=slices, inclusion=inclusion, planned=planned,
-            labels_declared=labels is not None, confidence=confidence, seed=seed,
+            labels_declared=labels is not None, confidence=confidence,
         )  # fmt: skip
         if not evidence.labelled:
             msg = f"no item is labelled for both {old!r} and {candidate!r}; label some first"
@@ -160,7 +161,7 @@ def compare(
         )
     return Review(
         table=table, old=old, candidates=tuple(judged), chosen=chosen or candidates[0],
-        confidence=confidence, labels=_words(labels), seed=seed,
+        confidence=confidence, labels=_words(labels),
     )  # fmt: skip
 
 
@@ -176,9 +177,39 @@ def _check_names(
     if chosen not in candidates:
         msg = f"chosen={chosen!r} is none of the candidates {list(candidates)!r}"
         raise ArgumentError(msg)
-    if not 0 < confidence < 1:
-        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.95"
+    checked_confidence(confidence)
+
+
+def _crossed(cross: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Combinations of columns; a name alone is no combination."""
+    found = [] if isinstance(cross, str) else list(cross)
+    if isinstance(cross, str) or any(isinstance(names, str) for names in found):
+        names = (cross,) if isinstance(cross, str) else tuple(found)
+        msg = (
+            f"cross={cross!r} takes combinations of columns, as in cross=[{names!r}];"
+            f" single columns go to groups={list(names)!r}"
+        )
         raise ArgumentError(msg)
+    crossed = [tuple(dict.fromkeys(as_names(names, "cross"))) for names in found]
+    if any(len(names) < 2 for names in crossed):
+        msg = (
+            f"cross={cross!r}: each combination needs two columns or more, as in [('sex', 'site')]"
+        )
+        raise ArgumentError(msg)
+    return crossed
+
+
+def _check_group(table: Table, column: str) -> None:
+    """Refuse columns that are not there, and those whose values are no single values."""
+    if column not in table.rows.columns:
+        raise MissingColumnError.of(column, table.rows.columns, "a group")
+    kind = table.rows[column].type()
+    if kind.is_nested():
+        msg = (
+            f"group column {column!r} holds {kind}, so its values are no slices; add a column with one"
+            " plain value per item, such as a field of it, and name that"
+        )
+        raise ColumnTypeError(msg)
 
 
 def _inclusion(table: Table, labels: str | None) -> str | None:

@@ -18,6 +18,7 @@ _FORMS = {
     "points": numbers.points,
     "cost": numbers.amount,
     "items": numbers.amount,
+    "amount": numbers.amount,
 }
 
 
@@ -41,11 +42,11 @@ def _context(review: Review) -> dict[str, Any]:
     return {
         "review": review,
         "chosen": chosen,
-        "whole": {k: v[0] for k, v in chosen.evidence.whole.to_dict().items()},
+        "whole": {k: v[0] for k, v in chosen.evidence.whole.to_dict(review.confidence).items()},
         "matrix": _matrix(chosen),
         "sections": [_section(finding) for finding in chosen.findings],
         "accuracy": _accuracy(chosen),
-        "classes": _classes(chosen),
+        "classes": _classes(chosen, review.confidence),
         "headline": _headline(review),
         "worst_columns": list(dict.fromkeys(k for row in chosen.worst for k in row)),
         "forms": _FORMS,
@@ -110,14 +111,14 @@ def _section(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _classes(chosen: Candidate) -> list[dict[str, Any]]:
+def _classes(chosen: Candidate, confidence: float) -> list[dict[str, Any]]:
     """Recall and precision of each class, those whose recall falls most first."""
     if chosen.evidence.by_class is None:
         return []
     old, new = chosen.evidence.by_class
     place = {c: i for i, c in enumerate(old.keys["class"].to_pylist())}
-    before = {name: old.metric(name).value for name in ("recall", "precision")}
-    after = {name: new.metric(name) for name in ("recall", "precision")}
+    before = {name: old.metric(name, confidence).value for name in ("recall", "precision")}
+    after = {name: new.metric(name, confidence) for name in ("recall", "precision")}
     rows = []
     for i, c in enumerate(new.keys["class"].to_pylist()):
         row: dict[str, Any] = {"class": c, "n": new.tp[i] + new.fn[i]}

@@ -90,6 +90,32 @@ class Table:
             return ibis.cases((self.graded(model), right.fill_null(0)))
         return right
 
+    def compared(self, old: str, new: str) -> "tuple[ir.Value, ir.Value]":
+        """How right two models were on each item, where both are graded; null elsewhere.
+
+        A judge's scores without a threshold say only which answer is better: then the model whose
+        score is at least the other's is right, so that losses are negative flips and wins positive
+        ones.
+        """
+        if not self.judged(old, new):
+            return self.right(old), self.right(new)
+        import ibis
+
+        before, after = self.given(old), self.given(new)
+        if self.missing == "wrong":  # no answer loses against any
+            lowest = ibis.literal(float("-inf"))
+            before, after = before.coalesce(lowest), after.coalesce(lowest)
+        known = self.graded(old) & before.notnull() & after.notnull()
+        return (
+            ibis.cases((known, (before >= after).cast("int32"))),
+            ibis.cases((known, (after >= before).cast("int32"))),
+        )
+
+    def judged(self, old: str, new: str) -> bool:
+        """Whether the models can only be compared by a judge's scores."""
+        outcomes = (self.outcome(old), self.outcome(new))
+        return all(isinstance(o, Judge) and o.threshold is None for o in outcomes)
+
     def graded(self, model: str) -> "ir.Value":
         """Whether the item can be graded for the model: it has a label, or a grade of some model.
 
