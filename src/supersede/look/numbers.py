@@ -7,7 +7,7 @@ many digits as it takes to see on which side of it its ends lie.
 import math
 from decimal import Decimal
 
-__all__ = ["amount", "count", "items", "level", "points", "share"]
+__all__ = ["amount", "count", "items", "level", "points", "share", "worded"]
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -42,6 +42,16 @@ def level(confidence: float) -> str:
     """
     percent = (Decimal(repr(float(confidence))) * 100).normalize()
     return f"{percent:f}{THIN}%"
+
+
+def worded(value: object) -> str:
+    """A value of a column in words; nothing but a null is unknown.
+
+    Example:
+        >>> worded("f"), worded(None), worded("unknown")
+        ('f', 'unknown', "'unknown'")
+    """
+    return "unknown" if value is None else repr(value) if value == "unknown" else str(value)
 
 
 def share(

@@ -143,7 +143,7 @@ class Moments:
             variance says nothing: with clusters, that is one item per cluster.
         """
         if self.counted:
-            return self.w
+            return np.asarray(self.w)
         known = (self.variance > 0) & (variance_of_one > 0)
         found = np.where(known, ratio(variance_of_one, self.variance), self.kish)
         most = self.n if self.rows is None else self.rows

@@ -81,7 +81,7 @@ def shrunk(hits: Floats, n: Floats) -> Floats:
 
     Example:
         >>> shrunk(np.array([0.0] * 9 + [4.0]), np.full(10, 100.0)).round(3)[[0, 9]].tolist()
-        [0.002, 0.02]
+        [0.001, 0.033]
 
     Assumes: as for `no_share_above`.
     """

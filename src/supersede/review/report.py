@@ -1,5 +1,6 @@
 """The review as a page, a notebook fragment, and a pull request's comment."""
 
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
@@ -48,6 +49,7 @@ def _context(review: Review) -> dict[str, Any]:
         "accuracy": _accuracy(chosen),
         "classes": _classes(chosen, review.confidence),
         "headline": _headline(review),
+        "side_by_side": _side_by_side(review),
         "worst_columns": list(dict.fromkeys(k for row in chosen.worst for k in row)),
         "forms": _FORMS,
     }
@@ -68,6 +70,24 @@ def _headline(review: Review) -> str:
             f"{chosen.name} keeps every limit on the labelled items, but these may not be typical."
         )
     return f"Not yet: {len(by['undecided'])} of {total} checks need more labels."
+
+
+def _side_by_side(review: Review) -> list[dict[str, Any]]:
+    """What candidates are compared by: a row per measure, a cell per candidate."""
+    found = [c.evidence.whole for c in review.candidates]
+    level = review.confidence
+    rows = {
+        "Accuracy": [numbers.share(float(w.new.mean[0]), resolution=0.005) for w in found],
+        "Gain": [_interval(numbers.points, w.gain.mean, w.gain_interval(level)) for w in found],
+        "Negative flips": [_interval(numbers.share, w.nfr, w.nfr_interval(level)) for w in found],
+        "Positive flips": [_interval(numbers.share, w.pfr, w.pfr_interval(level)) for w in found],
+    }
+    return [{"name": name, "cells": cells} for name, cells in rows.items()]
+
+
+def _interval(form: Callable[..., str], value: Any, ends: tuple[Any, Any]) -> str:
+    low, high = ends
+    return form(float(value[0]), float(low[0]), float(high[0]))
 
 
 _WORDS = ("pass", "fail", "undecided")
@@ -93,7 +113,7 @@ def _section(finding: Finding) -> dict[str, Any]:
             high=s.high,
             n=s.n,
             tone=s.verdict or "quiet",
-            note="" if s.verdict else f"{s.n} items: too few to judge",
+            note="" if s.verdict else f"{numbers.items(s.n)}: too few to judge",
         )
         for s in finding.slices[:_ROWS]
     ]
@@ -108,6 +128,7 @@ def _section(finding: Finding) -> dict[str, Any]:
         "finding": finding,
         "figure": figure if rows else None,
         "more": finding.slice_count - len(rows),
+        "listed": len(finding.slices),
     }
 
 

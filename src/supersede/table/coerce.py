@@ -21,12 +21,12 @@ class Columns(TypedDict, total=False):
 
     item: str | None
     label: str | None
-    groups: Sequence[str]
     weight: str | None
     cost: str | None
     cluster: str | None
     missing: Missing
     same: Mapping[str, Sequence[str]] | Sequence[str] | str | None
+    where: str | None
     keep: Sequence[str]
 
 
@@ -35,6 +35,7 @@ def as_table(
     models: Sequence[str] | Mapping[str, str | Outcome] | None,
     *,
     labelled: bool = True,
+    groups: Sequence[str] = (),
     **columns: Unpack[Columns],
 ) -> Table:
     """The source as a table: read now, or as it was read before.
@@ -43,6 +44,7 @@ def as_table(
         source: A `Table`, or anything that `supersede.read` reads.
         models: The models that are read from a source that is no table yet.
         labelled: As for `supersede.read`.
+        groups: Its groups, where it is read now; of a `Table` they are what it says.
         **columns: Further arguments of `supersede.read`. On a `Table` they must repeat what it says
             or be left out.
 
@@ -56,19 +58,24 @@ def as_table(
         >>> as_table(table, ["a"], weight="w")
         Traceback (most recent call last):
         ...
-        supersede.errors.ArgumentError: weight='w', but the table was read without a weight; …
+        supersede.errors.ArgumentError: weight='w', but the table was read without a weight; ...
     """
     if not isinstance(source, Table):
-        return read(source, models=models, labelled=labelled, **columns)
+        return read(source, models=models, labelled=labelled, groups=groups, **columns)
     for use in ("item", "label", "weight", "cost", "cluster"):
         asked, has = columns.get(use), getattr(source, use)
         if asked is not None and asked != has:
             _contradicts(use, asked, "without a " + use if has is None else f"with {use}={has!r}")
+    for name, outcome in models.items() if isinstance(models, Mapping) else ():
+        if outcome not in (name, source.models.get(name)):  # not all can be hashed
+            _contradicts("models", {name: outcome}, f"with {source.models.get(name)!r} for it")
     same = same_words(columns.get("same"))
     if same and same != source.same:
         _contradicts(
             "same", columns.get("same"), "without these words" if not source.same else "with others"
         )
+    if columns.get("where") is not None:
+        _contradicts("where", columns.get("where"), "with all of its rows")
     missing = columns.get("missing", "refuse")
     if missing not in {"refuse", source.missing}:
         _contradicts("missing", missing, f"with missing={source.missing!r}")

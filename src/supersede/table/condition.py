@@ -89,14 +89,16 @@ def where(rows: "ir.Table", condition: str) -> "ir.Table":
         MissingColumnError: It names a column that is not there.
 
     Example:
-        >>> import ibis
-        >>> rows = ibis.memtable({"amount": [1, 20_000]})
-        >>> where(rows, "amount > 10000").count().execute().item()
+        >>> import supersede
+        >>> from supersede.table.source import collect
+        >>> table = supersede.read({"y": [1, 0], "a": [1, 1], "amount": [1, 20_000]}, models=["a"])
+        >>> rows = table.rows
+        >>> len(collect(where(rows, "amount > 10000")))
         1
         >>> where(rows, "true; drop table items")
         Traceback (most recent call last):
         ...
-        supersede.errors.ArgumentError: the condition 'true; drop table items' is 2 statements; …
+        supersede.errors.ArgumentError: the condition 'true; drop table items' is 2 statements; ...
     """
     import ibis
 
