@@ -20,8 +20,13 @@ def main() -> int:
     """Run all checks; the exit code is 1 where one fails."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("site", type=Path)
-    arguments.add_argument("--pictures", type=Path)
-    arguments.add_argument("pages", nargs="*", help="such as how-to/review/")
+    arguments.add_argument(
+        "--pictures",
+        nargs="+",
+        default=[],
+        metavar="",
+        help="a folder, and pages such as how-to/review",
+    )
     given = arguments.parse_args()
     site = given.site.resolve()
     faults = [f"{path.relative_to(site)} does not belong on a site" for path in site.rglob("*.py")]
@@ -32,8 +37,8 @@ def main() -> int:
             timeout=120_000,
         )
         faults += _too_tall(browser, site)
-        for page in given.pages if given.pictures else ():
-            _photograph(browser, site, page, given.pictures)
+        for page in given.pictures[1:]:
+            _photograph(browser, site, page, Path(given.pictures[0]))
         browser.close()
     for fault in faults:
         print(f"site: {fault}", file=sys.stderr)
