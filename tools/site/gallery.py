@@ -143,7 +143,7 @@ def _uris(nav: Any) -> Iterator[str]:
 def made_by(entry: Entry) -> Path:
     """The folder with an entry's report and pictures, made unless it is there."""
     shape = f"{WIDTH}x{HEIGHT}"
-    key = _digest(entry.text, entry.report, entry.picture, shape, *_sources())
+    key = digest(entry.text, entry.report, entry.picture, shape, *sources())
     made = CACHE / f"{entry.name}-{key}"
     if made.exists():
         return made
@@ -165,7 +165,7 @@ def made_by(entry: Entry) -> Path:
 
 def _predictions() -> Path:
     """The demonstration's predictions, kept until what makes them changes."""
-    path = CACHE / f"predictions-{_digest(*_sources('demo', 'train'))}.parquet"
+    path = CACHE / f"predictions-{digest(*sources('demo', 'train'))}.parquet"
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         code = (
@@ -228,7 +228,8 @@ def _photograph(report: Path, selector: str) -> None:
         browser.close()
 
 
-def _sources(*rooms: str) -> list[str]:
+def sources(*rooms: str) -> list[str]:
+    """Digests of the package's files, or of some rooms'."""
     package = ROOT / "src" / "supersede"
     folders = [package / room for room in rooms] or [package]
     found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
@@ -238,5 +239,6 @@ def _sources(*rooms: str) -> list[str]:
     ]
 
 
-def _digest(*texts: str) -> str:
+def digest(*texts: str) -> str:
+    """A short name for texts."""
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
