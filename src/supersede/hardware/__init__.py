@@ -2,10 +2,11 @@
 
 Latency on an accelerator is not multiply-adds. Describe the network once (`Network`); train,
 compile and ship what is built from that description. Names that need torch
-(`to_torch`, `from_torch`) are imported when first used, and no star brings them.
+(`to_torch`, `from_torch`) are imported when first used; a star brings them where torch is installed.
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING
 
 from supersede.errors import MissingExtraError
@@ -81,6 +82,7 @@ __all__ = [
     "advise",
     "find_granule",
     "from_onnx",
+    "from_torch",
     "fused_ibn",
     "ibn",
     "measure_all",
@@ -97,6 +99,17 @@ __all__ = [
     "to_torch",
     "write_networks",
 ]
+
+
+def _has_torch() -> bool:
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+if not _has_torch():  # then a star must not ask for what needs it
+    __all__ = [name for name in __all__ if name not in _WITH_TORCH]
 
 
 def __getattr__(name: str) -> object:

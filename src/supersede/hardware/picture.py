@@ -13,7 +13,7 @@ from supersede.look.page import environment
 if TYPE_CHECKING:
     from supersede.hardware.estimation.accuracy import Accuracy
 
-__all__ = ["Bar", "before_after", "milliseconds", "scatter", "signed"]
+__all__ = ["Bar", "before_after", "milliseconds", "scatter", "shortened", "signed"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,19 @@ def signed(change: float) -> str:
     return ("+" if change > 0 else MINUS if change < 0 else "") + share(abs(change))
 
 
+def shortened(name: str, length: int = 28) -> str:
+    """A name with its middle left out where it is too long; both ends tell layers apart.
+
+    Example:
+        >>> shortened("features/stage3/block12/depthwise/convolution")
+        'features/stag…se/convolution'
+    """
+    if len(name) <= length:
+        return name
+    tail = length // 2
+    return f"{name[: length - tail - 1]}…{name[-tail:]}"
+
+
 def scatter(accuracy: "Accuracy") -> Markup:
     """Each network's estimate against its measurement, both from zero."""
     top = max(*accuracy.measured, *accuracy.estimated)
@@ -84,7 +97,8 @@ def before_after(rows: Sequence[Bar], *, title: str, description: str) -> Markup
     longest = max([*(row.before for row in rows), *(row.after or 0 for row in rows)]) or 1.0
     drawn = [
         {
-            "label": row.label,
+            "label": shortened(row.label),
+            "name": row.label,
             "before": row.before / longest,
             "after": None if row.after is None else row.after / longest,
             "words": milliseconds(row.before)

@@ -155,12 +155,16 @@ class EthosU:
                     f" {done.returncode} ({last[0]})"
                 )
                 raise MeasurementError(msg)
+            if not list(Path(folder).glob("*_per-layer.csv")):
+                raise MeasurementError(_nothing_runs_here(tflite, self.accelerator))
             (summary,) = Path(folder).glob("*_summary_*.csv")
             (by_layer,) = Path(folder).glob("*_per-layer.csv")
             with summary.open(newline="") as file:
                 total = next(csv.DictReader(file))
             with by_layer.open(newline="") as file:
                 rows = list(csv.DictReader(file))
+        if not float(total["inference_time"]) > 0:
+            raise MeasurementError(_nothing_runs_here(tflite, self.accelerator))
         return Measurement(
             float(total["inference_time"]),
             round(float(total["total_npu_encoded_weights"])),
@@ -194,6 +198,8 @@ class EthosU:
             msg = f"Vela cannot compile this network for {self.accelerator}: {error}"
             raise MeasurementError(msg) from error
         report, tables = compiled.perf_report, compiled.opt_database.tables
+        if report.npuOps == 0 or report.totalCycles <= 0:
+            raise MeasurementError(_nothing_runs_here(tflite, self.accelerator))
         memories = {str(name): m.peakUsage for name, m in report.memories.items()}
         fast = memories.get("Sram", 0)
         if "Dram" not in memories and "OffChipFlash" not in memories:
@@ -241,6 +247,23 @@ def _summed(rows: Iterable[tuple[str, str, float, bool]]) -> tuple[LayerCost, ..
         else:
             layers[name] = LayerCost(name, operator, seconds, on_cpu)
     return tuple(layers.values())
+
+
+def _nothing_runs_here(tflite: bytes, accelerator: str) -> str:
+    """Why a latency of zero is no latency."""
+    from ethosu.vela.tflite.Model import Model
+    from ethosu.vela.tflite.TensorType import TensorType
+
+    graph = Model.GetRootAs(tflite, 0).Subgraphs(0)
+    names = {number: name for name, number in vars(TensorType).items() if name.isupper()}
+    types = {names[graph.Tensors(i).Type()] for i in range(graph.TensorsLength())}
+    why = f"none of its {graph.OperatorsLength()} operators runs on {accelerator}, so it has no latency there"
+    if "FLOAT32" in types and "INT8" not in types:
+        why += (
+            "; its tensors are FLOAT32 and an Ethos-U computes in whole numbers: read it with"
+            " `from_tflite`, `quantise` it and write it with `to_tflite`"
+        )
+    return why
 
 
 def _operator_names(tflite: bytes) -> tuple[str, ...]:
