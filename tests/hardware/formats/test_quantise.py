@@ -113,13 +113,14 @@ def test_what_is_only_moved_keeps_its_steps():
     assert steps["a"] == steps["b"] == steps["c"] == steps["d"] != steps["input"]
 
 
-def test_a_sigmoid_cannot_share_its_steps():
+def test_a_sigmoid_keeps_its_steps():
     sigmoid = Layer("s", "activation", A, activation="sigmoid")
 
     apart = quantise(net(sigmoid, Layer("x", "max_pool", ("s",), kernel=2)), IMAGES)
     assert apart.steps["x"].scale == 1 / 256
-    with pytest.raises(NetworkError, match=r"sigmoid 's' has fixed steps, but input, x"):
-        quantise(net(sigmoid, Layer("x", "concat", ("s", "input"))), IMAGES)
+    joined = quantise(net(sigmoid, Layer("x", "concat", ("s", "input"))), IMAGES)
+    assert joined.steps["s"].scale == 1 / 256
+    assert joined.steps["x"] == joined.steps["input"]
 
 
 def test_channels_of_very_different_weights_each_keep_their_precision():
