@@ -144,9 +144,21 @@ def _groups(network: Network, fixed: set[str]) -> list[set[str]]:
 
 
 def whole_weights(
-    layer: Layer, parameters: Parameters, steps: Mapping[str, Steps], bits: int
+    layer: Layer,
+    parameters: Parameters,
+    steps: Mapping[str, Steps],
+    bits: int,
+    scales: Array | None = None,
 ) -> LayerWeights:
-    """Weights in whole numbers: the largest of a channel becomes ±127."""
+    """Weights in whole numbers: the largest of a channel becomes ±127.
+
+    Args:
+        layer: Whose weights they are.
+        parameters: The weights in floating point.
+        steps: Of the activations.
+        bits: Of the activations.
+        scales: Of a file that had these weights in whole numbers; used where they still fit.
+    """
     kernel = parameters.kernel.astype(np.float64)
     channels = kernel.shape[-1 if layer.kind not in {"conv", "transpose_conv", "dense"} else 0]
     if layer.kind in FLOATING:
@@ -163,16 +175,27 @@ def whole_weights(
     given = steps[layer.inputs[0]]
     channel = kernel.ndim - 1 if layer.kind == "depthwise" else 0
     others = tuple(axis for axis in range(kernel.ndim) if axis != channel)
+    along = [1] * kernel.ndim
+    along[channel] = -1
+    if scales is not None and scales.size in {1, channels}:
+        known = np.broadcast_to(scales.astype(np.float64), (channels,))
+        counted = kernel / known.reshape(along)
+        if np.abs(counted).max() <= 127.5 and np.abs(counted - np.rint(counted)).max() < 0.01:
+            return _in_steps(kernel, parameters.bias, known.astype(np.float32), along, given, bits)
     scales = np.abs(kernel).max(others) / 127
     # a bias counts in steps of input times weight, and must fit 32 bits beside the sum it starts
     scales = np.maximum(scales, np.abs(parameters.bias) / given.scale / 2**29)
     scales = np.where(scales > 0, scales, 1.0).astype(np.float32)
-    along = [1] * kernel.ndim
-    along[channel] = -1
+    return _in_steps(kernel, parameters.bias, scales, along, given, bits)
+
+
+def _in_steps(
+    kernel: Array, bias: Array, scales: Array, along: list[int], given: Steps, bits: int
+) -> LayerWeights:
     whole = np.rint(kernel / scales.astype(np.float64).reshape(along))
-    bias = np.rint(parameters.bias / (scales.astype(np.float64) * given.scale))
+    counted = np.rint(bias / (scales.astype(np.float64) * given.scale))
     return LayerWeights(
         np.clip(whole, -127, 127).astype(np.int8),
         scales,
-        bias.astype(np.int32 if bits == 8 else np.int64),
+        counted.astype(np.int32 if bits == 8 else np.int64),
     )

@@ -7,7 +7,7 @@ where a model is only to be profiled, becomes the processor's work.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, Literal
@@ -71,6 +71,12 @@ def build(graph: Graph, unknown: Unknown = "refuse") -> TrainedNetwork:
             raise NetworkError(msg)
         results.append(importer.result(views[name], f"output {name!r} of the model"))
     return importer.finish(results)
+
+
+def _refuse_batch(node: Node, dims: Sequence[int], sizes: Sequence[int]) -> None:
+    """Refuse what is done along the batch: one image has no others beside it."""
+    if sizes[0] == 1 and any(dim % len(sizes) == 0 for dim in dims):
+        raise unsupported(node.where, "works along the batch", "images must stay apart")
 
 
 def _padded(given: Any) -> bool:
@@ -144,6 +150,7 @@ def _silu(importer: Importer, node: Node, given: list[Any]) -> View:
 
 
 def _softmax(importer: Importer, node: Node, given: list[Any]) -> View:
+    _refuse_batch(node, [node.options["axis"]], node.shape)
     axis = node.options["axis"] % len(given[0].dims)
     return importer.activation(node.name, importer.channelled(given[0], [axis]), "softmax")
 
@@ -199,6 +206,7 @@ def _matmul(importer: Importer, node: Node, given: list[Any]) -> View:
 def _concat(importer: Importer, node: Node, given: list[Any]) -> View:
     rank = len(node.shape)
     dim = node.options["axis"] % rank
+    _refuse_batch(node, [dim], [part.sizes[0] if isinstance(part, View) else 2 for part in given[:1]] + [2] * (rank - 1))
     parts = [
         part if isinstance(part, View) else importer.constant(f"{node.name}/constant{i}", part)
         for i, part in enumerate(given)
@@ -217,16 +225,22 @@ def _concat(importer: Importer, node: Node, given: list[Any]) -> View:
 
 def _slice(importer: Importer, node: Node, given: list[Any]) -> View:
     dim = node.options["axis"] % len(given[0].dims)
+    _refuse_batch(node, [dim], given[0].sizes)
     begin, step, count = node.options["begin"], node.options["step"], node.shape[dim]
     if count == given[0].sizes[dim] and step == 1:
-        return given[0]
+        return _identity(importer, node, given)
     view, axis = importer.isolated(given[0], dim)
     if step < 1 or (axis == 2 and step != 1):
         raise unsupported(node.where, f"every {step}th channel", "steps along the image are needed")
-    size, first, steps = list(importer.shape(view)), [0, 0, 0], [1, 1, 1]
+    size, first, steps, source = list(importer.shape(view)), [0, 0, 0], [1, 1, 1], view.layer
+    before = importer.layers.get(source)
+    if before is not None and before.kind == "slice" and before.begin[axis] == 0:
+        uncut = importer.shapes[before.inputs[0]][axis] == before.size[axis]
+        if uncut:  # a part of a part is a part
+            source, first, steps = before.inputs[0], list(before.begin), [*before.stride, 1]
     size[axis], first[axis], steps[axis] = count, begin, step
     layer = importer.add(
-        node.name, "slice", [view.layer], size=size, begin=first, stride=(steps[0], steps[1])
+        node.name, "slice", [source], size=size, begin=first, stride=(steps[0], steps[1])
     )
     return view.resized(layer, dim, count)
 
@@ -234,6 +248,7 @@ def _slice(importer: Importer, node: Node, given: list[Any]) -> View:
 def _mean(importer: Importer, node: Node, given: list[Any]) -> View:
     rank = len(given[0].dims)
     over = sorted(axis % rank for axis in node.options["axes"])
+    _refuse_batch(node, over, given[0].sizes)
     kept = [dim for dim in range(rank) if dim not in over]
     view = importer.channelled(given[0], kept)
     layer = importer.add(node.name, "global_avg_pool", [view.layer])
@@ -271,7 +286,7 @@ def _norm(importer: Importer, node: Node, given: list[Any]) -> View:
             values = by_factor.transpose(*np.argsort(factors)) if factors else by_factor
         ordered.append(np.asarray(values).reshape(-1))
     importer.weigh(layer, ordered[0].reshape(1, 1, 1, -1), ordered[1])
-    return importer.like(layer, view)
+    return importer.reshaped(importer.like(layer, view), tuple(node.shape))
 
 
 def _reshape(importer: Importer, node: Node, given: list[Any]) -> View:

@@ -153,10 +153,14 @@ def _gelu(found: _Found, node: Node) -> Node | None:
 
 
 def _layer_norm(found: _Found, node: Node) -> Node | None:
-    """(x − mean) / √(mean of (x − mean)² + ε), over the last dimension."""
-    if node.op != "div" or not all(isinstance(given, Ref) for given in node.inputs):
+    """(x − mean) / √(mean of (x − mean)² + ε), over the last dimensions; or times the inverse root."""
+    if node.op not in {"div", "mul"} or not all(isinstance(given, Ref) for given in node.inputs):
         return None
-    centred, root = found.maker(node.inputs[0], "sub"), found.maker(node.inputs[1], "sqrt")
+    one, other = node.inputs[:2]
+    if node.op == "mul" and found.maker(one, "rsqrt") is not None:
+        one, other = other, one
+    centred = found.maker(one, "sub")
+    root = found.maker(other, "sqrt" if node.op == "div" else "rsqrt")
     if centred is None or root is None:
         return None
     source = centred.inputs[0]
@@ -173,6 +177,12 @@ def _layer_norm(found: _Found, node: Node) -> Node | None:
             return _rewritten(
                 node, "layer_norm", (source, None, None), dims=len(axes[0]), epsilon=epsilon
             )
+        split = found.maker(source, "reshape")
+        if found.graph.channels_last and split is not None and axes == [[1, 3], [1, 3]] and rank == 4:
+            return _rewritten(
+                node, "group_norm", (split.inputs[0], None, None), groups=node.shape[2],
+                epsilon=epsilon,
+            )  # fmt: skip
     return None
 
 
