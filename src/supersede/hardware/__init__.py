@@ -29,6 +29,7 @@ from supersede.hardware.formats.onnx_reader import from_onnx
 from supersede.hardware.formats.onnx_writer import to_onnx
 from supersede.hardware.formats.reference import run, run_quantised
 from supersede.hardware.formats.tflite import to_tflite
+from supersede.hardware.formats.tflite_reader import from_tflite, quantised_from_tflite
 from supersede.hardware.targets.cache import Cache, measure_all
 from supersede.hardware.targets.declared import Declared, read_declared
 from supersede.hardware.targets.ethos_u import ETHOS_U, EthosU
@@ -82,6 +83,7 @@ __all__ = [
     "advise",
     "find_granule",
     "from_onnx",
+    "from_tflite",
     "from_torch",
     "fused_ibn",
     "ibn",
@@ -89,6 +91,7 @@ __all__ = [
     "mobile_net",
     "peak_activations",
     "quantise",
+    "quantised_from_tflite",
     "random_parameters",
     "random_quantised",
     "read_declared",
