@@ -1,10 +1,11 @@
 """Families of networks as people bring them to a chip, small, in plain torch."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 Family = Callable[[], tuple[nn.Module, tuple[int, ...]]]
 
@@ -17,7 +18,9 @@ def conv(given: int, out: int, kernel: int = 3, stride: int = 1, groups: int = 1
 class Calls(nn.Module):
     """A function of an image and modules."""
 
-    def __init__(self, function: Callable[..., Tensor | tuple[Tensor, ...]], *parts: nn.Module) -> None:
+    def __init__(
+        self, function: Callable[..., Tensor | tuple[Tensor, ...]], *parts: nn.Module
+    ) -> None:
         super().__init__()
         self.function, self.parts = function, nn.ModuleList(parts)
 
@@ -50,8 +53,19 @@ def head(channels: int, classes: int = 10) -> nn.Sequential:
 
 
 def lenet():
-    layers = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 84), nn.ReLU(), nn.Linear(84, 10)), (1, 28, 28)
+    layers = [
+        nn.Conv2d(1, 6, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    ]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 84), nn.ReLU(), nn.Linear(84, 10)), (
+        1,
+        28,
+        28,
+    )
 
 
 def resnet():
@@ -73,22 +87,32 @@ def inverted(c: int, act: Callable[[], nn.Module], gate: nn.Module | None = None
     wide = 4 * c
     middle = [gate] if gate else []
     return Residual(
-        nn.Sequential(conv(c, wide, 1), act(), conv(wide, wide, 3, 1, wide), act(), *middle, conv(wide, c, 1))
+        nn.Sequential(
+            conv(c, wide, 1), act(), conv(wide, wide, 3, 1, wide), act(), *middle, conv(wide, c, 1)
+        )
     )
 
 
 def mobilenet_v2():
-    return nn.Sequential(conv(3, 16, 3, 2), nn.ReLU6(), inverted(16, nn.ReLU6), inverted(16, nn.ReLU6), head(16)), (3, 64, 64)
+    return nn.Sequential(
+        conv(3, 16, 3, 2), nn.ReLU6(), inverted(16, nn.ReLU6), inverted(16, nn.ReLU6), head(16)
+    ), (3, 64, 64)
 
 
 def mobilenet_v3():
     gated = inverted(16, nn.Hardswish, Gate(64, nn.Hardsigmoid()))
-    last = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 64), nn.Hardswish(), nn.Linear(64, 10))
-    return nn.Sequential(conv(3, 16, 3, 2), nn.Hardswish(), gated, inverted(16, nn.Hardswish), last), (3, 64, 64)
+    last = nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 64), nn.Hardswish(), nn.Linear(64, 10)
+    )
+    return nn.Sequential(
+        conv(3, 16, 3, 2), nn.Hardswish(), gated, inverted(16, nn.Hardswish), last
+    ), (3, 64, 64)
 
 
 def efficientnet():
-    return nn.Sequential(conv(3, 16, 3, 2), nn.SiLU(), inverted(16, nn.SiLU, Gate(64, nn.Sigmoid())), head(16)), (3, 64, 64)
+    return nn.Sequential(
+        conv(3, 16, 3, 2), nn.SiLU(), inverted(16, nn.SiLU, Gate(64, nn.Sigmoid())), head(16)
+    ), (3, 64, 64)
 
 
 def squeezenet():
@@ -97,7 +121,9 @@ def squeezenet():
         return torch.cat([F.relu(one(x)), F.relu(three(x))], 1)
 
     parts = nn.Conv2d(16, 8, 1), nn.Conv2d(8, 16, 1), nn.Conv2d(8, 16, 3, padding=1)
-    return nn.Sequential(nn.Conv2d(3, 16, 3, 2), nn.ReLU(), nn.MaxPool2d(3, 2), Calls(fire, *parts), head(32)), (3, 65, 65)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, 2), nn.ReLU(), nn.MaxPool2d(3, 2), Calls(fire, *parts), head(32)
+    ), (3, 65, 65)
 
 
 def densenet():
@@ -106,12 +132,22 @@ def densenet():
             x = torch.cat([x, layer(x)], 1)
         return x
 
-    layers = [nn.Sequential(nn.BatchNorm2d(16 + 8 * i), nn.ReLU(), nn.Conv2d(16 + 8 * i, 8, 3, padding=1)) for i in range(3)]
-    return nn.Sequential(conv(3, 16, 3, 2), nn.ReLU(), Calls(grow, *layers), nn.AvgPool2d(2), head(40)), (3, 32, 32)
+    layers = [
+        nn.Sequential(nn.BatchNorm2d(16 + 8 * i), nn.ReLU(), nn.Conv2d(16 + 8 * i, 8, 3, padding=1))
+        for i in range(3)
+    ]
+    return nn.Sequential(
+        conv(3, 16, 3, 2), nn.ReLU(), Calls(grow, *layers), nn.AvgPool2d(2), head(40)
+    ), (3, 32, 32)
 
 
 def softmax_classifier():
-    return nn.Sequential(conv(3, 16, 3, 2), nn.ReLU(), conv(16, 16), nn.ReLU(), head(16), nn.Softmax(1)), (3, 32, 32)
+    last = head(16)
+    with torch.no_grad():
+        last[2].weight.mul_(8)  # as decided as a trained one
+    return nn.Sequential(
+        conv(3, 16, 3, 2), nn.ReLU(), conv(16, 16), nn.ReLU(), last, nn.Softmax(1)
+    ), (3, 32, 32)
 
 
 class Scaled(nn.Module):
@@ -138,7 +174,13 @@ class ChannelNorm(nn.LayerNorm):
 
 def convnext():
     def block(c):
-        body = [nn.Conv2d(c, c, 7, padding=3, groups=c), ChannelNorm(c), nn.Conv2d(c, 4 * c, 1), nn.GELU(), nn.Conv2d(4 * c, c, 1)]
+        body = [
+            nn.Conv2d(c, c, 7, padding=3, groups=c),
+            ChannelNorm(c),
+            nn.Conv2d(c, 4 * c, 1),
+            nn.GELU(),
+            nn.Conv2d(4 * c, c, 1),
+        ]
         return Residual(nn.Sequential(*body))
 
     stem = nn.Conv2d(3, 16, 4, 4)
@@ -146,8 +188,16 @@ def convnext():
 
 
 def group_norm():
-    body = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.GroupNorm(4, 16), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.GroupNorm(4, 16))
-    return nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU(), Residual(body, nn.ReLU()), head(16)), (3, 32, 32)
+    body = nn.Sequential(
+        nn.Conv2d(16, 16, 3, padding=1),
+        nn.GroupNorm(4, 16),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, padding=1),
+        nn.GroupNorm(4, 16),
+    )
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU(), Residual(body, nn.ReLU()), head(16)
+    ), (3, 32, 32)
 
 
 class Vision(nn.Module):
@@ -160,14 +210,22 @@ class Vision(nn.Module):
         self.token = nn.Parameter(torch.randn(1, 1, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down, self.head = nn.Linear(width, 64), nn.Linear(64, width), nn.Linear(width, 10)
+        self.up, self.down, self.head = (
+            nn.Linear(width, 64),
+            nn.Linear(64, width),
+            nn.Linear(width, 10),
+        )
         self.heads = heads
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.patches(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.place
         n, t, c = x.shape
-        q, k, v = self.qkv(self.norms[0](x)).reshape(n, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            self.qkv(self.norms[0](x))
+            .reshape(n, t, 3, self.heads, c // self.heads)
+            .permute(2, 0, 3, 1, 4)
+        )
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, t, c)
         x = x + self.out(mixed)
         x = x + self.down(F.gelu(self.up(self.norms[1](x))))
@@ -179,8 +237,14 @@ def vision_transformer():
 
 
 def resnext():
-    body = nn.Sequential(conv(32, 32, 1), nn.ReLU(), conv(32, 32, 3, 1, 8), nn.ReLU(), conv(32, 32, 1))
-    return nn.Sequential(conv(3, 32, 3, 2), nn.ReLU(), Residual(body, nn.ReLU()), head(32)), (3, 32, 32)
+    body = nn.Sequential(
+        conv(32, 32, 1), nn.ReLU(), conv(32, 32, 3, 1, 8), nn.ReLU(), conv(32, 32, 1)
+    )
+    return nn.Sequential(conv(3, 32, 3, 2), nn.ReLU(), Residual(body, nn.ReLU()), head(32)), (
+        3,
+        32,
+        32,
+    )
 
 
 def shufflenet():
@@ -190,7 +254,9 @@ def shufflenet():
         n, c, h, w = x.shape
         return x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
 
-    branch = nn.Sequential(conv(16, 16, 1), nn.ReLU(), conv(16, 16, 3, 1, 16), conv(16, 16, 1), nn.ReLU())
+    branch = nn.Sequential(
+        conv(16, 16, 1), nn.ReLU(), conv(16, 16, 3, 1, 16), conv(16, 16, 1), nn.ReLU()
+    )
     return nn.Sequential(conv(3, 32, 3, 2), nn.ReLU(), Calls(unit, branch), head(32)), (3, 32, 32)
 
 
@@ -200,7 +266,12 @@ def ssd():
         y = more(x)
         found = []
         for feature, b, c in ((x, boxes, classes), (y, boxes2, classes2)):
-            found.append((b(feature).permute(0, 2, 3, 1).reshape(1, -1, 4), c(feature).permute(0, 2, 3, 1).reshape(1, -1, 5)))
+            found.append(
+                (
+                    b(feature).permute(0, 2, 3, 1).reshape(1, -1, 4),
+                    c(feature).permute(0, 2, 3, 1).reshape(1, -1, 5),
+                )
+            )
         return torch.cat([f[0] for f in found], 1), torch.cat([f[1] for f in found], 1).sigmoid()
 
     body = nn.Sequential(conv(3, 16, 3, 2), nn.ReLU(), conv(16, 32, 3, 2), nn.ReLU())
@@ -216,21 +287,50 @@ def yolo_tiny():
         return three(torch.cat([F.interpolate(y, scale_factor=2), x], 1))
 
     act = nn.LeakyReLU
-    parts = [nn.Sequential(conv(3, 16, 3, 2), act(0.1)), nn.Sequential(conv(16, 32), act(0.1)), nn.Sequential(conv(48, 16, 1), act(0.1), nn.Conv2d(16, 18, 1))]
+    parts = [
+        nn.Sequential(conv(3, 16, 3, 2), act(0.1)),
+        nn.Sequential(conv(16, 32), act(0.1)),
+        nn.Sequential(conv(48, 16, 1), act(0.1), nn.Conv2d(16, 18, 1)),
+    ]
     return Calls(detect, *parts), (3, 32, 32)
 
 
 def face_prelu():
-    return nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1), nn.PReLU(16), conv(16, 16, 3, 1, 16), nn.PReLU(16), conv(16, 32, 1), nn.PReLU(), nn.Conv2d(32, 32, 16, groups=32), nn.Flatten(), nn.Linear(32, 16)), (3, 32, 32)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, 2, 1),
+        nn.PReLU(16),
+        conv(16, 16, 3, 1, 16),
+        nn.PReLU(16),
+        conv(16, 32, 1),
+        nn.PReLU(),
+        nn.Conv2d(32, 32, 16, groups=32),
+        nn.Flatten(),
+        nn.Linear(32, 16),
+    ), (3, 32, 32)
 
 
 def keyword_1d():
-    layers = [nn.Conv1d(40, 32, 3, padding=1), nn.BatchNorm1d(32), nn.ReLU(), nn.MaxPool1d(2), nn.Conv1d(32, 32, 5, 2, 2), nn.ReLU()]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(32, 12)), (40, 100)
+    layers = [
+        nn.Conv1d(40, 32, 3, padding=1),
+        nn.BatchNorm1d(32),
+        nn.ReLU(),
+        nn.MaxPool1d(2),
+        nn.Conv1d(32, 32, 5, 2, 2),
+        nn.ReLU(),
+    ]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(32, 12)), (
+        40,
+        100,
+    )
 
 
 def super_resolution():
-    return nn.Sequential(nn.Conv2d(1, 16, 5, padding=2), nn.Tanh(), nn.Conv2d(16, 4, 3, padding=1), nn.PixelShuffle(2)), (1, 24, 24)
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 5, padding=2),
+        nn.Tanh(),
+        nn.Conv2d(16, 4, 3, padding=1),
+        nn.PixelShuffle(2),
+    ), (1, 24, 24)
 
 
 def unet():
@@ -239,17 +339,30 @@ def unet():
         y = F.relu(low(F.max_pool2d(d, 2)))
         return last(torch.cat([up(y), d], 1))
 
-    parts = conv(3, 16), conv(16, 32), nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(48, 2, 1)
+    parts = (
+        conv(3, 16),
+        conv(16, 32),
+        nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.Conv2d(48, 2, 1),
+    )
     return Calls(through, *parts), (3, 32, 32)
 
 
 def segmentation_transposed():
-    return nn.Sequential(conv(3, 16, 3, 2), nn.ReLU(), conv(16, 32, 3, 2), nn.ReLU(), nn.ConvTranspose2d(32, 16, 2, 2), nn.ReLU(), nn.ConvTranspose2d(16, 3, 4, 2, 1)), (3, 32, 32)
+    return nn.Sequential(
+        conv(3, 16, 3, 2),
+        nn.ReLU(),
+        conv(16, 32, 3, 2),
+        nn.ReLU(),
+        nn.ConvTranspose2d(32, 16, 2, 2),
+        nn.ReLU(),
+        nn.ConvTranspose2d(16, 3, 4, 2, 1),
+    ), (3, 32, 32)
 
 
 def autoencoder():
     sizes = (640, 128, 128, 8, 128, 128, 640)
-    layers = [part for a, b in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(a, b), nn.ReLU())]
+    layers = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(*layers[:-1]), (640,)
 
 

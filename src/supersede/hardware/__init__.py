@@ -34,6 +34,7 @@ from supersede.hardware.targets.cache import Cache, measure_all
 from supersede.hardware.targets.declared import Declared, read_declared
 from supersede.hardware.targets.ethos_u import ETHOS_U, EthosU
 from supersede.hardware.targets.granule import Granule, find_granule
+from supersede.hardware.targets.litert import LiteRT
 from supersede.hardware.targets.measured import Measured, write_networks
 from supersede.hardware.targets.measurement import LayerCost, Measurement, Target
 from supersede.hardware.targets.onnx_runtime import OnnxRuntime
@@ -65,6 +66,7 @@ __all__ = [
     "Layer",
     "LayerCost",
     "LayerWeights",
+    "LiteRT",
     "Measured",
     "Measurement",
     "Network",

@@ -323,7 +323,10 @@ class Branching(nn.Module):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (nn.Sequential(nn.Conv2d(3, 8, 1), nn.ELU(), nn.Mish(), nn.ELU()), "no layer here: elu (2), mish (1)"),
+        (
+            nn.Sequential(nn.Conv2d(3, 8, 1), nn.ELU(), nn.Mish(), nn.ELU()),
+            "no layer here: elu (2), mish (1)",
+        ),
         (nn.Sequential(nn.LSTM(32, 4)), "cannot follow this module|no layer here"),
         (nn.ConvTranspose2d(3, 4, 3, 2, 1, 1), "crops (1, 0, 1, 0)"),
         (nn.Upsample(scale_factor=1.5), "from 32×32 to 48×48"),

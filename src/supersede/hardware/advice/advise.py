@@ -12,7 +12,7 @@ fewer is offered apart, as an option.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ class Advice:
     options: tuple[Option, ...]
     kept: Kept | None = None
     front: tuple[Option, ...] = ()
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def fits(self) -> bool:
@@ -274,7 +274,9 @@ def advise(
         say("probing the target's granule")
         granule = find_granule(target, cache=cache, workers=workers).channels
     say("trying to join layers")
-    joining = [*fusions(plain), *standards(plain)]
+    exact = [] if trained is None else list(preserving(trained))
+    known = {edit.words for edit in exact}
+    joining = [*exact, *(e for e in (*fusions(plain), *standards(plain)) if e.words not in known)]
     verdicts = alone(judge, plain, joining)
     taken = jointly(judge, plain, [e for e in joining if verdicts[e.words].gains])
     say("trying other channels")
@@ -394,9 +396,9 @@ def outputs_difference(before: TrainedNetwork, after: TrainedNetwork, seed: int 
     images = rng.uniform(-1, 1, (8, *before.network.input)).astype(np.float32)
     one, other = run(before, images), run(after, images)
     found = 0.0
-    for name in before.network.outputs:
+    for name, same in zip(before.network.outputs, after.network.outputs, strict=True):
         size = max(float(np.abs(one[name]).max()), 1e-12)
-        found = max(found, float(np.abs(one[name] - other[name]).max()) / size)
+        found = max(found, float(np.abs(one[name] - other[same]).max()) / size)
     return found
 
 
@@ -428,7 +430,10 @@ def _changes(before: Network, after: Network) -> str:
     joined = sum(x.name in old and x.kind != old[x.name].kind for x in after.layers)
     wider = sum(x.name in old and 0 < old[x.name].channels < x.channels for x in after.layers)
     gone = len(set(old) - new)
-    parts = [f"{joined or gone} joined" if joined or gone else "", f"{wider} wider" if wider else ""]
+    parts = [
+        f"{joined or gone} joined" if joined or gone else "",
+        f"{wider} wider" if wider else "",
+    ]
     return ", ".join(part for part in parts if part) or "edited"
 
 

@@ -52,7 +52,9 @@ class Budget:
             ("max_weights", self.weights, cost.weight_bytes),
         ):
             if limit is not None and found is None:
-                msg = f"{name} is given, but this target does not say how much that is; leave it out"
+                msg = (
+                    f"{name} is given, but this target does not say how much that is; leave it out"
+                )
                 raise ArgumentError(msg)
 
     def holds(self, cost: Measurement) -> bool:

@@ -196,7 +196,9 @@ class Layer:
             return f"axis is {self.axis}; a concatenation has 0 (height), 1 (width) or 2 (channels)"
         if self.kind not in SIZED:
             if self.size or self.split or self.order or self.begin or self.operator:
-                return f"{self.kind} takes its size from its inputs; remove size, split, order, begin"
+                return (
+                    f"{self.kind} takes its size from its inputs; remove size, split, order, begin"
+                )
             return None
         if len(self.size) != 3 or min(self.size) < 1:
             return f"{self.kind} needs a size (height, width, channels), got {self.size}"

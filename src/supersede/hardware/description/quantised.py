@@ -107,9 +107,7 @@ def random_quantised(network: Network, seed: int = 0, bits: Literal[8, 16] = 8) 
     rng = np.random.default_rng(seed)
     zero = -128 if bits == 8 else 0
     steps = {name: Steps(6 / 255 if bits == 8 else 6 / 32767, zero) for name in network.shapes}
-    steps |= {
-        layer.name: fixed for layer in network.layers if (fixed := fixed_steps(layer, bits))
-    }
+    steps |= {layer.name: fixed for layer in network.layers if (fixed := fixed_steps(layer, bits))}
     weights = {}
     for layer in network.layers:
         shape = network.kernel_of(layer)

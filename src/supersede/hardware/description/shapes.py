@@ -147,7 +147,9 @@ def output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
             return Shape(*joined)
         case "matmul":
             if first.height != inputs[1].height or first.channels != inputs[1].width:
-                raise NetworkError(_differ(layer, inputs, "a height, and channels × width, that fit"))
+                raise NetworkError(
+                    _differ(layer, inputs, "a height, and channels × width, that fit")
+                )
             return first._replace(channels=inputs[1].channels)
         case "rearrange":
             if prod(layer.split) != first.size or prod(layer.size) != first.size:

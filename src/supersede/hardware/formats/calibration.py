@@ -100,9 +100,7 @@ def _steps(
     network: Network, ranges: Mapping[str, tuple[float, float]], bits: int
 ) -> dict[str, Steps]:
     steps: dict[str, Steps] = {}
-    fixed = {
-        layer.name: kept for layer in network.layers if (kept := fixed_steps(layer, bits))
-    }
+    fixed = {layer.name: kept for layer in network.layers if (kept := fixed_steps(layer, bits))}
     for group in _groups(network, set(fixed)):
         low = min(ranges[name][0] for name in group)
         high = max(ranges[name][1] for name in group)

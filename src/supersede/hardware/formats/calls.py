@@ -57,5 +57,3 @@ class Call:
         """Shape of an argument."""
         part = self.given[name]
         return tuple(part.meta["val"].shape) if hasattr(part, "meta") else tuple(np.shape(part))
-
-

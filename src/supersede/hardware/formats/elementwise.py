@@ -49,7 +49,7 @@ def _of_two(importer: Importer, node: Node, left: View, right: View) -> View:
 
 
 def _with_constant(importer: Importer, node: Node, view: View, constant: Any) -> View:
-    """value ∘ constant: a scaling where there is one constant for each channel, or one for all."""
+    """Value ∘ constant: a scaling where there is one constant for each channel, or one for all."""
     op, name = node.op, node.name
     if np.prod(constant.shape) > np.prod(view.sizes):
         raise unsupported(node.where, f"a constant of shape {constant.shape} beside {view.sizes}")
@@ -63,7 +63,7 @@ def _with_constant(importer: Importer, node: Node, view: View, constant: Any) ->
     if laid.shape[:2] == (1, 1):
         flat = laid.reshape(-1)
         one, zero = np.ones(1), np.zeros(1)
-        if op == "mul" and (flat == 1).all() or op == "add" and not flat.any():
+        if (op == "mul" and (flat == 1).all()) or (op == "add" and not flat.any()):
             return view
         return importer.scale(name, view, *((one, flat) if op == "add" else (flat, zero)))
     layer = importer.add(f"{name}/constant", "constant", (), size=laid.shape)
@@ -72,7 +72,7 @@ def _with_constant(importer: Importer, node: Node, view: View, constant: Any) ->
 
 
 def _constant_first(importer: Importer, node: Node, constant: Any, view: View) -> View:
-    """constant ∘ value."""
+    """Constant ∘ value."""
     if node.op in {"add", "mul"}:
         return _with_constant(importer, node, view, constant)
     if node.op == "div":

@@ -117,7 +117,9 @@ class Importer:
         if rank not in {2, 3, 4}:
             raise unsupported(where, f"an image in {rank} dimensions", "two or one are needed")
         if self.channels_last:
-            return self.laid(view, *[[1], [2], [3]] if rank == 4 else [[], list(range(1, rank - 1)), [rank - 1]])
+            return self.laid(
+                view, *[[1], [2], [3]] if rank == 4 else [[], list(range(1, rank - 1)), [rank - 1]]
+            )
         return self.laid(view, *[[2], [3], [1]] if rank == 4 else [[], list(range(2, rank)), [1]])
 
     def isolated(self, view: View, dim: int) -> tuple[View, int]:
@@ -199,9 +201,7 @@ class Importer:
         layer = self.add(name, "depthwise", [view.layer])
         self.scales.add(layer)
         by_channel = np.broadcast_to(factor, (channels,)).reshape(1, 1, 1, -1)
-        return self.like(
-            self.weigh(layer, by_channel, np.broadcast_to(shift, (channels,))), view
-        )
+        return self.like(self.weigh(layer, by_channel, np.broadcast_to(shift, (channels,))), view)
 
     def activation(self, name: str, view: View, kind: Activation, value: float = 0.0) -> View:
         """An activation: a layer, until `finish` lets the one before carry it."""
@@ -212,7 +212,12 @@ class Importer:
     def positive(self, view: View) -> bool:
         """Whether no value lies below zero."""
         layer = self.layers.get(view.layer)
-        if layer is not None and layer.kind in {"max_pool", "rearrange", "slice", "upsample_nearest"}:
+        if layer is not None and layer.kind in {
+            "max_pool",
+            "rearrange",
+            "slice",
+            "upsample_nearest",
+        }:
             return self.positive(replace(view, layer=layer.inputs[0]))
         return layer is not None and layer.activation in {
             "relu", "relu6", "sigmoid", "hard_sigmoid", "softmax", "exp",
@@ -254,7 +259,8 @@ class Importer:
         last_ones = tuple(dict.fromkeys(carrier.get(name, name) for name in results))
         if not kept:
             what = "its operators change nothing, so nothing is left to run"
-            raise unsupported("the model", what)
+            where = "the model"
+            raise unsupported(where, what)
         network = Network(self.input, tuple(kept.values()), last_ones)
         return TrainedNetwork(network, {k: v for k, v in self.parameters.items() if k in kept})
 

@@ -24,7 +24,9 @@ class Folded:
         sizes: Of every value, as far as shape inference knows them.
     """
 
-    def __init__(self, nodes: list[Any], constants: dict[str, Array], sizes: dict[str, list[int]]):
+    def __init__(
+        self, nodes: list[Any], constants: dict[str, Array], sizes: dict[str, list[int]]
+    ) -> None:
         self.nodes, self.constants, self.sizes = nodes, constants, sizes
 
 
@@ -61,8 +63,7 @@ def fold(model: Any) -> Folded:
         named = {tensor.name for tensor in graph.initializer}
         read = {name for node in kept for name in node.input}
         graph.initializer.extend(
-            numpy_helper.from_array(constants[name], name)
-            for name in read & set(constants) - named
+            numpy_helper.from_array(constants[name], name) for name in read & set(constants) - named
         )
         if done:
             break

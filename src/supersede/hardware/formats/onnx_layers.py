@@ -83,18 +83,17 @@ def write_special(writer: Writer, layer: Layer, output: str) -> bool:
             whole = writer.node("Reshape", [moved, size], f"{name}/whole", name)
             _first(writer, whole, output)
         case "slice":
-            begin, size, step = layer.begin, layer.size, (*layer.stride, 1)
-            ends = [b + (n - 1) * s + 1 for b, n, s in zip(begin, size, step, strict=True)]
-            amounts = [
-                writer.constant(f"{name}/{what}", values)
-                for what, values in (
-                    ("begin", begin), ("end", ends), ("axes", [2, 3, 1]), ("steps", step),
-                )  # fmt: skip
+            steps = (*layer.stride, 1)
+            ends = [
+                b + (n - 1) * s + 1 for b, n, s in zip(layer.begin, layer.size, steps, strict=True)
             ]
+            given = {"begin": layer.begin, "ends": ends, "axes": [2, 3, 1], "steps": steps}
+            amounts = [writer.constant(f"{name}/{what}", values) for what, values in given.items()]
             writer.node("Slice", [*inputs, *amounts], output, name)
         case "processor":
             what = f"it is the processor's operator {layer.operator}"
-            raise unsupported(f"layer {name!r}", what, "leave it out of the network")
+            where = f"layer {name!r}"
+            raise unsupported(where, what, "leave it out of the network")
         case _:
             return False
     return True

@@ -90,7 +90,9 @@ def _instance_norm(call: Call) -> None:
 def _group_norm(call: Call) -> None:
     groups, epsilon = call.given["num_groups"], call.given.get("epsilon", 1e-5)
     source, gain, shift = _inputs(call, 3)
-    if gain is not None and np.size(gain) == groups != call.shape[1]:  # opset 18: one for each group
+    if (
+        gain is not None and np.size(gain) == groups != call.shape[1]
+    ):  # opset 18: one for each group
         gain, shift = (np.repeat(part, call.shape[1] // groups) for part in (gain, shift))
     call.emit("group_norm", [source, gain, shift], groups=groups, epsilon=epsilon)
 
@@ -255,7 +257,13 @@ def _slice(call: Call) -> None:
         shape[axis] = len(range(begin, stop, step))
         last = i == len(axes) - 1
         value = call.emit(
-            "slice", [value], None if last else f"{i}", tuple(shape), axis=axis, begin=begin, step=step
+            "slice",
+            [value],
+            None if last else f"{i}",
+            tuple(shape),
+            axis=axis,
+            begin=begin,
+            step=step,
         )
 
 

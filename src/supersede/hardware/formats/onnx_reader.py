@@ -93,7 +93,9 @@ def _graph(model: Any, size: tuple[int, int] | None) -> Graph:
             str(i): np.broadcast_to(0, [max(n, 0) for n in folded.sizes.get(name, ())])
             for i, name in enumerate(node.input)
         }
-        call = Call(node.op_type, given, tuple(sizes), node.output[0], _layer_name(node), where, argument)
+        call = Call(
+            node.op_type, given, tuple(sizes), node.output[0], _layer_name(node), where, argument
+        )
         if node.op_type == "Split":
             _split(call, node, folded.sizes)
         elif node.op_type in CALLS and node.domain in {"", "ai.onnx"}:

@@ -59,8 +59,10 @@ def build(graph: Graph, unknown: Unknown = "refuse") -> TrainedNetwork:
                 raise unsupported(node.where, what)
         except (UnsupportedOperatorError, NetworkError) as error:
             if unknown == "refuse":
-                raise error if isinstance(error, UnsupportedOperatorError) else unsupported(
-                    node.where, str(error)
+                raise (
+                    error
+                    if isinstance(error, UnsupportedOperatorError)
+                    else unsupported(node.where, str(error))
                 ) from error
             found = processor(importer, node, given)
         views[node.output] = found
@@ -114,7 +116,9 @@ def processor(importer: Importer, node: Node, given: list[Any]) -> View:
     if len(sizes) == 4 and not importer.channels_last:
         size = (sizes[2], sizes[3], sizes[0] * sizes[1])
     else:
-        size = (1, prod(sizes[:-1]), sizes[-1]) if len(sizes) != 4 else (prod(sizes[:2]), *sizes[2:])
+        size = (
+            (1, prod(sizes[:-1]), sizes[-1]) if len(sizes) != 4 else (prod(sizes[:2]), *sizes[2:])
+        )
     sources = list(dict.fromkeys(part.layer for part in given if isinstance(part, View)))
     kind = node.where.removeprefix("operator ").split(" ")[0]
     layer = importer.add(node.name, "processor", sources[:64], size=size, operator=kind)
@@ -206,7 +210,11 @@ def _matmul(importer: Importer, node: Node, given: list[Any]) -> View:
 def _concat(importer: Importer, node: Node, given: list[Any]) -> View:
     rank = len(node.shape)
     dim = node.options["axis"] % rank
-    _refuse_batch(node, [dim], [part.sizes[0] if isinstance(part, View) else 2 for part in given[:1]] + [2] * (rank - 1))
+    _refuse_batch(
+        node,
+        [dim],
+        [part.sizes[0] if isinstance(part, View) else 2 for part in given[:1]] + [2] * (rank - 1),
+    )
     parts = [
         part if isinstance(part, View) else importer.constant(f"{node.name}/constant{i}", part)
         for i, part in enumerate(given)
@@ -280,7 +288,9 @@ def _norm(importer: Importer, node: Node, given: list[Any]) -> View:
     for values, missing in ((gain, 1.0), (shift, 0.0)):
         if values is None:
             values = np.full(channels, missing)
-        if node.op == "layer_norm":  # in memory, channels may lie in another order than in the model
+        if (
+            node.op == "layer_norm"
+        ):  # in memory, channels may lie in another order than in the model
             factors = [i for dim in view.dims[-node.options["dims"] :] for i in dim]
             by_factor = np.asarray(values).reshape([view.split[i] for i in factors])
             values = by_factor.transpose(*np.argsort(factors)) if factors else by_factor
@@ -303,7 +313,11 @@ def _pad(importer: Importer, node: Node, given: list[Any]) -> View:
     filled = node.options["mode"] != "constant" or node.options["value"]
     rows, columns = (1, 2) if importer.channels_last else (2, 3)
     if len(amounts) == 3 and len(view.dims) == 3:  # a sequence is an image of one row
-        amounts = [*amounts[:rows], (0, 0), *amounts[rows:]] if not importer.channels_last else [amounts[0], (0, 0), *amounts[1:]]
+        amounts = (
+            [*amounts[:rows], (0, 0), *amounts[rows:]]
+            if not importer.channels_last
+            else [amounts[0], (0, 0), *amounts[1:]]
+        )
     others = [a for i, a in enumerate(amounts) if i not in {rows, columns}]
     if filled or len(amounts) != 4 or any(any(pair) for pair in others):
         raise unsupported(node.where, "padding other than zeros around the image")
@@ -312,8 +326,14 @@ def _pad(importer: Importer, node: Node, given: list[Any]) -> View:
         what = f"cuts {zeros} (top, bottom, left, right)"
         raise unsupported(node.where, what, "amounts ≥ 0 are needed")
     if any(view.pad):
-        zeros = tuple(a + b for a, b in zip(view.pad, zeros, strict=True))  # type: ignore[assignment]
-    return replace(view, pad=zeros) if any(zeros) else view
+        zeros = (
+            zeros[0] + view.pad[0],
+            zeros[1] + view.pad[1],
+            zeros[2] + view.pad[2],
+            zeros[3] + view.pad[3],
+        )
+    found: View = replace(view, pad=zeros) if any(zeros) else view
+    return found
 
 
 def _identity(importer: Importer, node: Node, given: list[Any]) -> View:

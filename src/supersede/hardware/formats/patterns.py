@@ -59,9 +59,9 @@ class _Found:
             return
         for value, number in (node.inputs[:2], node.inputs[1::-1]):
             swapped = value is not node.inputs[0]
-            if isinstance(value, Ref) and np.size(number) == 1 and not isinstance(number, Ref):
-                if not (swapped and op in {"sub", "div", "pow"}):
-                    yield value, float(np.asarray(number).reshape(-1)[0])
+            single = isinstance(value, Ref) and not isinstance(number, Ref) and np.size(number) == 1
+            if single and not (swapped and op in {"sub", "div", "pow"}):
+                yield value, float(np.asarray(number).reshape(-1)[0])
 
     def divided(self, given: Any) -> Iterator[tuple[Any, float]]:
         """A value divided by a number, or multiplied with its inverse."""
@@ -82,9 +82,8 @@ def _rewritten(node: Node, op: str, inputs: tuple[Any, ...], **options: Any) -> 
 def _hard_sigmoid(found: _Found, node: Node) -> Node | None:
     """clip(x + 3, 0, 6) / 6, or clip(x / 6 + ½, 0, 1)."""
     for value, number in found.divided(Ref(node.output)):
-        if source := _relu6_of_three_more(found, value):
-            if _close(number, 6):
-                return _rewritten(node, "hard_sigmoid", (source,))
+        if (source := _relu6_of_three_more(found, value)) and _close(number, 6):
+            return _rewritten(node, "hard_sigmoid", (source,))
     if node.op == "clip" and (node.options["low"], node.options["high"]) == (0, 1):
         for value, shift in found.with_number(node.inputs[0], "add"):
             for source, divisor in found.divided(value):
@@ -95,7 +94,9 @@ def _hard_sigmoid(found: _Found, node: Node) -> Node | None:
 
 def _relu6_of_three_more(found: _Found, given: Any) -> Any:
     clip = found.maker(given, "clip") or found.maker(given, "relu6")
-    if clip is None or clip.op == "clip" and (clip.options["low"], clip.options["high"]) != (0, 6):
+    if clip is None or (
+        clip.op == "clip" and (clip.options["low"], clip.options["high"]) != (0, 6)
+    ):
         return None
     for value, number in found.with_number(clip.inputs[0], "add"):
         if number == 3:
@@ -104,11 +105,11 @@ def _relu6_of_three_more(found: _Found, given: Any) -> Any:
 
 
 def _hard_swish(found: _Found, node: Node) -> Node | None:
-    """x times its hard sigmoid, or (x · clip(x + 3, 0, 6)) / 6."""
+    """X times its hard sigmoid, or (x · clip(x + 3, 0, 6)) / 6."""
     if node.op == "mul":
         for one, other in (node.inputs[:2], node.inputs[1::-1]):
             gate = found.maker(other, "hard_sigmoid")
-            if gate is not None and gate.inputs[0] == one:
+            if gate is not None and isinstance(one, Ref) and gate.inputs[0] == one:
                 return _rewritten(node, "hard_swish", (one,))
     for value, number in found.divided(Ref(node.output)):
         product = found.maker(value, "mul")
@@ -161,7 +162,7 @@ def _layer_norm(found: _Found, node: Node) -> Node | None:
         one, other = other, one
     centred = found.maker(one, "sub")
     root = found.maker(other, "sqrt" if node.op == "div" else "rsqrt")
-    if centred is None or root is None:
+    if centred is None or root is None or len(centred.refs) != 2:
         return None
     source = centred.inputs[0]
     mean = found.maker(centred.inputs[1], "mean")
@@ -178,7 +179,12 @@ def _layer_norm(found: _Found, node: Node) -> Node | None:
                 node, "layer_norm", (source, None, None), dims=len(axes[0]), epsilon=epsilon
             )
         split = found.maker(source, "reshape")
-        if found.graph.channels_last and split is not None and axes == [[1, 3], [1, 3]] and rank == 4:
+        if (
+            found.graph.channels_last
+            and split is not None
+            and axes == [[1, 3], [1, 3]]
+            and rank == 4
+        ):
             return _rewritten(
                 node, "group_norm", (split.inputs[0], None, None), groups=node.shape[2],
                 epsilon=epsilon,
@@ -191,7 +197,7 @@ def _is_square(found: _Found, given: Any, centred: Node) -> bool:
 
     def same(other: Any) -> bool:
         twin = found.maker(other, "sub")
-        return twin is not None and twin.inputs == centred.inputs
+        return twin is not None and len(twin.refs) == 2 and twin.refs == centred.refs
 
     if any(number == 2 and same(value) for value, number in found.with_number(given, "pow")):
         return True

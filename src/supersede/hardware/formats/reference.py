@@ -89,9 +89,7 @@ def real_weights(layer: Layer, weights: LayerWeights, given: Steps) -> Parameter
         return Parameters(weights.kernel.astype(np.float64), weights.bias.astype(np.float64))
     along = [1] * weights.kernel.ndim
     along[0 if layer.kind in {"conv", "transpose_conv", "dense"} else -1] = -1
-    return Parameters(
-        weights.kernel * scales.reshape(along), weights.bias * (scales * given.scale)
-    )
+    return Parameters(weights.kernel * scales.reshape(along), weights.bias * (scales * given.scale))
 
 
 def to_steps(values: Array, steps: Steps, bits: int = 8) -> Array:
@@ -221,11 +219,11 @@ def _linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None
             moved = factors.transpose(0, *(i + 1 for i in layer.order))
             return moved.reshape(len(x), *layer.size)
         case "slice":
-            rows, columns, channels = (
+            parts = [
                 slice(b, b + (n - 1) * s + 1, s)
                 for b, n, s in zip(layer.begin, layer.size, (*layer.stride, 1), strict=True)
-            )
-            return x[:, rows, columns, channels]
+            ]
+            return x[:, parts[0], parts[1], parts[2]]
         case "concat":
             if layer.axis != 2 or any(len(i) != len(x) for i in inputs):  # constants have one image
                 most = max(len(i) for i in inputs)

@@ -6,7 +6,7 @@ operators of the processor compute, and the result becomes whole numbers again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,9 @@ def write_rearranged(writer: Writer, layer: Layer, image: int) -> int:
     return writer.reshaped(name, like, image, shape)
 
 
-def merged(split: tuple[int, ...], order: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def merged(
+    split: tuple[int, ...], order: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The same rearrangement with as few factors as there can be.
 
     Example:
@@ -48,7 +50,9 @@ def merged(split: tuple[int, ...], order: tuple[int, ...]) -> tuple[tuple[int, .
     runs: list[list[int]] = []
     size_one = [i for i in range(len(split)) if split[i] == 1]
     for i in kept:
-        follows = runs and all(j in size_one for j in range(runs[-1][-1] + 1, i)) and i > runs[-1][-1]
+        follows = (
+            runs and all(j in size_one for j in range(runs[-1][-1] + 1, i)) and i > runs[-1][-1]
+        )
         if follows:
             runs[-1].append(i)
         else:
@@ -89,7 +93,10 @@ def write_prelu(writer: Writer, layer: Layer, image: int) -> int:
 def write_hard_sigmoid(writer: Writer, layer: Layer, image: int) -> int:
     """min(max(x / 6 + ½, 0), 1) as a scaling, whose range cuts off what lies outside."""
     quantised = writer.quantised
-    given, channels = quantised.steps[layer.inputs[0]], quantised.network.shapes[layer.name].channels
+    given, channels = (
+        quantised.steps[layer.inputs[0]],
+        quantised.network.shapes[layer.name].channels,
+    )
     scale = np.float32(1 / 6 / 127)
     whole = np.int32 if quantised.bits == 8 else np.int64
     scales, zeros = np.full(channels, scale), np.zeros(channels, np.int64)
@@ -118,7 +125,7 @@ def write_island(writer: Writer, layer: Layer, images: list[int]) -> int:
     shape = (1, *network.shapes[layer.name])
 
     def floating(
-        what: str, kind: str, inputs: list[int], of: tuple[int, ...] = shape, **options: object
+        what: str, kind: str, inputs: list[int], of: tuple[int, ...] = shape, **options: Any
     ) -> int:
         output = writer.tensor(f"{layer.name}/{what}", of, "FLOAT32")
         writer.operator(kind, inputs, output, **options)
@@ -128,7 +135,7 @@ def write_island(writer: Writer, layer: Layer, images: list[int]) -> int:
         floating(f"real{i}", "dequantise", [image], (1, *network.shapes[name]))
         for i, (image, name) in enumerate(zip(images, layer.inputs, strict=True))
     ]
-    plain = {"FusedActivationFunction": writer.fused(None)}
+    plain: dict[str, Any] = {"FusedActivationFunction": writer.fused(None)}
     if layer.kind == "divide":
         result = floating("quotient", "divide", reals, **plain)
     else:

@@ -21,7 +21,9 @@ def _emit(call: Call, op: str, inputs: list[Any], **options: Any) -> None:
     """An operator, and the activation that it carries."""
     number = call.given.get("FusedActivationFunction", 0)
     if number not in FUSED:
-        raise unsupported(call.where, f"it carries activation number {number}", "relu and relu6 fit")
+        raise unsupported(
+            call.where, f"it carries activation number {number}", "relu and relu6 fit"
+        )
     carried = FUSED[number]
     if carried is None:
         call.emit(op, inputs, **options)
@@ -98,7 +100,7 @@ def _dense(call: Call) -> None:
     source, _, bias = _inputs(call, 3)
     kernel = _constant(call, 1)
     before = call.given["tensors"][0].shape
-    if len(before) != 2 and before[-1] != kernel.shape[1] or len(before) != len(call.shape):
+    if (len(before) != 2 and before[-1] != kernel.shape[1]) or len(before) != len(call.shape):
         source = call.emit("reshape", [source], "flat", (call.shape[0], kernel.shape[1]))
     _emit(call, "linear", [source, kernel, bias])
 
@@ -153,7 +155,7 @@ def _resize(call: Call) -> None:
     before, after = given["tensors"][0].shape, call.shape
     one = before[1:3] == after[1:3]
     # from pixels' corners, whole factors give the same nearest pixels, and other means
-    exact = not given["AlignCorners"] and bool(nearest or centres) or one
+    exact = (not given["AlignCorners"] and bool(nearest or centres)) or one
     words = " with align_corners" if given["AlignCorners"] else "" if exact else " between corners"
     mode = "nearest" if nearest else "bilinear"
     call.emit("resize", _inputs(call, 1), mode=mode, exact=exact, words=words)
@@ -184,7 +186,10 @@ def _slice(call: Call) -> None:
         if call.given["EllipsisMask"] or call.given["NewAxisMask"]:
             raise unsupported(call.where, "a slice with an ellipsis or new dimensions")
         shrink = call.given["ShrinkAxisMask"]
-        ends = [b + 1 if shrink >> i & 1 else e for i, (b, e) in enumerate(zip(begin, ends, strict=True))]
+        ends = [
+            b + 1 if shrink >> i & 1 else e
+            for i, (b, e) in enumerate(zip(begin, ends, strict=True))
+        ]
     (value,) = _inputs(call, 1)
     for i, step in enumerate(steps):
         low = None if masks[0] >> i & 1 else begin[i]

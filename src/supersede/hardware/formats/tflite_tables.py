@@ -106,7 +106,7 @@ def read_file(source: bytes | str | Path) -> File:
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError as error:
-        msg = f"cannot read {source}: {error}"
+        msg = f"cannot read {named}: {error}"
         raise NetworkFileError(msg) from error
     if len(data) < 16 or data[4:8] != b"TFL3":
         msg = f"{named} is no TensorFlow Lite file: it does not bear the mark TFL3"
@@ -126,7 +126,9 @@ def _read(model: Any, data: bytes) -> File:
     buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
     tensors = tuple(_tensor(graph.Tensors(i), buffers, data) for i in range(graph.TensorsLength()))
     codes = [_code(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
-    operations = tuple(_operation(graph.Operators(i), codes) for i in range(graph.OperatorsLength()))
+    operations = tuple(
+        _operation(graph.Operators(i), codes) for i in range(graph.OperatorsLength())
+    )
     ends = [
         tuple(int(n) for n in numbers if 0 <= n < len(tensors))
         for numbers in (graph.InputsAsNumpy(), graph.OutputsAsNumpy())
@@ -138,7 +140,7 @@ def _tensor(table: Any, buffers: list[Any], data: bytes) -> Tensor:
     shape = tuple(int(n) for n in table.ShapeAsNumpy()) if table.ShapeLength() else ()
     kind = _names("TensorType")[table.Type()]
     buffer = buffers[table.Buffer()]
-    values = None
+    values: Array | None = None
     raw = None
     if buffer.DataLength():
         raw = buffer.DataAsNumpy()
@@ -154,7 +156,9 @@ def _tensor(table: Any, buffers: list[Any], data: bytes) -> Tensor:
     axis = 0
     if quantised is not None and quantised.ScaleLength():
         scales, axis = quantised.ScaleAsNumpy(), quantised.QuantizedDimension()
-        zeros = quantised.ZeroPointAsNumpy() if quantised.ZeroPointLength() else np.zeros(len(scales))
+        zeros = (
+            quantised.ZeroPointAsNumpy() if quantised.ZeroPointLength() else np.zeros(len(scales))
+        )
     return Tensor(table.Name().decode(), shape, kind, scales, np.asarray(zeros), axis, values)
 
 
@@ -175,7 +179,11 @@ def _operation(table: Any, codes: list[str]) -> Operation:
         reader = getattr(importlib.import_module(f"ethosu.vela.tflite.{kind}"), kind)()
         reader.Init(given.Bytes, given.Pos)
         for name in vars(type(reader)):
-            plain = name[0].isupper() and not name.startswith("Get") and not name.endswith("BufferHasIdentifier")
+            plain = (
+                name[0].isupper()
+                and not name.startswith("Get")
+                and not name.endswith("BufferHasIdentifier")
+            )
             if plain and name != "Init" and not name.endswith(("AsNumpy", "Length", "IsNone")):
                 try:
                     options[name] = getattr(reader, name)()

@@ -188,7 +188,8 @@ def _activation(layer: Layer) -> nn.Module:
         case "exp":
             return Exponential()
         case kind:
-            return ACTIVATIONS[str(kind)]()
+            found: nn.Module = ACTIVATIONS[str(kind)]()
+            return found
 
 
 def _parts(layer: Layer, inputs: list[Shape]) -> Iterable[nn.Module]:
@@ -240,7 +241,8 @@ def _parts(layer: Layer, inputs: list[Shape]) -> Iterable[nn.Module]:
             yield Constant(layer)
         case "processor":
             what = f"it is the processor's operator {layer.operator}"
-            raise unsupported(f"layer {layer.name!r}", what, "leave it out of the network")
+            where = f"layer {layer.name!r}"
+            raise unsupported(where, what, "leave it out of the network")
         case "activation":
             pass
 

@@ -44,7 +44,12 @@ def _batch_norm(call: Call) -> None:
     )
     if mean is None or variance is None or call.kind == "instance_norm":
         if call.kind == "instance_norm" and mean is None:
-            call.emit("group_norm", [given["input"], gain, shift], groups=call.shape[1], epsilon=given["eps"])
+            call.emit(
+                "group_norm",
+                [given["input"], gain, shift],
+                groups=call.shape[1],
+                epsilon=given["eps"],
+            )
             return
         raise unsupported(call.where, "batch normalisation without running statistics")
     factor = (1 if gain is None else gain) / np.sqrt(variance + given["eps"])
@@ -72,6 +77,10 @@ def _gelu(call: Call) -> None:
 
 def _leaky(call: Call) -> None:
     call.emit("leaky_relu", [call.given["self"]], value=call.given["negative_slope"])
+
+
+def _prelu(call: Call) -> None:
+    call.emit("prelu", [call.given["self"], call.given["weight"]])
 
 
 def _softmax(call: Call) -> None:
@@ -143,7 +152,11 @@ def _mean(call: Call) -> None:
 
 
 def _upsample(call: Call) -> None:
-    given, (tall, wide), (height, width) = call.given, call.shape[2:], call.sizes("self" if "self" in call.given else "input")[2:]
+    given, (tall, wide), (height, width) = (
+        call.given,
+        call.shape[2:],
+        call.sizes("self" if "self" in call.given else "input")[2:],
+    )
     # a given factor counts, not the size: 2.1 gives 16 rows of 8, but other pixels than 2 does
     by = given.get("scale_factors") or (given.get("scales_h"), given.get("scales_w"))
     factors = (tall // height, wide // width)
@@ -157,7 +170,10 @@ def _upsample(call: Call) -> None:
 
 
 def _pad(call: Call) -> None:
-    given, pairs = call.given, list(zip(call.given["pad"][::2], call.given["pad"][1::2], strict=True))
+    given, pairs = (
+        call.given,
+        list(zip(call.given["pad"][::2], call.given["pad"][1::2], strict=True)),
+    )
     amounts = [(0, 0)] * (len(call.shape) - len(pairs)) + pairs[::-1]
     mode = given.get("mode", "constant")
     call.emit("pad", [given["self"]], amounts=amounts, mode=mode, value=given["value"] or 0)
@@ -206,7 +222,9 @@ def _attention(call: Call) -> None:
         raise unsupported(call.where, "attention with a mask, or with fewer heads for keys")
     rank = len(query)
     order = (*range(rank - 2), rank - 1, rank - 2)
-    turned = call.emit("transpose", [given["key"]], "keys", tuple(key[i] for i in order), order=order)
+    turned = call.emit(
+        "transpose", [given["key"]], "keys", tuple(key[i] for i in order), order=order
+    )
     scores = (*query[:-1], key[-2])
     product = call.emit("matmul", [given["query"], turned], "scores", scores)
     factor = given.get("scale") or query[-1] ** -0.5
@@ -232,6 +250,8 @@ def _shuffle(call: Call) -> None:
     """Channels to pixels, pixels to channels, or channels among each other."""
     source, sizes = call.given["self"], call.sizes("self")
     n, c, h, w = sizes
+    split: tuple[int, ...]
+    order: tuple[int, ...]
     if call.kind == "channel_shuffle":
         g = call.given["groups"]
         split, order = (n, g, c // g, h, w), (0, 2, 1, 3, 4)
@@ -263,7 +283,7 @@ CALLS: dict[str, Callable[[Call], None]] = {
     "bmm": _matmul, "mm": _matmul, "scaled_dot_product_attention": _attention,
     "layer_norm": _layer_norm, "group_norm": _group_norm, "channel_shuffle": _shuffle,
     "pixel_shuffle": _shuffle, "pixel_unshuffle": _shuffle,
-    "prelu": lambda call: call.emit("prelu", [call.given["self"], call.given["weight"]]) and None,
+    "prelu": _prelu,
 }  # fmt: skip
 
 

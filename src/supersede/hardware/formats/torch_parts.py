@@ -19,6 +19,7 @@ class OfTwo(nn.Module):
         self.kind = kind
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Both together."""
         match self.kind:
             case "add":
                 return left + right
@@ -40,6 +41,7 @@ class Concat(nn.Module):
         self.dim = dim
 
     def forward(self, *inputs: Tensor) -> Tensor:
+        """All of them side by side."""
         most = max(len(given) for given in inputs)
         return torch.cat([given.expand(most, -1, -1, -1) for given in inputs], self.dim)
 
@@ -48,6 +50,7 @@ class Exponential(nn.Module):
     """e to each value."""
 
     def forward(self, values: Tensor) -> Tensor:
+        """Each value by itself."""
         return values.exp()
 
 
@@ -58,6 +61,7 @@ class ChannelNorm(nn.LayerNorm):
         super().__init__(channels, epsilon)
 
     def forward(self, input: Tensor) -> Tensor:
+        """Each pixel by itself."""
         normal = functional.layer_norm(
             _last(input), list(self.normalized_shape), self.weight, self.bias, self.eps
         )
@@ -72,6 +76,7 @@ class Rearranged(nn.Module):
         self.split, self.order, self.size = layer.split, layer.order, layer.size
 
     def forward(self, images: Tensor) -> Tensor:
+        """The same values elsewhere."""
         n = images.shape[0]
         factors = _last(images).reshape(n, *self.split)
         moved = factors.permute(0, *(i + 1 for i in self.order))
@@ -90,6 +95,7 @@ class Sliced(nn.Module):
         ]
 
     def forward(self, images: Tensor) -> Tensor:
+        """The part."""
         rows, columns, channels = self.parts
         return images[:, channels, rows, columns]
 
@@ -103,6 +109,7 @@ class Constant(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1, channels, height, width))
 
     def forward(self) -> Tensor:
+        """The values."""
         return self.weight
 
 

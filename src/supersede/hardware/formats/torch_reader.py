@@ -30,11 +30,15 @@ KEPT = frozenset({
 RESHAPES = frozenset({
     "_unsafe_view", "flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view", "expand",
 })  # fmt: skip
-SHARING = (KEPT - {"clone"}) | RESHAPES | {"permute", "transpose", "select", "slice", "split", "chunk"}
+SHARING = (
+    (KEPT - {"clone"}) | RESHAPES | {"permute", "transpose", "select", "slice", "split", "chunk"}
+)
 """Operators whose result may lie in their input's memory."""
 
 
-def from_torch(module: nn.Module, example: Tensor, *, unknown: Unknown = "refuse") -> TrainedNetwork:
+def from_torch(
+    module: nn.Module, example: Tensor, *, unknown: Unknown = "refuse"
+) -> TrainedNetwork:
     """The network and its weights, as the module is in service (eval mode).
 
     Batch normalisation is folded into the convolution before it. The module is not changed.
@@ -89,9 +93,7 @@ class _Reader:
         lifted = signature.inputs_to_lifted_tensor_constants
         tensors = {n: program.state_dict[k] for n, k in held.items() if k in program.state_dict}
         tensors |= {
-            n: program.constants[k]
-            for n, k in {**held, **lifted}.items()
-            if k in program.constants
+            n: program.constants[k] for n, k in {**held, **lifted}.items() if k in program.constants
         }
         self.constants: dict[fx.Node, Any] = {
             node: tensors[node.name].detach() for node in self.nodes if node.name in tensors
@@ -152,7 +154,9 @@ class _Reader:
     def tell(
         self, node: fx.Node, kind: str, given: dict[str, Any], shape: tuple[int, ...], output: str
     ) -> None:
-        call = Call(kind.removesuffix("_"), given, shape, output, _name(node), _where(node), self.argument)
+        call = Call(
+            kind.removesuffix("_"), given, shape, output, _name(node), _where(node), self.argument
+        )
         if kind in KEPT:
             call.emit("identity", [given["self"] if "self" in given else given["input"]])
         elif kind in RESHAPES:
@@ -173,7 +177,9 @@ class _Reader:
         values = source.meta["val"]
         kind, shape, given = _kind(source), tuple(node.meta["val"].shape), _arguments(source)
         if kind in {"split", "split_with_sizes", "chunk", "unbind"}:
-            dim, sizes = given.get("dim") or 0, [tuple(value.shape) for value in values]
+            dim = int(given.get("dim") or 0)
+            sizes = [tuple(value.shape) for value in values]
+            assert isinstance(index, int)  # noqa: S101  # results are numbered
             whole = tuple(source.args[0].meta["val"].shape)  # type: ignore[union-attr]
             step = 1 if kind == "unbind" else None
             begin = sum(step or size[dim] for size in sizes[:index])

@@ -115,7 +115,9 @@ class View:
             return None
         found = []
         for part in axes:
-            inside = [d for d in range(len(self.dims)) if self.dims[d] and set(self.dims[d]) <= set(part)]
+            inside = [
+                d for d in range(len(self.dims)) if self.dims[d] and set(self.dims[d]) <= set(part)
+            ]
             inside.sort(key=lambda d: self.dims[d][0])
             if tuple(i for d in inside for i in self.dims[d]) != part:
                 return None
@@ -143,7 +145,8 @@ def plain(layer: str, shape: tuple[int, ...], dims: Dims) -> View:
         >>> plain("x", (1, 7, 3), ((), (0, 1), (2,)))
         View(layer='x', split=(7, 3), dims=((), (0,), (1,)), pad=(0, 0, 0, 0))
     """
-    place, split = {}, []
+    place: dict[int, int] = {}
+    split: list[int] = []
     for i, size in enumerate(shape):
         if size > 1:
             place[i] = len(split)
@@ -153,9 +156,13 @@ def plain(layer: str, shape: tuple[int, ...], dims: Dims) -> View:
 
 def first(layer: str, shape: Shape, rank: int = 4) -> View:
     """An image as torch and ONNX see it: (n, channels, height, width), or without height, or both."""
-    return plain(layer, shape, (((), (2,), (0,), (1,)), ((), (2,), (0, 1)), ((), (2, 0, 1)))[4 - rank])
+    return plain(
+        layer, shape, (((), (2,), (0,), (1,)), ((), (2,), (0, 1)), ((), (2, 0, 1)))[4 - rank]
+    )
 
 
 def last(layer: str, shape: Shape, rank: int = 4) -> View:
     """An image as TensorFlow sees it: (n, height, width, channels)."""
-    return plain(layer, shape, (((), (0,), (1,), (2,)), ((), (0, 1), (2,)), ((), (0, 1, 2)))[4 - rank])
+    return plain(
+        layer, shape, (((), (0,), (1,), (2,)), ((), (0, 1), (2,)), ((), (0, 1, 2)))[4 - rank]
+    )

@@ -7,10 +7,12 @@ and knows about weight compression, cascading, and the layout of tensors in memo
 
 import csv
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -196,9 +198,7 @@ class EthosU:
             macs_per_second=self.macs_per_cycle * chosen.clock,
         )  # fmt: skip
 
-    def _compile_here(
-        self, regor: Any, tflite: bytes, layers: Collection[str] = ()
-    ) -> Measurement:
+    def _compile_here(self, regor: Any, tflite: bytes, layers: Collection[str] = ()) -> Measurement:
         chosen = self.vela_config
         family, _, size = self.accelerator.partition("-")
         macs, cores = CORES.get(self.accelerator, (int(size), 1))
@@ -208,9 +208,10 @@ class EthosU:
         )
         options = OPTIONS.format(arena=chosen.cache_bytes or 1 << ADDRESS_BITS[family])
         try:
-            compiled = regor.compile(
-                f"Ethos{family.upper()}", tflite, "TFLITE", system, options=options
-            )
+            with _silenced():
+                compiled = regor.compile(
+                    f"Ethos{family.upper()}", tflite, "TFLITE", system, options=options
+                )
         except (RuntimeError, ValueError) as error:
             msg = f"Vela cannot compile this network for {self.accelerator}: {error}"
             raise MeasurementError(msg) from error
@@ -234,11 +235,32 @@ class EthosU:
         )  # fmt: skip
 
 
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep what the compiler's core prints, a warning for each operator, out of our own output."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is nothing to print to
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _moved(report: Any) -> tuple[tuple[str, int], ...]:
     """Bytes read and written in each memory."""
     found: dict[str, int] = {}
     for name, memory in report.memories.items():
-        kind = {"Sram": "SRAM", "Dram": "DRAM"}.get(str(name), "flash" if "Flash" in str(name) else "")
+        kind = {"Sram": "SRAM", "Dram": "DRAM"}.get(
+            str(name), "flash" if "Flash" in str(name) else ""
+        )
         moved = sum(use.bytesRead + use.bytesWritten for use in memory.accesses.values())
         if kind and moved:
             found[kind] = found.get(kind, 0) + moved

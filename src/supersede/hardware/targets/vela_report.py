@@ -75,7 +75,12 @@ def database_rows(tables: Mapping[str, Any], names: tuple[str, ...]) -> Iterable
 
 def csv_rows(cells: Iterable[Mapping[str, str]]) -> Iterable[Row]:
     """Rows of the table by layer that the command line writes."""
-    waits = {"SRAM": "SRAM AC", "DRAM": "DRAM AC", "flash": "OffFlash AC", "on-chip flash": "OnFlash AC"}
+    waits = {
+        "SRAM": "SRAM AC",
+        "DRAM": "DRAM AC",
+        "flash": "OffFlash AC",
+        "on-chip flash": "OnFlash AC",
+    }
     for cell in cells:
         yield Row(
             # what the compiler puts between two steps of one operator belongs to it
