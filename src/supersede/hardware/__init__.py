@@ -10,7 +10,9 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 from supersede.errors import MissingExtraError
-from supersede.hardware.advice.advise import Advice, Option, Verified, advise
+from supersede.hardware.advice.advise import Advice, Kept, Option, advise
+from supersede.hardware.advice.budget import Budget
+from supersede.hardware.advice.search import Verified
 from supersede.hardware.description.memory import PeakMemory, peak_activations
 from supersede.hardware.description.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.description.network import Activation, Kind, Layer, Network
@@ -27,7 +29,9 @@ from supersede.hardware.estimation.estimator import Estimate, Estimator, Sample
 from supersede.hardware.formats.calibration import quantise
 from supersede.hardware.formats.onnx_reader import from_onnx
 from supersede.hardware.formats.onnx_writer import to_onnx
+from supersede.hardware.formats.quantisation_error import QuantisationError, quantisation_error
 from supersede.hardware.formats.reference import run, run_quantised
+from supersede.hardware.formats.refinement import corrected, equalised
 from supersede.hardware.formats.tflite import to_tflite
 from supersede.hardware.formats.tflite_reader import from_tflite, quantised_from_tflite
 from supersede.hardware.targets.cache import Cache, measure_all
@@ -56,12 +60,14 @@ __all__ = [
     "Activation",
     "Advice",
     "Block",
+    "Budget",
     "Cache",
     "Declared",
     "Estimate",
     "Estimator",
     "EthosU",
     "Granule",
+    "Kept",
     "Kind",
     "Layer",
     "LayerCost",
@@ -74,6 +80,7 @@ __all__ = [
     "Option",
     "Parameters",
     "PeakMemory",
+    "QuantisationError",
     "QuantisedNetwork",
     "Sample",
     "Shape",
@@ -83,6 +90,8 @@ __all__ = [
     "TrainedNetwork",
     "Verified",
     "advise",
+    "corrected",
+    "equalised",
     "find_granule",
     "from_onnx",
     "from_tflite",
@@ -92,6 +101,7 @@ __all__ = [
     "measure_all",
     "mobile_net",
     "peak_activations",
+    "quantisation_error",
     "quantise",
     "quantised_from_tflite",
     "random_parameters",

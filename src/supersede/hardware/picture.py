@@ -18,11 +18,24 @@ __all__ = ["Bar", "before_after", "milliseconds", "scatter", "shortened", "signe
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of `before_after`: a part of a network, and its seconds; `after` None is left out."""
+    """One row of `before_after`: a part of a network, and its seconds; `after` None is left out.
+
+    The last two are the values in words, where they are no seconds.
+    """
 
     label: str
     before: float
     after: float | None
+    before_words: str = ""
+    after_words: str = ""
+
+    @property
+    def words(self) -> str:
+        """Both values as they are shown."""
+        before = self.before_words or milliseconds(self.before)
+        if self.after is None:
+            return before
+        return f"{before} → {self.after_words or milliseconds(self.after)}"
 
 
 def milliseconds(seconds: float) -> str:
@@ -101,9 +114,7 @@ def before_after(rows: Sequence[Bar], *, title: str, description: str) -> Markup
             "name": row.label,
             "before": row.before / longest,
             "after": None if row.after is None else row.after / longest,
-            "words": milliseconds(row.before)
-            if row.after is None
-            else f"{milliseconds(row.before)} → {milliseconds(row.after)}",
+            "words": row.words,
         }
         for row in rows
     ]

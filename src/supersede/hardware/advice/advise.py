@@ -33,7 +33,7 @@ from supersede.hardware.targets.cache import measure_all
 from supersede.hardware.targets.granule import find_granule
 from supersede.hardware.targets.measurement import Measurement, Target
 
-__all__ = ["Advice", "Kept", "Option", "Verified", "advise", "outputs_difference"]
+__all__ = ["Advice", "Kept", "Option", "advise", "outputs_difference"]
 
 WIDTHS = (0.75, 0.5)
 SAME = 1e-4

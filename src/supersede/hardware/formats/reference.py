@@ -22,7 +22,7 @@ from supersede.hardware.description.quantised import (
 from supersede.hardware.description.shapes import Shape, explicit_padding
 from supersede.hardware.description.trained import Parameters, TrainedNetwork
 
-__all__ = ["apply", "apply_quantised", "from_steps", "run", "run_quantised", "to_steps"]
+__all__ = ["apply", "apply_quantised", "from_steps", "linear", "run", "run_quantised", "to_steps"]
 
 
 def run(trained: TrainedNetwork, images: Array) -> dict[str, Array]:
@@ -139,7 +139,7 @@ def apply(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None =
         inputs: (n, height, width, channels) each.
         parameters: Of a layer that has weights.
     """
-    values: Array = _activate(_linear(layer, inputs, parameters), layer)
+    values: Array = _activate(linear(layer, inputs, parameters), layer)
     return values
 
 
@@ -172,7 +172,8 @@ def _activate(x: Any, layer: Layer) -> Any:
             return x
 
 
-def _linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None) -> Any:
+def linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None) -> Any:
+    """One layer's values before its activation."""
     x: Any = inputs[0] if inputs else None
     match layer.kind:
         case "constant" if parameters:
