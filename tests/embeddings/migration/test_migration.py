@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from supersede.embeddings.indexes.opening import open_index
+from supersede.embeddings.migration.curve import backfill_curve
 from supersede.embeddings.migration.migration import Migration
 from supersede.embeddings.migration.order import (
     area_under_curve,
@@ -201,6 +202,27 @@ def test_orders():
     assert set(order[:20].tolist()) == set(range(50, 70))
     assert far_from_class_first(np.vstack([crowd, spread[:1]]), ["a"] * 21)[0] == 20
     assert area_under_curve([0, 1], [0, 1]) == 0.5
+
+
+def test_the_curve_of_a_backfill(tmp_path):
+    made = world(n=300, gallery=500, d_old=10, d_new=16, held_noise=0.5)
+    fit, test = slice(0, 150), slice(150, 300)
+    learnt = calibrate(
+        made.queries_old[fit], made.queries_new[fit], made.gallery_new[made.answers[fit]],
+        made.answers[fit], made.gallery_old,
+    )  # fmt: skip
+    orders = {"crowded first": crowded_first(made.gallery_old), "as stored": np.arange(500)}
+    arrays = made.queries_old[test], made.queries_new[test], made.gallery_old, made.gallery_new
+    found = backfill_curve(*arrays, made.answers[test], learnt, orders, k=5, shares=(0, 0.5, 1))
+    assert found.lowest >= -0.01
+    for curve in found.served.values():
+        assert curve[0] == found.old
+        assert curve[-1] > found.old + 0.1
+    assert "<svg" in found.save(tmp_path / "curve.html").read_text()
+    with pytest.raises(ArgumentError, match="must name each of the 500"):
+        backfill_curve(*arrays, made.answers[test], learnt, {"half": np.arange(250)})
+    with pytest.raises(ArgumentError, match="increase from 0 to 1"):
+        backfill_curve(*arrays, made.answers[test], learnt, orders, shares=(0, 0.5))
 
 
 def test_too_few_pairs_to_calibrate():

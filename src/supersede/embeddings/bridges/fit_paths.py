@@ -3,7 +3,8 @@
 Each fold's queries are searched in the whole old gallery with maps that never saw them. Among a
 path's candidates (penalties, numbers of epochs, weights) the one with the best mean reciprocal rank
 is taken. What is forecast of a fold uses the candidate that the *other* folds would take, so that
-choosing is not paid for with optimism.
+choosing is not paid for with optimism. (What a later path builds on, such as the old head in a fused
+query, is chosen over all folds: one choice among four.)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.bridges.heads import EPOCHS, head_path
+from supersede.embeddings.bridges.heads import head_path
 from supersede.embeddings.bridges.linear_fits import fit_clusters, fit_procrustes, ridge_path
 from supersede.embeddings.bridges.maps import Identity, LinearMap, Map
 from supersede.embeddings.bridges.path import Part, Path
@@ -92,12 +93,14 @@ class Held:
         first: Rank of the answer for each query in the whole gallery, from 1; where only sampled
             documents could be searched, among those.
         in_sample: Whether ranks are among the sampled documents only.
+        taken: Number of the candidate.
     """
 
     name: str
     path: Path
     first: Rows
     in_sample: bool = False
+    taken: int = 0
 
 
 Fit = Callable[[Rows], Sequence[Path]]
@@ -135,7 +138,7 @@ def held_out(
     # folds by document: a document with several queries must not be on both sides
     documents, code = np.unique(sample.answers, return_inverse=True)
     fold = (rng.permutation(len(documents)) % folds)[code]
-    fits = _Fits(sample, fold, seed, network)
+    fits = _Fits(sample, seed, network=network)
     found: list[Held] = []
     for name, fit in (
         ("stay", fits.stay), ("old head", fits.old_head), ("bridge", fits.bridge),
@@ -163,8 +166,8 @@ def held_out(
 class _Fits:
     """Fits of every path on some rows; later paths build on what earlier ones took."""
 
-    def __init__(self, sample: Sample, fold: Rows, seed: int, network: bool) -> None:
-        self.sample, self.fold, self.seed, self.network = sample, fold, seed, network
+    def __init__(self, sample: Sample, seed: int, *, network: bool) -> None:
+        self.sample, self.seed, self.network = sample, seed, network
         self.documents_old = np.asarray(sample.gallery_old[sample.answers])
         self.both = np.hstack([unit(sample.queries_old), unit(sample.queries_new)])
         self.taken: dict[str, Held] = {}
@@ -210,7 +213,7 @@ class _Fits:
 
     def _maps(self, source: Array, target: Array) -> list[Map]:
         made: list[Map] = [fit_procrustes(source, target), *ridge_path(source, target)]
-        if len(source) >= 400:
+        if len(self.sample) >= 250:  # of the whole: every fold has the same candidates
             made.append(fit_clusters(source, target, 4, seed=self.seed))
         if self.network:
             from supersede.embeddings.bridges.residual_mlp import fit_residual_mlp
@@ -236,7 +239,7 @@ class _Fits:
     def _start(self, name: str, maps: Sequence[Map]) -> LinearMap:
         """The linear map of the kind that an earlier path took; ridge where it took no linear one."""
         linear = {made.kind: made for made in maps if isinstance(made, LinearMap)}
-        return linear.get(self.taken[name].path.variant, linear["ridge 0.01"])
+        return linear.get(maps[self._place(name)].kind, linear["ridge 0.01"])
 
     def gallery_bridges(self, rows: Rows) -> list[Map]:
         new, old = self._pairs(rows)
@@ -276,7 +279,7 @@ class _Fits:
 
     def fused_mapped(self, rows: Rows) -> list[Path]:
         old = self.old_heads(rows)[self._place("old head")]
-        fused = next(path for path in self.fused(rows) if path.variant == self._fused_variant(path))
+        fused = self.fused(rows)[self._place("fused")]
         new, made = self.gallery_heads(rows)[self._place("gallery bridge + head")]
         bases = [(Part("old", old, "old", SAME), "old query")]
         if fused.parts[0].query == "both":
@@ -291,14 +294,9 @@ class _Fits:
             for weight in WEIGHTS
         ]
 
-    def _fused_variant(self, path: Path) -> str:
-        taken = self.taken["fused"].path.variant
-        # the head of the old query alone may have another number of epochs in its name
-        return path.variant if taken.startswith("old") and path.variant.startswith("old") else taken
-
     def _place(self, name: str) -> int:
-        kinds = [f"head, {epochs} epochs" for epochs in EPOCHS]
-        return kinds.index(self.taken[name].path.variant)
+        """Which of its candidates an earlier path took."""
+        return self.taken[name].taken
 
     def reindex(self, _: Rows) -> list[Path]:
         return [Path("re-index", (Part("new", SAME, "new", SAME),))]
@@ -327,7 +325,8 @@ def _held(name: str, fit: Fit, sample: Sample, fold: Rows) -> Held:
     for out, paths in zip(parts, fitted, strict=True):
         others = np.delete(quality, out, axis=1)
         first[out], in_sample = _search(paths[int(others.mean(1).argmax())], sample, out)
-    return Held(name, whole[int(quality.mean(1).argmax())], first, in_sample)
+    taken = int(quality.mean(1).argmax())
+    return Held(name, whole[taken], first, in_sample, taken)
 
 
 def _search(path: Path, sample: Sample, rows: Rows, among: int | None = None) -> tuple[Rows, bool]:

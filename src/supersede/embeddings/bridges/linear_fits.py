@@ -9,6 +9,7 @@ References:
     Vejendla (2025), Drift-Adapter, arXiv 2509.23471: Procrustes and low-rank maps of queries.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -112,7 +113,9 @@ def fit_clusters(
         msg = f"{clusters} clusters need at least 2 of them and {10 * max(clusters, 2)} pairs; there are {len(source)}"
         raise TooFewLabelsError(msg)
     seen, aim = unit(source), unit(target)
-    centres, near = vq.kmeans2(seen, clusters, minit="++", seed=seed, missing="raise")
+    with warnings.catch_warnings():  # a cluster without pairs keeps the map of all: no harm
+        warnings.simplefilter("ignore")
+        centres, near = vq.kmeans2(seen, clusters, minit="++", seed=seed)
     shared = fit_ridge(seen, aim, penalty).matrix
     squares_all, _ = _sums(seen, aim)
     level = penalty * float(np.trace(squares_all)) / len(squares_all)

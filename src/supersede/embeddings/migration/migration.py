@@ -257,20 +257,20 @@ class Migration:
         Raises:
             VectorError: The queries of the model in service are missing.
         """
-        cut = self.journal.phase() == "cut over"
+        phase = self.journal.phase()
+        cut = phase == "cut over"
         needed, which = (queries_new, "new") if cut else (queries_old, "old")
         if needed is None:
             msg = f"the {which} index serves now: embed the queries with the {which} model"
             raise VectorError(msg)
         if cut:
             return self.new.search(queries_new, k)
-        mixed = self.calibration is not None and queries_new is not None
-        if not mixed or self.journal.phase() not in {"running", "complete"}:
+        learnt = self.calibration
+        if learnt is None or queries_new is None or phase not in {"running", "complete"}:
             return self.old.search(queries_old, k)
-        depth = max(k, self.calibration.depth)  # type: ignore[union-attr]  # mixed says so
-        first = self.old.search(queries_old, depth)
-        second = self.new.search(queries_new, depth)
-        return self.calibration.merge(first, second, self.journal.migrated, k)  # type: ignore[union-attr]
+        depth = max(k, learnt.depth)
+        first, second = self.old.search(queries_old, depth), self.new.search(queries_new, depth)
+        return learnt.merge(first, second, self.journal.migrated, k)
 
     # --- cutover --------------------------------------------------------------------------------
 
