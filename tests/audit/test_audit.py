@@ -182,7 +182,7 @@ def test_unlabelled_groups_and_weights_of_zero_are_shown(people):
     assert math.isnan(zero.value)
     assert not none.stands_out
     assert "no graded item" in audit.to_html()
-    assert "labels= says how" in audit.notes[0]
+    assert "labels= states how" in audit.notes[0]
     assert not audit_groups(read(people), "new", groups=["race"], labels="random").notes
 
 
@@ -216,7 +216,7 @@ def test_spellings_and_unknown_words_are_pointed_out(people):
     table = read(people)
     audit = audit_groups(table, "new", groups=["sex"])
     assert any("several spellings" in note for note in audit.notes)
-    assert any("reads like “unknown”" in note for note in audit.notes)
+    assert any("looks like “unknown”" in note for note in audit.notes)
     told = audit_groups(table, "new", groups=[Attribute("sex", unknown=("?",))])
     assert told.row("sex = unknown").n == (people.sex == "?").sum()
 
@@ -320,7 +320,7 @@ def test_json_reads_back(people, tmp_path):
     assert str(back.rows) == str(audit.rows)
     assert back.to_html() == load_audit(json.loads(audit.to_json())).to_html()
     assert audit.to_frame().num_rows == 4
-    with pytest.raises(errors.ArgumentError, match="no audit of version"):
+    with pytest.raises(errors.ArgumentError, match="not an audit of version"):
         load_audit({"audit_version": 99})
     with pytest.raises(errors.ArgumentError, match="cannot read"):
         load_audit(tmp_path / "nowhere.json")

@@ -55,7 +55,7 @@ def test_what_is_declared_impossible_unknown_or_synthetic(table):
     assert cells[1, 3].n == 0
     assert cells[0, 0].n == 0
     assert cells[0, 0].synthetic > 0
-    assert any("never seen: 3" in note for note in found.notes)
+    assert any("never observed: 3" in note for note in found.notes)
     assert "SYNTHETIC" in "".join(found.maps())
     assert "cannot be" in "".join(found.maps())
 

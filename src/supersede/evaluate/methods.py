@@ -47,7 +47,7 @@ class Methods:
         table: The predictions.
         item: The column of ids.
         seed: Key of the permanent random numbers.
-        least: Inclusion probabilities that labels already paid for have, shape ``(h,)``, or 0.
+        least: Inclusion probabilities of labels already bought, shape ``(h,)``, or 0.
     """
 
     table: "Table"
@@ -56,7 +56,7 @@ class Methods:
     least: Floats | float = 0.0
 
     def allocated(self, problem: Problem) -> Chosen:
-        """Strata by optimal inclusion probability; coordinated samples where those are fewer."""
+        """Strata by optimal inclusion probability, or coordinated samples if those are smaller."""
         strata = optimal_strata(problem, self.least)
         shared = float(problem.patterns.count @ problem.share())
         if strata.take.sum() > shared and not np.ndim(self.least):
@@ -165,7 +165,7 @@ class Methods:
         *,
         reserve: bool = True,
     ) -> Drawn:
-        """Items with the smallest numbers, as many of each set as are needed, or a few more."""
+        """Items with the smallest numbers, at least as many of each set as are needed."""
         wanted = [min(of, n + (_reserves(n) if reserve else 0)) for n, of in needs]
         slack = 1.0
         while True:
@@ -189,7 +189,7 @@ def optimal_strata(problem: Problem, least: Floats | float = 0.0) -> Strata:
 
     Args:
         problem: The estimands and their margins.
-        least: Inclusion probabilities that must be kept at least, shape ``(h,)``, or 0.
+        least: Lower bounds of the inclusion probabilities, shape ``(h,)``, or 0.
     """
     patterns, budget = problem.patterns, problem.budget
     found = allocate(patterns.count.astype(float), problem.variance, budget, least)
@@ -205,13 +205,13 @@ def optimal_strata(problem: Problem, least: Floats | float = 0.0) -> Strata:
 
 
 def _parent_number(problem: Problem, parent: str | None, mix: Mix) -> int:
-    """Which estimand is the parent's.
+    """The number of the parent's estimand.
 
     Raises:
         ArgumentError: The parent is missing, or an estimand is not one model's precision.
     """
     if mix not in {"reshuffle", "resample"}:
-        msg = f"mix={mix!r}; it may be 'reshuffle' or 'resample'"
+        msg = f"mix={mix!r} must be 'reshuffle' or 'resample'"
         raise ArgumentError(msg)
     for estimand in problem.estimands:
         if len(estimand.terms) > 1 or estimand.terms[0].metric != "precision":
@@ -228,7 +228,7 @@ def _parent_number(problem: Problem, parent: str | None, mix: Mix) -> int:
 
 
 def _reserves(n: int) -> int:
-    """How many items stand ready to replace skipped ones."""
+    """Number of reserve items that replace skipped ones."""
     return 1 + n // 5
 
 
@@ -238,7 +238,7 @@ def _sample(rows: Ints, take: int, of: int) -> Sample:
 
 
 def _joined(parts: list[Drawn]) -> tuple[Drawn, Ints]:
-    """Several draws as one without repetition, and the place of each drawn row in it."""
+    """Several draws merged without repetition, and the position of each drawn row in the result."""
     first: dict[Any, int] = {}
     ids = [i for part in parts for i in part.item.to_pylist()]
     rows = np.array([first.setdefault(i, len(first)) for i in ids], np.int64)
@@ -252,9 +252,9 @@ def _joined(parts: list[Drawn]) -> tuple[Drawn, Ints]:
 def _items(
     drawn: Drawn, samples: list[Sample], share: Floats, stratum: Ints
 ) -> tuple[pa.Table, list[Sample]]:
-    """The items that any sample uses, in the order in which to label them.
+    """The items of all samples, in the order in which to label them.
 
-    Each sample is used up evenly: after half of the plan, half of every sample is labelled.
+    All samples advance at the same rate: after half of the plan, half of every sample is labelled.
     """
     order = np.full(len(drawn), np.inf)
     reserve = np.ones(len(drawn), bool)

@@ -1,11 +1,11 @@
-"""Count prediction patterns where the table lies: which items no label can tell apart beforehand.
+"""Count prediction patterns in the table's engine: items that are alike before labelling.
 
-A *pattern* is one combination of everything that is known of an item before it is labelled and that
-matters here: each model's answer, the conditions of the estimands, and a bin of the scores. Items
-of one pattern are exchangeable to a plan, so that counts of patterns are all it needs from the
-engine; 10⁸ items become at most a few million counts.
+A *pattern* is one combination of the relevant attributes of an item that are known before
+labelling: each model's answer, the conditions of the estimands, and a bin of the scores. Items of
+one pattern are exchangeable to a plan, so it needs only the counts of patterns from the engine;
+10⁸ items become at most a few million counts.
 
-What a label can say is one of finitely many *states*: a class, any other class, or for graded
+A label is one of finitely many *states*: a class, any other class, or for graded
 outcomes which of the models were right.
 """
 
@@ -40,7 +40,7 @@ _WORD = 2**62  # what fits a signed 64-bit integer
 
 @dataclass(frozen=True)
 class Key:
-    """One thing that patterns are told apart by.
+    """One attribute that distinguishes patterns.
 
     Attributes:
         kind: ``"answer"`` (code of the answer), ``"grade"`` (bin), ``"score"`` (bin of the mean
@@ -57,16 +57,16 @@ class Key:
 
 @dataclass(frozen=True)
 class Patterns:
-    """Patterns with their counts, one entry a pattern, or one entry an item after `take`.
+    """Patterns with their counts, one entry per pattern, or one per item after `take`.
 
     Attributes:
-        states: What a label may say: classes, perhaps `OTHER`; for graded outcomes, tuples that say
-            for each model of `graded` whether it was right.
-        keys: What patterns are told apart by.
+        states: Possible labels: classes, perhaps `OTHER`; for graded outcomes, tuples of whether
+            each model of `graded` was right.
+        keys: Attributes that distinguish patterns.
         codes: Code of each pattern for each key, shape ``(keys, h)``.
         count: Number of items of each pattern, shape ``(h,)``.
         graded: Models with graded outcomes; empty for classes.
-        positive: The only class that matters, where everything else is one state; else None.
+        positive: The only class that matters, if all others form one state; otherwise None.
     """
 
     states: tuple[Any, ...]
@@ -101,9 +101,9 @@ class Patterns:
         return None
 
     def state(self, label: Any) -> int | None:
-        """The number of the state that a label says; None where it says none of them.
+        """The number of a label's state; None if it matches no state.
 
-        Files turn numbers into text, so that ``"1"`` says the class 1 where no class is ``"1"``.
+        Files convert numbers to text, so ``"1"`` is read as the class 1 if no class is ``"1"``.
         """
         value = int(label) if isinstance(label, bool | np.bool_) else label
         if isinstance(value, float) and value.is_integer():
@@ -117,11 +117,11 @@ class Patterns:
         return self.states.index(OTHER) if OTHER in self.states and not self.graded else None
 
     def parts(self, term: Term, state: int) -> tuple[Floats, Floats]:
-        """What each pattern's item adds to a ratio's numerator and denominator in a state."""
+        """Contribution of each pattern's item to a ratio's numerator and denominator in a state."""
         inside = np.ones(len(self))
         for condition in term.where:
             met = self.key("condition", condition)
-            assert met is not None  # noqa: S101  # counted for these very estimands
+            assert met is not None  # noqa: S101  # counted for exactly these estimands
             inside = inside * met
         if term.by_class:
             said = self._said(term.models[0], term.positive) * inside
@@ -160,21 +160,21 @@ def count_patterns(
 
     Args:
         table: The predictions.
-        estimands: What will be estimated; only what they need tells patterns apart.
-        classes: All classes that a label may have; by default those that the models predict, and,
-            if these are more than two, any other.
+        estimands: What will be estimated; only the attributes they need distinguish patterns.
+        classes: All classes that a label can have; by default those that the models predict, and if
+            there are more than two, also any other.
 
     Returns:
-        One entry a pattern that occurs.
+        One entry per pattern that occurs.
 
     Raises:
-        ArgumentError: Models with classes and with graded outcomes are mixed, or a graded model is
-            asked for its precision.
+        ArgumentError: Models with classes and with graded outcomes are mixed, or an estimand is the
+            precision of a graded model.
     """
     empty = read_keys(table, estimands, classes)
     packed = words(table, empty)
     rows = table.rows.select(**packed)
-    # an alias in the select list lets the engine compute each word once, not once a use
+    # an alias in the select list makes the engine compute each word once, not once per use
     counted = collect(rows.group_by(list(packed)).aggregate(n=rows.count()))
     columns = [counted[name].to_numpy().astype(np.int64) for name in packed]
     order = np.lexsort(columns[::-1])  # engines return groups in any order
@@ -185,7 +185,7 @@ def count_patterns(
 def read_keys(
     table: "Table", estimands: Sequence[Estimand], classes: Sequence[Any] | None = None
 ) -> Patterns:
-    """What patterns are told apart by, and the states, without counting."""
+    """The keys that distinguish patterns, and the states, without counting."""
     terms = terms_of(estimands)
     models = list(dict.fromkeys(model for term in terms for model in term.models))
     conditions = list(dict.fromkeys(condition for term in terms for condition in term.where))
@@ -234,8 +234,8 @@ def words(table: "Table", patterns: Patterns) -> "dict[str, ir.Value]":
 
 
 def locate(patterns: Patterns, columns: Sequence[Ints]) -> Ints:
-    """The pattern number of items, from their words."""
-    if len(columns) == 1:  # patterns are in order of their words
+    """The pattern number of items, from their packed keys."""
+    if len(columns) == 1:  # patterns are sorted by their words
         return np.searchsorted(packed(patterns)[0], columns[0])
     codes = _unpack(list(columns), patterns.keys)
     places = {code.tobytes(): h for h, code in enumerate(np.ascontiguousarray(patterns.codes.T))}
@@ -243,7 +243,7 @@ def locate(patterns: Patterns, columns: Sequence[Ints]) -> Ints:
 
 
 def packed(patterns: Patterns) -> list[Ints]:
-    """The words of the patterns themselves."""
+    """The packed keys of the patterns themselves."""
     columns, at = [], 0
     for group in _groups(patterns.keys):
         word, radix = np.zeros(len(patterns), np.int64), 1
@@ -256,7 +256,7 @@ def packed(patterns: Patterns) -> list[Ints]:
 
 
 def _groups(keys: Sequence[Key]) -> list[list[Key]]:
-    """Keys in order, cut where a word is full."""
+    """Keys in order, split where a 64-bit word is full."""
     groups: list[list[Key]] = [[]]
     radix = 1
     for key in keys:
@@ -279,7 +279,7 @@ def _unpack(columns: list[Ints], keys: Sequence[Key]) -> npt.NDArray[np.int16]:
 
 
 def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
-    """A key's code for each row: never null, and the same on every engine."""
+    """A key's code for each row: never null, and identical on every engine."""
     import ibis
 
     rows = table.rows
@@ -301,7 +301,7 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
     if key.kind == "grade":
         return _bin(table.right(key.of), key.size)
     answer = table.answer(key.of)
-    assert answer is not None  # noqa: S101  # `read_keys` has told classes from grades
+    assert answer is not None  # noqa: S101  # `read_keys` has separated classes from grades
     if patterns.positive is not None:
         return (answer == patterns.positive).ifelse(0, 1)
     cases = [(answer == c, i) for i, c in enumerate(patterns.states) if c != OTHER]
@@ -330,7 +330,7 @@ def _graded(
     table: "Table", terms: Sequence[Term], graded: Sequence[str], met: Sequence[Key]
 ) -> Patterns:
     if any(term.by_class for term in terms):
-        msg = f"models {list(graded)} have graded outcomes, so no precision, recall or F1"
+        msg = f"models {list(graded)} have graded outcomes, which have no precision, recall or F1"
         raise ArgumentError(msg)
     if len(graded) > _MOST_GRADED:
         msg = (

@@ -138,7 +138,7 @@ def test_a_combination_keeps_the_reasons_that_decided():
     reason = (
         AllOf(AtLeast(5), Budget(trials=99), NoImprovement(98)).judge(Evidence(_history(10))).reason
     )
-    assert "98 to wait" in reason
+    assert "98 needed" in reason
     assert "budget is not spent" in reason
 
 
