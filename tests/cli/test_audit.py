@@ -39,7 +39,7 @@ def test_groups_are_printed_and_written(run, log, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "▲ site = south" in printed
     assert "of the next 100 items" in printed
-    assert "Where two attributes meet" in (tmp_path / "a.html").read_text()
+    assert "Combinations of two attributes" in (tmp_path / "a.html").read_text()
     assert json.loads((tmp_path / "a.json").read_text())["conditions"] == ["site"]
 
 

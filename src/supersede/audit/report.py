@@ -120,7 +120,7 @@ def _context(audit: Audit) -> dict[str, Any]:
         "changes": figures.dot_plot(
             changes[:_ROWS],
             title=f"Change of the {audit.loss} from {audit.old} to {audit.model} by group",
-            description=f"To the {_worse_side(audit)} of the rule the new model is worse.",
+            description=f"To the {_worse_side(audit)} of the vertical line the new model is worse.",
             limit=0.0,
             limit_word="no change",
             form=difference,

@@ -162,7 +162,7 @@ def test_what_cannot_be():
         kept.renewed([0], other.evidence(["a"]))
     with pytest.raises(ArgumentError, match="they must agree"):
         kept.worth_renewing(1, new=other)
-    with pytest.raises(ArgumentError, match="both are"):
+    with pytest.raises(ArgumentError, match="both must be"):
         Confusion.of([1, 2], [1])
     with pytest.raises(ArgumentError, match="smoothing=-1"):
         Confusion.of([1], [1], smoothing=-1)
