@@ -131,9 +131,7 @@ def _typed(values: np.ndarray, port: Any) -> np.ndarray:
         msg = f"the model's input {port.name!r} is a {port.type}; use one of {', '.join(TYPES)}"
         raise Unfit(msg)
     if kind is np.object_ and values.dtype != object and np.isnan(values).all():
-        values = np.full(
-            len(values), "", dtype=object
-        )  # all missing, so it can be text
+        values = np.full(len(values), "", dtype=object)  # all missing, so it can be text
     if (values.dtype == object) != (kind is np.object_):
         msg = (
             f"the model's input {port.name!r} is a {port.type}, and the column's values are of"
