@@ -324,7 +324,7 @@ def test_json_reads_back(people, tmp_path):
         load_audit({"audit_version": 99})
     with pytest.raises(errors.ArgumentError, match="cannot read"):
         load_audit(tmp_path / "nowhere.json")
-    with pytest.raises(errors.ArgumentError, match="may end in"):
+    with pytest.raises(errors.ArgumentError, match="must end in"):
         audit.save(tmp_path / "audit.pdf")
 
 
@@ -338,7 +338,7 @@ def test_json_reads_back(people, tmp_path):
         ({"groups": ["sex"], "synthetic": "fake"}, errors.MissingColumnError, "fake"),
         ({"groups": ["sex"], "loss": Squared()}, errors.ArgumentError, "score"),
         ({"groups": ["sex"], "loss": LogLoss()}, errors.ArgumentError, "scores"),
-        ({"groups": ["sex"], "loss": Amount()}, errors.ArgumentError, "which column"),
+        ({"groups": ["sex"], "loss": Amount()}, errors.ArgumentError, "no column is named"),
         ({"groups": ["sex"], "loss": PerUnit({"new": "w"}, "x")}, errors.MissingColumnError, "x"),
         ({"groups": ["sex"], "old": "older"}, errors.MissingColumnError, "older"),
     ],

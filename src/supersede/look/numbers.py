@@ -1,4 +1,4 @@
-"""How numbers are written: no more digits than their interval carries."""
+"""The format of numbers: no more digits than their interval supports."""
 
 import math
 
@@ -9,7 +9,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def count(value: float) -> str:
-    """A count in full, thousands set apart.
+    """A count in full, with separated thousands.
 
     Example:
         >>> count(12345).replace(THIN, "_")
@@ -25,7 +25,7 @@ def share(
     *,
     resolution: float | None = None,
 ) -> str:
-    """A share in per cent, with its interval where there is one.
+    """A share in per cent, with its interval if there is one.
 
     Args:
         value: The share.
@@ -67,7 +67,7 @@ def amount(
     *,
     resolution: float | None = None,
 ) -> str:
-    """A number without a unit of its own, such as a cost; arguments as for `share`."""
+    """A number without a unit, such as a cost; arguments as for `share`."""
     return _scaled(value, low, high, resolution, 1, "", signed=False)
 
 
@@ -99,7 +99,7 @@ def _fixed(value: float, digits: int, *, signed: bool) -> str:
 
 
 def _digits(scale: float) -> int:
-    """Decimals that a number of this resolution carries."""
+    """Number of decimals for this resolution."""
     if scale <= 0 or not math.isfinite(scale):
         return 0
     return min(6, max(0, math.floor(-math.log10(scale) + 1e-9) + 1))

@@ -97,7 +97,7 @@ def test_cost_is_predicted_where_it_varies():
     ]
     history = History(SPACE, tuple(trials))
     decision = decide(history, CostAware(1.0), error=FixedError(0.2))
-    assert "it costs" in decision.reason
+    assert "its cost of" in decision.reason
 
 
 def test_patience_counts_trials_with_values():
