@@ -59,6 +59,8 @@ class Methods:
         """Strata by optimal inclusion probability, or coordinated samples if those are smaller."""
         strata = optimal_strata(problem, self.least)
         shared = float(problem.patterns.count @ problem.share())
+        # every stratum needs at least two labels, so many small strata can need more labels than
+        # coordinated samples; with labels already bought, only strata keep their probabilities
         if strata.take.sum() > shared and not np.ndim(self.least):
             return self.coordinated(problem)
         needs = list(zip(strata.take.tolist(), strata.items.tolist(), strict=True))
@@ -66,6 +68,7 @@ class Methods:
         drawn = self._enough(str(self.seed), problem.patterns, inside, needs)
         place = strata.of[drawn.pattern]
         samples = [_sample(np.flatnonzero(place == g), n, of) for g, (n, of) in enumerate(needs)]
+        # the index -1 (no stratum) reads the last stratum, which `where` then discards
         share = np.where(strata.of >= 0, (strata.take / strata.items)[strata.of], 0.0)
         items, samples = _items(drawn, samples, share, strata.of)
         expected = z(problem.confidence) * np.sqrt(strata.usage * problem.budget)
@@ -87,6 +90,7 @@ class Methods:
         parts, samples, start = [], [], 0
         for k, linear in enumerate(problem.linear):
             need = (problem.alone[k], problem.items[k])
+            # a key of its own makes the sample independent of those of the other estimands
             key = f"{self.seed}/{problem.estimands[k].name}"
             part = self._enough(key, problem.patterns, [linear.domain], [need])
             parts.append(part)
@@ -113,6 +117,8 @@ class Methods:
                 continue
             rest = linear.domain & ~top
             outside = int(problem.patterns.count[rest].sum())
+            # with the parent's key these items would depend on the parent's sample, which S- and
+            # the remainder must not
             own = self._enough(
                 f"{self.seed}/{name}/own", problem.patterns, [rest], [(min(take, outside), outside)]
             )
@@ -125,6 +131,7 @@ class Methods:
             ids = first.item.to_pylist()[:n_top]
             shared = [i for i, p in zip(ids, first.pattern, strict=False) if linear.domain[p]]
             lists = (shared, own.item.to_pylist(), free.item.to_pylist())
+            # one integer per id, as an item can be in several of the lists
             number = {i: c for c, i in enumerate(dict.fromkeys(itertools.chain(*lists)))}
             plus, extra, spare = (np.array([number[i] for i in ids], np.int64) for ids in lists)
             names = list(number)
@@ -172,6 +179,8 @@ class Methods:
             share = np.zeros(len(patterns))
             for mask, n, (_, of) in zip(inside, wanted, needs, strict=True):
                 if n:
+                    # the number of items below a threshold is binomial, with a deviation of about
+                    # √n: four deviations, and six items for small n, make a second query unlikely
                     limit = min(1.0, slack * (n + 4 * n**0.5 + 6) / of)
                     share = np.maximum(share, np.where(mask, limit, 0.0))
             drawn = draw(self.table, self.item, key, patterns, share)
@@ -259,10 +268,12 @@ def _items(
     order = np.full(len(drawn), np.inf)
     reserve = np.ones(len(drawn), bool)
     for sample in samples:
+        # an item in several samples is due when the first of them needs it
         due = (np.arange(len(sample.rows)) + 0.5) / max(sample.take, 1)
         order[sample.rows] = np.minimum(order[sample.rows], due)
         reserve[sample.rows[: sample.take]] = False
     used = np.flatnonzero(np.isfinite(order))
+    # reserves last; ties by position, so that the order is the same on every engine
     first = np.lexsort((used, order[used], reserve[used]))
     kept = used[first]
     place = np.full(len(drawn), -1, np.int64)

@@ -105,6 +105,8 @@ class Patterns:
 
         Files convert numbers to text, so ``"1"`` is read as the class 1 if no class is ``"1"``.
         """
+        # integer columns with nulls come back as floats, and flags as booleans: 1, 1.0 and True are
+        # one class
         value = int(label) if isinstance(label, bool | np.bool_) else label
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -197,12 +199,15 @@ def read_keys(
     if graded:
         return _graded(table, terms, graded, met)
     positives = list(dict.fromkeys(term.positive for term in terms if term.by_class))
+    # if only one class matters, the others are merged: fewer states, and far fewer patterns
     binary = len(positives) == 1 and all(term.by_class for term in terms)
     if binary:
         states: tuple[Any, ...] = (positives[0], OTHER)
     else:
         known = list(classes) if classes is not None else _answers(table, models)
         known += [c for c in positives if c not in known]
+        # two predicted classes are taken as all there are; with more, a label can be one that no model
+        # predicts
         open_ended = classes is None and len(known) > 2
         states = (*known, OTHER) if open_ended else tuple(known)
     size = 2 if binary else len(states) + 1  # the last code: an abstention, or a class not listed
@@ -210,6 +215,7 @@ def read_keys(
     if any(table.score(model) is not None for model in models):
         named = _answers(table, models) if binary else [s for s in states if s != OTHER]
         if {0, 1}.issuperset(named):
+            # one key for the mean score, not one per model: patterns would multiply with every model
             keys.append(Key("score", None, _SCORE_BINS))
         elif not binary and len(named) > 2:
             keys.append(Key("confidence", None, _SCORE_BINS))
@@ -220,6 +226,7 @@ def read_keys(
 
 def words(table: "Table", patterns: Patterns) -> "dict[str, ir.Value]":
     """The pattern of each row, packed into few whole numbers (mixed radix), as expressions."""
+    # the engine then groups by one or two integers, not by one column per model and condition
     packed: dict[str, ir.Value] = {}
     for number, group in enumerate(_groups(patterns.keys)):
         word, radix = None, 1
@@ -237,6 +244,7 @@ def locate(patterns: Patterns, columns: Sequence[Ints]) -> Ints:
     """The pattern number of items, from their packed keys."""
     if len(columns) == 1:  # patterns are sorted by their words
         return np.searchsorted(packed(patterns)[0], columns[0])
+    # several words have no common order to search in
     codes = _unpack(list(columns), patterns.keys)
     places = {code.tobytes(): h for h, code in enumerate(np.ascontiguousarray(patterns.codes.T))}
     return np.array([places[code.tobytes()] for code in np.ascontiguousarray(codes.T)], np.int64)
@@ -304,11 +312,14 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
     assert answer is not None  # noqa: S101  # `read_keys` has separated classes from grades
     if patterns.positive is not None:
         return (answer == patterns.positive).ifelse(0, 1)
+    # a null answer gets the last code: engines differ in how they group and compare nulls
     cases = [(answer == c, i) for i, c in enumerate(patterns.states) if c != OTHER]
     return ibis.cases(*cases, else_=key.size - 1)
 
 
 def _bin(share: "ir.Value", bins: int) -> "ir.Value":
+    # the clip keeps a share of exactly 1 in the last bin; a missing score must not look confident,
+    # so it gets the middle one
     return (share * bins).floor().cast("int64").clip(0, bins - 1).fill_null(bins // 2)
 
 

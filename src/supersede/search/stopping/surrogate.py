@@ -90,11 +90,14 @@ def transform_of(losses: Array) -> Transform | None:
     if len(known) < 2:
         return None
     low, median = float(known.min()), float(np.median(known))
+    # if half of the trials share the best value, the next larger one gives the scale
     if median == low:
         median = float(min(known[known > low], default=low))
+    # diverged trials would otherwise set the scale, and the values near the best would look equal
     ceiling = median + 3 * (median - low)
     clipped = np.minimum(known, ceiling)
     scale = float(clipped.std())
+    # differences at the level of rounding are not variation
     if not math.isfinite(ceiling) or scale <= 1e-13 * max(abs(low), abs(median)):
         return None
     return Transform(
@@ -131,6 +134,7 @@ class Surrogate:
         rng = np.random.default_rng(self.settings.seed)
         random = self.cube.sample(self.settings.candidates, rng)
         mean, _ = self.at_trials
+        # by posterior mean, because the lowest observed values are partly noise
         leaders = self.complete[np.argsort(mean, kind="stable")[:6]]
         near = self.cube.near(self.cube.units[leaders], self.settings.candidates // 6, rng)
         return self.cube.features(np.vstack([random, near]))
@@ -178,10 +182,13 @@ class Surrogate:
         free[:, columns] = True
         for parameter, column in self.cube.numeric.items():
             if self.cube.conditional[parameter]:
+                # the feature after a conditional position encodes whether the parameter applies
                 free[:, column] = starts[:, column + 1] > 0
         if not free.any():
             return starts
 
+        # the sum over starts is separable, so one run minimises all of them, with one call of the
+        # posterior per step
         def total(v: Array) -> tuple[float, Array]:
             x = starts.copy()
             x[free] = v
@@ -215,6 +222,7 @@ class Surrogate:
         near = np.ones((len(places), len(self.cube.units)), dtype=bool)
         for place, trial in zip(places.T, self.cube.units.T, strict=True):
             # where a parameter applies to neither of two points, they agree on it
+            # 99 is far from every position in [0, 1], so "does not apply" is near nothing else
             gap = np.abs(np.nan_to_num(place, nan=99.0)[:, None] - np.nan_to_num(trial, nan=99.0))
             near &= gap <= _NEAR
         return float(1 - near.any(axis=1).mean())
@@ -264,6 +272,7 @@ def surrogate_of(
         return None
     size = sizes[-1]
     transform = transform_of(losses[:size])
+    # the values vary only since the last scheduled size: fit now instead
     if transform is None:
         sizes, size, transform = [len(losses)], len(losses), transform_of(losses)
     if transform is None:
@@ -273,7 +282,9 @@ def surrogate_of(
     hyper = _chained(x, cube.group, losses, pruned, sizes, settings, memory)
     y = transform(losses, pruned)
     rows = representatives(x[:size], y[:size], settings.largest)
+    # all trials since the last fit are kept, so that the factor can be extended row by row
     rows = np.concatenate([rows, np.arange(size, len(y))])
+    # the factor of all rows but the last, from the call one trial ago, if it is still there
     key = _digest(x[rows[:-1]], hyper.theta)
     posterior = condition(hyper, x[rows], cube.group, y[rows], memory.factors.get(key))
     _remember(memory.factors, _digest(x[rows], hyper.theta), posterior.lower, most=2)
@@ -294,11 +305,14 @@ def _chained(
     """The fit at the last size: a chain of warm fits since the last fit from the prior."""
     missing: list[tuple[int, bytes, Array]] = []
     hyper: Hyper | None = None
+    # from the last size back to the latest multiple of _CHAIN, where the fit is cold; if that is the
+    # first size, the slice's end of -1 makes it empty, and all sizes are used
     for size in sizes[: (len(sizes) - 1) // _CHAIN * _CHAIN - 1 : -1] or sizes[::-1]:
         transform = transform_of(losses[:size])
         if transform is None:
             continue
         y = transform(losses[:size], pruned[:size])
+        # the starting point is not part of the key: these rows and the growth determine it
         key = _digest(
             x[:size], y, group.astype(np.float64), np.array([settings.growth, settings.largest_fit])
         )
