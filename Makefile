@@ -25,10 +25,11 @@ test-wheel:  ## test the built wheel, installed without extras; before a release
 	tools/environment wheel
 	.venv-wheel/bin/python -m pytest --noconftest -c /dev/null -p no:cacheprovider tests/contract/test_installed.py
 
-lint: .venv/ready-dev  ## style and import rules
+lint: .venv/ready-dev  ## style, import rules and wording
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
+	$(PY) tools/wording
 
 type: .venv/ready-dev  ## strict types
 	.venv/bin/mypy
