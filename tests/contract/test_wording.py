@@ -105,7 +105,8 @@ name = "else"
 '''
     found = list(wording.findings("file.py", source, wording.read_rules()))
     assert [
-        (finding.line, finding.rule.name) for finding in sorted(found, key=lambda f: f.line)
+        (finding.line, finding.rule.name)
+        for finding in sorted(found, key=lambda f: (f.line, f.rule.name))
     ] == [
         (3, "in words"),
         (10, "distributive a"),
