@@ -18,6 +18,7 @@ THEIRS = {
     "recall": sklearn.recall_score,
     "f1": sklearn.f1_score,
     "false_positive_rate": fairlearn.false_positive_rate,
+    "specificity": fairlearn.true_negative_rate,
     "false_negative_rate": fairlearn.false_negative_rate,
     "selection_rate": fairlearn.selection_rate,
 }

@@ -34,6 +34,7 @@ class Case:
         says: What the refusal, or the printed review, must contain.
         remedy: Arguments that the refusal names, added to the call; they decide.
         then: The verdict with the remedy.
+        without: Words of the call that the remedy replaces.
     """
 
     name: str
@@ -521,6 +522,56 @@ def _() -> None:
       remedy=["--judge", "--threshold", "0.5"], then="fail")  # fmt: skip
 def _() -> None:
     text("j.csv", id=IDS, v1=np.where(OLD, 0.8, 0.3), v2=np.where(NEW, 0.8, 0.3))
+
+
+@case("a judge's scores, compared", ["j.csv", *V, "--judge"], verdict="fail", says="wins on")
+def _() -> None:
+    text("j.csv", id=IDS, v1=np.where(OLD, 0.8, 0.3), v2=np.where(NEW, 0.8, 0.3))
+
+
+@case("equal scores of a judge are no flips", ["j.csv", *V, "--judge"], verdict="pass")
+def _() -> None:
+    text("j.csv", id=IDS, v1=[0.7] * N, v2=[0.7] * N)
+
+
+@case("many small wins and a few large losses", ["j.csv", *V, "--judge"], verdict="fail")
+def _() -> None:
+    new = np.where(np.arange(N) % 5 == 0, 1.0, 7.2)
+    text("j.csv", id=IDS, v1=[7.0] * N, v2=new)
+
+
+@case("flips of a judge's scores", ["j.csv", *V, "--judge", "--max-nfr", "2%"], says="--threshold",
+      remedy=["--threshold", "0.5"], then="fail")  # fmt: skip
+def _() -> None:
+    text("j.csv", id=IDS, v1=np.where(OLD, 0.8, 0.3), v2=np.where(NEW, 0.8, 0.3))
+
+
+@case("a row that sums up the others", ["j.csv", *V], says="--where",
+      remedy=["--where", "id <> 'mean'"], then="fail")  # fmt: skip
+def _() -> None:
+    text(
+        "j.csv",
+        id=[*IDS, "mean"],
+        v1=[*OLD.astype(int), OLD.mean()],
+        v2=[*NEW.astype(int), NEW.mean()],
+    )
+
+
+@case("half a per cent, or a half?", ["j.csv", *V, "--max-nfr", "0.5"], says="0.5%",
+      remedy=["--max-nfr", "0.5%"], then="fail", without=["--max-nfr", "0.5"])  # fmt: skip
+def _() -> None:
+    text("j.csv", id=IDS, v1=OLD.astype(int), v2=NEW.astype(int))
+
+
+for column in ("n", "both", "negative", "positive", "w", "true class", "__old", "old", "agree"):
+
+    def _slices(column: str = column) -> None:
+        label = spread("ab")
+        sex = ["f" if i % 2 else "m" for i in IDS]
+        text("j.csv", id=IDS, y=label, v1=label, v2=answers(label, NEW, "ab"), **{column: sex})
+
+    case(f"a group called {column}", ["j.csv", *V, "--group", column], verdict="fail",
+         says=f"{column} = f")(_slices)  # fmt: skip
 
 
 @case("runs of ten", ["j.csv", *V], says="--runs", remedy=["--runs", "10"], then="fail")

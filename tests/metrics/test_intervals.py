@@ -6,9 +6,10 @@ from scipy import stats
 
 from supersede.metrics.intervals import (
     holm,
-    labels_to_decide,
     mcnemar,
     paired_difference,
+    student,
+    student_tail,
     tail_above,
     wilson,
 )
@@ -23,7 +24,7 @@ def test_wilson_is_scipys(k, n, confidence):
 
 
 def test_wilson_without_data_says_nothing():
-    assert [float(end) for end in wilson(np.nan, 0)] == [0, 1]
+    assert [float(end) for end in wilson(np.nan, 0, 0.95)] == [0, 1]
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (0, 8), (3, 3), (2, 10), (40, 25)])
@@ -50,13 +51,13 @@ def test_holm_is_scipys_worst_case():
 
 
 def test_paired_difference_is_symmetric():
-    low, high = paired_difference([0.1], [0.3], [50])
-    mirrored = paired_difference([0.3], [0.1], [50])
+    low, high = paired_difference([0.1], [0.3], [50], 0.95)
+    mirrored = paired_difference([0.3], [0.1], [50], 0.95)
     assert (-mirrored[1][0], -mirrored[0][0]) == pytest.approx((low[0], high[0]))
 
 
-def test_labels_to_decide_do_decide():
-    limit, estimate = 0.02, 0.015
-    n = labels_to_decide(estimate - limit, limit * (1 - limit))
-    assert float(wilson(estimate, n)[1]) <= limit < float(wilson(estimate, n - 30)[1])
-    assert labels_to_decide(0.0, 0.1) is None
+def test_student_is_scipys():
+    df = np.array([1.0, 2.5, 30.0, np.inf])
+    assert student(0.9, df) == pytest.approx(stats.t.ppf(0.95, df))
+    p = np.array([0.001, 0.2, 0.5, 0.03])
+    assert student_tail(p, df) == pytest.approx(stats.t.sf(stats.norm.isf(p), df))

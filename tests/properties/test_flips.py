@@ -34,7 +34,7 @@ def test_order_does_not_matter_and_slices_add_up(items, random):
     whole, split = counted(items, [(), ("g",)])
     random.shuffle(items)
     (again,) = counted(items)
-    assert str(again.to_dict()) == str(whole.to_dict())  # as text, since NaN is not itself
+    assert str(again.to_dict(0.95)) == str(whole.to_dict(0.95))  # as text, since NaN is not itself
     assert split.negative.x.sum() == whole.negative.x[0]
     assert split.n.sum() == whole.n[0]
 
@@ -45,8 +45,8 @@ def test_swapping_the_models_swaps_the_flips(items):
     (f,) = counted(items)
     (swapped,) = counted([(y, b, a, g) for y, a, b, g in items])
     assert swapped.nfr.tolist() == f.pfr.tolist()
-    low, high = f.gain_interval()
-    low2, high2 = swapped.gain_interval()
+    low, high = f.gain_interval(0.95)
+    low2, high2 = swapped.gain_interval(0.95)
     assert np.concatenate([low2, high2]).tolist() == pytest.approx(
         (-np.concatenate([high, low])).tolist()
     )

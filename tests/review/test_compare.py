@@ -110,10 +110,12 @@ def test_must_not_break_is_a_census(frame):
     assert (finding.verdict, finding.estimate) == ("fail", 1)
     assert f": {flips[0]}." in finding.reason
     absent = judged(rows, MustNotBreak(items=[*safe, 10**6]))
-    assert (absent.verdict, absent.more_labels) == ("undecided", 1)
+    assert (absent.verdict, absent.more_labels) == ("undecided", None)
+    assert f"not in the table: {10**6}" in absent.reason
+    assert "correct the list" in absent.steps[0]
     assert judged(rows, MustNotBreak(where=f"id = {flips[0]}")).verdict == "fail"
     assert judged(rows, MustNotBreak(where="id < 0")).verdict == "undecided"
-    with pytest.raises(errors.ArgumentError, match="cannot be evaluated"):
+    with pytest.raises(errors.MissingColumnError, match="no column 'nope'"):
         judged(rows, MustNotBreak(where="nope = 1"))
 
 
@@ -282,5 +284,4 @@ def test_clusters_may_be_named_by_text():
     )
     a, b = (r.candidates[0].evidence.whole for r in (first, second))
     assert a.nfr.tolist() == b.nfr.tolist()
-    # clusters are drawn in another order
-    assert a.negative.variance == pytest.approx(b.negative.variance, rel=0.2)
+    assert a.negative.variance == pytest.approx(b.negative.variance)

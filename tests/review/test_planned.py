@@ -30,7 +30,7 @@ def test_planned_labels_give_the_truth(frame, simulations):
         )
         whole = review.candidate.evidence.whole
         assert review.candidate.evidence.labelled == some["y"].notna().sum() < 2000
-        low, high = whole.nfr_interval()
+        low, high = whole.nfr_interval(0.95)
         found.append((whole.nfr[0], whole.gain.mean[0]))
         covered.append(low[0] <= truth.nfr[0] <= high[0])
     assert np.mean(found, axis=0) == pytest.approx([truth.nfr[0], truth.gain.mean[0]], abs=0.002)

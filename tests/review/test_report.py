@@ -105,4 +105,4 @@ def test_a_group_of_one_is_shown_as_too_few(frame):
     page = supersede.compare(
         rows, old="a", new="b", groups=["site"], checks=[MaxSliceNFR(0.2)]
     ).to_html()
-    assert "1 items: too few to judge" in page
+    assert "1 item: too few to judge" in page

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from supersede.errors import InferredAttributeError, MissingColumnError
+from supersede.look.numbers import worded
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -91,8 +92,7 @@ def label_of(columns: Sequence[str], values: Sequence[object]) -> str:
         'sex = f × race = unknown'
     """
     return " × ".join(
-        f"{column} = {'unknown' if value is None else value}"
-        for column, value in zip(columns, values, strict=True)
+        f"{column} = {worded(value)}" for column, value in zip(columns, values, strict=True)
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.numbers import count
 from supersede.metrics.ratio_intervals import Unit
 from supersede.metrics.ratios import Part, Ratios, sum_ratios
+from supersede.table.coerce import Columns as TableColumns
+from supersede.table.coerce import as_table
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -29,13 +31,13 @@ Columns = Sequence[str | Attribute]
 
 
 def audit_groups(
-    table: Table,
+    table: object,
     model: str,
     *,
     old: str | None = None,
     loss: Loss | None = None,
-    groups: Columns = (),
-    conditions: Columns = (),
+    groups: Columns | str | Attribute = (),
+    conditions: Columns | str | Attribute = (),
     cross: Sequence[Sequence[str]] = (),
     declared: Sequence[Group] = (),
     synthetic: str | None = None,
@@ -44,11 +46,13 @@ def audit_groups(
     min_items: int = 30,
     confidence: float = 0.95,
     progress: Callable[[str], None] | None = None,
+    **columns: Unpack[TableColumns],
 ) -> Audit:
     """Audit a model's losses group by group.
 
     Args:
-        table: The predictions; its weights and clusters are used.
+        table: The predictions: a `Table`, or anything that `supersede.read` reads; weights and
+            clusters are used.
         model: The model to audit.
         old: A model to compare it with, on the same items.
         loss: The loss of an item; by default 1 where the answer is wrong.
@@ -64,6 +68,7 @@ def audit_groups(
         min_items: Groups with fewer graded items are shown, but not compared.
         confidence: Two-sided confidence of every interval, in (0, 1).
         progress: Function that is called with a line of text before each step.
+        **columns: Arguments of `supersede.read` for a source that is not yet a `Table`.
 
     Returns:
         The audit, one row per group.
@@ -90,6 +95,8 @@ def audit_groups(
     model meets, and labels are as accurate for one group as for another.
     """
     loss = Wrong() if loss is None else loss
+    groups, conditions = (_listed(names) for names in (groups, conditions))
+    table = as_table(table, [model] if old is None else [model, old], **columns)
     splits = splits_of(groups or table.groups, conditions, cross)
     guessed = [a.column for (a, *_) in splits if a.inferred and a.protected]
     guessed += [group.name for group in declared if group.inferred]
@@ -128,6 +135,11 @@ def audit_groups(
         fingerprint=table.fingerprint,
         conditions=tuple(Attribute(c).name if isinstance(c, str) else c.name for c in conditions),
     )
+
+
+def _listed(names: Columns | str | Attribute) -> Columns:
+    """A single name is a list of one, and not its letters."""
+    return (names,) if isinstance(names, str | Attribute) else names
 
 
 def audit_losses(

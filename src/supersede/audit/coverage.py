@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ import numpy.typing as npt
 from supersede.audit.attributes import Attribute, label_of
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.metrics.cells import count_cells
+from supersede.table.coerce import Columns, as_table
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -164,25 +165,28 @@ class Coverage:
 
 
 def coverage(
-    table: Table,
-    axes: Sequence[str | Attribute],
+    table: object,
+    axes: Sequence[str | Attribute] | str,
     *,
     strength: int = 2,
     enough: int = 30,
     levels: Mapping[str, Sequence[object]] | None = None,
     impossible: Sequence[Mapping[str, object]] = (),
     synthetic: str | None = None,
+    **columns: Unpack[Columns],
 ) -> Coverage:
     """Count which combinations of axes the items cover.
 
     Args:
-        table: The items; only labelled ones count where the table has labels.
+        table: The items: a `Table`, or anything that `supersede.read` reads; only labelled ones
+            count if there are labels.
         axes: Columns that describe who, and under which circumstances.
         strength: How many axes are combined, from 1 to their number.
         enough: Items from which a cell counts as covered.
         levels: Values that an axis should have, if not all of them occur.
         impossible: Combinations that cannot occur, as ``[{"age": "child", "job": "retired"}]``.
         synthetic: A column that is true for synthetic items, which do not count as coverage.
+        **columns: Arguments of `supersede.read` for a source that is not yet a `Table`.
 
     Returns:
         All cells with their counts.
@@ -203,6 +207,8 @@ def coverage(
         >>> print(found.empty[0])
         sex = f × noise = yes
     """
+    axes = (axes,) if isinstance(axes, str) else axes
+    table = as_table(table, [], **columns)
     attributes = [Attribute(axis) if isinstance(axis, str) else axis for axis in axes]
     names = [attribute.column for attribute in attributes]
     if not 1 <= strength <= len(names) or len(set(names)) < len(names) or enough < 1:

@@ -21,7 +21,7 @@ from supersede.table.table import Table
 
 __all__ = ["Absolute", "Amount", "LogLoss", "Loss", "PerUnit", "Rate", "Squared", "Wrong"]
 
-_SUCCESSES = {"accuracy", "precision", "recall"}
+_SUCCESSES = {"accuracy", "precision", "recall", "specificity"}
 _CLIP = 1e-15  # keeps the log loss of scores of exactly 0 and 1 finite
 
 

@@ -13,7 +13,7 @@ References:
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from supersede.audit.result import Audit, GroupRow
 from supersede.errors import ArgumentError, MissingColumnError, MissingExtraError, TooFewLabelsError
 from supersede.evaluate.numbers import limit as number_limit
 from supersede.evaluate.numbers import numbers
+from supersede.table.coerce import Columns, as_names, as_table
 from supersede.table.source import collect
 from supersede.table.table import Table
 
@@ -77,23 +78,25 @@ class SliceSearch:
 
 
 def find_slices(
-    table: Table,
+    table: object,
     model: str,
     features: Sequence[str],
     *,
     loss: Loss | None = None,
-    fresh: Table | None = None,
+    fresh: object | None = None,
     most: int = 10,
     conditions: int = 2,
     least: float = 0.01,
     bins: int = 5,
     confidence: float = 0.95,
     seed: int = 0,
+    **columns: Unpack[Columns],
 ) -> SliceSearch:
     """Search for groups that a model fails, and test the finds on rows not used by the search.
 
     Args:
-        table: The predictions, with item ids unless `fresh` is given.
+        table: The predictions, with item ids unless `fresh` is given: a `Table`, or anything that
+            `supersede.read` reads.
         model: The model.
         features: Columns whose values (or ranges) make up the slices.
         loss: The loss of an item; by default 1 where the answer is wrong.
@@ -105,6 +108,7 @@ def find_slices(
         bins: Number of bins, with equal numbers of items, for a column of many numbers.
         confidence: Two-sided confidence, for all finds at once.
         seed: Key of the permanent random numbers that split the items.
+        **columns: Arguments of `supersede.read` for a source that is not yet a `Table`.
 
     Returns:
         The finds, and their audit on fresh rows.
@@ -119,6 +123,9 @@ def find_slices(
     Assumes: fresh items are draws from the same population as those searched.
     """
     loss = Wrong() if loss is None else loss
+    features = as_names(features, "features")
+    table = as_table(table, [model], **columns)
+    fresh = None if fresh is None else as_table(fresh, [model], **columns)
     if not features or most < 1 or conditions < 1 or not 0 < least < 1 or bins < 2:
         msg = (
             f"features={list(features)}, most={most}, conditions={conditions}, least={least},"
@@ -130,15 +137,15 @@ def find_slices(
         if feature not in table.rows.columns:
             raise MissingColumnError.of(feature, table.rows.columns, "a feature of slices")
     seen, unseen = (table, fresh) if fresh is not None else _set_apart(table, seed)
-    lost, columns = _rows(seen, model, loss, features)
+    lost, held = _rows(seen, model, loss, features)
     if len(lost) * least < 2:
         msg = (
             f"{len(lost)} graded items are searched, so a slice of {least:.1%} of them has fewer"
             " than 2 items; label more, or raise least="
         )
         raise TooFewLabelsError(msg)
-    choices = {name: _conditions(name, column, bins) for name, column in columns.items()}
-    coded = np.column_stack([_coded(columns[name], choices[name]) for name in features])
+    choices = {name: _conditions(name, column, bins) for name, column in held.items()}
+    coded = np.column_stack([_coded(held[name], choices[name]) for name in features])
     found = _search(coded, lost, most, conditions, max(2, int(least * len(lost))))
     groups = tuple(_group([choices[f] for f in features], slice_) for slice_ in found)
     audit = None

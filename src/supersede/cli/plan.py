@@ -2,12 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from supersede.cli.for_review import open_questions
 from supersede.cli.progress import Progress
+from supersede.cli.run_flags import RunFlags
+from supersede.cli.run_sizes import size_run
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ __all__ = ["plan"]
 
 
 def plan(
-    table: str,
-    *,
+    table: str | None = None,
+    *newer: str,
     model: Annotated[list[str] | None, Parameter(negative=())] = None,
     parent: str | None = None,
     estimand: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -40,11 +42,23 @@ def plan(
     out: Path = Path("plan.csv"),
     picture: Path | None = None,
     votes: bool = False,
+    detect: str | None = None,
+    items: int | None = None,
+    disagreement: str | None = None,
+    power: Annotated[list[str] | None, Parameter(negative=())] = None,
+    max_nfr: str | None = None,
+    label: str | None = None,
+    cluster: str | None = None,
+    weight: str | None = None,
+    json: Path | None = None,
+    reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> None:
     """Choose the items whose labels serve all estimands at once.
 
     Args:
-        table: A CSV, JSONL or Parquet file of predictions, one column per model.
+        table: A CSV, JSONL or Parquet file of predictions, one column per model. Without --model,
+            the old model's answers, in a separate file.
+        newer: The new model's answers, or those of several.
         model: A column of predictions; give one --model for each.
         parent: The ensemble that the models belong to; it is estimated too.
         estimand: precision, recall, f1, accuracy, and for the first two models (old and new):
@@ -65,7 +79,45 @@ def plan(
         out: File for the items to label; the design is stored next to it.
         picture: File for a picture of the plan, as HTML.
         votes: Show the models' answers to annotators.
+        detect: Instead of items to label, say how many items show a regression of this size, such as
+            2pp. How often the models disagree is counted in the table, an earlier pair of runs with
+            labels (--model OLD --model NEW), or assumed (--disagreement).
+        items: Say how small a regression so many items show.
+        disagreement: With --detect or --items and without a table: the share of items on which
+            exactly one of the two models is right, such as 10%.
+        power: With --detect or --items: the chance with which it is shown; repeatable. [default: 80%
+            and 90%]
+        max_nfr: With --detect or --items: it is a limit of negative flips that is exceeded by so
+            much, instead of accuracy that falls.
+        label: With --detect or --items: the column of labels.
+        cluster: With --detect or --items: the column of clusters.
+        weight: With --detect or --items: the column of item weights.
+        json: With --detect or --items: where the sizes go, as JSON.
+        reading: How runs are read and joined.
     """
+    if detect is not None or items is not None:
+        if estimand or for_review or budget is not None or after or labels or parent:
+            msg = "--detect and --items size a run; leave out what chooses items to label"
+            raise ArgumentError(msg)
+        runs = None
+        if newer and table is not None:
+            runs = reading.join(
+                [table, *newer], item=item, label=label, groups=group or (), weight=weight,
+                cluster=cluster,
+            )  # fmt: skip
+            item = label = cluster = weight = None  # the joined table has them
+        size_run(
+            runs or table, models=model or list(runs.models if runs else ()), detect=detect, items=items, disagreement=disagreement,
+            power=power, max_nfr=max_nfr, group=group, label=label, item=item, cluster=cluster,
+            weight=weight, confidence=share(confidence), picture=picture, json=json,
+        )  # fmt: skip
+        return
+    if table is None:
+        msg = "name a table of predictions; or size a run: --detect 2pp --disagreement 10%"
+        raise ArgumentError(msg)
+    if disagreement or power or max_nfr or label or cluster or weight or json:
+        msg = "--disagreement, --power, --max-nfr, --label, --cluster, --weight and --json go with --detect"
+        raise ArgumentError(msg)
     import supersede
     from supersede.evaluate import estimate, read_plan, write_plan
     from supersede.evaluate import plan as make
@@ -75,12 +127,21 @@ def plan(
     models, asked = _models(model or [], parent), None
     if for_review is not None:
         models, asked = open_questions(for_review)
-    elif not models:
-        msg = "name the models: --model COLUMN for each, or --for-review RESULT.json"
+    elif not models and not newer:
+        msg = (
+            "name the models: --model COLUMN for each, or --for-review RESULT.json; or give a file of"
+            " answers for each model, the old one first"
+        )
         raise ArgumentError(msg)
     with Progress() as progress:
         progress("reading the table")
-        rows = supersede.read(table, item=item, models=models, groups=group or (), labelled=False)
+        if newer:
+            rows = _of_runs(reading, [table, *newer], models, item=item, groups=group or ())
+            models = list(rows.models)
+        else:
+            rows = supersede.read(
+                table, item=item, models=models, groups=group or (), labelled=False
+            )
         if asked is None:
             asked = _estimands(rows, models, estimand or ["precision"], group or [], positive)
         earlier = None if after is None else read_plan(after)
@@ -103,6 +164,26 @@ def plan(
         if picture is not None:
             write_whole(picture, plan_picture(made))
     sys.stdout.write(f"{made!r}\nwritten: {', '.join(map(str, written))}\n")
+
+
+def _of_runs(reading: RunFlags, files: list[str], models: list[str], **uses: Any) -> "Table":
+    """The answers of several runs, as a table of models whose labels are still to come.
+
+    Raises:
+        ArgumentError: Models are named too, or the runs are graded already.
+    """
+    if models:
+        msg = "each file is a model's run, so leave out --model, --parent and --for-review"
+        raise ArgumentError(msg)
+    table = reading.join(files, label=None, labelled=False, **uses)
+    if table.joined is not None and table.joined.metric is not None:
+        msg = (
+            f"these runs are graded already (by {table.joined.metric!r}), so that there is nothing to"
+            " label: supersede review compares them; name the answers if they are still to be"
+            " labelled: --answer COLUMN"
+        )
+        raise ArgumentError(msg)
+    return table
 
 
 def share(text: str) -> float:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from supersede.cli.meaning import Meaning
+from supersede.cli.metric_limits import MetricLimits
 from supersede.cli.progress import Progress
+from supersede.cli.run_flags import RunFlags, sources
 from supersede.errors import ArgumentError, SourceError
 
 if TYPE_CHECKING:
@@ -19,12 +21,11 @@ __all__ = ["review"]
 
 
 def _limit(_: Any, tokens: Sequence[Any]) -> float:
-    """``0.5%``, ``0.5pp`` or ``0.005``."""
-    text = tokens[0].value.strip()
-    for unit in ("%", "pp"):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit)) / 100
-    return float(text)
+    """``0.5%``, ``0.5pp``, ``0.005``, or ``0.5 share``."""
+    from supersede.review.limits import command_line_limit
+
+    token = tokens[0]
+    return command_line_limit(token.keyword or "the limit", token.value)
 
 
 Limit = Annotated[float | None, Parameter(converter=_limit, n_tokens=1, allow_leading_hyphen=True)]
@@ -32,10 +33,10 @@ Strings = Annotated[list[str] | None, Parameter(negative="")]
 
 
 def review(
-    table: str,
-    *,
-    old: str,
-    new: Annotated[list[str], Parameter(negative="")],
+    table: str | None = None,
+    *newer: str,
+    old: str | None = None,
+    new: Strings = None,
     label: str | None = None,
     item: str | None = None,
     group: Strings = None,
@@ -44,6 +45,7 @@ def review(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Literal["refuse", "wrong", "drop"] = "refuse",
+    where: str | None = None,
     meaning: Meaning = Meaning(),  # noqa: B008  # frozen
     labels: str | None = None,
     min_gain: Limit = None,
@@ -54,23 +56,28 @@ def review(
     max_churn: Limit = None,
     max_score_shift: Limit = None,
     max_flip_cost: float | None = None,
+    metrics: MetricLimits = MetricLimits(),  # noqa: B008  # frozen
     must_not_break: Path | None = None,
     must_not_break_where: Strings = None,
     min_items: int = 30,
     chosen: str | None = None,
     confidence: float = 0.95,
-    seed: int = 0,
     out: Path | None = None,
     json: Path | None = None,
     markdown: Path | None = None,
     format: Literal["text", "json", "markdown"] = "text",
     quiet: Annotated[bool, Parameter(negative="")] = False,
+    reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> int:
     """Review a new model against the one in service, and decide.
 
-    The table has one row per item and one column per model: the predicted class, beside a column of
-    labels; or a grade. What a column holds follows from its values; where they allow two meanings,
-    the message names the flag that decides. Limits are shares: 0.5% or 0.005. Without a limit,
+    Give the runs, the old one first, as your evaluation tool wrote them (Inspect, lm-eval,
+    promptfoo, DeepEval, OpenAI evals, MLflow, JUnit XML, pytest, SWE-bench, JSON, CSV); they are
+    joined by item. Or give one table, with one row per item and one column per model: the predicted
+    class, beside a column of labels; or a grade. What a column holds follows from its values; where
+    they allow two meanings, the message names the flag that decides. Limits are shares: 0.5% or
+    0.005; a bare number of 0.05 or more needs a percent sign, or the word in '0.5 share'. Without a
+    limit,
     accuracy may fall by at most one point overall, and by five points in any slice.
 
     Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
@@ -82,7 +89,8 @@ def review(
     win.
 
     Args:
-        table: CSV, JSONL or Parquet: a file, or a glob in quotes.
+        table: The old run; or a table in CSV, JSONL or Parquet: a file, or a glob in quotes.
+        newer: The new run, or several.
         old: Column of the model in service.
         new: Column of the new model; repeat it for several candidates.
         label: Column of labels; null where an item has none. [default: label, y, y_true or target]
@@ -93,6 +101,7 @@ def review(
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
         missing: What a missing answer counts as.
+        where: SQL condition on the table's columns; other rows are left out.
         meaning: What the models' columns hold.
         labels: How the labelled items were chosen where not all are: random, the column with each
             item's probability of having been chosen, or the plan (plan.csv) by which they were.
@@ -104,20 +113,22 @@ def review(
         max_churn: At most this share of items gets another answer.
         max_score_shift: At no threshold does the share of items above change by more than this.
         max_flip_cost: Negative flips cost at most this an item, in the cost column's unit.
+        metrics: Limits on any metric.
         must_not_break: File with item ids, one a line; none of them may flip.
         must_not_break_where: SQL condition on the table's columns; no such item may flip.
         min_items: Smaller slices can fail but do not hold up the verdict.
         chosen: The candidate whose verdict is the exit code. [default: the first]
         confidence: Two-sided confidence of every interval.
-        seed: Seed of the bootstrap of clusters.
         out: Write the report here, as HTML in one file.
         json: Write the result here, as JSON.
         markdown: Write a summary here, as Markdown for a pull request.
         format: What is printed to standard output.
         quiet: Do not show progress.
+        reading: How runs are read and joined.
     """
     from supersede.review.compare import compare
 
+    source, before, after = sources(table, newer, old, new)
     checks = _checks(
         min_gain=min_gain,
         max_nfr=max_nfr,
@@ -131,11 +142,12 @@ def review(
         conditions=must_not_break_where or [],
         min_items=min_items,
     )
+    checks += metrics.checks(min_items)
     with Progress(quiet=quiet) as progress:
         result = compare(
-            table,
-            old=old,
-            new=new,
+            source,
+            old=before,
+            new=after,
             checks=checks or None,
             item=item,
             label=label,
@@ -146,11 +158,12 @@ def review(
             cluster=cluster,
             missing=missing,
             same=meaning.same,
-            models=meaning.models([old, *new]),
+            where=where,
+            models=meaning.models([before, *after]),
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,
-            seed=seed,
+            **reading.options(),
             progress=progress,
         )
         for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):

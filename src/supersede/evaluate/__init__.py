@@ -4,6 +4,7 @@ One label set serves many models and many metrics: name the estimands, `plan` wh
 and `estimate` the value and interval of each estimand once the labels are in.
 """
 
+from supersede.evaluate.before_a_run import detectable
 from supersede.evaluate.design import Expectation, Plan
 from supersede.evaluate.estimands import (
     Estimand,
@@ -25,6 +26,8 @@ from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
 from supersede.evaluate.plan_file import read_plan, write_plan
 from supersede.evaluate.planner import plan
+from supersede.evaluate.run_power import Power
+from supersede.evaluate.run_sizes import RunSize, RunSizes
 from supersede.evaluate.sharing import SharedLabels, labels_by_method, shared_labels
 
 __all__ = [
@@ -38,12 +41,16 @@ __all__ = [
     "Labels",
     "Look",
     "Plan",
+    "Power",
+    "RunSize",
+    "RunSizes",
     "SharedLabels",
     "accuracy",
     "by_class",
     "by_group",
     "change",
     "change_between",
+    "detectable",
     "difference",
     "estimate",
     "f1",

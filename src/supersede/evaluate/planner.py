@@ -10,15 +10,16 @@ from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.evaluate.belief import Calibration, Prior, expect, state_features
 from supersede.evaluate.design import Expectation, Method, Mix, Plan
 from supersede.evaluate.draw import item_column
-from supersede.evaluate.estimands import Estimand, checked
+from supersede.evaluate.estimands import Estimand, checked, terms_of
 from supersede.evaluate.hypergeometric import check_confidence
 from supersede.evaluate.methods import Chosen, Methods, optimal_strata
 from supersede.evaluate.patterns import Patterns, count_patterns
 from supersede.evaluate.problem import Problem, margins
+from supersede.table.coerce import as_table
+from supersede.table.table import Table
 
 if TYPE_CHECKING:
     from supersede.evaluate.estimates import Estimates
-    from supersede.table.table import Table
 
 __all__ = ["plan"]
 
@@ -31,7 +32,7 @@ _LARGE = 20_000
 
 
 def plan(
-    table: "Table",
+    table: object,
     estimands: Estimand | Iterable[Estimand],
     *,
     margin: float = 0.05,
@@ -49,7 +50,8 @@ def plan(
     """Choose the items whose labels serve all estimands at once.
 
     Args:
-        table: Predictions; read them with ``labelled=False`` where there are no labels yet.
+        table: Predictions: a `Table`, read with ``labelled=False`` where there are no labels yet; or
+            anything that `supersede.read` reads, which is then read so.
         estimands: What to estimate, such as ``[precision("a"), precision("b")]``.
         margin: Requested half-width of the intervals; 0 labels all items that matter.
         confidence: Two-sided confidence in (0, 1).
@@ -94,7 +96,12 @@ def plan(
     Assumes: see the method's file; ``"allocated"`` does not need any model to be right, only labels
     for the planned items.
     """
-    asked = checked(estimands, table)
+    named = (estimands,) if isinstance(estimands, Estimand) else tuple(estimands)
+    models = list(dict.fromkeys(model for term in terms_of(named) for model in term.models))
+    # a table may have been read without the ids that a plan needs
+    ids = None if isinstance(table, Table) else item
+    table = as_table(table, models, labelled=False, item=ids)
+    asked = checked(named, table)
     check_confidence(confidence)
     column = item_column(table, item)
     if budget is not None and budget < 1:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from supersede.look.numbers import share
+from supersede.look.numbers import count, share
 from supersede.look.page import environment
 
 __all__ = [
@@ -108,15 +108,38 @@ def dot_plot(
     judged = [row for row in rows if not row.note] or rows
     ends = [v for row in judged for v in (row.low, row.high)]
     scale = _Scale.over([*ends, 0.0] if limit is None else [*ends, 0.0, limit])
-    return _render("dot_plot", rows=rows, title=title, description=description, limit=limit,
-                   limit_word=limit_word, form=form, scale=scale)  # fmt: skip
+    # a limit that was set is written as it was; other rules are estimates
+    told = {"against": limit} if limit is not None and limit_word == "limit" else {}
+    texts = [
+        row.note or f"{form(row.value, row.low, row.high, **told)} · n {count(row.n)}"
+        for row in rows
+    ]
+    at = "" if limit is None else form(limit, exact=True) if told else form(limit)
+    return _render("dot_plot", rows=rows, texts=texts, title=title, description=description,
+                   limit=limit, limit_word=f"{limit_word} {at}", form=form, scale=scale,
+                   **_layout([row.label for row in rows], texts))  # fmt: skip
 
 
 def dumbbell(rows: Sequence[Pair], *, title: str, description: str, form: Format = share) -> Markup:
     """Old and new side by side, by slice; the axis spans the values to make differences visible."""
     scale = _Scale.over([value for row in rows for value in (row.old, row.new)])
-    return _render("dumbbell", rows=rows, title=title, description=description, form=form,
-                   scale=scale)  # fmt: skip
+    texts = [
+        f"{form(row.old, resolution=0.005)} → {form(row.new, resolution=0.005)} · n {count(row.n)}"
+        for row in rows
+    ]
+    return _render("dumbbell", rows=rows, texts=texts, title=title, description=description,
+                   scale=scale, form=form, **_layout([row.label for row in rows], texts))  # fmt: skip
+
+
+_ABREAST = 44  # letters that a row holds on the narrowest screen
+
+
+def _layout(labels: Sequence[str], texts: Sequence[str]) -> dict[str, int]:
+    """Where a row's number and line stand: below its name where both do not fit side by side."""
+    pairs = zip(labels, texts, strict=True)
+    longest = max((min(len(label), 48) + len(text) for label, text in pairs), default=0)
+    below = 16 if longest > _ABREAST else 0
+    return {"below": below, "pitch": 40 + below}
 
 
 def flip_matrix(

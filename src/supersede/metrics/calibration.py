@@ -1,13 +1,15 @@
 """Do scores mean what they say? Calibration from counts in equal bins of the score."""
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from supersede.errors import ArgumentError
 from supersede.metrics.cells import count_cells
-from supersede.table.table import Table
+from supersede.table.coerce import Columns, as_table
+from supersede.table.internal import internal
 
 __all__ = ["Calibration", "calibration"]
 
@@ -42,13 +44,17 @@ class Calibration:
         return float((gaps * self.n[filled]).sum() / self.n.sum())
 
 
-def calibration(table: Table, model: str, *, bins: int = 15) -> Calibration:
+def calibration(
+    table: object, model: str, *, bins: int = 15, **columns: Unpack[Columns]
+) -> Calibration:
     """Calibration of a model's scores.
 
     Args:
-        table: Predictions with scores in [0, 1] and a label of 0 and 1.
+        table: Predictions with scores in [0, 1] and a label of 0 and 1: a `Table`, or anything that
+            `supersede.read` reads.
         model: Which model.
         bins: Number of bins of equal width.
+        **columns: What `supersede.read` needs to know of a source that is not yet a `Table`.
 
     Returns:
         Counts by bin and the Brier score.
@@ -64,13 +70,15 @@ def calibration(table: Table, model: str, *, bins: int = 15) -> Calibration:
         >>> round(calibration(table, "m").error, 3)
         0.225
     """
+    table = as_table(table, [model], **columns)
     score, truth = table.score(model), table.class_label()
     if score is None or truth is None:
         msg = f"model {model!r} has no scores to calibrate; name a score column and a 0/1 label"
         raise ArgumentError(msg)
-    rows = table.rows.mutate(__score=score, __truth=truth)
-    rows = rows.filter(rows["__score"].notnull(), rows["__truth"].notnull())
-    s, y = rows["__score"], rows["__truth"]
+    names = internal("score"), internal("truth")
+    rows = table.rows.mutate(**dict(zip(names, (score, truth), strict=True)))
+    rows = rows.filter(*(rows[name].notnull() for name in names))
+    s, y = (rows[name] for name in names)
     sums = {"n": rows.count(), "s": s.sum(), "y": y.sum(), "b": ((s - y) * (s - y)).sum()}
     place = (s * bins).floor().cast("int64").clip(0, bins - 1)
     (cells,) = count_cells(rows, {"bin": place}, sums, [("bin",)])

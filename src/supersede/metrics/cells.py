@@ -15,7 +15,7 @@ from supersede.table.source import collect
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["count_cells", "merge"]
+__all__ = ["beside", "count_cells", "merge"]
 
 # Up to so many cells, all margins are derived from one joint count; beyond, each is counted alone.
 _JOINT_CELLS = 200_000
@@ -65,6 +65,18 @@ def merge(parts: Sequence[pa.Table], keys: Sequence[str], sums: Sequence[str]) -
     cells = pa.concat_tables(parts)
     added = cells.group_by(list(keys), use_threads=False).aggregate([(s, "sum") for s in sums])
     return added.select([*keys, *(f"{s}_sum" for s in sums)]).rename_columns([*keys, *sums])
+
+
+def beside(keys: pa.Table, numbers: Mapping[str, list[object]]) -> dict[str, list[object]]:
+    """Keys and numbers as columns of one table; a key with a number's name says that it is a key.
+
+    Example:
+        >>> beside(pa.table({"n": ["x"], "sex": ["f"]}), {"n": [3]})
+        {'n (group)': ['x'], 'sex': ['f'], 'n': [3]}
+    """
+    named = keys.to_pydict().items()
+    taken = {f"{name} (group)" if name in numbers else name: values for name, values in named}
+    return {**taken, **numbers}
 
 
 def _joint_size(rows: "ir.Table", keys: Mapping[str, "ir.Value"]) -> float:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.errors import ArgumentError
-from supersede.metrics.cells import count_cells, merge
+from supersede.metrics.cells import beside, count_cells, merge
 from supersede.metrics.intervals import wilson
 from supersede.metrics.moments import ratio
+from supersede.table.coerce import Columns, as_names, as_table
+from supersede.table.internal import internal
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ __all__ = ["METRICS", "Confusion", "Share", "by_class", "by_group"]
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
-_CLUSTER = "__cluster"
+_TRUTH, _ANSWER, _WEIGHT, _CLUSTER = map(internal, ("truth", "answer", "weight", "cluster"))
+_N, _W, _W2 = map(internal, ("n", "w", "w2"))
 _ROUNDING = 1e-12  # of a variance; what is below is no variance but rounding
 
 
@@ -69,7 +72,7 @@ class Confusion:
     tn: Floats
     products: Floats
 
-    def metric(self, name: str, confidence: float = 0.95) -> Share:
+    def metric(self, name: str, confidence: float) -> Share:
         """A metric with Wilson intervals.
 
         Args:
@@ -101,15 +104,15 @@ class Confusion:
             value, low, high = (2 * v / (1 + v) for v in (value, low, high))
         return Share(value, low, high, n)
 
-    def to_dict(self, confidence: float = 0.95) -> dict[str, list[object]]:
+    def to_dict(self, confidence: float) -> dict[str, list[object]]:
         """Columns by name: the keys and n, then each metric with its interval."""
-        columns: dict[str, list[object]] = {**self.keys.to_pydict(), "n": self.n.tolist()}
+        columns: dict[str, list[object]] = {"n": self.n.tolist()}
         for name in METRICS:
             share = self.metric(name, confidence)
             columns[name] = share.value.tolist()
             columns[f"{name}_low"] = share.low.tolist()
             columns[f"{name}_high"] = share.high.tolist()
-        return columns
+        return beside(self.keys, columns)
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ METRICS: Mapping[str, Callable[[Any], tuple[Any, Any]]] = {
     "recall": lambda c: (c.tp, c.tp + c.fn),
     "f1": lambda c: (c.tp, c.tp + c.fp + c.fn),
     "false_positive_rate": lambda c: (c.fp, c.fp + c.tn),
+    "specificity": lambda c: (c.tn, c.fp + c.tn),
     "false_negative_rate": lambda c: (c.fn, c.tp + c.fn),
     "selection_rate": lambda c: (c.tp + c.fp, c.tp + c.fp + c.fn + c.tn),
 }
@@ -140,23 +144,25 @@ They read ``tp``, ``fp``, ``fn`` and ``tn`` of a `Confusion`, or of one item, as
 
 
 def by_group(
-    table: Table,
+    table: object,
     model: str,
     margins: Sequence[Sequence[str]],
     *,
     positive: object = 1,
+    **columns: Unpack[Columns],
 ) -> list[Confusion]:
     """How a model does for each group, for intersections of groups, or overall.
 
     Args:
-        table: Predictions with class labels.
+        table: Predictions with class labels: a `Table`, or anything that `supersede.read` reads.
         model: Which model.
         margins: For each result, the columns it is split by; ``()`` is the whole and two columns
             are their intersections.
         positive: The class that counts as positive.
+        **columns: What `supersede.read` needs to know of a source that is not yet a `Table`.
 
     Returns:
-        One `Confusion` a margin, with a row for every group, null (unknown) among them.
+        One `Confusion` per margin, with a row for every group, null (unknown) among them.
 
     Raises:
         ArgumentError: The model predicts no classes, or the positive class is in no label.
@@ -168,13 +174,14 @@ def by_group(
         ...     models=["new"],
         ... )
         >>> (groups,) = by_group(table, "new", [["sex"]])
-        >>> dict(zip(groups.keys["sex"].to_pylist(), groups.metric("accuracy").value.tolist()))
+        >>> dict(zip(groups.keys["sex"].to_pylist(), groups.metric("accuracy", 0.95).value.tolist()))
         {'f': 0.5, 'm': 0.5}
     """
+    table = as_table(table, [model], **columns)
+    margins = [as_names(margin, "margins") for margin in margins]
     truth, answer = _classes(table, model)
-    rows = table.rows.mutate(
-        __truth=truth == positive, __answer=answer == positive, __weight=table.weighing()
-    )
+    values = {_TRUTH: truth == positive, _ANSWER: answer == positive, _WEIGHT: table.weighing()}
+    rows = table.rows.mutate(**values)
     rows = rows.filter(truth.notnull(), answer.notnull())
     keys = {name: rows[name] for margin in margins for name in margin}
     units = () if table.cluster is None else (_CLUSTER,)
@@ -188,25 +195,27 @@ def by_group(
     ]
 
 
-def by_class(table: Table, model: str) -> Confusion:
+def by_class(table: object, model: str, **columns: Unpack[Columns]) -> Confusion:
     """How a model does on each class, against all others.
 
     Args:
-        table: Predictions with class labels.
+        table: Predictions with class labels: a `Table`, or anything that `supersede.read` reads.
         model: Which model.
+        **columns: What `supersede.read` needs to know of a source that is not yet a `Table`.
 
     Returns:
-        One row a class that is a label or that the model predicts; its key is ``class``.
+        One row per class that is a label or that the model predicts; its key is ``class``.
 
     Raises:
         ArgumentError: The model predicts no classes.
     """
+    table = as_table(table, [model], **columns)
     truth, answer = _classes(table, model)
-    rows = table.rows.mutate(__truth=truth, __answer=answer, __weight=table.weighing())
-    rows = rows.filter(rows["__truth"].notnull(), rows["__answer"].notnull())
-    weight = rows["__weight"]
-    sums = {"n": rows.count(), "w": weight.sum(), "w2": (weight * weight).sum()}
-    keys = {"truth": rows["__truth"], "answer": rows["__answer"]}
+    rows = table.rows.mutate(**{_TRUTH: truth, _ANSWER: answer, _WEIGHT: table.weighing()})
+    rows = rows.filter(rows[_TRUTH].notnull(), rows[_ANSWER].notnull())
+    weight = rows[_WEIGHT]
+    sums = {_N: rows.count(), _W: weight.sum(), _W2: (weight * weight).sum()}
+    keys = {"truth": rows[_TRUTH], "answer": rows[_ANSWER]}
     if table.cluster is not None:
         keys[_CLUSTER] = rows[table.cluster]
     (cells,) = count_cells(rows, keys, sums, [tuple(keys)])
@@ -215,7 +224,7 @@ def by_class(table: Table, model: str) -> Confusion:
     place = {c: i for i, c in enumerate(classes)}
     t = np.array([place[c] for c in truths], np.intp)
     a = np.array([place[c] for c in answers], np.intp)
-    n, w, w2 = (cells[name].to_numpy().astype(float) for name in ("n", "w", "w2"))
+    n, w, w2 = (cells[name].to_numpy().astype(float) for name in (_N, _W, _W2))
     counts = _one_against_rest(t, a, w, len(classes))
     if table.cluster is None:
         products = _diagonal(_one_against_rest(t, a, w2, len(classes)))
@@ -263,7 +272,7 @@ def _classes(table: Table, model: str) -> "tuple[ir.Value, ir.Value]":
 
 
 def _confusion_sums(rows: "ir.Table", table: Table) -> dict[str, "ir.Value"]:
-    truth, answer, weight = rows["__truth"], rows["__answer"], rows["__weight"]
+    truth, answer, weight = rows[_TRUTH], rows[_ANSWER], rows[_WEIGHT]
     decisions = {
         "tp": truth & answer,
         "fp": ~truth & answer,
@@ -271,26 +280,27 @@ def _confusion_sums(rows: "ir.Table", table: Table) -> dict[str, "ir.Value"]:
         "tn": ~truth & ~answer,
     }
     if table.weight is None:  # four sums do
-        return {name: decided.sum() for name, decided in decisions.items()}
-    sums: dict[str, ir.Value] = {"n": rows.count()}
+        return {internal(name): decided.sum() for name, decided in decisions.items()}
+    sums: dict[str, ir.Value] = {_N: rows.count()}
     for name, decided in decisions.items():
         inside = decided.cast("int32")
-        sums[name] = (weight * inside).sum()
-        sums[f"{name}2"] = (weight * weight * inside).sum()
+        sums[internal(name)] = (weight * inside).sum()
+        sums[internal(f"{name}2")] = (weight * weight * inside).sum()
     return sums
 
 
 def _confusion(cells: pa.Table, keys: Sequence[str], *, clustered: bool) -> Confusion:
     def columns(names: list[str]) -> Floats:
-        return np.stack([np.nan_to_num(cells[n].to_numpy().astype(float)) for n in names], axis=1)
+        found = [cells[internal(name)].to_numpy().astype(float) for name in names]
+        return np.stack([np.nan_to_num(column) for column in found], axis=1)
 
     counts = columns(["tp", "fp", "fn", "tn"])
-    weighted = "n" in cells.column_names
+    weighted = _N in cells.column_names
     n = columns(["n"])[:, 0] if weighted else counts.sum(axis=1)
     if not clustered:
         squares = columns(["tp2", "fp2", "fn2", "tn2"]) if weighted else counts
         return _decided(cells.select(list(keys)), n, counts, _diagonal(squares))
-    groups = merge([cells], keys, ["tp"])
+    groups = merge([cells], keys, [internal("tp")])
     place = {row: k for k, row in enumerate(_rows(groups, keys))}
     of = np.array([place[row] for row in _rows(cells, keys)], np.intp)
     whole = np.zeros((len(place), 4))

@@ -14,20 +14,27 @@ References:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.errors import ArgumentError
-from supersede.metrics.bootstrap import cluster_variances
-from supersede.metrics.cells import count_cells
-from supersede.metrics.intervals import mcnemar, paired_difference, wilson
+from supersede.metrics.cells import beside, count_cells
+from supersede.metrics.flip_sums import (
+    VALUES,
+    clustered,
+    from_cells,
+    plain_sums,
+    sums_with_agreement,
+)
+from supersede.metrics.intervals import mcnemar, paired_difference, student_tail
 from supersede.metrics.moments import Moments, ratio
-from supersede.table.outcomes import plain
+from supersede.table.coerce import Columns, as_names, as_table
+from supersede.table.internal import internal
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Flips", "count_flips"]
 
 Floats = npt.NDArray[np.float64]
-_VALUES = ("old", "new", "negative", "positive", "gain", "cost")
+_CLUSTER = internal("cluster")
 
 
 @dataclass(frozen=True)
@@ -103,26 +110,38 @@ class Flips:
         return 1 - ratio(self.pfr, 1 - self.old.mean)
 
     @property
-    def gain_n(self) -> Floats:
-        """Effective sizes for an interval of the gain."""
-        return self.gain.effective_n(self.nfr + self.pfr - (self.pfr - self.nfr) ** 2)
+    def gain_variance(self) -> Floats:
+        """Variance of one item's gain, from the rates of flips."""
+        return self.nfr + self.pfr - (self.pfr - self.nfr) ** 2
 
-    def nfr_interval(self, confidence: float = 0.95) -> tuple[Floats, Floats]:
-        """Wilson intervals of the negative flip rates."""
-        return wilson(self.nfr, self.negative.share_n, confidence)
+    def nfr_interval(self, confidence: float) -> tuple[Floats, Floats]:
+        """Intervals of the negative flip rates; see `Moments.share_interval`."""
+        return self.negative.share_interval(confidence)
 
-    def pfr_interval(self, confidence: float = 0.95) -> tuple[Floats, Floats]:
-        """Wilson intervals of the positive flip rates."""
-        return wilson(self.pfr, self.positive.share_n, confidence)
+    def pfr_interval(self, confidence: float) -> tuple[Floats, Floats]:
+        """Intervals of the positive flip rates; see `Moments.share_interval`."""
+        return self.positive.share_interval(confidence)
 
-    def gain_interval(self, confidence: float = 0.95) -> tuple[Floats, Floats]:
-        """Paired intervals of the gain in accuracy."""
-        return paired_difference(self.nfr, self.pfr, self.gain_n, confidence)
+    def gain_interval(
+        self, confidence: float, rates: tuple[Floats, Floats] | None = None, times: float = 1.0
+    ) -> tuple[Floats, Floats]:
+        """Paired intervals of the gain in accuracy, at the sizes of `Moments.sizes`.
+
+        Args:
+            confidence: Two-sided confidence, in (0, 1).
+            rates: Rates of negative and positive flips to look at in place of those observed.
+            times: For this many times as many units of the same kind.
+        """
+        lost, gained = (self.nfr, self.pfr) if rates is None else rates
+        n = self.gain.sizes(self.gain_variance, confidence, times)
+        return paired_difference(lost, gained, n, confidence)
 
     @property
     def mcnemar(self) -> Floats:
         """McNemar's mid-p values, from the effective numbers of flips."""
-        return mcnemar(self.nfr * self.gain_n, self.pfr * self.gain_n)
+        n = self.gain.effective_n(self.gain_variance)
+        tail = student_tail(mcnemar(self.nfr * n, self.pfr * n) / 2, self.gain.freedom)
+        return np.asarray(np.minimum(2 * tail, 1.0))
 
     def __add__(self, other: "Flips") -> "Flips":
         """Add another part (a shard, a day) with the same slices in the same order."""
@@ -139,13 +158,17 @@ class Flips:
         return Flips(pa.table({}), **{name: m.total() for name, m in self._moments().items()})
 
     def _moments(self) -> dict[str, Moments]:
-        named = {name: getattr(self, name) for name in _VALUES}
+        named = {name: getattr(self, name) for name in VALUES}
         return {name: moments for name, moments in named.items() if moments is not None}
 
-    def to_dict(self) -> dict[str, list[object]]:
-        """Columns by name: the keys, then sizes, rates and intervals."""
-        low, high = self.nfr_interval()
-        gain_low, gain_high = self.gain_interval()
+    def to_dict(self, confidence: float) -> dict[str, list[object]]:
+        """Columns by name: the keys, then sizes, rates and intervals.
+
+        Args:
+            confidence: Two-sided confidence of the intervals, in (0, 1).
+        """
+        low, high = self.nfr_interval(confidence)
+        gain_low, gain_high = self.gain_interval(confidence)
         numbers = {
             "n": self.n,
             "accuracy_old": self.old.mean,
@@ -163,11 +186,11 @@ class Flips:
             "bec": self.bec,
             "mcnemar_p": self.mcnemar,
         }
-        return {**self.keys.to_pydict(), **{k: v.tolist() for k, v in numbers.items()}}
+        return beside(self.keys, {name: values.tolist() for name, values in numbers.items()})
 
 
 def count_flips(
-    table: Table,
+    table: object,
     old: str,
     new: str,
     margins: Sequence[Sequence[str]] = ((),),
@@ -175,15 +198,14 @@ def count_flips(
     keys: "Mapping[str, ir.Value] | None" = None,
     inclusion: str | None = None,
     agreement_known: bool = False,
-    draws: int = 1000,
-    seed: int = 0,
+    **columns: Unpack[Columns],
 ) -> list[Flips]:
     """Count the flips between two models, by slice; only sums leave the engine.
 
     Items that are not labelled (or, for graded outcomes, not graded for both models) do not count.
 
     Args:
-        table: The predictions.
+        table: The predictions: a `Table`, or anything that `supersede.read` reads.
         old: The model in service.
         new: The model that may take its place.
         margins: For each result, the keys it is split by; ``()`` is the whole.
@@ -193,11 +215,10 @@ def count_flips(
         agreement_known: Whether items on which both models give the same class count without a
             label too: whatever their label, they do not flip. Plans that compare models label
             few or none of them. Accuracies are NaN where none of them is labelled.
-        draws: Bootstrap draws, used where the table has clusters.
-        seed: Seed of the bootstrap.
+        **columns: What `supersede.read` needs to know of a source that is not yet a `Table`.
 
     Returns:
-        One result a margin.
+        One result per margin.
 
     Example:
         >>> import supersede
@@ -209,51 +230,34 @@ def count_flips(
         >>> whole.nfr.tolist(), whole.pfr.tolist()
         ([0.25], [0.25])
     """
-    right = {"old": table.right(old), "new": table.right(new)}
-    rows = table.rows.mutate(
-        **{f"__{name}": value for name, value in right.items()}, __weight=table.weighing(inclusion)
-    )
-    labelled = rows["__old"].notnull() & rows["__new"].notnull()
+    table = as_table(table, [old, new], **columns)
+    before, after = table.compared(old, new)
+    values = {internal("old"): before, internal("new"): after}
+    values[internal("weight")] = table.weighing(inclusion)
+    rows = table.rows.mutate(**values)
+    labelled = rows[internal("old")].notnull() & rows[internal("new")].notnull()
     if agreement_known:
         rows = _with_agreement(rows, table, old, new, labelled)
+        sums = sums_with_agreement(rows)
     else:
         rows = rows.filter(labelled)
+        weighted = table.weight is not None or inclusion is not None
+        sums = plain_sums(rows, table, weighted=weighted)
+    margins = [as_names(margin, "margins") for margin in margins]
     named = {
         name: table.rows[name] for margin in margins for name in margin if name in rows.columns
     }
     named |= dict(keys or {})
-    if agreement_known:
-        sums = _sums_with_agreement(rows)
-    else:
-        sums = _sums(rows, table, weighted=table.weight is not None or inclusion is not None)
     if table.cluster is None:
         counted = count_cells(rows, named, sums, margins)
-        return [_from_cells(cells, margin) for cells, margin in zip(counted, margins, strict=True)]
-    named["__cluster"] = table.rows[table.cluster]
-    split = [(*margin, "__cluster") for margin in margins]
-    counted = [count_cells(rows, named, sums, [margin])[0] for margin in split]
-    return [
-        _with_clusters(cells, margin, draws, seed)
-        for cells, margin in zip(counted, margins, strict=True)
-    ]
-
-
-def _sums(rows: "ir.Table", table: Table, *, weighted: bool) -> dict[str, "ir.Value"]:
-    """The sums that flips need; four counts where items are right or wrong and weigh the same."""
-    old, new, weight = rows["__old"], rows["__new"], rows["__weight"]
-    lost, gained = old * (1 - new), (1 - old) * new
-    if not weighted and old.type().is_integer() and new.type().is_integer() and table.cost is None:
-        both = {"both": (old * new).sum(), "negative": lost.sum(), "positive": gained.sum()}
-        return {"n": rows.count(), **both}
-    values = {"old": old, "new": new, "negative": lost, "positive": gained, "gain": new - old}
-    if table.cost is not None:
-        values["cost"] = lost * plain(rows[table.cost])
-    sums = {"n": rows.count(), "w": weight.sum(), "w2": (weight * weight).sum()}
-    for name, value in values.items():
-        sums[f"{name}.x"] = (weight * value).sum()
-        sums[f"{name}.w2x"] = (weight * weight * value).sum()
-        sums[f"{name}.w2xx"] = (weight * weight * value * value).sum()
-    return sums
+        return [
+            Flips(cells.select(margin), **from_cells(cells))
+            for cells, margin in zip(counted, margins, strict=True)
+        ]
+    named[_CLUSTER] = table.rows[table.cluster]
+    # clusters are many, so each margin is counted alone
+    counted = [count_cells(rows, named, sums, [(*margin, _CLUSTER)])[0] for margin in margins]
+    return [_by_slice(cells, margin) for cells, margin in zip(counted, margins, strict=True)]
 
 
 def _with_agreement(
@@ -267,101 +271,23 @@ def _with_agreement(
             " sample for others"
         )
         raise ArgumentError(msg)
+    known, same = internal("labelled"), internal("agree")
     rows = rows.mutate(
-        __labelled=labelled.ifelse(1, 0),
-        __agree=(before == after).ifelse(1, 0),
-        __plain=table.weighing(),
+        **{
+            known: labelled.ifelse(1, 0),
+            same: (before == after).ifelse(1, 0),
+            internal("unchosen"): table.weighing(),
+        }
     )
-    return rows.filter((rows["__labelled"] == 1) | (rows["__agree"] == 1))
+    return rows.filter((rows[known] == 1) | (rows[same] == 1))
 
 
-def _sums_with_agreement(rows: "ir.Table") -> dict[str, "ir.Value"]:
-    """Sums of flips over all known items, and of accuracies over labelled ones alone."""
-    labelled, agree = rows["__labelled"], rows["__agree"]
-    old, new = (rows[f"__{name}"].fill_null(0) for name in ("old", "new"))
-    known = (agree == 1).ifelse(rows["__plain"], rows["__weight"])
-    graded = (labelled == 1).ifelse(rows["__weight"], 0)
-    lost, gained = old * (1 - new) * labelled, (1 - old) * new * labelled
-    values = {
-        "old": (graded, old),
-        "new": (graded, new),
-        "negative": (known, lost),
-        "positive": (known, gained),
-        "gain": (known, gained - lost),
-    }
-    sums = {"n": labelled.sum(), "agree": agree.sum(), "agree labelled": (agree * labelled).sum()}
-    for name, (weight, value) in values.items():
-        sums[f"{name}.w"] = weight.sum()
-        sums[f"{name}.w2"] = (weight * weight).sum()
-        sums[f"{name}.x"] = (weight * value).sum()
-        sums[f"{name}.w2x"] = (weight * weight * value).sum()
-        sums[f"{name}.w2xx"] = (weight * weight * value * value).sum()
-    return sums
-
-
-def _from_cells(cells: pa.Table, keys: Sequence[str]) -> Flips:
-    column = {
-        name: np.nan_to_num(cells[name].to_numpy().astype(float))
-        for name in cells.column_names
-        if name not in keys and name != "__cluster"
-    }
-    n = column["n"]
-    if "both" in column:  # right or wrong, all weigh the same: squares are the counts themselves
-        lost, gained = column["negative"], column["positive"]
-        counts = {
-            "old": column["both"] + lost,
-            "new": column["both"] + gained,
-            "negative": lost,
-            "positive": gained,
-        }
-        moments = {name: Moments(n, n, n, x, x, x) for name, x in counts.items()}
-        moments["gain"] = Moments(n, n, n, gained - lost, gained - lost, gained + lost)
-    else:
-        moments = {
-            name: Moments(
-                n,
-                column[f"{name}.w" if f"{name}.w" in column else "w"],
-                column[f"{name}.w2" if f"{name}.w2" in column else "w2"],
-                *(column[f"{name}.{sum_}"] for sum_ in ("x", "w2x", "w2xx")),
-            )
-            for name in _VALUES
-            if f"{name}.x" in column
-        }
-    if "agree" in column:  # accuracies say nothing where no item of agreement is labelled
-        hidden = (column["agree"] > 0) & (column["agree labelled"] == 0)
-        for name in ("old", "new"):
-            moments[name] = replace(moments[name], x=np.where(hidden, np.nan, moments[name].x))
-    return Flips(cells.select(list(keys)), **moments)
-
-
-def _with_clusters(cells: pa.Table, keys: Sequence[str], draws: int, seed: int) -> Flips:
-    """Add up cells by slice and cluster, with variances from a bootstrap of the clusters."""
-    parts = _from_cells(cells, keys)
-    number = np.asarray(cells["__cluster"].combine_chunks().dictionary_encode("encode").indices)
-    slices = pa.table({"slice": _numbered(cells, keys)})["slice"].to_numpy()
+def _by_slice(cells: pa.Table, keys: Sequence[str]) -> Flips:
+    """Cells by slice and cluster, added up by slice."""
+    slices = _numbered(cells, keys)
     first = np.unique(slices, return_index=True)[1]
-    names = [name for name in _VALUES if getattr(parts, name) is not None]
-    variances = cluster_variances(
-        number,
-        slices,
-        parts.negative.w,
-        [getattr(parts, name).x for name in names],
-        draws=draws,
-        seed=seed,
-    )
-    count = len(first)
-
-    def total(values: Floats) -> Floats:
-        return np.bincount(slices, values, count).astype(float)
-
-    moments = {}
-    for name, variance in zip(names, variances, strict=True):
-        part: Moments = getattr(parts, name)
-        summed = Moments(
-            *(total(v) for v in (part.n, part.w, part.w2, part.x, part.w2x, part.w2xx))
-        )
-        moments[name] = replace(summed, resampled=variance)
-    return Flips(parts.keys.take(first), **moments)
+    moments = clustered(from_cells(cells), slices, len(first))
+    return Flips(cells.select(list(keys)).take(first), **moments)
 
 
 def _numbered(cells: pa.Table, keys: Sequence[str]) -> npt.NDArray[np.intp]:

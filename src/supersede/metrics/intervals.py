@@ -16,7 +16,16 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["holm", "labels_to_decide", "mcnemar", "paired_difference", "tail_above", "wilson", "z"]
+__all__ = [
+    "holm",
+    "mcnemar",
+    "paired_difference",
+    "student",
+    "student_tail",
+    "tail_above",
+    "wilson",
+    "z",
+]
 
 Floats = npt.NDArray[np.float64]
 FloatsLike = npt.ArrayLike
@@ -27,7 +36,40 @@ def z(confidence: float) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def wilson(share: FloatsLike, n: FloatsLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
+def student(confidence: float, freedom: FloatsLike) -> Floats:
+    """Student's two-sided quantiles; the normal one where the degrees of freedom are infinite.
+
+    Example:
+        >>> student(0.95, [1, 10, float("inf")]).round(2).tolist()
+        [12.71, 2.23, 1.96]
+    """
+    from scipy.special import stdtrit
+
+    df = np.asarray(freedom, float)
+    finite = np.isfinite(df)
+    quantiles = stdtrit(np.where(finite, df, 1.0), 0.5 + confidence / 2)
+    return np.where(finite, quantiles, z(confidence))
+
+
+def student_tail(p: FloatsLike, freedom: FloatsLike) -> Floats:
+    """Normal tail probabilities as those of Student's distribution at the same distance.
+
+    Args:
+        p: One-sided p values in [0, 1] that take an estimated variance for the true one.
+        freedom: Degrees of freedom of that variance.
+
+    Example:
+        >>> student_tail([0.025, 0.025], [3, float("inf")]).round(3).tolist()
+        [0.072, 0.025]
+    """
+    from scipy.special import ndtri, stdtr
+
+    raw, df = np.asarray(p, float), np.asarray(freedom, float)
+    finite = np.isfinite(df)
+    return np.where(finite, stdtr(np.where(finite, df, 1.0), ndtri(raw)), raw)
+
+
+def wilson(share: FloatsLike, n: FloatsLike, confidence: float) -> tuple[Floats, Floats]:
     """Wilson's score interval for a share.
 
     Args:
@@ -39,7 +81,7 @@ def wilson(share: FloatsLike, n: FloatsLike, confidence: float = 0.95) -> tuple[
         Lower and upper ends.
 
     Example:
-        >>> low, high = wilson(0.1, 100)
+        >>> low, high = wilson(0.1, 100, 0.95)
         >>> round(float(low), 4), round(float(high), 4)
         (0.0552, 0.1744)
 
@@ -57,7 +99,7 @@ def wilson(share: FloatsLike, n: FloatsLike, confidence: float = 0.95) -> tuple[
 
 
 def paired_difference(
-    lost: FloatsLike, gained: FloatsLike, n: FloatsLike, confidence: float = 0.95
+    lost: FloatsLike, gained: FloatsLike, n: FloatsLike, confidence: float
 ) -> tuple[Floats, Floats]:
     """Bonett and Price's interval for a paired difference, ``gained - lost``.
 
@@ -71,7 +113,7 @@ def paired_difference(
         Lower and upper ends, within [-1, 1].
 
     Example:
-        >>> low, high = paired_difference(0.02, 0.05, 400)
+        >>> low, high = paired_difference(0.02, 0.05, 400, 0.95)
         >>> round(float(low), 4), round(float(high), 4)
         (0.0033, 0.0564)
 
@@ -153,24 +195,3 @@ def holm(p: FloatsLike) -> Floats:
     adjusted = np.empty_like(raw)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted
-
-
-def labels_to_decide(distance: float, variance: float, confidence: float = 0.95) -> int | None:
-    """How large a random sample puts an estimate's interval on one side of a limit.
-
-    Args:
-        distance: Estimate minus limit.
-        variance: Variance of one item at the limit, such as ``limit * (1 - limit)`` for a share.
-        confidence: Two-sided confidence of the interval.
-
-    Returns:
-        The size in labels, supposing that the estimate stays where it is; None where no size
-        decides, because the estimate lies on the limit.
-
-    Example:
-        >>> labels_to_decide(0.01, 0.02 * 0.98)
-        753
-    """
-    if distance == 0 or variance <= 0:
-        return None
-    return int(np.ceil(z(confidence) ** 2 * variance / distance**2))

@@ -44,7 +44,8 @@ def interval(ratios: Ratios, model: int, unit: Unit, confidence: float) -> Inter
     """
     moments = ratios.moments(model)
     if unit == "share":
-        return agresti_coull(moments.mean, moments.share_n, _quantile(ratios, model, confidence))
+        n = moments.effective_n(moments.mean * (1 - moments.mean))
+        return agresti_coull(moments.mean, n, _quantile(ratios, model, confidence))
     return _log_student(ratios, model, confidence)
 
 
@@ -67,7 +68,8 @@ def joint_interval(ratios: Ratios, model: int, unit: Unit, confidence: float) ->
     moments = ratios.moments(model)
     if unit == "share":
         wider = (z(each) / _quantile(ratios, model, each)) ** 2
-        return clopper_pearson(moments.mean, moments.share_n * wider, each)
+        n = moments.effective_n(moments.mean * (1 - moments.mean))
+        return clopper_pearson(moments.mean, n * wider, each)
     return _log_student(ratios, model, each)
 
 
@@ -152,8 +154,7 @@ def _quantile(ratios: Ratios, model: int, confidence: float) -> Floats:
         return np.full(len(ratios), z(confidence))
     from scipy.special import stdtrit
 
-    freedom = np.maximum(ratios.moments(model).kish - 1, 1.0)
-    return np.asarray(stdtrit(freedom, 0.5 + confidence / 2))
+    return np.asarray(stdtrit(ratios.moments(model).freedom, 0.5 + confidence / 2))
 
 
 def _log_student(ratios: Ratios, model: int, confidence: float) -> Interval:

@@ -84,21 +84,15 @@ class Ratios:
     def moments(self, model: int = 0) -> Moments:
         """One model's means and variances."""
         e, d = model, self.models + model
-        plain = Moments(
-            n=self.units,
+        return Moments(
+            n=self.n,
             w=self.sums[:, d],
             w2=self.products[:, d, d],
             x=self.sums[:, e],
             w2x=self.products[:, e, d],
             w2xx=self.products[:, e, e],
+            units=None if self.counted else self.units,
         )
-        if self.counted:
-            return plain
-        # a variance around an estimated mean is too small by (u - 1) / u
-        several = self.units > 1
-        factor = np.divide(self.units, self.units - 1, out=np.zeros(len(self)), where=several)
-        variance = plain.variance * factor
-        return Moments(plain.n, plain.w, plain.w2, plain.x, plain.w2x, plain.w2xx, variance)
 
     def slopes(self, model: int = 0) -> Floats:
         """How a model's ratio moves with the sums, shape ``(k, 2m)``: ``(1, -R) / Σ w d``."""

@@ -4,6 +4,7 @@ from supersede.review.audit_gate import NoGroupRegresses
 from supersede.review.checks import Check, MaxChurn, MaxFlipCost, MaxNFR, MinGain
 from supersede.review.compare import DEFAULT_CHECKS, compare
 from supersede.review.finding import Finding, SliceFinding, Verdict
+from supersede.review.metric_checks import MaxDrop, MaxMetric, MaxRise, MinMetric
 from supersede.review.must_not_break import MustNotBreak
 from supersede.review.review import Candidate, Review
 from supersede.review.score_shift import MaxScoreShift
@@ -15,12 +16,16 @@ __all__ = [
     "Check",
     "Finding",
     "MaxChurn",
+    "MaxDrop",
     "MaxFlipCost",
     "MaxGap",
+    "MaxMetric",
     "MaxNFR",
+    "MaxRise",
     "MaxScoreShift",
     "MaxSliceNFR",
     "MinGain",
+    "MinMetric",
     "MustNotBreak",
     "NoGroupRegresses",
     "NoSliceWorse",

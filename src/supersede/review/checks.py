@@ -1,22 +1,30 @@
 """Checks on all items at once. A check is anything with a method `judge`.
 
 To pass, an interval must lie on the right side of the limit as a whole; to fail, on the wrong side;
-else the check is undecided, and says about how many more labels would decide it.
+otherwise the check is undecided, and says how many more labels would decide it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from supersede.errors import ArgumentError
-from supersede.look.numbers import amount, count, points, share
-from supersede.metrics.intervals import labels_to_decide, wilson
+from supersede.look.numbers import amount, items, level, points, share
+from supersede.metrics.flips import Flips
+from supersede.metrics.moments import Moments
 from supersede.review.evidence import Evidence
 from supersede.review.finding import Finding, Verdict
+from supersede.review.limits import checked_limit
+from supersede.review.more_labels import gain_labels, mean_labels, share_labels
 from supersede.table.source import collect
 
 __all__ = ["Check", "MaxChurn", "MaxFlipCost", "MaxNFR", "MinGain"]
+
+Floats = npt.NDArray[np.float64]
 
 
 class Check(Protocol):
@@ -30,32 +38,48 @@ class Check(Protocol):
 class MinGain:
     """The new model is right on at least `limit` more of the items (0.01 is one point).
 
+    Attributes:
+        limit: The least gain in accuracy, in (-1, 1), or as text such as ``"1pp"``.
+
     Assumes: labelled items are independent draws, or drawn in the table's clusters.
     """
 
     limit: float = 0.0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limit", checked_limit("MinGain", self.limit, "gain"))
+
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the paired interval of the gain against the limit."""
-        flips = evidence.whole
-        low, high = (float(end[0]) for end in flips.gain_interval(evidence.confidence))
-        gain, nfr, pfr = (float(v[0]) for v in (flips.gain.mean, flips.nfr, flips.pfr))
-        verdict = _above(low, high, self.limit)
-        reason = (
-            f"The new model is right on {points(gain, low, high)} of the items more than the old;"
-            f" it must be at least {points(self.limit)}."
+        flips, confidence = evidence.whole, evidence.confidence
+        low, high = (float(end[0]) for end in flips.gain_interval(confidence))
+        gain = float(flips.gain.mean[0])
+        verdict: Verdict = (
+            "pass" if low >= self.limit else "fail" if high < self.limit else "undecided"
         )
+        more = None
+        if verdict == "undecided":
+            more = gain_labels(flips, partial(_gain_decided, flips, confidence, self.limit))
+        shown = points(gain, low, high, against=self.limit)
+        side = "at most" if verdict == "fail" else "at least"
+        end = high if verdict == "fail" else low
+        bound = points(end, resolution=high - low, against=self.limit)
         return Finding(
             check="min_gain",
             question="Is the new model right more often?",
             verdict=verdict,
-            reason=reason,
+            reason=(
+                f"{level(confidence)} sure that accuracy changes by {side} {bound}"
+                f" (estimate {shown}); the limit is at least {points(self.limit, exact=True)}."
+            ),
             estimate=gain,
             low=low,
             high=high,
             limit=self.limit,
             unit="points",
-            more_labels=_more(verdict, gain - self.limit, nfr + pfr - (pfr - nfr) ** 2, evidence),
+            more_labels=more,
+            more_labels_random=more,
+            steps=_accept("min_gain", more, f"accuracy may change by {points(low)}"),
         )
 
 
@@ -63,35 +87,44 @@ class MinGain:
 class MaxNFR:
     """At most a share `limit` of the items may flip from right to wrong.
 
+    Attributes:
+        limit: The largest negative flip rate, in (0, 1), or as text such as ``"0.5%"``.
+
     Assumes: labelled items are independent draws, or drawn in the table's clusters.
     """
 
     limit: float
 
     def __post_init__(self) -> None:
-        _share_limit("MaxNFR", self.limit)
+        object.__setattr__(self, "limit", checked_limit("MaxNFR", self.limit, "share"))
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the negative flip rate against the limit."""
-        flips = evidence.whole
-        low, high = (float(end[0]) for end in flips.nfr_interval(evidence.confidence))
+        flips, confidence = evidence.whole, evidence.confidence
+        low, high = (float(end[0]) for end in flips.nfr_interval(confidence))
         nfr = float(flips.nfr[0])
         verdict = _below(low, high, self.limit)
-        reason = (
-            f"Negative flips are {share(nfr, low, high)} of the items;"
-            f" at most {share(self.limit)} may be."
-        )
-        variance = self.limit * (1 - self.limit)
+        more = None
+        if verdict == "undecided":
+            more = share_labels(
+                flips.negative, partial(_decided, flips.negative, confidence, self.limit)
+            )
         return Finding(
             check="max_nfr",
             question="How much breaks that used to work?",
             verdict=verdict,
-            reason=reason,
+            reason=(
+                f"{_bounded(confidence, verdict, low, high, self.limit, share)} of the items break"
+                f" (estimate {share(nfr, low, high, against=self.limit)});"
+                f" the limit is at most {share(self.limit, exact=True)}."
+            ),
             estimate=nfr,
             low=low,
             high=high,
             limit=self.limit,
-            more_labels=_more(verdict, nfr - self.limit, variance, evidence),
+            more_labels=more,
+            more_labels_random=more,
+            steps=_accept("max_nfr", more, f"up to {share(high)} of the items may break"),
         )
 
 
@@ -99,108 +132,131 @@ class MaxNFR:
 class MaxChurn:
     """At most a share `limit` of the items may get another answer, right or wrong.
 
-    Assumes: items are independent draws. Needs no labels.
+    Attributes:
+        limit: The largest share of changed answers, in (0, 1), or as text such as ``"5%"``.
+
+    Assumes: items are independent draws, or drawn in the table's clusters. Needs no labels.
     """
 
     limit: float
 
     def __post_init__(self) -> None:
-        _share_limit("MaxChurn", self.limit)
+        object.__setattr__(self, "limit", checked_limit("MaxChurn", self.limit, "share"))
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the share of changed answers against the limit."""
-        churn = evidence.changed
+        churn, confidence = evidence.changed, evidence.confidence
         value = float(churn.mean[0])
-        low, high = (float(end[0]) for end in wilson(churn.mean, churn.n, evidence.confidence))
+        low, high = (float(end[0]) for end in churn.share_interval(confidence))
+        verdict = _below(low, high, self.limit)
         return Finding(
             check="max_churn",
             question="How many answers change at all?",
-            verdict=_below(low, high, self.limit),
+            verdict=verdict,
             reason=(
-                f"{share(value, low, high)} of {count(churn.n[0])} items get another answer;"
-                f" at most {share(self.limit)} may."
+                f"{_bounded(confidence, verdict, low, high, self.limit, share)} of the answers"
+                f" change (estimate {share(value, low, high, against=self.limit)} of"
+                f" {items(churn.n[0])}); the limit is at most {share(self.limit, exact=True)}."
             ),
             estimate=value,
             low=low,
             high=high,
             limit=self.limit,
+            steps=(
+                "max_churn: labels do not decide it; review more items, or accept that up to"
+                f" {share(high)} of the answers may change.",
+            ),
         )
 
 
 @dataclass(frozen=True)
 class MaxFlipCost:
-    """Negative flips may cost at most `limit` an item, on average over all items.
+    """Negative flips may cost at most `limit` per item, on average over all items.
 
     The table's cost column says what a negative flip on an item costs.
 
-    Assumes: costs are bounded by the largest one in the table; the interval is Wilson's for the
-    cost as a share of it, with the effective size that the observed variance gives.
+    Attributes:
+        limit: The largest mean cost, above 0, in the unit of the cost column.
+
+    Assumes: costs are bounded by the largest one in the table; the interval is the one for the cost
+    as a share of it, with the effective size that the observed variance gives.
     """
 
     limit: float
 
     def __post_init__(self) -> None:
-        if not self.limit > 0:
-            msg = f"MaxFlipCost({self.limit}): the limit is a cost per item, so more than 0"
-            raise ArgumentError(msg)
+        object.__setattr__(self, "limit", checked_limit("MaxFlipCost", self.limit, "cost"))
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the mean cost against the limit."""
-        cost, table = evidence.whole.cost, evidence.table
+        cost, table, confidence = evidence.whole.cost, evidence.table, evidence.confidence
         if cost is None or table.cost is None:
             msg = "the check of flip costs needs a cost column: supersede.read(…, cost='<column>')"
             raise ArgumentError(msg)
         rows = table.rows
-        highest = float(
-            collect(rows.aggregate(highest=rows[table.cost].max()))["highest"][0].as_py()
-        )
-        highest = highest or 1.0
-        mean, variance = float(cost.mean[0]), float(cost.variance[0])
-        part = mean / highest
-        known = variance > 0
-        n = part * (1 - part) * highest**2 / variance if known else float(cost.kish[0])
-        low, high = (float(end) * highest for end in wilson(part, n, evidence.confidence))
+        found = collect(rows.aggregate(highest=rows[table.cost].max()))["highest"][0].as_py()
+        highest = float(found or 0) or 1.0
+        part = cost.over(highest)
+        mean = float(cost.mean[0])
+        low, high = (float(end[0]) * highest for end in part.share_interval(confidence))
         verdict = _below(low, high, self.limit)
+        more = None
+        if verdict == "undecided":
+            more = mean_labels(part, partial(_decided, part, confidence, self.limit / highest))
         return Finding(
             check="max_flip_cost",
             question="What do the flips cost?",
             verdict=verdict,
             reason=(
-                f"Negative flips cost {amount(mean, low, high)} an item;"
-                f" at most {amount(self.limit)} is allowed."
+                f"{_bounded(confidence, verdict, low, high, self.limit, amount)} per item is what"
+                f" flips cost (estimate {amount(mean, low, high, against=self.limit)});"
+                f" the limit is at most {amount(self.limit, exact=True)}."
             ),
             estimate=mean,
             low=low,
             high=high,
             limit=self.limit,
             unit="cost",
-            more_labels=_more(verdict, mean - self.limit, variance * evidence.labelled, evidence),
+            more_labels=more,
+            more_labels_random=more,
+            steps=_accept("max_flip_cost", more, f"flips may cost {amount(high)} per item"),
         )
-
-
-def _share_limit(check: str, limit: float) -> None:
-    if not 0 < limit <= 1:
-        msg = (
-            f"{check}({limit}): the limit is a share in (0, 1], so 0.005 for 0.5 %; that nothing at"
-            " all may break cannot be shown by a sample, so name the items: MustNotBreak"
-        )
-        raise ArgumentError(msg)
 
 
 def _below(low: float, high: float, limit: float) -> Verdict:
     return "pass" if high <= limit else "fail" if low > limit else "undecided"
 
 
-def _above(low: float, high: float, limit: float) -> Verdict:
-    return "pass" if low >= limit else "fail" if high < limit else "undecided"
+def _decided(
+    moments: Moments, confidence: float, limit: float, mean: Floats, times: float
+) -> npt.NDArray[np.bool_]:
+    """Which means would decide, had there been that many times as many labels."""
+    low, high = moments.share_interval(confidence, mean, times)
+    return (high <= limit) | (low > limit)
 
 
-def _more(verdict: Verdict, distance: float, variance: float, evidence: Evidence) -> int | None:
-    """Labels still missing, scaled by what weights and clusters make of a label."""
-    if verdict != "undecided":
-        return None
-    needed = labels_to_decide(distance, variance, evidence.confidence)
-    if needed is None or not np.isfinite(needed):
-        return None
-    worth = evidence.labelled / max(float(evidence.whole.gain_n[0]), 1.0)
-    return max(1, int(np.ceil(needed * max(worth, 1.0))) - evidence.labelled)
+def _gain_decided(
+    flips: Flips, confidence: float, limit: float, lost: Floats, gained: Floats, times: float
+) -> npt.NDArray[np.bool_]:
+    low, high = flips.gain_interval(confidence, (lost, gained), times)
+    return (low >= limit) | (high < limit)
+
+
+def _bounded(
+    confidence: float,
+    verdict: Verdict,
+    low: float,
+    high: float,
+    limit: float,
+    form: Callable[..., str],
+) -> str:
+    """The end of the interval that matters: "95 % sure that fewer than 2.3 %"."""
+    if verdict == "fail":
+        return f"{level(confidence)} sure that more than {form(low, resolution=high - low, against=limit)}"
+    return f"{level(confidence)} sure that fewer than {form(high, resolution=high - low, against=limit)}"
+
+
+def _accept(check: str, more: int | None, risk: str) -> tuple[str, ...]:
+    """What to do besides labelling."""
+    none = "" if more is not None else "no number of labels will do, the estimate is at the limit; "
+    return (f"{check}: {none}accept it with a named risk: {risk}.",)

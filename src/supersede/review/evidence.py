@@ -1,24 +1,35 @@
 """Everything that is counted to judge one candidate, before any check looks at it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supersede.metrics.calibration import Calibration, calibration
 from supersede.metrics.classification import Confusion, by_class
 from supersede.metrics.flips import Flips, count_flips
+from supersede.metrics.means import count_mean
 from supersede.metrics.moments import Moments
+from supersede.table.internal import internal
 from supersede.table.source import collect
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["ClassSpace", "Evidence", "Margin", "changed", "collect_evidence", "graded"]
+__all__ = [
+    "ClassSpace",
+    "Evidence",
+    "Margin",
+    "changed",
+    "collect_evidence",
+    "graded",
+    "slice_name",
+]
 
-CLASS = "true class"
+CLASS = internal("true class")
+"""The key of slices by the label; no group column can have its name."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +45,39 @@ class Margin:
     flips: Flips
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """The columns as they are written."""
+        return tuple("true class" if column == CLASS else column for column in self.columns)
+
+    @property
     def names(self) -> list[str]:
-        """Each slice in words; a null is an unknown."""
-        columns = [self.flips.keys[column].to_pylist() for column in self.columns]
-        return [
-            " × ".join(
-                f"{column} = {'unknown' if value is None else value}"
-                for column, value in zip(self.columns, values, strict=True)
-            )
-            for values in zip(*columns, strict=True)
-        ]
+        """Each slice in words."""
+        return [self.name(i) for i in range(len(self.flips))]
+
+    def name(self, place: int) -> str:
+        """One slice in words."""
+        return slice_name(self.values(place))
+
+    def values(self, place: int) -> dict[str, Any]:
+        """One slice as columns and values."""
+        keys = self.flips.keys
+        return {
+            word: keys[column][place].as_py()
+            for word, column in zip(self.words, self.columns, strict=True)
+        }
+
+
+def slice_name(values: Mapping[str, Any]) -> str:
+    """A slice in words; a null is missing, and nothing that a column can say.
+
+    Example:
+        >>> slice_name({"sex": "f", "race": None})
+        'sex = f × race is missing'
+    """
+    return " × ".join(
+        f"{column} is missing" if value is None else f"{column} = {value}"
+        for column, value in values.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -81,6 +115,8 @@ class Evidence:
         calibration: Of the old and the new model; None without scores in [0, 1], and likewise.
         sampled: Whether the labelled items stand for all: all are labelled, or the user has said
             how they were chosen.
+        inclusion: Column with the probability of each labelled item to have been chosen.
+        planned: Whether a plan chose them.
     """
 
     table: Table
@@ -94,6 +130,8 @@ class Evidence:
     by_class: tuple[Confusion, Confusion] | None
     calibration: tuple[Calibration, Calibration] | None
     sampled: bool
+    inclusion: str | None = None
+    planned: bool = False
 
     @property
     def labelled(self) -> int:
@@ -102,9 +140,10 @@ class Evidence:
 
 
 def graded(table: Table, old: str, new: str) -> "ir.Table":
-    """The labelled rows, with ``__old`` and ``__new``: how right each model was."""
-    rows = table.rows.mutate(__old=table.right(old), __new=table.right(new))
-    return rows.filter(rows["__old"].notnull(), rows["__new"].notnull())
+    """The labelled rows, with ``internal("old")`` and ``("new")``: how right each model was."""
+    before, after = internal("old"), internal("new")
+    rows = table.rows.mutate(**dict(zip((before, after), table.compared(old, new), strict=True)))
+    return rows.filter(rows[before].notnull(), rows[after].notnull())
 
 
 def collect_evidence(
@@ -117,14 +156,13 @@ def collect_evidence(
     planned: bool,
     labels_declared: bool,
     confidence: float,
-    seed: int,
 ) -> Evidence:
     """Count everything in the engine; only sums come here."""
     truth = None if planned else table.class_label()  # classes are known of labelled items only
     keys = {} if truth is None else {CLASS: truth}
     margins = [(), *([(CLASS,)] if keys else []), *slices]
     counted = count_flips(
-        table, old, new, margins, keys=keys, inclusion=inclusion, agreement_known=planned, seed=seed
+        table, old, new, margins, keys=keys, inclusion=inclusion, agreement_known=planned
     )
     whole, *split = counted
     found = tuple(Margin(m, _sorted(f)) for m, f in zip(margins[1:], split, strict=True))
@@ -144,6 +182,8 @@ def collect_evidence(
         else (by_class(table, old), by_class(table, new)),
         calibration=None if inclusion else _calibration(table, old, new),
         sampled=sampled,
+        inclusion=inclusion,
+        planned=planned,
     )
 
 
@@ -151,12 +191,8 @@ def changed(table: Table, old: str, new: str) -> Moments:
     """How many items get another answer; another grade where the models give no classes."""
     before, after = table.answer(old), table.answer(new)
     if before is None or after is None:
-        before, after = table.right(old), table.right(new)
-    rows = table.rows.mutate(__changed=(before != after))
-    facts = rows.aggregate(n=rows["__changed"].count(), changed=rows["__changed"].sum())
-    row = collect(facts).to_pylist()[0]
-    n, x = np.array([float(row["n"])]), np.array([float(row["changed"] or 0)])
-    return Moments(n, n, n, x, x, x)
+        before, after = table.compared(old, new)
+    return count_mean(table, (before != after).cast("int32"), binary=True)
 
 
 def _calibration(table: Table, old: str, new: str) -> tuple[Calibration, Calibration] | None:

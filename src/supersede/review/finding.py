@@ -1,6 +1,6 @@
 """What a check finds, and how findings become a verdict."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -17,13 +17,15 @@ class SliceFinding:
     """What a check finds in one slice.
 
     Attributes:
-        slice: The slice, such as ``sex = f``.
+        slice: The slice in words, such as ``sex = f``.
         n: Labelled items in it.
         estimate: The estimate.
         low: Lower end of its interval, for this slice alone.
         high: Upper end.
-        verdict: The slice's own verdict; None where it has too few items to hold up the review.
-        p_adjusted: Holm's p value for "the limit is kept", over all slices of the check.
+        verdict: The slice's own verdict: it passes by its own interval, and fails by `p_adjusted`;
+            None where it has too few items to hold up the review.
+        p_adjusted: The p value for "the limit is kept", adjusted for all slices of the check.
+        values: The slice as columns and values, such as ``{"sex": "f"}``; None is a missing value.
     """
 
     slice: str
@@ -33,6 +35,7 @@ class SliceFinding:
     high: float
     verdict: Verdict | None
     p_adjusted: float
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,13 @@ class Finding:
         low: Lower end of the interval at the review's confidence.
         high: Upper end.
         limit: What the estimate is held against.
-        unit: ``"share"``, ``"points"`` (differences of shares), ``"cost"`` or ``"items"``.
-        more_labels: About how many more labels would decide it if the estimates stay where they
-            are; None where it is decided, or where labels cannot decide it.
+        unit: ``"share"``, ``"points"`` (differences of shares), ``"cost"``, ``"items"`` or
+            ``"amount"`` (of a metric that is no share).
+        more_labels: How many more labels, chosen for the question, decide it with 80 % chance if the
+            true rates are those observed; None where it is decided, or where no number of labels
+            decides it.
+        more_labels_random: The same for labels of items drawn at random from all.
+        steps: What to do where it is undecided, the cheapest first.
         slices: The slices, those furthest beyond the limit first; at most `SHOWN`.
         slice_count: How many slices were judged.
         figures: More pictures for the report, as safe markup; not part of the plain data.
@@ -64,8 +71,10 @@ class Finding:
     low: float
     high: float
     limit: float
-    unit: Literal["share", "points", "cost", "items"] = "share"
+    unit: Literal["share", "points", "cost", "items", "amount"] = "share"
     more_labels: int | None = None
+    more_labels_random: int | None = None
+    steps: tuple[str, ...] = field(default=())
     slices: tuple[SliceFinding, ...] = field(default=())
     slice_count: int = 0
     figures: tuple[str, ...] = field(default=(), repr=False)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError, TableError
-from supersede.look.numbers import count
+from supersede.look.numbers import count, items
 from supersede.review.evidence import Evidence, graded
 from supersede.review.finding import Finding, Verdict
+from supersede.table.condition import where
+from supersede.table.internal import internal
 from supersede.table.source import collect
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ class MustNotBreak:
 
     Attributes:
         items: The ids of the items; or None and `where`.
-        where: A condition in the SQL of the table's engine, such as ``"amount > 10000"``.
+        where: A boolean expression on the table's columns, in the SQL of its engine, such as
+            ``"amount > 10000"``; see `supersede.table.condition`.
     """
 
     items: Sequence[object] | None = None
@@ -37,6 +40,8 @@ class MustNotBreak:
         if (self.items is None) == (self.where is None):
             msg = "MustNotBreak takes either items=[…] or where='…', and not both"
             raise ArgumentError(msg)
+        if isinstance(self.items, str):
+            object.__setattr__(self, "items", (self.items,))
         if self.items is not None and not len(self.items):
             msg = "MustNotBreak(items=[]): the list is empty; leave the check out, or name items"
             raise ArgumentError(msg)
@@ -44,26 +49,34 @@ class MustNotBreak:
     def judge(self, evidence: Evidence) -> Finding:
         """Look at each of the items."""
         table = evidence.table
+        everybody = self._chosen(table.rows, evidence)
         rows = self._chosen(graded(table, evidence.old, evidence.new), evidence)
-        broken = rows.filter(rows["__new"] < rows["__old"])
-        labelled = _size(rows)
-        listed = self._listed(evidence)
-        flips = _size(broken)
-        verdict: Verdict = "fail" if flips else "pass" if labelled == listed else "undecided"
+        broken = rows.filter(rows[internal("new")] < rows[internal("old")])
+        flips, labelled, present = _size(broken), _size(rows), _size(everybody)
+        absent = self._absent(everybody, table.item)
+        listed = present + len(absent)
         what = "on the list" if self.items is not None else f"where {self.where}"
+        steps: list[str] = []
+        verdict: Verdict = "undecided"
         if flips:
-            reason = (
-                f"{count(flips)} of {count(listed)} items {what} break{_named(broken, table.item)}."
-            )
+            verdict, said = "fail", f"{count(flips)} of {items(listed)} {what} break{_s(flips)}"
+            reason = f"{said}{_named(broken, table.item)}."
         elif listed == 0:
-            verdict, reason = "undecided", f"There is no item {what}, so nothing was checked."
-        elif verdict == "pass":
-            reason = f"None of the {count(listed)} items {what} breaks."
+            reason = f"There is no item {what}, so nothing was checked."
+            steps.append(f"must_not_break: correct the condition {self.where!r}.")
+        elif labelled == listed:
+            verdict, reason = "pass", f"None of the {items(listed)} {what} breaks."
         else:
-            reason = (
-                f"None of the {count(labelled)} labelled items {what} breaks;"
-                f" {count(listed - labelled)} are not labelled or not in the table."
-            )
+            missing = _listing(absent)
+            gone = f"; not in the table: {missing}" if absent else ""
+            bare = f"; without a label: {count(present - labelled)}" if present > labelled else ""
+            reason = f"None of the {items(labelled, 'labelled item')} {what} breaks{bare}{gone}."
+            if absent:
+                steps.append(
+                    f"must_not_break: {missing} {'is' if len(absent) == 1 else 'are'} not in column"
+                    f" {table.item!r}; correct the list, or add the items to the table."
+                )
+        unlabelled = present - labelled if verdict == "undecided" and present > labelled else None
         return Finding(
             check="must_not_break",
             question="Do the items that must not break still work?",
@@ -74,41 +87,52 @@ class MustNotBreak:
             high=float(flips + listed - labelled),
             limit=0.0,
             unit="items",
-            more_labels=listed - labelled if verdict == "undecided" and listed else None,
+            more_labels=unlabelled,
+            steps=tuple(steps),
         )
 
     def _chosen(self, rows: "ir.Table", evidence: Evidence) -> "ir.Table":
-        table = evidence.table
-        if self.items is not None:
-            if table.item is None:
-                msg = "MustNotBreak(items=…) needs item ids: supersede.read(…, item='<column>')"
-                raise ArgumentError(msg)
-            ids = [str(item) for item in dict.fromkeys(self.items)]
-            return rows.filter(rows[table.item].cast("string").isin(ids))
-        import ibis
+        if self.where is not None:
+            chosen = where(rows, self.where)
+            try:
+                _size(chosen)
+            except (TableError, ValueError) as error:
+                reason = str(error).split("\n")[0]
+                msg = f"the condition {self.where!r} of MustNotBreak cannot be evaluated: {reason}"
+                raise ArgumentError(msg) from error
+            return chosen
+        item = evidence.table.item
+        if item is None:
+            msg = "MustNotBreak(items=…) needs item ids: supersede.read(…, item='<column>')"
+            raise ArgumentError(msg)
+        return rows.filter(rows[item].cast("string").isin(self._ids()))
 
-        query = f"SELECT * FROM ({ibis.to_sql(rows)}) AS items WHERE {self.where}"  # noqa: S608
-        try:
-            chosen = rows.get_backend().sql(query, schema=rows.schema())
-            _size(chosen)
-        except (TableError, ValueError) as error:
-            reason = str(error).split("\n")[0]
-            msg = f"the condition {self.where!r} of MustNotBreak cannot be evaluated: {reason}"
-            raise ArgumentError(msg) from error
-        return chosen
+    def _ids(self) -> list[str]:
+        return list(dict.fromkeys(str(item) for item in self.items or ()))
 
-    def _listed(self, evidence: Evidence) -> int:
-        if self.items is not None:
-            return len(set(map(str, self.items)))
-        return _size(self._chosen(evidence.table.rows, evidence))
+    def _absent(self, present: "ir.Table", item: str | None) -> list[str]:
+        """Listed items that the table does not have."""
+        if item is None or self.items is None:
+            return []
+        found = collect(present.select(**{internal("id"): present[item].cast("string")}))
+        known = set(found[internal("id")].to_pylist())
+        return [name for name in self._ids() if name not in known]
 
 
 def _size(rows: "ir.Table") -> int:
     return int(collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
 
 
+def _s(number: int) -> str:
+    return "s" if number == 1 else ""
+
+
 def _named(rows: "ir.Table", item: str | None) -> str:
     if item is None:
         return ""
-    ids = collect(rows.select(item).order_by(item).limit(_NAMED))[item].to_pylist()
-    return f": {', '.join(map(str, ids))}" + (", …" if len(ids) == _NAMED else "")
+    ids = collect(rows.select(item).order_by(item).limit(_NAMED + 1))[item].to_pylist()
+    return f": {_listing(ids)}"
+
+
+def _listing(ids: Sequence[object]) -> str:
+    return ", ".join(map(str, ids[:_NAMED])) + (", …" if len(ids) > _NAMED else "")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError
+from supersede.table.internal import internal
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["INCLUSION", "planned_table"]
 
-INCLUSION = "__inclusion"
+INCLUSION = internal("inclusion")
 
 
 def planned_table(table: Table, plan: "Plan") -> Table:
@@ -32,7 +33,8 @@ def planned_table(table: Table, plan: "Plan") -> Table:
             " supersede.read(…, item='<column>', label='<column>')"
         )
         raise ArgumentError(msg)
-    chosen = plan.items.select(["item", "inclusion"]).rename_columns(["__item", INCLUSION])
-    rows = table.rows.left_join(ibis.memtable(chosen), [(table.item, "__item")]).drop("__item")
+    key = internal("item")
+    chosen = plan.items.select(["item", "inclusion"]).rename_columns([key, INCLUSION])
+    rows = table.rows.left_join(ibis.memtable(chosen), [(table.item, key)]).drop(key)
     label = ibis.cases((rows[INCLUSION].notnull(), rows[table.label]))
     return replace(table, rows=rows.mutate(**{table.label: label}))

@@ -1,5 +1,6 @@
 """The review as a page, a notebook fragment, and a pull request's comment."""
 
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
@@ -18,6 +19,7 @@ _FORMS = {
     "points": numbers.points,
     "cost": numbers.amount,
     "items": numbers.amount,
+    "amount": numbers.amount,
 }
 
 
@@ -41,12 +43,13 @@ def _context(review: Review) -> dict[str, Any]:
     return {
         "review": review,
         "chosen": chosen,
-        "whole": {k: v[0] for k, v in chosen.evidence.whole.to_dict().items()},
+        "whole": {k: v[0] for k, v in chosen.evidence.whole.to_dict(review.confidence).items()},
         "matrix": _matrix(chosen),
         "sections": [_section(finding) for finding in chosen.findings],
         "accuracy": _accuracy(chosen),
-        "classes": _classes(chosen),
+        "classes": _classes(chosen, review.confidence),
         "headline": _headline(review),
+        "side_by_side": _side_by_side(review),
         "worst_columns": list(dict.fromkeys(k for row in chosen.worst for k in row)),
         "forms": _FORMS,
     }
@@ -67,6 +70,24 @@ def _headline(review: Review) -> str:
             f"{chosen.name} keeps every limit on the labelled items, but these may not be typical."
         )
     return f"Not yet: {len(by['undecided'])} of {total} checks need more labels."
+
+
+def _side_by_side(review: Review) -> list[dict[str, Any]]:
+    """What candidates are compared by: a row per measure, a cell per candidate."""
+    found = [c.evidence.whole for c in review.candidates]
+    level = review.confidence
+    rows = {
+        "Accuracy": [numbers.share(float(w.new.mean[0]), resolution=0.005) for w in found],
+        "Gain": [_interval(numbers.points, w.gain.mean, w.gain_interval(level)) for w in found],
+        "Negative flips": [_interval(numbers.share, w.nfr, w.nfr_interval(level)) for w in found],
+        "Positive flips": [_interval(numbers.share, w.pfr, w.pfr_interval(level)) for w in found],
+    }
+    return [{"name": name, "cells": cells} for name, cells in rows.items()]
+
+
+def _interval(form: Callable[..., str], value: Any, ends: tuple[Any, Any]) -> str:
+    low, high = ends
+    return form(float(value[0]), float(low[0]), float(high[0]))
 
 
 _WORDS = ("pass", "fail", "undecided")
@@ -92,7 +113,7 @@ def _section(finding: Finding) -> dict[str, Any]:
             high=s.high,
             n=s.n,
             tone=s.verdict or "quiet",
-            note="" if s.verdict else f"{s.n} items: too few to judge",
+            note="" if s.verdict else f"{numbers.items(s.n)}: too few to judge",
         )
         for s in finding.slices[:_ROWS]
     ]
@@ -107,17 +128,18 @@ def _section(finding: Finding) -> dict[str, Any]:
         "finding": finding,
         "figure": figure if rows else None,
         "more": finding.slice_count - len(rows),
+        "listed": len(finding.slices),
     }
 
 
-def _classes(chosen: Candidate) -> list[dict[str, Any]]:
+def _classes(chosen: Candidate, confidence: float) -> list[dict[str, Any]]:
     """Recall and precision of each class, those whose recall falls most first."""
     if chosen.evidence.by_class is None:
         return []
     old, new = chosen.evidence.by_class
     place = {c: i for i, c in enumerate(old.keys["class"].to_pylist())}
-    before = {name: old.metric(name).value for name in ("recall", "precision")}
-    after = {name: new.metric(name) for name in ("recall", "precision")}
+    before = {name: old.metric(name, confidence).value for name in ("recall", "precision")}
+    after = {name: new.metric(name, confidence) for name in ("recall", "precision")}
     rows = []
     for i, c in enumerate(new.keys["class"].to_pylist()):
         row: dict[str, Any] = {"class": c, "n": new.tp[i] + new.fn[i]}

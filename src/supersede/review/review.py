@@ -13,6 +13,7 @@ from supersede.look.json_values import json_values
 from supersede.look.page import save_as
 from supersede.review.evidence import Evidence
 from supersede.review.finding import EXIT_CODES, Finding, Verdict
+from supersede.review.steps import labelling_step, other_steps
 from supersede.table.table import Table
 
 __all__ = ["SCHEMA_VERSION", "Candidate", "Review"]
@@ -53,18 +54,10 @@ class Candidate:
             broken = [s.slice for f in failed for s in f.slices if s.verdict == "fail"]
             where = f" in {', '.join(dict.fromkeys(broken[:3]))}" if broken else ""
             steps.append(f"Do not deploy {self.name} yet: look at its worst flips{where}.")
-        open_ = [f for f in self.findings if f.verdict == "undecided"]
-        wanted = [f.more_labels for f in open_ if f.more_labels is not None]
-        if wanted:
-            steps.append(
-                f"Label about {max(wanted):,} more items".replace(",", "\N{NARROW NO-BREAK SPACE}")
-                + " and review again; the sizes suppose that the estimates stay where they are."
-            )
-        steps += [
-            f"{f.check}: labels alone do not decide it; review more items, or reconsider the limit."
-            for f in open_
-            if f.more_labels is None
-        ]
+        unlabelled = self.evidence.table.size - self.evidence.labelled
+        labelling = labelling_step(self.findings, unlabelled=unlabelled)
+        steps += [labelling] if labelling else []
+        steps += other_steps(self.findings)
         if self.doubts:
             steps.insert(0, "Make sure that the label is the right one; see the first note.")
         if not self.evidence.sampled:
@@ -79,7 +72,9 @@ class Candidate:
             "name": self.name,
             "verdict": self.verdict,
             "findings": [finding.to_dict() for finding in self.findings],
-            "overall": {k: v[0] for k, v in self.evidence.whole.to_dict().items()},
+            "overall": {
+                k: v[0] for k, v in self.evidence.whole.to_dict(self.evidence.confidence).items()
+            },
             "changed": float(self.evidence.changed.mean[0]),
             "worst_flips": list(self.worst),
             "notes": list(self.notes),
@@ -98,7 +93,6 @@ class Review:
         chosen: The candidate whose verdict is the review's.
         confidence: Two-sided confidence of every interval.
         labels: How the labelled items were chosen.
-        seed: Seed of the cluster bootstrap.
         created: When, in UTC.
     """
 
@@ -108,7 +102,6 @@ class Review:
     chosen: str
     confidence: float
     labels: str | None
-    seed: int
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -159,12 +152,12 @@ class Review:
             "chosen": self.chosen,
             "confidence": self.confidence,
             "labels": self.labels,
-            "seed": self.seed,
             "table": {
                 "reading": self.table.reading,
                 "size": self.table.size,
                 "labelled": self.candidate.evidence.labelled,
                 "fingerprint": self.table.fingerprint,
+                "joined": None if self.table.joined is None else self.table.joined.to_dict(),
             },
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             "made_with": self.made_with,

@@ -2,76 +2,91 @@
 
 from dataclasses import dataclass
 from math import log, sqrt
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from supersede.errors import ArgumentError
-from supersede.look.numbers import count, share
-from supersede.metrics.cells import count_cells
+from supersede.look.numbers import items, level, share
 from supersede.review.evidence import Evidence
 from supersede.review.finding import Finding, Verdict
+from supersede.review.limits import checked_limit
 from supersede.table.source import collect
 
 __all__ = ["MaxScoreShift"]
-
-_BINS = 1000  # thresholds looked at, evenly spaced over the range of both models' scores
 
 
 @dataclass(frozen=True)
 class MaxScoreShift:
     """At no threshold may the share of items scored at or above it change by more than `limit`.
 
-    That largest change is the Kolmogorov-Smirnov distance of the two models' scores. Needs no
-    labels.
+    That largest change is the Kolmogorov-Smirnov distance of the two models' scores, exact at every
+    score that occurs. Needs no labels.
 
-    Assumes: items are independent draws; the interval is Massart's (1990) form of the
-    Dvoretzky-Kiefer-Wolfowitz bound for each model, valid for any distribution and so rather wide.
+    Attributes:
+        limit: The largest change, in (0, 1), or as text such as ``"3%"``.
+
+    Assumes: items are independent draws, or drawn in the table's clusters; the interval is Massart's
+    (1990) form of the Dvoretzky-Kiefer-Wolfowitz bound for each model, valid for any distribution and
+    so rather wide. With weights its size is Kish's, with clusters that of the clusters.
     """
 
     limit: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.limit <= 1:
-            msg = f"MaxScoreShift({self.limit}): the limit is a share in (0, 1], so 0.03 for 3 %"
-            raise ArgumentError(msg)
+        object.__setattr__(self, "limit", checked_limit("MaxScoreShift", self.limit, "share"))
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the largest change at any threshold against the limit."""
-        thresholds, before, after, n = _above(evidence)
-        shift = np.abs(after - before)
-        at = int(np.argmax(shift))
-        value = float(shift[at])
+        shift = _largest(evidence)
         alpha = (1 - evidence.confidence) / 2
-        band = 2 * sqrt(log(2 / alpha) / (2 * n))
-        low, high = max(value - band, 0.0), min(value + band, 1.0)
+        band = 2 * sqrt(log(2 / alpha) / (2 * shift.size))
+        low, high = max(shift.value - band, 0.0), min(shift.value + band, 1.0)
         verdict: Verdict = (
             "pass" if high <= self.limit else "fail" if low > self.limit else "undecided"
         )
-        reason = (
-            f"A threshold of {thresholds[at]:.3g} selects {share(float(before[at]))} of the items"
-            f" by the old scores and {share(float(after[at]))} by the new, the largest change of"
-            f" all thresholds: {share(value, low, high).replace('%', 'pp')} over {count(n)} items;"
-            f" at most {share(self.limit).replace('%', 'pp')} is allowed."
-        )
+        bound = share(low if verdict == "fail" else high, against=self.limit)
+        than = "more" if verdict == "fail" else "less"
+        risk = share(high).replace("%", "pp")
         return Finding(
             check="max_score_shift",
             question="Do thresholds on the scores still hold?",
             verdict=verdict,
-            reason=reason,
-            estimate=value,
+            reason=(
+                f"{level(evidence.confidence)} sure that the largest change at any threshold is"
+                f" {than} than {bound.replace('%', 'pp')}: a threshold of {shift.threshold:.3g} selects"
+                f" {share(shift.before, resolution=0.01)} of {items(shift.n)} by the old scores and"
+                f" {share(shift.after, resolution=0.01)} by the new, which differs by"
+                f" {share(shift.value, low, high, against=self.limit).replace('%', 'pp')};"
+                f" the limit is at most {share(self.limit, exact=True).replace('%', 'pp')}."
+            ),
+            estimate=shift.value,
             low=low,
             high=high,
             limit=self.limit,
             unit="points",
+            steps=(
+                "max_score_shift: labels do not decide it; review more items, or accept that a"
+                f" threshold may select up to {risk} more or fewer items.",
+            )
+            if verdict == "undecided"
+            else (),
         )
 
 
-Floats = npt.NDArray[np.float64]
+@dataclass(frozen=True)
+class _Shift:
+    """The largest change: by how much, where, from which share to which, and of how many items."""
+
+    value: float
+    threshold: float
+    before: float
+    after: float
+    n: int
+    size: float
 
 
-def _above(evidence: Evidence) -> tuple[Floats, Floats, Floats, int]:
-    """Thresholds, and the share of items at or above each under the old and the new scores."""
+def _largest(evidence: Evidence) -> _Shift:
+    import ibis
+
     table = evidence.table
     scores = [table.score(model) for model in (evidence.old, evidence.new)]
     missing = [m for m, s in zip((evidence.old, evidence.new), scores, strict=True) if s is None]
@@ -81,23 +96,41 @@ def _above(evidence: Evidence) -> tuple[Floats, Floats, Floats, int]:
             f" column: models={{{missing[0]!r}: supersede.table.Classes('…', score='<column>')}}"
         )
         raise ArgumentError(msg)
-    rows = table.rows.select(old=scores[0], new=scores[1]).drop_null()
-    ends = collect(
-        rows.aggregate(
-            low=rows.old.min(),
-            low2=rows.new.min(),
-            high=rows.old.max(),
-            high2=rows.new.max(),
-            n=rows.count(),
-        )
-    ).to_pylist()[0]
-    low, high = min(ends["low"], ends["low2"]), max(ends["high"], ends["high2"])
-    width = (high - low) / _BINS or 1.0
-    counts = []
-    for score in (rows.old, rows.new):
-        place = ((score - low) / width).floor().cast("int64").clip(0, _BINS - 1)
-        (cells,) = count_cells(rows, {"bin": place}, {"n": rows.count()}, [("bin",)])
-        counts.append(np.bincount(cells["bin"].to_numpy(), cells["n"].to_numpy(), _BINS))
-    n = int(ends["n"])
-    before, after = (np.cumsum(c[::-1])[::-1] / n for c in counts)
-    return low + width * np.arange(_BINS), before, after, n
+    columns = {"old": scores[0], "new": scores[1], "weight": table.weighing()}
+    if table.cluster is not None:
+        columns["cluster"] = table.rows[table.cluster]
+    rows = table.rows.select(**columns)
+    rows = rows.filter(rows.old.notnull(), rows.new.notnull())
+    weight = rows.weight.cast("float64")
+    facts = _row(rows.aggregate(n=rows.count(), w=weight.sum(), w2=(weight * weight).sum()))
+    if not facts["n"] or not facts["w"]:
+        msg = "no item has a score of both models, so there is no shift of scores to check"
+        raise ArgumentError(msg)
+    total = float(facts["w"])
+    zero = ibis.literal(0.0)
+    both = rows.select(score=rows.old.cast("float64"), before=weight, after=zero).union(
+        rows.select(score=rows.new.cast("float64"), before=zero, after=weight)
+    )
+    steps = both.group_by("score").aggregate(before=both.before.sum(), after=both.after.sum())
+    window = ibis.cumulative_window(order_by=steps.score.desc())
+    above = steps.mutate(
+        before=steps.before.sum().over(window), after=steps.after.sum().over(window)
+    )
+    above = above.mutate(shift=(above.after - above.before).abs())
+    top = _row(above.order_by(above.shift.desc(), above.score).limit(1))
+    squares = float(facts["w2"])
+    if table.cluster is not None:
+        sizes = rows.group_by("cluster").aggregate(w=weight.sum())
+        squares = float(_row(sizes.aggregate(w2=(sizes.w * sizes.w).sum()))["w2"])
+    return _Shift(
+        value=float(top["shift"]) / total,
+        threshold=float(top["score"]),
+        before=float(top["before"]) / total,
+        after=float(top["after"]) / total,
+        n=int(facts["n"]),
+        size=total**2 / squares,
+    )
+
+
+def _row(expression: Any) -> dict[str, Any]:
+    return dict(collect(expression).to_pylist()[0])

@@ -1,32 +1,27 @@
-"""Checks on every slice: classes, groups, intersections.
+"""Checks on every slice: classes, groups, intersections. How slices become a verdict: `slice_verdicts`."""
 
-Many slices are looked at, and some look bad by chance. A slice *fails* only if Holm's adjusted p
-value, over all slices of the check, says that its limit is exceeded; so the chance of failing a
-model that keeps every limit stays below ``(1 - confidence) / 2``. To *pass*, every slice's own
-interval must keep the limit; no correction is needed, since all of them must (an intersection-union
-test, Berger 1982). A slice with fewer than `min_items` items can fail but does not hold up the
-verdict: it is named as too small to judge.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 from supersede.errors import ArgumentError
-from supersede.look.numbers import count, points, share
-from supersede.metrics.intervals import holm, labels_to_decide, tail_above, wilson, z
+from supersede.look.numbers import points, share
+from supersede.metrics.intervals import paired_difference, student_tail, z
+from supersede.metrics.moments import Moments
+from supersede.review.alike import ALIKE, no_fall_above, no_share_above, shrunk
 from supersede.review.evidence import CLASS, Evidence, Margin
 from supersede.review.finding import Finding, SliceFinding, combined
+from supersede.review.limits import checked_limit, checked_size
+from supersede.review.more_labels import gain_labels, share_labels
+from supersede.review.slice_verdicts import JudgedMargin, SliceQuestion, slices_finding
 
-__all__ = ["SHOWN", "MaxGap", "MaxSliceNFR", "NoSliceWorse"]
+__all__ = ["MaxGap", "MaxSliceNFR", "NoSliceWorse"]
 
 Floats = npt.NDArray[np.float64]
-SHOWN = 200
-"""Slices that a finding carries; the others are counted."""
+Places = npt.NDArray[np.intp]
+
+_SHRUNK = 2000  # slices; of more, each is taken by itself
 
 MIN_ITEMS = 30
 """Below this, no slice can be shown to keep a limit of a few per cent."""
@@ -37,37 +32,67 @@ class MaxSliceNFR:
     """In no slice may more than a share `limit` of the items flip from right to wrong.
 
     Attributes:
-        limit: The largest negative flip rate, in (0, 1].
+        limit: The largest negative flip rate, in (0, 1), or as text such as ``"2%"``.
         min_items: Smaller slices can fail but do not hold up the verdict.
+
+    Assumes: labelled items are independent draws, or drawn in the table's clusters; where slices are
+    judged together, as in `supersede.review.alike`.
     """
 
     limit: float
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        if not 0 < self.limit <= 1:
-            msg = f"MaxSliceNFR({self.limit}): the limit is a share in (0, 1], so 0.02 for 2 %"
-            raise ArgumentError(msg)
+        object.__setattr__(self, "limit", checked_limit("MaxSliceNFR", self.limit, "share"))
+        checked_size("min_items", self.min_items)
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold every slice's negative flip rate against the limit."""
-        parts = []
-        for margin in evidence.margins:
-            flips = margin.flips
-            low, high = flips.nfr_interval(evidence.confidence)
-            p = tail_above(flips.nfr, flips.negative.share_n, self.limit)
-            parts.append(_Slices(margin.names, flips.n, flips.nfr, low, high, p))
-        found = _Slices.joined(parts)
-        return found.finding(
-            check="max_slice_nfr",
-            question="Does any slice break?",
-            limit=self.limit,
-            unit="share",
-            sense=1,
-            variance=np.full(len(found.n), self.limit * (1 - self.limit)),
-            min_items=self.min_items,
-            confidence=evidence.confidence,
+        asked = SliceQuestion(
+            "max_slice_nfr", "Does any slice break?", self.limit, "share", 1, self.min_items
         )
+        judged = [self._judged(margin, evidence) for margin in evidence.margins]
+        return slices_finding(judged, asked, evidence)
+
+    def _judged(self, margin: Margin, evidence: Evidence) -> JudgedMargin:
+        limit, confidence = self.limit, evidence.confidence
+        negative = margin.flips.negative
+        low, high = negative.share_interval(confidence)
+        size = negative.sizes(negative.mean * (1 - negative.mean), confidence)
+        p, borrow = negative.tail_above(limit), _independent(margin, evidence)
+        expected = _expected(negative, borrow)
+
+        def together(places: Places) -> bool:
+            hits = (negative.mean * size)[places]
+            return borrow and no_share_above(hits, size[places], limit, confidence)
+
+        def needs(place: int, wanted: float, level: float) -> int | None:
+            one = negative.take(np.array([place]))
+            fails_at = level * float(one.reach(limit)[0])
+
+            def decided(mean: Floats, times: float) -> npt.NDArray[np.bool_]:
+                _, most = one.share_interval(confidence, mean, times)
+                return (most <= limit) | (one.tail_above(limit, mean, times) < fails_at)
+
+            return share_labels(one, decided, wanted, float(expected[place]))
+
+        def future(places: Places, times: float, rng: np.random.Generator) -> bool:
+            some = negative.take(places)
+            known = some.effective_n(some.mean * (1 - some.mean))
+            fresh = np.round(known * (times - 1)).astype(int)
+            hits = some.mean * known + rng.binomial(fresh, expected[places])
+            mean = hits / np.maximum(known + fresh, 1e-12)
+            _, most = some.share_interval(confidence, mean, times)
+            if np.all(most <= limit):
+                return True
+            n = some.sizes(some.mean * (1 - some.mean), confidence, times)
+            alike = borrow and len(places) >= ALIKE
+            return alike and no_share_above(mean * n, n, limit, confidence)
+
+        return JudgedMargin(
+            margin, negative.mean, low, high, p, negative.reach(limit), expected, together, needs,
+            future,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,40 +100,75 @@ class NoSliceWorse:
     """In no slice may accuracy fall by more than `delta` (0.02 is two points).
 
     Attributes:
-        delta: The largest fall in accuracy, at least 0.
+        delta: The largest fall in accuracy, in [0, 1), or as text such as ``"2pp"``.
         min_items: Smaller slices can fail but do not hold up the verdict.
+
+    Assumes: as for `MaxSliceNFR`.
     """
 
     delta: float
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        if not 0 <= self.delta < 1:
-            msg = (
-                f"NoSliceWorse({self.delta}): delta is a fall in accuracy in [0, 1), 0.02 for 2 pp"
-            )
-            raise ArgumentError(msg)
+        object.__setattr__(self, "delta", checked_limit("NoSliceWorse", self.delta, "fall"))
+        checked_size("min_items", self.min_items)
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold every slice's paired gain in accuracy against minus delta."""
-        parts, variances = [], []
-        for margin in evidence.margins:
-            flips = margin.flips
-            low, high = flips.gain_interval(evidence.confidence)
-            half = np.maximum((high - low) / 2, 1e-300) / z(evidence.confidence)
-            p = ndtr(((low + high) / 2 + self.delta) / half)
-            parts.append(_Slices(margin.names, flips.n, flips.gain.mean, low, high, p))
-            variances.append(half**2 * (flips.gain_n + 2))
-        return _Slices.joined(parts).finding(
-            check="no_slice_worse",
-            question="Does any slice get worse?",
-            limit=-self.delta,
-            unit="points",
-            sense=-1,
-            variance=np.concatenate(variances) if variances else np.zeros(0),
-            min_items=self.min_items,
-            confidence=evidence.confidence,
+        asked = SliceQuestion(
+            "no_slice_worse", "Does any slice get worse?", -self.delta, "points", -1, self.min_items
         )
+        judged = [self._judged(margin, evidence) for margin in evidence.margins]
+        return slices_finding(judged, asked, evidence)
+
+    def _judged(self, margin: Margin, evidence: Evidence) -> JudgedMargin:
+        delta, confidence, flips = self.delta, evidence.confidence, margin.flips
+        low, high = flips.gain_interval(confidence)
+        alone = _independent(margin, evidence)
+        borrow = delta > 0 and alone
+        lost_then, gained_then = (_expected(m, alone) for m in (flips.negative, flips.positive))
+
+        def together(places: Places) -> bool:
+            return borrow and no_fall_above(
+                *_normal(low, high, confidence, places), delta, confidence
+            )
+
+        def needs(place: int, wanted: float, level: float) -> int | None:
+            one = flips.take(np.array([place]))
+
+            def decided(lost: Floats, gained: Floats, times: float) -> npt.NDArray[np.bool_]:
+                least, _ = one.gain_interval(confidence, (lost, gained), times)
+                n = one.gain.effective_n(one.gain_variance) * times
+                below = _tail_below(lost, gained, n, one.gain.freedom * times, -delta)
+                return (least >= -delta) | (below < level / 2)
+
+            rates = float(lost_then[place]), float(gained_then[place])
+            return gain_labels(one, decided, wanted, rates)
+
+        def future(places: Places, times: float, rng: np.random.Generator) -> bool:
+            some = flips.take(places)
+            known = some.gain.effective_n(some.gain_variance)
+            fresh = np.round(known * (times - 1)).astype(int)
+            lost = rng.binomial(fresh, lost_then[places])
+            rest = np.clip(gained_then[places] / np.maximum(1 - lost_then[places], 1e-12), 0, 1)
+            gained = rng.binomial(fresh - lost, rest)
+            total = np.maximum(known + fresh, 1e-12)
+            rates = (some.nfr * known + lost) / total, (some.pfr * known + gained) / total
+            least, most = some.gain_interval(confidence, rates, times)
+            if np.all(least >= -delta):
+                return True
+            alike = borrow and len(places) >= ALIKE
+            every = np.arange(len(places))
+            return alike and no_fall_above(
+                *_normal(least, most, confidence, every), delta, confidence
+            )
+
+        n = flips.gain.effective_n(flips.gain_variance)
+        p = _tail_below(flips.nfr, flips.pfr, n, flips.gain.freedom, -delta)
+        return JudgedMargin(
+            margin, flips.gain.mean, low, high, p, np.full(len(p), 0.5), gained_then - lost_then,
+            together, needs, future,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,7 +176,7 @@ class MaxGap:
     """The new model's accuracy may differ by at most `limit` between any two groups of a column.
 
     Attributes:
-        limit: The largest difference of accuracies, in (0, 1].
+        limit: The largest difference of accuracies, in (0, 1), or as text such as ``"5pp"``.
         min_items: Smaller groups are left out, and named.
 
     Assumes: groups of a column are disjoint; intervals are simultaneous over them (Bonferroni).
@@ -126,9 +186,8 @@ class MaxGap:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        if not 0 < self.limit <= 1:
-            msg = f"MaxGap({self.limit}): the limit is a difference in (0, 1], so 0.05 for 5 pp"
-            raise ArgumentError(msg)
+        object.__setattr__(self, "limit", checked_limit("MaxGap", self.limit, "share"))
+        checked_size("min_items", self.min_items)
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the largest gap between groups against the limit."""
@@ -142,21 +201,27 @@ class MaxGap:
             raise ArgumentError(msg)
         gaps.sort(key=lambda gap: gap.estimate - self.limit, reverse=True)
         worst = gaps[0]
-        reason = (
-            f"Between {worst.slice}, the new model's accuracy differs by"
-            f" {share(worst.estimate, worst.low, worst.high).replace('%', 'pp')};"
-            f" at most {share(self.limit).replace('%', 'pp')} is allowed."
+        verdict = combined(gap.verdict for gap in gaps if gap.verdict)
+        shown = share(worst.estimate, worst.low, worst.high, against=self.limit)
+        step = (
+            "max_gap: label more items of the groups named, or accept a gap of up to"
+            f" {points(worst.high).removeprefix('+')}."
         )
         return Finding(
             check="max_gap",
             question="Is it right equally often for every group?",
-            verdict=combined(gap.verdict for gap in gaps if gap.verdict),
-            reason=reason,
+            verdict=verdict,
+            reason=(
+                f"Between {worst.slice}, the new model's accuracy differs by"
+                f" {shown.replace('%', 'pp')};"
+                f" the limit is at most {share(self.limit, exact=True).replace('%', 'pp')}."
+            ),
             estimate=worst.estimate,
             low=worst.low,
             high=worst.high,
             limit=self.limit,
             unit="points",
+            steps=(step,) if verdict == "undecided" else (),
             slices=tuple(gaps),
             slice_count=len(gaps),
         )
@@ -166,124 +231,53 @@ class MaxGap:
         if len(judged) < 2:
             return None
         new = margin.flips.new.take(judged)
-        low, high = wilson(new.mean, new.share_n, 1 - (1 - confidence) / len(judged))
+        low, high = new.share_interval(1 - (1 - confidence) / len(judged))
         best, worst = int(np.argmax(new.mean)), int(np.argmin(new.mean))
         least = float(max(low.max() - high.min(), 0.0))
         most = float(high.max() - low.min())
-        names = margin.names
+        first, second = (int(judged[i]) for i in (best, worst))
         return SliceFinding(
-            slice=f"{names[judged[best]]} and {names[judged[worst]]}",
+            slice=f"{margin.name(first)} and {margin.name(second)}",
             n=int(new.n[best] + new.n[worst]),
             estimate=float(new.mean[best] - new.mean[worst]),
             low=least,
             high=most,
             verdict="pass" if most <= self.limit else "fail" if least > self.limit else "undecided",
             p_adjusted=float("nan"),
+            values={"best": margin.values(first), "worst": margin.values(second)},
         )
 
 
-@dataclass(frozen=True)
-class _Slices:
-    """Estimates of all slices of a check, as arrays; only those shown become objects."""
-
-    names: list[str]
-    n: Floats
-    estimate: Floats
-    low: Floats
-    high: Floats
-    p: Floats
-
-    @classmethod
-    def joined(cls, parts: "Sequence[_Slices]") -> "_Slices":
-        if not parts:
-            msg = "the check of slices needs slices: name groups, or give the table a class label"
-            raise ArgumentError(msg)
-        names = [name for part in parts for name in part.names]
-        arrays = [
-            np.concatenate([getattr(part, field) for part in parts])
-            for field in ("n", "estimate", "low", "high", "p")
-        ]
-        return cls(names, *arrays)
-
-    def finding(
-        self,
-        *,
-        check: str,
-        question: str,
-        limit: float,
-        unit: Literal["share", "points"],
-        sense: int,
-        variance: Floats,
-        min_items: int,
-        confidence: float,
-    ) -> Finding:
-        """Judge every slice; `sense` is 1 where more is worse and -1 where less is."""
-        adjusted = holm(self.p)
-        fails = adjusted < (1 - confidence) / 2
-        passes = (self.high <= limit) if sense > 0 else (self.low >= limit)
-        small = self.n < min_items
-        verdicts = np.select([fails, passes, ~small], ["fail", "pass", "undecided"], "")
-        excess = np.where(np.isnan(self.estimate), -np.inf, sense * (self.estimate - limit))
-        rank = np.select([verdicts == "fail", verdicts == "undecided"], [0, 1], 2)
-        order = np.lexsort((-self.n, -excess, rank))
-        shown = tuple(
-            SliceFinding(
-                slice=self.names[i],
-                n=int(self.n[i]),
-                estimate=float(self.estimate[i]),
-                low=float(self.low[i]),
-                high=float(self.high[i]),
-                verdict=str(verdicts[i]) or None,  # type: ignore[arg-type]
-                p_adjusted=float(adjusted[i]),
-            )
-            for i in order[:SHOWN]
-        )
-        verdict = combined(v for v in ("fail", "undecided") if v in verdicts)
-        open_ = np.flatnonzero(verdicts == "undecided")
-        more = _more(self.estimate[open_] - limit, variance[open_], self.n[open_], confidence)
-        worst = order[0]
-        return Finding(
-            check=check,
-            question=question,
-            verdict=verdict,
-            reason=_reason(shown[0], verdicts, limit, unit),
-            estimate=float(self.estimate[worst]),
-            low=float(self.low[worst]),
-            high=float(self.high[worst]),
-            limit=limit,
-            unit=unit,
-            more_labels=more if verdict == "undecided" else None,
-            slices=shown,
-            slice_count=len(self.names),
-        )
+def _independent(margin: Margin, evidence: Evidence) -> bool:
+    """Whether the slices have no cluster in common, so that they can borrow from each other."""
+    units, whole = margin.flips.negative.units, evidence.whole.negative.units
+    if evidence.table.cluster is None or units is None or whole is None:
+        return True
+    return bool(units.sum() <= whole[0])
 
 
-def _more(distance: Floats, variance: Floats, n: Floats, confidence: float) -> int | None:
-    """Labels that all undecided slices still want together."""
-    wanted = [
-        labels_to_decide(float(d), float(v), confidence)
-        for d, v in zip(distance, variance, strict=True)
-    ]
-    if not wanted or any(w is None for w in wanted):
-        return None
-    return int(sum(max(1, (w or 0) - int(have)) for w, have in zip(wanted, n, strict=True)))
+def _expected(moments: Moments, borrow: bool) -> Floats:
+    """What each slice's rate is expected to be: its own, or drawn towards that of all."""
+    known = moments.effective_n(moments.mean * (1 - moments.mean))
+    own = np.clip(np.nan_to_num(moments.mean), 0, 1)
+    some = known > 0
+    if not borrow or not ALIKE <= some.sum() <= _SHRUNK:
+        return own
+    own[some] = shrunk((own * known)[some], known[some])
+    return own
 
 
-def _reason(worst: SliceFinding, verdicts: npt.NDArray[np.str_], limit: float, unit: str) -> str:
-    form = share if unit == "share" else points
-    bound = f"at most {share(limit)}" if unit == "share" else f"at least {points(limit)}"
-    total = count(len(verdicts))
-    failed, open_ = int((verdicts == "fail").sum()), int((verdicts == "undecided").sum())
-    small = int((verdicts == "").sum())
-    parts = []
-    if failed:
-        parts.append(f"{count(failed)} of {total} slices break the limit of {bound}")
-    if open_:
-        parts.append(f"{count(open_)} of {total} slices cannot be decided yet")
-    if not parts:
-        parts.append(f"all {count(len(verdicts) - small)} slices keep the limit of {bound}")
-    text = f"{'; '.join(parts)}; the furthest is {worst.slice} with"
-    text += f" {form(worst.estimate, worst.low, worst.high)} ({count(worst.n)} items)."
-    if small:
-        text += f" Too small to judge: {count(small)}."
-    return text[0].upper() + text[1:]
+def _normal(low: Floats, high: Floats, confidence: float, places: Places) -> tuple[Floats, Floats]:
+    """Centres of intervals, and the standard errors that they stand for."""
+    half = np.maximum(high - low, 1e-12) / 2 / z(confidence)
+    return ((low + high) / 2)[places], half[places]
+
+
+def _tail_below(lost: Floats, gained: Floats, n: Floats, freedom: Floats, limit: float) -> Floats:
+    """One-sided p values for "the gain is at least the limit"; Bonett and Price's interval inverted."""
+    from scipy.special import ndtr
+
+    confidence = 0.6826894921370859  # one standard error on either side
+    low, high = paired_difference(lost, gained, n, confidence)
+    half = np.maximum((high - low) / 2, 1e-300)
+    return student_tail(ndtr(((low + high) / 2 - limit) / half), freedom)

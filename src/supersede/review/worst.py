@@ -3,6 +3,7 @@
 from typing import Any
 
 from supersede.review.evidence import graded
+from supersede.table.internal import internal
 from supersede.table.source import collect
 from supersede.table.table import Table
 
@@ -24,7 +25,7 @@ def worst_flips(table: Table, old: str, new: str, *, limit: int = 50) -> list[di
     import ibis
 
     rows = graded(table, old, new)
-    lost = rows["__old"] - rows["__new"]
+    lost = rows[internal("old")] - rows[internal("new")]
     rows = rows.filter(lost > 0)
     columns = {}
     for name, column in [("item", table.item), ("label", table.label)]:
@@ -32,19 +33,29 @@ def worst_flips(table: Table, old: str, new: str, *, limit: int = 50) -> list[di
             columns[name] = rows[column]
     for name, model in [("old", old), ("new", new)]:
         answer, score = table.answer(model), table.score(model)
-        columns[name] = rows[f"__{name}"] if answer is None else answer
+        columns[name] = rows[internal(name)] if answer is None else answer
         if score is not None:
             columns[f"{name} score"] = score
     if table.cost is not None:
         columns["cost"] = rows[table.cost]
-    columns |= {group: rows[group] for group in table.groups if group not in columns}
+    for group in table.groups:  # a group may be called "old", or be the label
+        if group not in columns:
+            columns[group] = rows[group]
+        elif group not in {table.item, table.label, table.cost}:
+            columns[f"{group} (group)"] = rows[group]
     if table.cost is not None:
         rank = rows[table.cost]
     elif {"old score", "new score"} <= columns.keys():
         rank = (columns["old score"] - columns["new score"]).abs()
     else:
         rank = lost
-    shown = rows.select(**columns, __rank=rank)
-    ties = [shown["item"]] if "item" in columns else []
-    ordered = shown.order_by(ibis.desc("__rank"), *ties).limit(limit).drop("__rank")
-    return [dict(row) for row in collect(ordered).to_pylist()]
+    # engines that ignore case would take a group "Old" for the old model's answer
+    names = {internal(str(i)): name for i, name in enumerate(columns)}
+    values = dict(zip(names, columns.values(), strict=True))
+    place = internal("rank")
+    shown = rows.select(**values, **{place: rank})
+    ties = [key for key, name in names.items() if name == "item"]
+    ordered = shown.order_by(ibis.desc(place), *ties).limit(limit).drop(place)
+    return [
+        {names[key]: value for key, value in row.items()} for row in collect(ordered).to_pylist()
+    ]

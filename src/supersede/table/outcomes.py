@@ -288,7 +288,7 @@ def _distinct(values: "ir.Value") -> "ir.Value":
 
     kind = values.type()
 
-    @ibis.udf.scalar.builtin(name="list_distinct", signature=((kind,), kind))
+    @ibis.udf.scalar.builtin(name="list_distinct", signature=((kind,), kind))  # type: ignore[untyped-decorator]
     def list_distinct(values: Any) -> Any: ...
 
     return list_distinct(values)

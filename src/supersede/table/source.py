@@ -1,6 +1,7 @@
 """Open files and frames in an engine, without loading them into Python."""
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-__all__ = ["Source", "collect", "open_source", "reading"]
+__all__ = ["Source", "collect", "engine_errors", "open_source"]
 
 Columns = Sequence[str]
 WIDE = 200
@@ -60,7 +61,7 @@ class Source:
         if len(self.columns) <= WIDE:
             wanted = list(dict.fromkeys([*self.columns, *wanted]))
         self._refuse_twins(columns)
-        with reading(self.name):
+        with engine_errors(self.name):
             return self.open(self._distinct(wanted, columns), exact, compared)
 
     def _refuse_twins(self, columns: Sequence[str]) -> None:
@@ -110,7 +111,7 @@ def open_source(source: object) -> Source:
 
 
 def _files(patterns: list[str]) -> Source:
-    with reading(Path(patterns[0]).name):
+    with engine_errors(Path(patterns[0]).name):
         files = find_files(patterns)
     return Source(files.name, files.columns, partial(opened, files))
 
@@ -140,7 +141,8 @@ def _frame(source: Any) -> Source:
     def rows(wanted: Columns, _: Columns, __: Columns) -> "ir.Table":
         roots = list(dict.fromkeys(_root(column, columns) or column for column in wanted))
         connection = ibis.duckdb.connect()
-        connection.con.register("items", _to_arrow(source, roots))
+        with engine_errors("the frame"):
+            connection.con.register("items", _to_arrow(source, roots))
         opened = connection.table("items")
         return opened if roots == list(wanted) else _selected(opened, wanted, roots)
 
@@ -185,17 +187,20 @@ def _names(frame: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def reading(name: str) -> Iterator[None]:
-    """Turn what an engine raises while it reads into our errors.
+def engine_errors(what: str) -> Iterator[None]:
+    """The one seam at which errors of engines, of Ibis and of Arrow become ours.
+
+    Args:
+        what: What is being read, for the message.
 
     Raises:
-        SourceError: The engine could not read the data.
+        SourceError: One of them could not read or compute it.
     """
     try:
         yield
     except Exception as error:
         if _is_engine_error(error):
-            raise SourceError(_unreadable(name, error)) from error
+            raise SourceError(_unreadable(what, error)) from error
         raise
 
 
@@ -206,7 +211,7 @@ def collect(expression: "ir.Table") -> "pa.Table":
         SourceError: The engine could not read the data.
     """
     backend = expression.get_backend()
-    with reading("the data"):
+    with engine_errors("the data"), _quiet():
         if backend.name != "duckdb":
             return expression.to_pyarrow()
         # Ibis 12 would import pandas, which costs more than most reviews, and call a name that
@@ -216,21 +221,33 @@ def collect(expression: "ir.Table") -> "pa.Table":
         return found.cast(expression.schema().to_pyarrow())
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings by which Ibis 12 breaks users who turn warnings into errors."""
+    with warnings.catch_warnings():
+        # it calls DuckDB's former name of to_arrow_table, and asks pandas 3 for a former option
+        warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
+        warnings.filterwarnings("ignore", "The 'future.infer_string' option is deprecated")
+        yield
+
+
 def _to_arrow(frame: Any, columns: Sequence[str]) -> "pa.Table":
     """Some columns of a frame as Arrow; the others are not looked at."""
     import pyarrow as pa
 
     try:
         if isinstance(frame, pa.Table):
-            return frame.select(list(columns))
+            places = {name: at for at, name in reversed(list(enumerate(frame.column_names)))}
+            return frame.select([places[column] for column in columns])
         if isinstance(frame, dict):
             return pa.table({column: frame[column] for column in columns})
         if hasattr(frame, "to_arrow"):
             return frame.select(list(columns)).to_arrow()
         if hasattr(frame, "iloc"):
-            names = [c for c in frame.columns if str(c) in columns]
-            chosen = frame[names].rename(columns=str)
-            return pa.Table.from_pandas(chosen, preserve_index=False).select(list(columns))
+            places = {str(name): at for at, name in reversed(list(enumerate(frame.columns)))}
+            chosen = frame.iloc[:, [places[column] for column in columns]].rename(columns=str)
+            with _quiet():
+                return pa.Table.from_pandas(chosen, preserve_index=False)
         return pa.table(frame).select(list(columns))
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         detail = ", ".join(str(part) for part in error.args)
@@ -241,7 +258,10 @@ def _to_arrow(frame: Any, columns: Sequence[str]) -> "pa.Table":
 def _is_engine_error(error: Exception) -> bool:
     """Whether the error is an engine's own; their types are known by their module only."""
     module = type(error).__module__.split(".")[0].lstrip("_")
-    return module in {"duckdb", "psycopg", "psycopg2", "pyspark", "sqlite3"}
+    return module in _ENGINES
+
+
+_ENGINES = {"duckdb", "ibis", "psycopg", "psycopg2", "pyarrow", "pyspark", "sqlglot", "sqlite3"}
 
 
 def _unreadable(name: str, error: Exception) -> str:

@@ -13,6 +13,8 @@ from supersede.table.same import Same
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from supersede.table.runs.differences import Differences
+
 __all__ = ["Missing", "Table"]
 
 
@@ -45,6 +47,7 @@ class Table:
         reading: How the columns were understood, in one line.
         notes: What a reader of any result must know of the rows: answers that are missing, rows that
             were left out.
+        joined: How the runs differ that the table was joined from; None where it was one table.
     """
 
     rows: "ir.Table"
@@ -63,6 +66,7 @@ class Table:
     fingerprint: str | None = None
     reading: str = ""
     notes: tuple[str, ...] = ()
+    joined: "Differences | None" = None
 
     def __repr__(self) -> str:
         return f"Table({self.reading})"
@@ -89,6 +93,32 @@ class Table:
         if self.missing == "wrong":
             return ibis.cases((self.graded(model), right.fill_null(0)))
         return right
+
+    def compared(self, old: str, new: str) -> "tuple[ir.Value, ir.Value]":
+        """How right two models were on each item, where both are graded; null elsewhere.
+
+        A judge's scores without a threshold say only which answer is better: then the model whose
+        score is at least the other's is right, so that losses are negative flips and wins positive
+        ones.
+        """
+        if not self.judged(old, new):
+            return self.right(old), self.right(new)
+        import ibis
+
+        before, after = self.given(old), self.given(new)
+        if self.missing == "wrong":  # no answer loses against any
+            lowest = ibis.literal(float("-inf"))
+            before, after = before.coalesce(lowest), after.coalesce(lowest)
+        known = self.graded(old) & before.notnull() & after.notnull()
+        return (
+            ibis.cases((known, (before >= after).cast("int32"))),
+            ibis.cases((known, (after >= before).cast("int32"))),
+        )
+
+    def judged(self, old: str, new: str) -> bool:
+        """Whether the models can only be compared by a judge's scores."""
+        outcomes = (self.outcome(old), self.outcome(new))
+        return all(isinstance(o, Judge) and o.threshold is None for o in outcomes)
 
     def graded(self, model: str) -> "ir.Value":
         """Whether the item can be graded for the model: it has a label, or a grade of some model.

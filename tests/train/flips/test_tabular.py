@@ -99,7 +99,9 @@ def test_shared_rows_are_refused_or_answered_out_of_sample(data):
     with pytest.raises(ArgumentError, match="seen_by_old"):  # right on all
         new.fit(X[:500], y[:500])
     searching = PositiveCongruentClassifier(BOOSTING, old, mode="weights")
-    with pytest.raises(ArgumentError, match="a new model, out of sample, on"):  # better than any new one
+    with pytest.raises(
+        ArgumentError, match="a new model, out of sample, on"
+    ):  # better than any new one
         searching.fit(X[:800], y[:800])
     seen = np.arange(1500) < 500
     by_copies = searching.fit(X, y, seen_by_old=seen).front_

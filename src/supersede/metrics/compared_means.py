@@ -1,0 +1,233 @@
+"""Means of amounts of two models: log loss, Brier score, a judge's score, a loss, a cost.
+
+Amounts are skewed, and what makes them large is rare: a model that is confidently wrong on one item
+in a thousand may show none of these among 300. So every interval is widened by **one more item at
+each end of what was seen**, as Bonett and Price's is for shares, and where one item alone makes up
+more than half of the variance there is no interval at all. Amounts of at least 0 get it for the
+logarithm of the mean. The quantile is Student's with Kish's size less one degrees of freedom.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from supersede.metrics.agresti_coull import agresti_coull
+from supersede.metrics.comparison import Floats, Interval, Sample, numbered, paired_share, student
+from supersede.metrics.moments import ratio
+from supersede.table.source import collect
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["ComparedMeans", "Spread", "compare_means"]
+
+Columns = dict[str, Floats]
+Places = npt.NDArray[np.intp]
+
+_VALUES = ("a", "b", "d")  # the old model's, the new model's, the difference
+_SUMS = ("x", "w2x", "w2xx", "low", "high")
+_DUST = 1e-12
+_ALONE = 0.5  # of the variance, made up by one unit: too heavy a tail to say anything
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean, its variance, and how far the outermost units pull it; arrays of shape ``(k,)``.
+
+    Attributes:
+        mean: The weighted mean.
+        variance: The variance of the mean.
+        up: How far one more unit like the largest would move the mean.
+        down: The same of the smallest.
+        lowest: The smallest value of an item.
+        highest: The largest.
+    """
+
+    mean: Floats
+    variance: Floats
+    up: Floats
+    down: Floats
+    lowest: Floats
+    highest: Floats
+
+    @property
+    def heavy(self) -> npt.NDArray[np.bool_]:
+        """Where one unit alone makes up more than half of the variance."""
+        return np.maximum(self.up, self.down) ** 2 > _ALONE * self.variance
+
+
+@dataclass(frozen=True)
+class ComparedMeans:
+    """An amount under the old and the new model, by slice.
+
+    Attributes:
+        keys: One row per slice.
+        n: Items.
+        kish: Effective numbers of units.
+        before: The old model's amounts.
+        after: The new model's.
+        difference: What the new model's are more, item by item.
+
+    Assumes: independent units. A tail of which nothing was seen is in no interval.
+    """
+
+    keys: pa.Table
+    n: Floats
+    kish: Floats
+    before: Spread
+    after: Spread
+    difference: Spread
+
+    @property
+    def old(self) -> Floats:
+        """The old model's mean."""
+        return self.before.mean
+
+    @property
+    def new(self) -> Floats:
+        """The new model's mean."""
+        return self.after.mean
+
+    def level(self, confidence: float) -> Interval:
+        """Student's interval, for the logarithm where all amounts are at least 0."""
+        own, q = self.after, student(self.kish, confidence)
+        low = own.mean - q * np.sqrt(own.variance + own.down**2)
+        high = own.mean + q * np.sqrt(own.variance + own.up**2)
+        positive = (own.lowest >= 0) & (own.mean > 0)
+        m = np.where(positive, own.mean, 1.0)
+        grow = np.exp(np.minimum(q * np.sqrt(own.variance + own.up**2) / m, 700.0))
+        shrink = np.exp(np.minimum(q * np.sqrt(own.variance + own.down**2) / m, 700.0))
+        low, high = np.where(positive, m / shrink, low), np.where(positive, m * grow, high)
+        return self._where_known(own, (low, high), self._as_share(confidence))
+
+    def change(self, confidence: float) -> Interval:
+        """Student's interval of the mean difference."""
+        own, q = self.difference, student(self.kish, confidence)
+        low = own.mean - q * np.sqrt(own.variance + own.down**2)
+        high = own.mean + q * np.sqrt(own.variance + own.up**2)
+        within = paired_share(own.mean, own.variance, self.kish, q)
+        return self._where_known(own, (low, high), within)
+
+    def _as_share(self, confidence: float) -> Interval:
+        q = student(self.kish, confidence)
+        return agresti_coull(np.clip(self.after.mean, 0, 1), self.kish, q)
+
+    def _where_known(self, own: Spread, found: Interval, within: Interval) -> Interval:
+        """The interval; that of a share where the tail hides it and all values lie in [0, 1]."""
+        hidden = own.heavy | ~(own.variance > _DUST * self._scale**2)
+        low, high = self.before.lowest, self.before.highest
+        bounded = (np.minimum(low, self.after.lowest) >= 0) & (
+            np.maximum(high, self.after.highest) <= 1
+        )
+        unknown = np.full(len(self.n), np.nan)
+        return tuple(  # type: ignore[return-value]
+            np.where(hidden, np.where(bounded, share, unknown), end)
+            for end, share in zip(found, within, strict=True)
+        )
+
+    @property
+    def _scale(self) -> Floats:
+        ends = (self.before.lowest, self.before.highest, self.after.lowest, self.after.highest)
+        return np.asarray(np.max(np.abs(ends), axis=0))
+
+
+def compare_means(sample: Sample, before: "ir.Value", after: "ir.Value") -> list[ComparedMeans]:
+    """Add up an amount of both models.
+
+    Args:
+        sample: The items.
+        before: The old model's amount on each item.
+        after: The new model's.
+
+    Returns:
+        One comparison per margin.
+    """
+    rows = sample.rows({"a": before.cast("float64"), "b": after.cast("float64")})
+    middle = collect(rows.aggregate(m=rows["a"].mean()))["m"][0].as_py() or 0.0
+    # sums of squares lose their digits where the mean is large; those around a middle keep them
+    rows = rows.mutate(a=rows["a"] - middle, b=rows["b"] - middle)
+    rows = rows.mutate(d=rows["b"] - rows["a"])
+    return [_margin(sample, rows, margin, middle) for margin in sample.margins]
+
+
+def _margin(
+    sample: Sample, rows: "ir.Table", margin: Sequence[str], middle: float
+) -> ComparedMeans:
+    keys = sample.key_names(margin)
+    clustered = sample.table.cluster is not None
+    w = rows["w"]
+    sums = {"n": rows.count(), "w": w.sum(), "w2": (w * w).sum(), "most": w.max()}
+    for name in _VALUES:
+        x = rows[name]
+        sums |= {f"{name}x": (w * x).sum(), f"{name}low": x.min(), f"{name}high": x.max()}
+        sums |= {f"{name}w2x": (w * w * x).sum(), f"{name}w2xx": (w * w * x * x).sum()}
+        sums |= {f"{name}down": -(w * x).min(), f"{name}up": (w * x).max()}
+    split = [*keys, "g"] if clustered else keys
+    cells = collect(rows.group_by(split).aggregate(**sums) if split else rows.aggregate(**sums))
+    slices, first = numbered([cells[key] for key in keys], len(cells))
+    columns = {name: np.nan_to_num(cells[name].to_numpy().astype(float)) for name in sums}
+    added = {
+        name: np.bincount(slices, column, len(first)).astype(float)
+        for name, column in columns.items()
+    }
+    spread = _of_clusters if clustered else _of_items
+    units = np.bincount(slices, columns["w"] ** 2).astype(float) if clustered else added["w2"]
+    before, after, difference = (
+        spread(columns, added, name, slices, 0.0 if name == "d" else middle) for name in _VALUES
+    )
+    return ComparedMeans(
+        cells.take(first).select(keys).rename_columns(list(margin)),
+        added["n"], np.nan_to_num(ratio(added["w"] ** 2, units)), before, after, difference,
+    )  # fmt: skip
+
+
+def _of_items(columns: Columns, added: Columns, name: str, slices: Places, middle: float) -> Spread:
+    """Every item is a unit, so that a slice has one row."""
+    x, w2x, w2xx, low, high = (columns[name + sum_] for sum_ in _SUMS)
+    mean = ratio(x, columns["w"])
+    up, down = (
+        # of w (x - mean) at most; the mean of shifted values is close to 0
+        ratio(columns[f"{name}{end}"] + columns["most"] * np.abs(mean), columns["w"])
+        for end in ("up", "down")
+    )
+    if (columns["w2"] == columns["n"]).all():  # every item weighs one
+        up, down = ratio(high - mean, columns["n"]), ratio(mean - low, columns["n"])
+    size = np.nan_to_num(ratio(columns["w"] ** 2, columns["w2"]))
+    variance = ratio(
+        np.maximum(w2xx - 2 * mean * w2x + mean**2 * columns["w2"], 0), columns["w"] ** 2
+    ) * _few(size)
+    return Spread(
+        mean + middle, variance, np.maximum(up, 0), np.maximum(down, 0), low + middle, high + middle
+    )
+
+
+def _of_clusters(
+    columns: Columns, added: Columns, name: str, slices: Places, middle: float
+) -> Spread:
+    """Every row is what a cluster has in a slice."""
+    k = len(added["n"])
+    mean = ratio(added[f"{name}x"], added["w"])
+    residual = columns[f"{name}x"] - np.nan_to_num(mean)[slices] * columns["w"]
+    units = np.bincount(slices, minlength=k).astype(float)
+    variance = np.bincount(slices, residual**2, k).astype(float) * _few(units)
+    ends = np.zeros((2, k))
+    np.maximum.at(ends[0], slices, residual)
+    np.maximum.at(ends[1], slices, -residual)
+    low, high = np.full(k, np.inf), np.full(k, -np.inf)
+    np.minimum.at(low, slices, columns[f"{name}low"])
+    np.maximum.at(high, slices, columns[f"{name}high"])
+    up, down = ratio(ends[0], added["w"]), ratio(ends[1], added["w"])
+    return Spread(
+        mean + middle, ratio(variance, added["w"] ** 2), up, down, low + middle, high + middle
+    )
+
+
+def _few(size: Floats) -> Floats:
+    """A variance around an estimated mean is too small by ``(n - 1) / n``."""
+    factor: Floats = np.ones(len(size))
+    np.divide(size, size - 1, out=factor, where=size > 1)
+    return factor

@@ -1,0 +1,230 @@
+"""The sums that flips need, as the engine forms them, and what becomes of them.
+
+Every value (how often each model is right, flips, gain, cost) is summed with the weights to the first,
+second and fourth power. Where items are right or wrong and weigh the same, four counts say it all;
+where they are right or wrong and weighted, powers of the values are the values themselves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from supersede.metrics.moments import Moments
+from supersede.table.internal import internal
+from supersede.table.outcomes import plain
+from supersede.table.table import Table
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = [
+    "VALUES",
+    "clustered",
+    "from_cells",
+    "plain_sums",
+    "powers",
+    "sums_with_agreement",
+    "valued",
+]
+
+Floats = npt.NDArray[np.float64]
+VALUES = ("old", "new", "negative", "positive", "gain", "cost")
+"""What is averaged over the items of a slice."""
+
+
+def plain_sums(rows: "ir.Table", table: Table, *, weighted: bool) -> dict[str, "ir.Value"]:
+    """Sums over graded rows, by name.
+
+    Args:
+        rows: Rows with ``internal("old")``, ``"new"`` and ``"weight"``.
+        table: The predictions.
+        weighted: Whether weights differ.
+    """
+    old, new, weight = (rows[internal(name)] for name in ("old", "new", "weight"))
+    lost, gained = old * (1 - new), (1 - old) * new
+    binary = old.type().is_integer() and new.type().is_integer()
+    sums: dict[str, ir.Value] = {"n": rows.count()}
+    if binary:
+        fates = {"both": old * new, "negative": lost, "positive": gained}
+        if not weighted and table.cost is None:
+            return _named(sums | {name: value.sum() for name, value in fates.items()})
+        for power in _POWERS:
+            scale = weight**power
+            sums[f"w{power}"] = scale.sum()
+            sums |= {f"{name}.w{power}": (scale * value).sum() for name, value in fates.items()}
+        if table.cost is not None:
+            sums |= _powers("cost", lost * plain(rows[table.cost]), weight)
+        return _named(sums)
+    values = {"old": old, "new": new, "negative": lost, "positive": gained, "gain": new - old}
+    if table.cost is not None:
+        values["cost"] = lost * plain(rows[table.cost])
+    for power in _POWERS:
+        sums[f"w{power}"] = (weight**power).sum()
+    for name, value in values.items():
+        sums |= _powers(name, value, weight)
+    return _named(sums)
+
+
+def sums_with_agreement(rows: "ir.Table") -> dict[str, "ir.Value"]:
+    """Sums of flips over all known items, and of accuracies over labelled ones alone.
+
+    Args:
+        rows: Rows with ``internal`` columns ``"old"``, ``"new"``, ``"weight"``, ``"unchosen"`` (the
+            weight of an item that no plan had to choose), ``"labelled"`` and ``"agree"``.
+    """
+    labelled, agree = rows[internal("labelled")], rows[internal("agree")]
+    old, new = (rows[internal(name)].fill_null(0) for name in ("old", "new"))
+    weight = rows[internal("weight")]
+    known = (agree == 1).ifelse(rows[internal("unchosen")], weight)
+    graded = (labelled == 1).ifelse(weight, 0)
+    lost, gained = old * (1 - new) * labelled, (1 - old) * new * labelled
+    values = {
+        "old": (graded, old),
+        "new": (graded, new),
+        "negative": (known, lost),
+        "positive": (known, gained),
+        "gain": (known, gained - lost),
+    }
+    sums: dict[str, ir.Value] = {
+        "n": labelled.sum(),
+        "rows": rows.count(),
+        "agree": agree.sum(),
+        "agree labelled": (agree * labelled).sum(),
+    }
+    for name, (scale, value) in values.items():
+        sums |= {f"{name}.w{power}": (scale**power).sum() for power in _POWERS}
+        sums |= _powers(name, value, scale)
+    return _named(sums)
+
+
+def from_cells(cells: pa.Table) -> dict[str, Moments]:
+    """The moments of each value, one entry per cell, where every item is a unit."""
+    column = _columns(cells)
+    n = column["n"]
+    if "both" in column:  # right or wrong, all weigh the same: powers are the counts themselves
+        fates = _fates({name: column[name] for name in ("both", "negative", "positive")})
+        moments = {name: Moments(n, n, n, x, x, x) for name, (x, _) in fates.items()}
+        gain, changed = fates["gain"]
+        moments["gain"] = Moments(n, n, n, gain, gain, changed)
+        return moments
+    if "both.w1" in column:
+        moments = _binary(column)
+        if "cost.x1" in column:
+            moments["cost"] = _moments(column, "cost")
+        return moments
+    moments = {name: _moments(column, name) for name in VALUES if f"{name}.x1" in column}
+    if "agree" in column:  # accuracies say nothing where no item of agreement is labelled
+        hidden = (column["agree"] > 0) & (column["agree labelled"] == 0)
+        for name in ("old", "new"):
+            x = np.where(hidden, np.nan, moments[name].x)
+            moments[name] = replace(moments[name], x=x, units=moments[name].n, rows=None)
+    return moments
+
+
+def powers(name: str, value: "ir.Value", weight: "ir.Value") -> dict[str, "ir.Value"]:
+    """Sums of the weights and of a value with them, for `valued`."""
+    sums = {f"w{power}": (weight**power).sum() for power in _POWERS}
+    sums["n"] = weight.count()
+    return _named(sums | _powers(name, value, weight))
+
+
+def valued(cells: pa.Table, name: str) -> Moments:
+    """The moments of a value whose sums are those of `powers`, one entry per cell."""
+    return _moments(_columns(cells), name)
+
+
+def clustered(
+    moments: Mapping[str, Moments], slices: npt.NDArray[np.intp], count: int
+) -> dict[str, Moments]:
+    """Moments by slice and cluster as moments by slice, whose units are the clusters.
+
+    Args:
+        moments: One entry per cell of slice and cluster.
+        slices: The number of each cell's slice, in 0..count-1.
+        count: The number of slices.
+    """
+
+    def total(values: Floats) -> Floats:
+        return np.bincount(slices, values, count).astype(float)
+
+    found = {}
+    for name, cell in moments.items():
+        w, x = cell.w, cell.x
+        powers = (w**4, w**3 * x, w**2 * x**2, w * x**3, x**4)
+        found[name] = Moments(
+            n=total(cell.n),
+            w=total(w),
+            w2=total(w**2),
+            x=total(x),
+            w2x=total(w * x),
+            w2xx=total(x**2),
+            units=total((w > 0).astype(float)),
+            fourth=np.stack([total(power) for power in powers], axis=1),
+        )
+    return found
+
+
+_POWERS = (1, 2, 4)
+_SUM = internal("sum of ")
+
+
+def _powers(name: str, value: "ir.Value", weight: "ir.Value") -> dict[str, "ir.Value"]:
+    """Sums of ``w x``, ``w² x``, ``w² x²`` and ``w⁴ x … w⁴ x⁴``."""
+    second, fourth = weight**2, weight**4
+    sums = {"x1": weight * value, "x2": second * value, "xx": second * value**2}
+    sums |= {f"f{power}": fourth * value**power for power in (1, 2, 3, 4)}
+    return {f"{name}.{key}": term.sum() for key, term in sums.items()}
+
+
+def _moments(column: Mapping[str, Floats], name: str) -> Moments:
+    w, w2, w4 = (column.get(f"{name}.w{p}", column.get(f"w{p}")) for p in _POWERS)
+    assert w is not None and w2 is not None and w4 is not None  # noqa: S101, PT018  # `_powers` goes with them
+    x, w2x, w2xx = (column[f"{name}.{key}"] for key in ("x1", "x2", "xx"))
+    fourth = np.stack([w4, *(column[f"{name}.f{power}"] for power in (1, 2, 3, 4))], axis=1)
+    n, rows = column["n"], column.get("rows")
+    return Moments(n, w, w2, x, w2x, w2xx, n if rows is None else rows, fourth, rows)
+
+
+def _binary(column: Mapping[str, Floats]) -> dict[str, Moments]:
+    """Items that are right or wrong, with weights: a value's powers are itself, or its size."""
+    n = column["n"]
+    w, w2, w4 = (column[f"w{power}"] for power in _POWERS)
+    first, second, fourth = (
+        _fates({name: column[f"{name}.w{power}"] for name in ("both", "negative", "positive")})
+        for power in _POWERS
+    )
+    moments = {}
+    for name, (x, _) in first.items():
+        signed, size = fourth[name]
+        moments[name] = Moments(
+            n, w, w2, x, *second[name], n, np.stack([w4, signed, size, signed, size], axis=1)
+        )
+    return moments
+
+
+def _fates(sums: Mapping[str, Floats]) -> dict[str, tuple[Floats, Floats]]:
+    """Each value's sum, and that of its absolute value."""
+    both, lost, gained = sums["both"], sums["negative"], sums["positive"]
+    return {
+        "old": (both + lost, both + lost),
+        "new": (both + gained, both + gained),
+        "negative": (lost, lost),
+        "positive": (gained, gained),
+        "gain": (gained - lost, gained + lost),
+    }
+
+
+def _named(sums: Mapping[str, "ir.Value"]) -> dict[str, "ir.Value"]:
+    return {_SUM + name: value for name, value in sums.items()}
+
+
+def _columns(cells: pa.Table) -> dict[str, Floats]:
+    return {
+        name.removeprefix(_SUM): np.nan_to_num(cells[name].to_numpy().astype(float))
+        for name in cells.column_names
+        if name.startswith(_SUM)
+    }

@@ -1,0 +1,445 @@
+"""Limits on any metric: how high it must be, and how far it may fall from the old model's.
+
+`MinMetric` and `MaxMetric` hold the new model's value against a limit, `MaxDrop` and `MaxRise` its
+change from the old model's on the same items. Each is for all items, for one class, for every class,
+or for every value of some columns. As with all checks, the whole interval must keep the limit to
+pass and break it to fail; among several slices, one fails only by Holm's adjusted p value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.errors import ArgumentError, MissingColumnError
+from supersede.look.numbers import amount, count, points, share
+from supersede.metrics.comparison import Comparison, Floats, Interval, Sample
+from supersede.metrics.intervals import holm, z
+from supersede.metrics.measures import EVERY, Measure, every_class, measure
+from supersede.review.evidence import CLASS, Evidence, slice_name
+from supersede.review.finding import Finding, SliceFinding, Verdict, combined
+from supersede.review.more_labels import CHANCE
+from supersede.review.slice_checks import MIN_ITEMS
+from supersede.review.slice_verdicts import SHOWN
+
+__all__ = ["EVERY_GROUP", "MaxDrop", "MaxMetric", "MaxRise", "MinMetric"]
+
+EVERY_GROUP = "*"
+"""As `by`: every group column and combination of the review."""
+
+_TAILS = 0.5 / 1.5 ** np.arange(1, 56)  # down to 1e-10
+Kind = Literal["min", "max", "max_drop", "max_rise"]
+
+
+@dataclass(frozen=True)
+class MinMetric:
+    """A metric of the new model must be at least `limit`.
+
+    Attributes:
+        metric: The metric: a name from `supersede.metrics.measures.NAMES`, or a `Measure`.
+        limit: The least value: a share in [0, 1] (0.8 for 80 %), or an amount.
+        of: The class, for metrics of one class; ``"*"`` is every class in turn.
+        by: The columns whose values, or combinations of values, are held against the limit one by
+            one; ``"*"`` is every group of the review. None for all items together.
+        min_items: Smaller slices can fail but do not hold up the verdict.
+
+    Example:
+        >>> import supersede
+        >>> from supersede.review import MinMetric
+        >>> rows = {"y": [1] * 400 + [0] * 400, "a": [1, 0] * 400, "b": [1] * 390 + [0] * 410}
+        >>> checks = [MinMetric("recall", 0.9), MinMetric("accuracy", 0.9)]
+        >>> supersede.compare(rows, old="a", new="b", label="y", checks=checks).verdict
+        'pass'
+
+    Assumes: labelled items are independent draws, or drawn in the table's clusters.
+    """
+
+    metric: str | Measure
+    limit: float
+    of: object = None
+    by: str | Sequence[str] | None = None
+    min_items: int = MIN_ITEMS
+
+    def __post_init__(self) -> None:
+        _refuse(self.metric, self.of, self.limit, "min")
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Hold the metric's interval against the limit."""
+        return _judge(self, "min", evidence)
+
+
+@dataclass(frozen=True)
+class MaxMetric:
+    """A metric of which less is better may be at most `limit`; attributes as for `MinMetric`."""
+
+    metric: str | Measure
+    limit: float
+    of: object = None
+    by: str | Sequence[str] | None = None
+    min_items: int = MIN_ITEMS
+
+    def __post_init__(self) -> None:
+        _refuse(self.metric, self.of, self.limit, "max")
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Hold the metric's interval against the limit."""
+        return _judge(self, "max", evidence)
+
+
+@dataclass(frozen=True)
+class MaxDrop:
+    """A metric may fall by at most `limit` from the old model's (0.02 is two points).
+
+    The interval is paired: both models are held against the same labels of the same items. Other
+    attributes as for `MinMetric`.
+    """
+
+    metric: str | Measure
+    limit: float
+    of: object = None
+    by: str | Sequence[str] | None = None
+    min_items: int = MIN_ITEMS
+
+    def __post_init__(self) -> None:
+        _refuse(self.metric, self.of, self.limit, "max_drop")
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Hold the interval of the change against minus the limit."""
+        return _judge(self, "max_drop", evidence)
+
+
+@dataclass(frozen=True)
+class MaxRise:
+    """A metric of which less is better may rise by at most `limit`; otherwise as `MaxDrop`."""
+
+    metric: str | Measure
+    limit: float
+    of: object = None
+    by: str | Sequence[str] | None = None
+    min_items: int = MIN_ITEMS
+
+    def __post_init__(self) -> None:
+        _refuse(self.metric, self.of, self.limit, "max_rise")
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Hold the interval of the change against the limit."""
+        return _judge(self, "max_rise", evidence)
+
+
+_Check = MinMetric | MaxMetric | MaxDrop | MaxRise
+_OTHER = {"min": "max", "max": "min", "max_drop": "max_rise", "max_rise": "max_drop"}
+_CLASSES: dict[str, str] = {
+    "min": "MinMetric", "max": "MaxMetric", "max_drop": "MaxDrop", "max_rise": "MaxRise",
+}  # fmt: skip
+
+
+def _refuse(metric: str | Measure, of: object, limit: float, kind: Kind) -> None:
+    asked = _measure(metric, None if of == EVERY else of)
+    flag, other = kind.replace("_", "-"), _OTHER[kind]
+    wanted = "more" if kind in {"min", "max_drop"} else "less"
+    if asked.better != wanted:
+        msg = (
+            f"{_CLASSES[kind]} (--{flag}): {asked.name} is better when it is"
+            f" {'smaller' if asked.better == 'less' else 'larger'}; use {_CLASSES[other]}"
+            f" (--{other.replace('_', '-')})"
+        )
+        raise ArgumentError(msg)
+    low = 0.0 if asked.unit == "share" or kind in {"max_drop", "max_rise"} else -np.inf
+    high = 1.0 if asked.unit == "share" else np.inf
+    if not (low <= limit <= high and np.isfinite(limit)):
+        form = "a share in [0, 1], such as 0.8 for 80 %" if high == 1 else "a number"
+        msg = f"{_CLASSES[kind]} (--{flag}) {asked.name}: the limit is {form}, not {limit:g}"
+        raise ArgumentError(msg)
+
+
+def _measure(metric: str | Measure, of: object) -> Measure:
+    return measure(metric, of) if isinstance(metric, str) else metric
+
+
+def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Finding:
+    if evidence.planned:
+        msg = (
+            f"{_CLASSES[kind]}: labels that a plan asked for answer the plan's questions only; label"
+            " a random sample, or estimate the metric from the plan: supersede estimate"
+        )
+        raise ArgumentError(msg)
+    margins = _margins(check.by, evidence)
+    sample = Sample(evidence.table, evidence.old, evidence.new, margins, evidence.inclusion)
+    if check.of == EVERY:
+        measures = every_class(check.metric, sample)
+    else:
+        measures = {"": _measure(check.metric, check.of)}
+    slices = [
+        (compared, _slices(word, compared, margin))
+        for word, asked in measures.items()
+        for compared, margin in zip(asked.compare(sample), margins, strict=True)
+    ]
+    asked = _measure(check.metric, None if check.of == EVERY else check.of)
+    form = _Form.of(kind, asked, check)
+    if check.by is None and check.of != EVERY:
+        return _whole(form, slices[0][0], evidence)
+    return _by_slice(form, slices, check.min_items, evidence)
+
+
+def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[str, ...], ...]:
+    if by is None:
+        return ((),)
+    if by == EVERY_GROUP:
+        found = tuple(m.columns for m in evidence.margins if m.columns != (CLASS,))
+        if not found:
+            msg = "@* is every group of the review, and it has none; name some: --group <column>"
+            raise ArgumentError(msg)
+        return found
+    columns = (by,) if isinstance(by, str) else tuple(by)
+    for column in columns:
+        if column not in evidence.table.rows.columns:
+            raise MissingColumnError.of(column, evidence.table.rows.columns, "a group (@)")
+    return (columns,)
+
+
+def _slices(word: str, compared: Comparison, margin: tuple[str, ...]) -> list[dict[str, object]]:
+    """Each slice as columns and values."""
+    columns = [compared.keys[column].to_pylist() for column in margin]
+    rows = zip(*columns, strict=True) if columns else [()] * len(compared.n)
+    of: dict[str, object] = {"class": word} if word else {}
+    return [of | dict(zip(margin, row, strict=True)) for row in rows]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a check compares, and how it speaks."""
+
+    kind: Kind
+    measure: Measure
+    check: str
+    bound: float
+    unit: Literal["share", "points", "amount"]
+
+    @classmethod
+    def of(cls, kind: Kind, measure: Measure, check: _Check) -> "_Form":
+        bound = -check.limit if kind == "max_drop" else check.limit
+        changes = kind in {"max_drop", "max_rise"}
+        unit = "amount" if measure.unit == "amount" else "points" if changes else "share"
+        metric = check.metric if isinstance(check.metric, str) else measure.name
+        name = f"{kind} {metric}" + (f":{check.of}" if check.of is not None else "")
+        if check.by is not None:
+            name += "@" + (check.by if isinstance(check.by, str) else ",".join(check.by))
+        return cls(kind, measure, name, bound, unit)  # type: ignore[arg-type]
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is the change that is held against the limit."""
+        return self.kind in {"max_drop", "max_rise"}
+
+    @property
+    def at_least(self) -> bool:
+        """Whether the estimate must lie above the bound, or below it."""
+        return self.kind in {"min", "max_drop"}
+
+    def estimate(self, compared: Comparison) -> Floats:
+        """What is held against the bound."""
+        return compared.new - compared.old if self.changes else compared.new
+
+    def interval(self, compared: Comparison, confidence: float) -> Interval:
+        """Its interval."""
+        return compared.change(confidence) if self.changes else compared.level(confidence)
+
+    def verdicts(self, low: Floats, high: Floats) -> list[Verdict]:
+        """Pass only where the whole interval keeps the limit, fail where all of it breaks it."""
+        keeps = low >= self.bound if self.at_least else high <= self.bound
+        breaks = high < self.bound if self.at_least else low > self.bound
+        return [
+            "pass" if k else "fail" if b else "undecided"
+            for k, b in zip(keeps, breaks, strict=True)
+        ]
+
+    def p_value(self, compared: Comparison) -> Floats:
+        """One-sided p values of "the limit is kept": the smallest tail whose interval excludes it.
+
+        Tails are tried in steps of a factor 1.5, and the larger one counts.
+        """
+        p = np.ones(len(compared.n))
+        for tail in _TAILS:
+            low, high = self.interval(compared, 1 - 2 * tail)
+            breaks = high < self.bound if self.at_least else low > self.bound
+            p = np.where(breaks, tail, p)
+        return p
+
+    def written(self, value: float, low: float = np.nan, high: float = np.nan) -> str:
+        """The estimate in words, with its interval where there is one."""
+        form = {"share": share, "points": points, "amount": amount}[self.unit]
+        signed = form(value, low, high)
+        return f"+{signed}" if self.unit == "amount" and self.changes and value > 0 else signed
+
+    @property
+    def rule(self) -> str:
+        """The limit in words."""
+        limit = abs(self.bound) if self.changes else self.bound
+        form = {"share": share, "points": share, "amount": amount}[self.unit]
+        written = form(limit).replace("%", "pp") if self.unit == "points" else form(limit)
+        return {
+            "min": f"at least {written} is required",
+            "max": f"at most {written} is allowed",
+            "max_drop": f"it may fall by at most {written}",
+            "max_rise": f"it may rise by at most {written}",
+        }[self.kind]
+
+    @property
+    def question(self) -> str:
+        """What the check asks."""
+        name = self.measure.name
+        if self.kind in {"max_drop", "max_rise"}:
+            return f"Does the {name} get worse?"
+        return f"Is the {name} good enough?"
+
+
+def _whole(form: _Form, compared: Comparison, evidence: Evidence) -> Finding:
+    """The finding of a check on all items together."""
+    estimate = form.estimate(compared)
+    low, high = form.interval(compared, evidence.confidence)
+    value, below, above = float(estimate[0]), float(low[0]), float(high[0])
+    verdict = form.verdicts(low, high)[0] if value == value else "undecided"
+    name = form.measure.name
+    name = name[0].upper() + name[1:]
+    written = form.written(value, below, above)
+    if form.changes:
+        level = share if form.measure.unit == "share" else amount
+        before, after = level(float(compared.old[0])), level(float(compared.new[0]))
+        reason = f"{name} changes by {written}, from {before} to {after}; {form.rule}."
+    else:
+        reason = f"{name} is {written}; {form.rule}."
+    if value != value:
+        reason = f"{name}: nothing was counted, so there is no value; {form.rule}."
+    elif below != below:
+        reason += (
+            " A few items make up most of the variance (or none of them differs), so there is no"
+            " interval."
+        )
+    return Finding(
+        check=form.check,
+        question=form.question,
+        verdict=verdict,
+        reason=reason,
+        estimate=value,
+        low=below,
+        high=above,
+        limit=form.bound,
+        unit=form.unit,
+        more_labels=_more(
+            form, verdict, value, below, above, evidence.labelled, evidence.confidence
+        ),
+    )
+
+
+def _by_slice(
+    form: _Form,
+    compared: Sequence[tuple[Comparison, list[dict[str, object]]]],
+    min_items: int,
+    evidence: Evidence,
+) -> Finding:
+    """The finding of a check on every slice; one fails only by Holm's adjusted p value."""
+    slices = [values for _, found in compared for values in found]
+    names = [slice_name(values) for values in slices]
+    estimate = np.concatenate([form.estimate(c) for c, _ in compared])
+    n = np.concatenate([c.n for c, _ in compared])
+    ends = [form.interval(c, evidence.confidence) for c, _ in compared]
+    low, high = (np.concatenate([end[side] for end in ends]) for side in (0, 1))
+    adjusted = holm(np.concatenate([form.p_value(c) for c, _ in compared]))
+    fails = adjusted < (1 - evidence.confidence) / 2
+    alone = np.array(form.verdicts(low, high))
+    small = (n < min_items) | np.isnan(estimate)
+    verdicts = np.select(
+        [fails & ~np.isnan(estimate), small, alone == "pass"], ["fail", "", "pass"], "undecided"
+    )
+    excess = (form.bound - estimate) * (1 if form.at_least else -1)
+    rank = np.select([verdicts == "fail", verdicts == "undecided"], [0, 1], 2)
+    order = np.lexsort((-n, np.where(np.isnan(excess), np.inf, -excess), rank))
+    verdict = combined(v for v in ("fail", "undecided") if v in verdicts)
+    if not set(verdicts) - {""}:
+        verdict = "undecided"
+    wanted = [
+        _more(
+            form,
+            "undecided",
+            float(estimate[i]),
+            float(low[i]),
+            float(high[i]),
+            int(n[i]),
+            evidence.confidence,
+        )
+        for i in np.flatnonzero(verdicts == "undecided")
+    ]
+    known = [more for more in wanted if more is not None]
+    worst = order[0]
+    return Finding(
+        check=form.check,
+        question=form.question,
+        verdict=verdict,
+        reason=_slices_reason(form, verdicts, names[worst], (estimate, low, high, n), worst),
+        estimate=float(estimate[worst]),
+        low=float(low[worst]),
+        high=float(high[worst]),
+        limit=form.bound,
+        unit=form.unit,
+        more_labels=sum(known)
+        if wanted and len(known) == len(wanted) and verdict == "undecided"
+        else None,
+        slices=tuple(
+            SliceFinding(
+                slice=names[i],
+                n=int(n[i]),
+                estimate=float(estimate[i]),
+                low=float(low[i]),
+                high=float(high[i]),
+                verdict=str(verdicts[i]) or None,  # type: ignore[arg-type]
+                p_adjusted=float(adjusted[i]),
+                values=slices[i],
+            )
+            for i in order[:SHOWN]
+        ),
+        slice_count=len(names),
+    )
+
+
+def _slices_reason(
+    form: _Form,
+    verdicts: npt.NDArray[np.str_],
+    name: str,
+    columns: tuple[Floats, Floats, Floats, Floats],
+    worst: int,
+) -> str:
+    total = count(len(verdicts))
+    failed, open_, small = (int((verdicts == v).sum()) for v in ("fail", "undecided", ""))
+    said = [
+        f"{count(number)} of {total} slices {words}"
+        for number, words in ((failed, "break the limit"), (open_, "cannot be decided yet"))
+        if number
+    ] or [f"all {count(len(verdicts) - small)} slices keep the limit"]
+    if small == len(verdicts):
+        said = ["no slice has enough items to judge"]
+    estimate, low, high, n = (float(column[worst]) for column in columns)
+    text = "; ".join(said)
+    few = f" Too small to judge: {count(small)}." if small else ""
+    metric = form.measure.name[0].upper() + form.measure.name[1:]
+    return (
+        f"{text[0].upper()}{text[1:]} ({metric}: {form.rule}); the furthest is {name} with"
+        f" {form.written(estimate, low, high)} ({count(n)} items).{few}"
+    )
+
+
+def _more(
+    form: _Form, verdict: Verdict, value: float, low: float, high: float, n: int, confidence: float
+) -> int | None:
+    """Labels that decide with the chance `CHANCE`, if the true value is the one observed.
+
+    Assumes: the interval shrinks with the root of the number of labels, and the estimate is normal.
+    """
+    distance = value - form.bound
+    half = value - low if distance > 0 else high - value
+    if verdict != "undecided" or not np.isfinite(half) or not distance or not np.isfinite(distance):
+        return None
+    spare = 1 + NormalDist().inv_cdf(CHANCE) / z(confidence)
+    return max(1, int(np.ceil(n * min((spare * half / distance) ** 2, 1e12))) - n)
