@@ -155,7 +155,7 @@ def test_what_cannot_be():
         kept.renewed([7], NEW.evidence(["a"]))
     with pytest.raises(ArgumentError, match="occurs twice"):
         kept.renewed([1, 1], NEW.evidence(["a", "b"]))
-    with pytest.raises(ArgumentError, match="'c' is none of the classes"):
+    with pytest.raises(ArgumentError, match="'c' is not one of the classes"):
         NEW.evidence(["c"])
     other = Confusion(("b", "a"), NEW.given_label)
     with pytest.raises(ArgumentError, match="they must agree"):

@@ -128,7 +128,7 @@ def test_outputs_alone_are_enough(data):
         kept.fit(X, y, old_output=old.predict(X), seen_by_old=np.arange(1500) < 500)
     with pytest.raises(ArgumentError, match="has 10 rows and y has 1500"):
         kept.fit(X, y, old_output=old.predict(X)[:10])
-    with pytest.raises(ArgumentError, match="no probabilities"):
+    with pytest.raises(ArgumentError, match="are not probabilities"):
         kept.fit(X, y, old_output=np.full((1500, 3), np.nan))
     with pytest.raises(ArgumentError, match="for 3 classes"):
         kept.fit(X, y, old_output=np.ones((1500, 2)))
