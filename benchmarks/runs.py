@@ -215,11 +215,11 @@ What is compared: evalsig 0.1.2 (`compare`), evalci 0.1.0 (`compare`) and toolki
 (`import`, then `compare`). What each of them answers beyond this table: evalsig has sequential tests, power
 and multiplicity; evalci has power and tables of many models; toolkit-eval signs its reports.
 
-What the table shows: only supersede reads all ten formats. evalsig and evalci pair the items that both
-runs have and drop the others without a word, so a model that crashes on 15 % of the items looks better;
-neither notices that the questions differ under the same ids, or that both files are one. Neither lists
-flips. toolkit-eval counts flips, but gates on the mean score: on DeepEval that is the mean over metrics,
-on promptfoo the weighted score, of which partial credit is a part.
+What the table shows: of these four, only supersede reads all ten formats. evalsig and evalci drop the
+items that only one run has without a word, so a model that crashes on 15 % of the items looks better.
+evalsig accepts one file as both runs, and on two filters gives an interval without width where half of
+the answers flip. evalsig and evalci count no flips. toolkit-eval does, but gates on the mean score: on
+DeepEval that is the mean over metrics, on promptfoo the weighted score with partial credit.
 """
 
 if __name__ == "__main__":

@@ -235,6 +235,33 @@ def _() -> None:
     text("g.csv", id=IDS, y=label, v1=[said[a] for a in v1], v2=[said[a] for a in v2])
 
 
+@case("columns in which 1 is an error", ["g.csv", "--old", "v1_error", "--new", "v2_error"],
+      says="--loss 0", remedy=["--loss", "0"], then="fail")  # fmt: skip
+def _() -> None:
+    text("g.csv", id=IDS, v1_error=1 - OLD.astype(int), v2_error=1 - NEW.astype(int))
+
+
+@case("booleans called failed", ["g.jsonl", "--old", "oldFailed", "--new", "newFailed"],
+      says="--loss 0", remedy=["--loss", "0"], then="fail")  # fmt: skip
+def _() -> None:
+    jsonl("g.jsonl", id=IDS, oldFailed=~OLD, newFailed=~NEW)
+
+
+@case("a label of -1 that means none", ["g.csv", *V, "--max-nfr", "10%"], verdict="undecided",
+      says="does it mean", remedy=["--where", "y <> -1"], then="fail")  # fmt: skip
+def _() -> None:
+    label = spread([0, 1, 2])
+    wrong = np.arange(N) % 20 == 3
+    known = [x if i % 4 == 3 else -1 for i, x in enumerate(label)]
+    text(
+        "g.csv",
+        id=IDS,
+        y=known,
+        v1=label,
+        v2=[(x + 1) % 3 if w else x for x, w in zip(label, wrong, strict=True)],
+    )
+
+
 # --- scores of every range
 
 

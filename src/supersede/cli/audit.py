@@ -188,7 +188,8 @@ def _opened(
         )
         raise ArgumentError(msg)
     table = reading.join(files, item=item, label=label, **uses)
-    print("\n  → ".join([table.reading, *(table.joined.notes if table.joined else ())]))
+    for note in table.joined.notes if table.joined else ():
+        print(f"  → {note}")
     *before, last = table.models
     return table, last, before[0] if before else None
 

@@ -311,6 +311,10 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
                 f" {count(evidence.labelled)} labelled items: is it that model's prediction under"
                 " another name?"
             )
+    if evidence.changed.mean[0] == 0:
+        notes.append(
+            f"{evidence.old} and {evidence.new} give the same answer on every item: are they two models?"
+        )
     classes = evidence.classes
     if classes is not None:
         notes += [
