@@ -194,7 +194,9 @@ def _refuse_strangers(answers: Sequence[Values], reader: _Reader) -> None:
     if reader.same or truth is None or truth.words is None or any(v.words is None for v in answers):
         return
     labels = {_comparable(word) for word in truth.words}
-    if labels and not labels & {_comparable(w) for v in answers for w in v.words or ()}:
+    said = {_comparable(w) for v in answers for w in v.words or ()}
+    binary = labels | said <= {0, 1}  # of two classes one may never occur
+    if labels and not labels & said and not binary:
         msg = (
             f"no answer in {_names(answers)} ({answers[0].shown}) is ever one of the labels in"
             f" {truth.name!r} ({truth.shown}). Is another column the label (--label)? Otherwise say"
@@ -232,8 +234,10 @@ def _are_grades_not_classes(answers: Sequence[Values], reader: _Reader) -> bool:
         and (truth.kind != answers[0].kind)
     ):
         return False  # the same words as another type, which is refused with its own remedy
-    if labels is not None and labels & said and all_grades(truth.words or ()):
-        return False  # two classes with names such as 1 and 0, of which one is never predicted
+    if truth.are_grades and truth.kind == "whole" and all(v.kind == "whole" for v in answers):
+        return False  # the classes 1 and 0, of which one may never occur
+    if labels is not None and labels & said and truth.are_grades:
+        return False  # two classes with names such as yes and no
     if truth.kind in {"sets", "fractions", "other"}:
         return not reader.declared
     shared = labels is not None and bool(labels & said)

@@ -176,6 +176,10 @@ class Content:
     @property
     def damage(self) -> str | None:
         """What is wrong with a file that no reader recognises, where that can be seen."""
+        if self.archive is not None:
+            if "xl/workbook.xml" in self.archive.namelist():
+                return "it is an Excel file; export the table as CSV"
+            return "it is a zip archive, and no log of Inspect"
         if self.text is None:
             return "it is no text in UTF-8 or UTF-16"
         if self.begins in {"{", "["} and self.document is None and self.lines is None:
