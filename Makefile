@@ -21,9 +21,10 @@ test-hosts:  ## test with hosts whose pins clash with ours (Spark); before a rel
 	tools/environment hosts
 	.venv-hosts/bin/python -m pytest -o filterwarnings= tests/evaluate/test_engines.py
 
-test-wheel:  ## test the built wheel, installed without extras; before a release
+test-wheel:  ## test the built wheel without extras: as pinned, lowest versions, Python 3.13; before a release
 	tools/environment wheel
-	.venv-wheel/bin/python -m pytest --noconftest -c /dev/null -p no:cacheprovider tests/contract/test_installed.py
+	for made in .venv-wheel-*; do echo "== $$made" && $$made/bin/python -m pytest -q --noconftest \
+	  -c /dev/null -p no:cacheprovider tests/contract/test_installed.py || exit 1; done
 
 lint: .venv/ready-dev  ## style, import rules and wording
 	.venv/bin/ruff check .
@@ -34,8 +35,9 @@ lint: .venv/ready-dev  ## style, import rules and wording
 type: .venv/ready-dev  ## strict types
 	.venv/bin/mypy
 
-docs: .venv/ready-dev  ## build the documentation into site/
+docs: .venv/ready-dev  ## build the documentation into site/; the first time takes minutes
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+	$(PY) tools/site/check.py site
 
 bench: .venv/ready-dev  ## measure against peers; rewrites docs/benchmarks.md
 	$(PY) -m benchmarks

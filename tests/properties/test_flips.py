@@ -16,7 +16,7 @@ ITEMS = st.lists(
 
 def counted(items, margins=((),)):
     y, a, b, g = (list(column) for column in zip(*items, strict=True))
-    table = supersede.read({"y": y, "a": a, "b": b, "g": g}, models=["a", "b"])
+    table = supersede.read({"y": y, "a": a, "b": b, "g": g}, label="y", models=["a", "b"])
     return count_flips(table, "a", "b", margins)
 
 

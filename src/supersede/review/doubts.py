@@ -106,7 +106,8 @@ def _unknown_labels(evidence: Evidence) -> list[str]:
     return [
         f"{share(part)} of the labelled items have one of {count(len(never))} labels that neither"
         f" model ever predicts ({listed}{more}), so no flip can be seen on them. Say which words are"
-        " the same: --same 'LABEL=ANSWER', or --same folded where only the spelling differs."
+        " the same: --same 'LABEL=ANSWER', or --same folded where only the spelling differs;"
+        " or --grades, if the columns are grades."
     ]
 
 

@@ -191,7 +191,9 @@ def _refuse_strangers(answers: Sequence[Values], reader: _Reader) -> None:
         ArgumentError: There is not one word in common.
     """
     truth = reader.label
-    if reader.same or truth is None or truth.words is None or any(v.words is None for v in answers):
+    if reader.same or reader.declared or truth is None or truth.words is None:
+        return
+    if any(values.words is None for values in answers):
         return
     labels = {_comparable(word) for word in truth.words}
     said = {_comparable(w) for v in answers for w in v.words or ()}
@@ -223,8 +225,8 @@ def _are_grades_not_classes(answers: Sequence[Values], reader: _Reader) -> bool:
     """
     truth, said = reader.label, {_comparable(w) for v in answers for w in v.words or ()}
     assert truth is not None  # noqa: S101  # the caller has looked
-    if reader.same:
-        return False  # whoever says which words are the same means classes
+    if reader.same or reader.declared:
+        return False  # whoever names the label, or words that are the same, means classes
     labels = None if truth.words is None else {_comparable(w) for w in truth.words}
     if truth.kind == "nothing" or (labels is not None and labels <= said):
         return False
@@ -238,13 +240,11 @@ def _are_grades_not_classes(answers: Sequence[Values], reader: _Reader) -> bool:
         return False  # the classes 1 and 0, of which one may never occur
     if labels is not None and labels & said and truth.are_grades:
         return False  # two classes with names such as yes and no
-    if truth.kind in {"sets", "fractions", "other"}:
-        return not reader.declared
     shared = labels is not None and bool(labels & said)
-    if not shared and not reader.declared and (labels is None or len(labels) > _MANY):
+    if truth.kind in {"sets", "fractions", "other"} or (
+        not shared and (labels is None or len(labels) > _MANY)
+    ):
         return True
-    if reader.declared and shared:
-        return False
     first = answers[0]
     msg = (
         f"the answers in {_names(answers)} are {first.shown}, which may be grades (right or wrong) or"
@@ -364,7 +364,7 @@ def _labelled(model: str, values: Values, reader: _Reader) -> Outcome:
             f"model {model!r}: column {values.name!r} is {values.type} ({values.shown}) but label"
             f" {truth.name!r} is {truth.type} ({truth.shown}), so they would never be equal; cast one"
             " of them to the other's type, or say which words are the same: --same"
-            f" '{_example(truth, values)}'"
+            f" '{_example(truth, values)}'; or --grades, if the column holds grades"
         )
         raise ColumnTypeError(msg)
     _refuse_other_spelling(values, reader)
