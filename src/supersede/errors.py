@@ -15,6 +15,12 @@
     │   ├── LogError                              the log of a bounty was altered or cut off
     │   └── SubmissionError                       refused before it is judged; uses no capacity
     │       └── StaleVersionError                 made against a model that has been patched since
+    ├── EmbeddingError             (ValueError)   embeddings cannot be compared, mapped or migrated
+    │   ├── IndexAccessError       (OSError)      a vector index cannot be opened or has changed
+    │   ├── MigrationError                        a migration cannot continue as requested
+    │   │   └── SpendCapError                     the spend cap is reached; the run can be resumed
+    │   ├── StampError                            vectors of another model than the one declared
+    │   └── VectorError                           NaN, zero or ragged vectors, or wrong dimensions
     ├── HardwareError              (ValueError)   a network's cost cannot be determined
     │   ├── TargetError                           a target's description is impossible
     │   ├── MeasurementError                      a target rejects a network; a file has no measurement
@@ -52,17 +58,20 @@ __all__ = [
     "BountyError",
     "BudgetSpentError",
     "ColumnTypeError",
+    "EmbeddingError",
     "EmptyTableError",
     "EstimateError",
     "ExpressionError",
     "HardwareError",
     "HistoryError",
+    "IndexAccessError",
     "InferredAttributeError",
     "ItemError",
     "LabelError",
     "LimitError",
     "LogError",
     "MeasurementError",
+    "MigrationError",
     "MissingColumnError",
     "MissingExtraError",
     "MissingPredictionError",
@@ -74,13 +83,16 @@ __all__ = [
     "SearchError",
     "SourceError",
     "SpaceError",
+    "SpendCapError",
     "StaleVersionError",
+    "StampError",
     "SubmissionError",
     "SupersedeError",
     "TableError",
     "TargetError",
     "TooFewLabelsError",
     "UnsupportedOperatorError",
+    "VectorError",
 ]
 
 
@@ -163,6 +175,30 @@ class MissingExtraError(SupersedeError, ImportError):
     def of(cls, *, package: str, extra: str, purpose: str) -> "MissingExtraError":
         """Name the missing package, its purpose, and the command that installs it."""
         return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
+
+
+class EmbeddingError(SupersedeError, ValueError):
+    """Embeddings cannot be compared, mapped or migrated."""
+
+
+class IndexAccessError(EmbeddingError, OSError):
+    """A vector index cannot be opened, or has changed since it was planned for."""
+
+
+class MigrationError(EmbeddingError):
+    """A migration cannot continue as requested."""
+
+
+class SpendCapError(MigrationError):
+    """The spend cap is reached; what was written stays, and the run can be resumed."""
+
+
+class StampError(EmbeddingError):
+    """Vectors carry the stamp of another model than the one declared."""
+
+
+class VectorError(EmbeddingError):
+    """Vectors are NaN, zero or ragged, or their dimensions do not fit."""
 
 
 class HardwareError(SupersedeError, ValueError):

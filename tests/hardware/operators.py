@@ -39,4 +39,46 @@ OPERATORS = {
     "relu6": [Layer("x", "activation", A, activation="relu6")],
     "hard swish": [Layer("x", "activation", A, activation="hard_swish")],
     "sigmoid": [Layer("x", "activation", A, activation="sigmoid")],
+    "grouped conv": [Layer("a", "conv", A, 12), Layer("x", "conv", ("a",), 18, 3, groups=3)],
+    "conv with a multiplier": [Layer("x", "conv", A, 10, 3, groups=5)],
+    "hard sigmoid": [Layer("x", "activation", A, activation="hard_sigmoid")],
+    "tanh": [Layer("x", "activation", A, activation="tanh")],
+    "leaky relu": [Layer("x", "activation", A, activation="leaky_relu", value=0.1)],
+    "gelu": [Layer("x", "activation", A, activation="gelu")],
+    "softmax": [Layer("x", "activation", A, activation="softmax")],
+    "prelu": [Layer("x", "prelu", A)],
+    "subtract": [Layer("a", "conv", A, 5), Layer("x", "subtract", ("a", "input"))],
+    "add by channel": [Layer("a", "global_avg_pool", A), Layer("x", "add", ("input", "a"))],
+    "constant": [Layer("k", "constant", (), size=(8, 10, 5)), Layer("x", "add", ("input", "k"))],
+    "matmul": [
+        Layer("t", "rearrange", A, size=(8, 5, 10), split=(8, 10, 5), order=(0, 2, 1)),
+        Layer("x", "matmul", ("input", "t")),
+    ],
+    "reshape": [Layer("x", "rearrange", A, size=(1, 80, 5), split=(80, 5), order=(0, 1))],
+    "transpose": [Layer("x", "rearrange", A, size=(5, 8, 10), split=(8, 10, 5), order=(2, 0, 1))],
+    "shuffle": [
+        Layer("a", "conv", A, 12),
+        Layer("x", "rearrange", ("a",), size=(8, 10, 12), split=(80, 3, 4), order=(0, 2, 1)),
+    ],
+    "pixel shuffle": [
+        Layer("a", "conv", A, 12),
+        Layer("x", "rearrange", ("a",), size=(16, 20, 3), split=(8, 10, 3, 2, 2), order=(0, 3, 1, 4, 2)),
+    ],
+    "slice": [Layer("x", "slice", A, stride=(2, 3), size=(3, 3, 2), begin=(1, 0, 2))],
+    "concat of rows": [Layer("a", "conv", A, 5), Layer("x", "concat", ("a", "input"), axis=0)],
+    "concat after sigmoid": [
+        Layer("a", "activation", A, activation="sigmoid"),
+        Layer("x", "concat", ("a", "input")),
+    ],
 }  # fmt: skip
+
+ISLANDS = {
+    "layer norm": [Layer("a", "conv", A, 12), Layer("x", "layer_norm", ("a",), value=1e-5)],
+    "group norm": [Layer("a", "conv", A, 12), Layer("x", "group_norm", ("a",), groups=4, value=1e-5)],
+    "divide": [
+        Layer("t", "activation", A, activation="tanh"),
+        Layer("e", "activation", ("t",), activation="exp"),
+        Layer("x", "divide", ("input", "e")),
+    ],
+}  # fmt: skip
+"""Layers that the processor computes in floating point."""

@@ -33,3 +33,17 @@ def test_an_extra_that_is_missing_is_named(absent, call, message):
     code = CODE.format(absent={absent}, call=call)
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == message
+
+
+def test_a_star_brings_what_the_documentation_uses():
+    import re
+    from pathlib import Path
+
+    import supersede.hardware as room
+
+    docs = Path(__file__).parents[2] / "docs"
+    used: set[str] = set()
+    for page in docs.glob("**/*.md"):
+        for names in re.findall(r"from supersede\.hardware import (.+)", page.read_text()):
+            used |= set(re.findall(r"\w+", names))
+    assert used <= set(room.__all__)

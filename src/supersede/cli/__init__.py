@@ -14,9 +14,11 @@ from cyclopts.config import Toml
 import supersede
 from supersede.cli.advise import advise
 from supersede.cli.audit import audit
+from supersede.cli.compatibility import compatibility
 from supersede.cli.demo import demo
 from supersede.cli.estimate import estimate
 from supersede.cli.hunt import hunt
+from supersede.cli.migrate import migrate
 from supersede.cli.plan import plan
 from supersede.cli.profile import profile
 from supersede.cli.replay import replay
@@ -25,7 +27,19 @@ from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (review, plan, estimate, audit, hunt, replay, profile, advise, demo)
+COMMANDS = (
+    review,
+    plan,
+    estimate,
+    audit,
+    hunt,
+    replay,
+    profile,
+    advise,
+    compatibility,
+    migrate,
+    demo,
+)
 
 USAGE = 2
 INTERRUPTED = 130

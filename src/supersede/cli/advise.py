@@ -1,9 +1,13 @@
 """``supersede advise``: which edits make a network faster on a target?"""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from supersede.cli.for_targets import Model
+    from supersede.hardware import Advice
 
 __all__ = ["advise"]
 
@@ -16,7 +20,10 @@ def advise(
     system: str | None = None,
     vela_config: Path | None = None,
     bits: Literal[8, 16] = 8,
+    size: str | None = None,
     granule: int | None = None,
+    max_sram: str | None = None,
+    max_weights: str | None = None,
     cache: Path | None = None,
     workers: int = 1,
     out: Path | None = None,
@@ -26,47 +33,117 @@ def advise(
 ) -> int:
     """Try the edits that experts make for accelerators, and keep those that pay on the target.
 
-    Every edit is measured, alone and with the others; none that loses is proposed. The network has to be
-    trained again after any of them.
+    Every edit is measured, alone and with the others; none that loses is proposed. Of a file with weights,
+    edits that keep the outputs are shown apart: they need no training, and --out writes that model. After
+    any other edit the network has to be trained again.
 
-    Exit codes: 0 done (whether or not an edit pays), 2 a usage or data error.
+    Exit codes: 0 done (whether or not an edit pays), 1 no network that was tried is within the budgets, 2 a
+    usage or data error.
 
-    Example: supersede advise model.onnx --target ethos-u85-256 --out advice.html
+    Example: supersede advise model.tflite --target ethos-u85-256 --max-sram 256KB --out advised.tflite
 
     Args:
-        model: An ONNX file, or a network's description (.json).
-        target: ethos-u55-32 to ethos-u85-2048; cpu (ONNX Runtime here, noisy); a declared accelerator
-            (chip.toml).
+        model: An ONNX file, a .tflite file, or a network's description (.json).
+        target: ethos-u55-32 to ethos-u85-2048; cpu (ONNX Runtime here, noisy); litert (int8, here, noisy); a
+            declared accelerator (chip.toml).
         memory: Memory mode of an Ethos-U.
         system: System configuration of an Ethos-U.
         vela_config: A vela.ini of your own, for clocks and bandwidths that do not exist yet.
         bits: Of the activations on an Ethos-U; weights have 8.
+        size: HEIGHTxWIDTH, where an ONNX file leaves them free.
         granule: Channel multiple that the target favours; found by probing if left out.
+        max_sram: Most memory for activations, such as 256KB.
+        max_weights: Most memory for weights, likewise.
         cache: File of kept measurements; in the user's folder for caches if left out.
         workers: Processes that measure.
-        out: Write a page with the network by layer, before and after.
+        out: A page (.html) with the network by layer, before and after; or the model with the edits that
+            keep its weights (.onnx, or .tflite from an int8 .tflite file).
         json: Write the advice as JSON.
         network: Write the advised network's description as JSON.
         quiet: No progress.
     """
     from json import dumps
 
-    from supersede.cli.for_targets import cache_file, open_target, read_network
+    from supersede.cli.for_targets import (
+        byte_count,
+        cache_file,
+        image_size,
+        open_target,
+        read_model,
+    )
     from supersede.cli.progress import Progress
     from supersede.hardware import advise as find
     from supersede.look.page import write_whole
 
+    limits = byte_count(max_sram, "--max-sram"), byte_count(max_weights, "--max-weights")
     opened = open_target(target, memory, system, vela_config, bits)
+    read = read_model(model, image_size(size))
+    refuse_form(out, read)
     with Progress(quiet=quiet) as say:
         advice = find(
-            read_network(model), opened, granule=granule, cache=cache_file(cache), workers=workers,
-            progress=say,
+            read.trained or read.network, opened, granule=granule, max_sram=limits[0],
+            max_weights=limits[1], cache=cache_file(cache), workers=workers, progress=say,
         )  # fmt: skip
-    if out is not None:
+    print(advice)
+    if out is not None and out.suffix in {".onnx", ".tflite"}:
+        print(_written(out, read, advice))
+    elif out is not None:
         write_whole(out, advice.to_html())
     if json is not None:
         write_whole(json, dumps(advice.to_dict(), indent=1))
     if network is not None:
         write_whole(network, advice.advised.to_json())
-    print(advice)
-    return 0
+    return 0 if advice.fits else 1
+
+
+def refuse_form(out: Path | None, read: "Model") -> None:
+    """Refuse to write what the file that was read cannot give, before anything is measured.
+
+    Raises:
+        ArgumentError: The ending is unknown, or weights or steps are missing.
+    """
+    from supersede.errors import ArgumentError
+
+    if out is None:
+        return
+    if out.suffix not in {".html", ".onnx", ".tflite"}:
+        msg = f"--out: {out.name!r} may end in .html (the page), .onnx or .tflite (the model)"
+        raise ArgumentError(msg)
+    if out.suffix == ".onnx" and read.trained is None:
+        msg = f"--out {out.name}: a description has no weights; give an .onnx or .tflite file to advise on"
+        raise ArgumentError(msg)
+    if out.suffix == ".tflite" and read.quantised is None:
+        msg = (
+            f"--out {out.name}: an int8 file needs the steps of its activations, which only an int8 .tflite"
+            " file brings; write --out advised.onnx and `quantise` that with images"
+        )
+        raise ArgumentError(msg)
+
+
+def _written(out: Path, read: "Model", advice: "Advice") -> str:
+    """Write the model with the edits that keep its weights, read it back, and say how it differs."""
+    import tempfile
+
+    from supersede.cli.for_targets import write_file
+    from supersede.hardware import from_onnx, quantised_from_tflite, to_onnx, to_tflite
+    from supersede.hardware.advice.advise import outputs_difference
+    from supersede.hardware.advice.whole_numbers import requantised, steps_apart
+
+    assert read.trained is not None  # noqa: S101  # refused before
+    trained = read.trained if advice.kept is None else advice.kept.trained
+    nothing = "; no edit that keeps the weights pays, so it is the model as it was"
+    plain = nothing if advice.kept is None else ""
+    if out.suffix == ".onnx":
+        with tempfile.TemporaryDirectory() as folder:
+            write_file(out, to_onnx(trained, Path(folder) / "model.onnx").read_bytes())
+        apart = outputs_difference(read.trained, from_onnx(out))
+        return (
+            f"{out}: outputs differ by {apart:.1g} of their size at most, on random images{plain}"
+        )
+    assert read.quantised is not None  # noqa: S101  # refused before
+    write_file(out, to_tflite(requantised(read.quantised, trained)))
+    most, mean = steps_apart(read.quantised, quantised_from_tflite(out))
+    return (
+        f"{out}: outputs differ by {mean:.2g} steps of its whole numbers on average, {most} at most,"
+        f" on random images{plain}"
+    )

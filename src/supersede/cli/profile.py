@@ -1,9 +1,12 @@
 """``supersede profile``: what does a network cost on a target, layer by layer?"""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from supersede.hardware import Measurement, Network, Target
 
 __all__ = ["profile"]
 
@@ -16,25 +19,35 @@ def profile(
     system: str | None = None,
     vela_config: Path | None = None,
     bits: Literal[8, 16] = 8,
+    size: str | None = None,
+    max_sram: str | None = None,
+    max_weights: str | None = None,
     cache: Path | None = None,
     out: Path | None = None,
     json: Path | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Say what a network costs on a target: latency, memory, weights, and which layers take the time.
+    """Show what a network costs on a target: latency, memory, weights, which layers take the time, and why.
 
-    Exit codes: 0 done, 2 a usage or data error.
+    Operators that have no layer here are counted as the processor's work and listed.
 
-    Example: supersede profile model.onnx --target ethos-u85-256
+    Exit codes: 0 done and within the budgets, 1 over a budget, 2 a usage or data error.
+
+    Example: supersede profile model.onnx --target ethos-u85-256 --max-sram 256KB
 
     Args:
-        model: An ONNX file, a network's description (.json), or, for Ethos-U, an int8 .tflite file.
-        target: ethos-u55-32 to ethos-u85-2048; cpu (ONNX Runtime here); a declared accelerator
-            (chip.toml); a file of measurements (device.csv).
+        model: An ONNX file, a network's description (.json), or a .tflite file. On an Ethos-U an int8
+            .tflite file is compiled as it is; one in floating point is measured as it would be after
+            quantisation.
+        target: ethos-u55-32 to ethos-u85-2048; cpu (ONNX Runtime here); litert (int8, here); a declared
+            accelerator (chip.toml); a file of measurements (device.csv).
         memory: Memory mode of an Ethos-U.
         system: System configuration of an Ethos-U.
         vela_config: A vela.ini of your own, for clocks and bandwidths that do not exist yet.
         bits: Of the activations on an Ethos-U; weights have 8.
+        size: HEIGHTxWIDTH, where an ONNX file leaves them free.
+        max_sram: Most memory for activations, such as 256KB; above it the exit code is 1.
+        max_weights: Most memory for weights, likewise.
         cache: File of kept measurements; in the user's folder for caches if left out.
         out: Write a page with the picture there.
         json: Write the measurement as JSON.
@@ -42,30 +55,49 @@ def profile(
     """
     from json import dumps
 
-    from supersede.cli.for_targets import cache_file, open_target, read_network
+    from supersede.cli.for_targets import (
+        byte_count,
+        image_size,
+        is_quantised,
+        open_target,
+        read_model,
+    )
     from supersede.cli.progress import Progress
-    from supersede.errors import ArgumentError, NetworkFileError
-    from supersede.hardware import Cache, EthosU
+    from supersede.hardware import EthosU
+    from supersede.hardware.advice.budget import Budget
     from supersede.hardware.pages import profile_page, profile_text
     from supersede.look.page import write_whole
 
+    budget = Budget(byte_count(max_sram, "--max-sram"), byte_count(max_weights, "--max-weights"))
+    sized = image_size(size)
     opened = open_target(target, memory, system, vela_config, bits)
     with Progress(quiet=quiet) as say:
         say(f"measuring {model.name}")
-        if model.suffix == ".tflite":
-            if not isinstance(opened, EthosU):
-                msg = f"{model.name}: a .tflite file is compiled as it is, which needs an Ethos-U target"
-                raise ArgumentError(msg)
-            try:
-                cost = opened.compile(model.read_bytes())
-            except OSError as error:
-                msg = f"cannot read {model}: {error}"
-                raise NetworkFileError(msg) from error
+        if model.suffix == ".tflite" and isinstance(opened, EthosU) and is_quantised(model):
+            cost = opened.compile(model.read_bytes())
         else:
-            cost = Cache(cache_file(cache)).measure(opened, read_network(model))
+            network = read_model(model, sized, "processor").network
+            cost = _measured(opened, network, cache)
+    budget.refuse_unknown(cost)
+    excesses = budget.excesses(cost)
+    named = opened.fingerprint()
     if out is not None:
-        write_whole(out, profile_page(model.name, opened.fingerprint(), cost))
+        write_whole(out, profile_page(model.name, named, cost, excesses))
     if json is not None:
-        write_whole(json, dumps({"target": opened.fingerprint(), **cost.to_dict()}, indent=1))
-    print(profile_text(model.name, opened.fingerprint(), cost))
-    return 0
+        record = {"target": named, **cost.to_dict(), "over_budget": excesses}
+        write_whole(json, dumps(record, indent=1))
+    print(profile_text(model.name, named, cost, excesses))
+    return 1 if excesses else 0
+
+
+def _measured(target: "Target", network: "Network", cache: Path | None) -> "Measurement":
+    """From the cache, but of an Ethos-U, which is quick, always anew, so that no reason is missing."""
+    from supersede.cli.for_targets import cache_file
+    from supersede.hardware import Cache, EthosU
+
+    kept = Cache(cache_file(cache))
+    if isinstance(target, EthosU):
+        cost = target.measure(network)
+        kept.put(target, network, cost)
+        return cost
+    return kept.measure(target, network)

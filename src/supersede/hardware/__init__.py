@@ -2,14 +2,17 @@
 
 Latency on an accelerator is not multiply-adds. Describe the network once (`Network`); train,
 compile and ship what is built from that description. Names that need torch
-(`to_torch`, `from_torch`) are imported when first used, and no star brings them.
+(`to_torch`, `from_torch`) are imported when first used; a star brings them where torch is installed.
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING
 
 from supersede.errors import MissingExtraError
-from supersede.hardware.advice.advise import Advice, Option, Verified, advise
+from supersede.hardware.advice.advise import Advice, Kept, Option, advise
+from supersede.hardware.advice.budget import Budget
+from supersede.hardware.advice.search import Verified
 from supersede.hardware.description.memory import PeakMemory, peak_activations
 from supersede.hardware.description.mobile_nets import Block, fused_ibn, ibn, mobile_net
 from supersede.hardware.description.network import Activation, Kind, Layer, Network
@@ -26,12 +29,16 @@ from supersede.hardware.estimation.estimator import Estimate, Estimator, Sample
 from supersede.hardware.formats.calibration import quantise
 from supersede.hardware.formats.onnx_reader import from_onnx
 from supersede.hardware.formats.onnx_writer import to_onnx
+from supersede.hardware.formats.quantisation_error import QuantisationError, quantisation_error
 from supersede.hardware.formats.reference import run, run_quantised
+from supersede.hardware.formats.refinement import corrected, equalised
 from supersede.hardware.formats.tflite import to_tflite
+from supersede.hardware.formats.tflite_reader import from_tflite, quantised_from_tflite
 from supersede.hardware.targets.cache import Cache, measure_all
 from supersede.hardware.targets.declared import Declared, read_declared
 from supersede.hardware.targets.ethos_u import ETHOS_U, EthosU
 from supersede.hardware.targets.granule import Granule, find_granule
+from supersede.hardware.targets.litert import LiteRT
 from supersede.hardware.targets.measured import Measured, write_networks
 from supersede.hardware.targets.measurement import LayerCost, Measurement, Target
 from supersede.hardware.targets.onnx_runtime import OnnxRuntime
@@ -53,16 +60,19 @@ __all__ = [
     "Activation",
     "Advice",
     "Block",
+    "Budget",
     "Cache",
     "Declared",
     "Estimate",
     "Estimator",
     "EthosU",
     "Granule",
+    "Kept",
     "Kind",
     "Layer",
     "LayerCost",
     "LayerWeights",
+    "LiteRT",
     "Measured",
     "Measurement",
     "Network",
@@ -70,6 +80,7 @@ __all__ = [
     "Option",
     "Parameters",
     "PeakMemory",
+    "QuantisationError",
     "QuantisedNetwork",
     "Sample",
     "Shape",
@@ -79,14 +90,20 @@ __all__ = [
     "TrainedNetwork",
     "Verified",
     "advise",
+    "corrected",
+    "equalised",
     "find_granule",
     "from_onnx",
+    "from_tflite",
+    "from_torch",
     "fused_ibn",
     "ibn",
     "measure_all",
     "mobile_net",
     "peak_activations",
+    "quantisation_error",
     "quantise",
+    "quantised_from_tflite",
     "random_parameters",
     "random_quantised",
     "read_declared",
@@ -97,6 +114,17 @@ __all__ = [
     "to_torch",
     "write_networks",
 ]
+
+
+def _has_torch() -> bool:
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+if not _has_torch():  # then a star must not ask for what needs it
+    __all__ = [name for name in __all__ if name not in _WITH_TORCH]
 
 
 def __getattr__(name: str) -> object:

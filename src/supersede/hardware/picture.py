@@ -13,16 +13,29 @@ from supersede.look.page import environment
 if TYPE_CHECKING:
     from supersede.hardware.estimation.accuracy import Accuracy
 
-__all__ = ["Bar", "before_after", "milliseconds", "scatter", "signed"]
+__all__ = ["Bar", "before_after", "milliseconds", "scatter", "shortened", "signed"]
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of `before_after`: a part of a network, and its seconds; `after` None is left out."""
+    """One row of `before_after`: a part of a network, and its seconds; `after` None is left out.
+
+    The last two are the values in words, where they are no seconds.
+    """
 
     label: str
     before: float
     after: float | None
+    before_words: str = ""
+    after_words: str = ""
+
+    @property
+    def words(self) -> str:
+        """Both values as they are shown."""
+        before = self.before_words or milliseconds(self.before)
+        if self.after is None:
+            return before
+        return f"{before} → {self.after_words or milliseconds(self.after)}"
 
 
 def milliseconds(seconds: float) -> str:
@@ -50,6 +63,19 @@ def signed(change: float) -> str:
     if isnan(change):
         return "not judged"
     return ("+" if change > 0 else MINUS if change < 0 else "") + share(abs(change))
+
+
+def shortened(name: str, length: int = 28) -> str:
+    """A name with its middle left out where it is too long; both ends tell layers apart.
+
+    Example:
+        >>> shortened("features/stage3/block12/depthwise/convolution")
+        'features/stag…se/convolution'
+    """
+    if len(name) <= length:
+        return name
+    tail = length // 2
+    return f"{name[: length - tail - 1]}…{name[-tail:]}"
 
 
 def scatter(accuracy: "Accuracy") -> Markup:
@@ -84,12 +110,11 @@ def before_after(rows: Sequence[Bar], *, title: str, description: str) -> Markup
     longest = max([*(row.before for row in rows), *(row.after or 0 for row in rows)]) or 1.0
     drawn = [
         {
-            "label": row.label,
+            "label": shortened(row.label),
+            "name": row.label,
             "before": row.before / longest,
             "after": None if row.after is None else row.after / longest,
-            "words": milliseconds(row.before)
-            if row.after is None
-            else f"{milliseconds(row.before)} → {milliseconds(row.after)}",
+            "words": row.words,
         }
         for row in rows
     ]

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy import sparse
 
 from supersede.metrics.agresti_coull import agresti_coull
 from supersede.metrics.comparison import Floats, Interval, Sample, numbered, paired_share, student
@@ -31,6 +30,7 @@ from supersede.table.source import collect
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    from scipy import sparse
 
 __all__ = ["Averaged", "ClassAverages", "compare_class_averages"]
 
@@ -206,8 +206,10 @@ def _rates(
     w2: Floats,
     classes: int,
     cluster: Places | None,
-) -> tuple[Floats, Floats, sparse.csr_matrix]:
+) -> tuple[Floats, Floats, "sparse.csr_matrix"]:
     """Each class's rate, its effective size, and how an item of a cell moves it, ``(C, cells)``."""
+    from scipy import sparse  # slow to import, and few reviews need it
+
     cell = np.arange(len(truth))
     hit = (truth == answer).astype(float)
     named = answer >= 0
@@ -235,11 +237,15 @@ def _rates(
     return value, size, sparse.csr_matrix((moved, (of, at)), (classes, len(truth)))
 
 
-def _covariance(moves: sparse.csr_matrix, w: Floats, w2: Floats, cluster: Places | None) -> Floats:
+def _covariance(
+    moves: "sparse.csr_matrix", w: Floats, w2: Floats, cluster: Places | None
+) -> Floats:
     """Covariances of the classes' rates, ``(C, C)``: sums over units of products of their pulls."""
     if cluster is None:
         weighed = moves.multiply(w2[None, :]).tocsr()
         return np.asarray((weighed @ moves.T).todense())
+    from scipy import sparse
+
     gather = sparse.csr_matrix((w, (np.arange(len(w)), cluster)))
     pulls = (moves @ gather).tocsr()
     return np.asarray((pulls @ pulls.T).todense())

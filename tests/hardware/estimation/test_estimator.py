@@ -59,7 +59,7 @@ def test_fresh_networks_are_estimated_well(fitted):
     assert accuracy.rank_correlation > 0.99
     assert accuracy.flops_mape > 5 * accuracy.mape
     assert accuracy.covered > 0.75
-    assert accuracy.flagged <= 2
+    assert accuracy.flagged <= 3
 
 
 def test_a_real_compiler_is_estimated_well():
@@ -86,9 +86,49 @@ def test_forty_per_cent_more_is_found():
     assert estimator.overhead == pytest.approx(0, abs=1e-9)
 
 
+def one_expansion(expansion: int, seed: int) -> Network:
+    rng = np.random.default_rng(seed)
+    blocks = [Block(int(rng.choice([16, 24, 32])), expansion, stride=s) for s in (1, 2, 1)]
+    return mobile_net(blocks, resolution=64, head=32, classes=10)
+
+
+def test_what_was_never_seen_together_is_flagged():
+    def space(rng: np.random.Generator) -> Network:
+        return one_expansion(int(rng.choice([4, 6])), int(rng.integers(1000)))
+
+    estimator = Estimator.fit(DECLARED, space, budget=25)
+    inside = estimator.predict([one_expansion(4, seed) for seed in range(2000, 2010)])
+    assert sum(bool(e.outside) for e in inside) <= 2
+    # each size of these layers was measured, but no wide layer after a wide one
+    strange = estimator.predict([one_expansion(1, seed) for seed in range(2000, 2010)])
+    assert all("in all of these together" in " ".join(e.outside) for e in strange)
+    assert all(math.isnan(e.low) for e in strange)
+
+
+def test_intervals_are_wider_where_estimates_are_harder(fitted):
+    rng = np.random.default_rng(11)
+    widths = [e.half_width for e in fitted.predict([sample(rng) for _ in range(40)])]
+    assert max(widths) > 1.5 * min(widths) > 0
+
+
+def test_noise_is_not_called_a_missing_sum():
+    with pytest.raises(EstimateError, match=r"noise of the measurements.*several times"):
+        Estimator.fit(Changed(noise=0.25), sample, budget=40)
+
+
+def test_measurements_that_say_their_noise_are_taken():
+    noisy = Changed(noise=0.12)
+    plain = Estimator.fit(DECLARED, sample, budget=40)
+    measured = [noisy.measure(network) for network in plain.networks]
+    said = tuple(replace(m, low=m.seconds * 0.85, high=m.seconds * 1.15) for m in measured)
+    estimator = Estimator("noisy", plain.networks, said)
+    (estimate,) = estimator.predict([plain.networks[0]])
+    assert estimate.half_width > 0.1
+
+
 @pytest.mark.parametrize("rows", [True, False])
 def test_totals_that_no_layers_explain_are_refused(rows):
-    with pytest.raises(EstimateError, match=r"do not add up|not sums over layers"):
+    with pytest.raises(EstimateError, match=r"do not add up|not sums over layers|noise"):
         Estimator.fit(Changed(noise=0.5, rows=rows), sample, budget=40)
 
 
@@ -181,7 +221,7 @@ def test_an_unknown_operator_is_refused(fitted):
 def test_saved_and_loaded_it_says_the_same(fitted, tmp_path):
     path = fitted.save(tmp_path / "e.json")
     again = Estimator.load(path, DECLARED)
-    network = sample(np.random.default_rng(7))
+    network = fitted.networks[0]
     assert again.predict([network]) == fitted.predict([network])
     with pytest.raises(EstimateError, match="was fitted to"):
         Estimator.load(path, replace(DECLARED, clock=2e9))

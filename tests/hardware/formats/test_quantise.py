@@ -11,7 +11,9 @@ from supersede.hardware import (
     Parameters,
     Shape,
     TrainedNetwork,
+    equalised,
     ibn,
+    quantisation_error,
     quantise,
     random_parameters,
     run,
@@ -113,13 +115,14 @@ def test_what_is_only_moved_keeps_its_steps():
     assert steps["a"] == steps["b"] == steps["c"] == steps["d"] != steps["input"]
 
 
-def test_a_sigmoid_cannot_share_its_steps():
+def test_a_sigmoid_keeps_its_steps():
     sigmoid = Layer("s", "activation", A, activation="sigmoid")
 
     apart = quantise(net(sigmoid, Layer("x", "max_pool", ("s",), kernel=2)), IMAGES)
     assert apart.steps["x"].scale == 1 / 256
-    with pytest.raises(NetworkError, match=r"sigmoid 's' has fixed steps, but input, x"):
-        quantise(net(sigmoid, Layer("x", "concat", ("s", "input"))), IMAGES)
+    joined = quantise(net(sigmoid, Layer("x", "concat", ("s", "input"))), IMAGES)
+    assert joined.steps["s"].scale == 1 / 256
+    assert joined.steps["x"] == joined.steps["input"]
 
 
 def test_channels_of_very_different_weights_each_keep_their_precision():
@@ -190,3 +193,62 @@ def test_lists_and_tensors_are_images():
 def test_weights_that_do_not_fit_are_refused(parameters, message):
     with pytest.raises(NetworkError, match=message):
         TrainedNetwork(Network(Shape(4, 4, 3), (Layer("x", "conv", A, 4),)), parameters)
+
+
+def test_the_error_is_said_layer_by_layer(tmp_path):
+    trained = net(Layer("a", "conv", A, 8, 3, activation="relu"), Layer("x", "conv", ("a",), 4, 3))
+    quantised = quantise(trained, IMAGES)
+
+    found = quantisation_error(trained, quantised, IMAGES)
+
+    assert [layer.name for layer in found.layers] == ["a", "x"]
+    assert found.outputs == found.layers[-1].error
+    assert 0 < found.layers[0].own <= found.layers[0].error * 1.01
+    assert quantisation_error(trained, quantise(trained, IMAGES, bits=16), IMAGES).outputs < 0.02
+    assert found.wide(found.outputs * 2) == ()
+    assert set(found.wide(found.outputs / 100)) == {"a", "x"}
+    assert "<svg" in found.save(tmp_path / "e.html").read_text()
+    assert len(found.to_frame()) == 2
+    with pytest.raises(ArgumentError, match="limit=0"):
+        found.wide(0)
+    with pytest.raises(ArgumentError, match="the two networks differ"):
+        quantisation_error(net(Layer("x", "conv", A, 4)), quantised, IMAGES)
+
+
+def test_corrected_biases_bring_means_back():
+    layers = [Layer("a", "conv", A, 6, 3, activation="relu6")]
+    for i in range(4):
+        before = layers[-1].name
+        layers.append(Layer(f"d{i}", "depthwise", (before,), kernel=3, activation="relu6"))
+        layers.append(Layer(f"p{i}", "conv", (f"d{i}",), 6, activation="relu6"))
+    trained = net(*layers)
+    plain, refined = (quantise(trained, IMAGES, refine=r) for r in (False, True))
+
+    def moved(quantised):
+        last = layers[-1].name
+        found = from_steps(run_quantised(quantised, IMAGES)[last], quantised.steps[last])
+        return np.abs((found - run(trained, IMAGES)[last]).mean((0, 1, 2))).sum()
+
+    assert moved(refined) < 0.6 * moved(plain)
+    assert run_file(to_tflite(refined), to_steps(IMAGES[:1], refined.steps["input"]))
+
+
+def test_equalised_channels_compute_the_same_and_round_better():
+    trained = net(
+        Layer("a", "conv", A, 8, 3, activation="relu"),
+        Layer("d", "depthwise", ("a",), kernel=3),
+        Layer("x", "conv", ("d",), 4),
+    )
+    uneven = np.float32([1, 0.02, 1, 0.05, 1, 0.02, 1, 0.1]).reshape(8, 1, 1, 1)
+    parameters = dict(trained.parameters)
+    a, d = parameters["a"], parameters["d"]
+    parameters["a"] = Parameters(a.kernel * uneven, a.bias)
+    parameters["d"] = Parameters(d.kernel / uneven.reshape(1, 1, 1, 8), d.bias)
+    trained = TrainedNetwork(trained.network, parameters)
+
+    even = equalised(trained, IMAGES)
+
+    assert run(even, IMAGES)["x"] == pytest.approx(run(trained, IMAGES)["x"], abs=1e-3)
+    before = quantisation_error(trained, quantise(trained, IMAGES), IMAGES).outputs
+    after = quantisation_error(even, quantise(even, IMAGES), IMAGES).outputs
+    assert after < 0.7 * before

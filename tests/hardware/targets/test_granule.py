@@ -7,7 +7,8 @@ from supersede.hardware import Declared, EthosU, find_granule
 @pytest.mark.parametrize("granule", [8, 16, 32])
 def test_a_declared_granule_is_found(granule):
     target = Declared(lanes=granule**2, clock=1e9, bandwidth=1e11, granule=granule)
-    assert find_granule(target).channels == granule
+    found = find_granule(target)
+    assert found.channels == found.rises == granule
 
 
 def test_hardware_without_groups_has_none():

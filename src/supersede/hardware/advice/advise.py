@@ -9,68 +9,73 @@ to be trained again. The advised network has at least the channels and weights o
 fewer is offered apart, as an option.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
 from typing import Any
 
-from supersede.errors import ArgumentError, EstimateError, MeasurementError
-from supersede.hardware.advice.edits import Edit, Rule, alignments, fusions, scaled, standards
+import numpy as np
+
+from supersede.errors import ArgumentError
+from supersede.hardware.advice.budget import Budget
+from supersede.hardware.advice.edits import Edit, alignments, fusions, scaled, standards
+from supersede.hardware.advice.judge import TargetJudge, more_on_cpu
+from supersede.hardware.advice.preserving import carried, preserving, widenings
+from supersede.hardware.advice.search import FREE, Verified, alone, applied, chosen, jointly
 from supersede.hardware.description.network import Network
+from supersede.hardware.description.trained import TrainedNetwork
+from supersede.hardware.formats.reference import run
 from supersede.hardware.picture import Bar, milliseconds, signed
 from supersede.hardware.targets.cache import measure_all
 from supersede.hardware.targets.granule import find_granule
 from supersede.hardware.targets.measurement import Measurement, Target
 
-__all__ = ["Advice", "Option", "Verified", "advise"]
+__all__ = ["Advice", "Kept", "Option", "advise", "outputs_difference"]
 
 WIDTHS = (0.75, 0.5)
-Cost = Callable[[Sequence[Network]], "list[Measurement | None]"]
-"""What networks cost; None for one that the target refuses."""
-
-FREE = 1e-9  # an edit that only costs less than this, relative, loses nothing
-
-
-@dataclass(frozen=True)
-class Verified:
-    """An edit, and what it is worth on the target.
-
-    Args:
-        rule: Which rule it follows.
-        layers: The layers that it changes.
-        words: The change in words.
-        alone: Relative change of latency when only this edit is made; negative is faster.
-        joint: The same by which the advised network would be slower without it, as a negative number;
-            not a number for edits that were not taken.
-        macs: Relative change of multiply-adds when only this edit is made.
-        gains: Whether it is faster alone; with noise, only if the intervals do not overlap.
-    """
-
-    rule: Rule
-    layers: tuple[str, ...]
-    words: str
-    alone: float
-    joint: float
-    macs: float
-    gains: bool
+SAME = 1e-4
+"""Largest difference of outputs, relative to their size, that still counts as the same function."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """A network of fewer channels, where accuracy allows it.
+    """Another network that may be chosen: of fewer channels, or of less memory.
 
     Args:
-        words: What is done to the advised network.
+        words: What is done to the network.
         seconds: Latency then.
         change: Relative to the network as it was.
         network: The network.
+        peak_bytes: Memory of its activations, where the target says so.
+        weight_bytes: Of its weights, likewise.
     """
 
     words: str
     seconds: float
     change: float
     network: Network
+    peak_bytes: int | None = None
+    weight_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What can be gained without training: the same outputs from another network.
+
+    Args:
+        trained: The edited network with its weights.
+        after: What it costs.
+        taken: Edits that pay.
+        difference: Largest difference of the outputs on random images, relative to their size.
+    """
+
+    trained: TrainedNetwork
+    after: Measurement
+    taken: tuple[Verified, ...]
+    difference: float
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,10 @@ class Advice:
         taken: Edits that pay, in the order of the network.
         left: Edits that were tried and do not pay here, or not beside the others.
         options: The advised network with fewer channels.
+        kept: What keeps the weights of a trained network; None where none were given or nothing gains.
+        front: Of all networks that were judged, those that no other beats in both latency and memory,
+            from the fastest on; without weights, some need training.
+        budget: What memory may be taken.
     """
 
     target: str
@@ -98,6 +107,15 @@ class Advice:
     taken: tuple[Verified, ...]
     left: tuple[Verified, ...]
     options: tuple[Option, ...]
+    kept: Kept | None = None
+    front: tuple[Option, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the advised network, or the one that keeps the weights, is within the budget."""
+        kept = self.kept is not None and self.budget.holds(self.kept.after)
+        return kept or self.budget.holds(self.after)
 
     @property
     def change(self) -> float:
@@ -150,6 +168,18 @@ class Advice:
             "options": [
                 {"words": o.words, "seconds": o.seconds, "change": o.change} for o in self.options
             ],
+            "kept": self.kept
+            and {
+                "after": self.kept.after.to_dict(),
+                "taken": [_plain(edit) for edit in self.kept.taken],
+                "difference": self.kept.difference,
+                "advised": self.kept.trained.network.to_dict(),
+            },
+            "front": [
+                {"words": o.words, "seconds": o.seconds, "peak_bytes": o.peak_bytes}
+                for o in self.front
+            ],
+            "fits": self.fits,
         }
 
     def __str__(self) -> str:
@@ -187,10 +217,12 @@ class Advice:
 
 
 def advise(
-    network: Network,
+    network: Network | TrainedNetwork,
     target: Target,
     *,
     granule: int | None = None,
+    max_sram: int | None = None,
+    max_weights: int | None = None,
     cache: str | Path | None = None,
     workers: int = 1,
     progress: Callable[[str], None] | None = None,
@@ -198,14 +230,20 @@ def advise(
     """Try the experts' edits on a target and keep those that pay.
 
     Args:
-        network: What to improve.
+        network: What to improve. Of a trained network, edits that keep its weights are tried apart
+            (`Advice.kept`): they need no training.
         target: Where it runs.
         granule: Channel multiple that the target favours; found by probing where it is not given.
+        max_sram: Bytes that activations may take; the fastest network that was seen within both budgets is
+            advised, even if it is not the fastest of all.
+        max_weights: Bytes that weights may take as the target stores them.
         cache: File of kept measurements, see `measure_all`.
         workers: Processes that measure.
         progress: Is told what goes on.
 
     Raises:
+        ArgumentError: The granule or a budget is impossible, or the target does not know the memory that
+            a budget limits.
         MeasurementError: The target refuses the network.
 
     Example:
@@ -217,162 +255,192 @@ def advise(
         >>> advice.change < -0.3
         True
     """
+    trained = network if isinstance(network, TrainedNetwork) else None
+    plain = network.network if isinstance(network, TrainedNetwork) else network
 
     def say(text: str) -> None:
         if progress is not None:
             progress(text)
 
-    known: dict[Network, Measurement | None] = {}
-
-    def cost(networks: Sequence[Network]) -> list[Measurement | None]:
-        new = [net for net in dict.fromkeys(networks) if net not in known]
-        try:
-            known.update(
-                zip(new, measure_all(target, new, cache=cache, workers=workers), strict=True)
-            )
-        except (EstimateError, MeasurementError):  # of one of them; the others can be judged
-            for net in new:
-                try:
-                    (known[net],) = measure_all(target, [net], cache=cache, workers=workers)
-                except (EstimateError, MeasurementError):
-                    known[net] = None
-        return [known[net] for net in networks]
-
     if granule is not None and granule < 1:
         msg = f"granule={granule}; it is a number of channels, 1 or more"
         raise ArgumentError(msg)
-    (before,) = measure_all(target, [network], cache=cache, workers=workers)
-    known[network] = before
+    budget = Budget(max_sram, max_weights)
+    judge = TargetJudge(target, cache, workers)
+    (before,) = measure_all(target, [plain], cache=cache, workers=workers)
+    judge.known[plain] = before
+    budget.refuse_unknown(before)
     if granule is None:
         say("probing the target's granule")
         granule = find_granule(target, cache=cache, workers=workers).channels
     say("trying to join layers")
-    joining = [*fusions(network), *standards(network)]
-    alone = _alone(network, joining, before, cost)
-    taken = _jointly(network, [e for e in joining if alone[e.words].gains], cost)
+    exact = [] if trained is None else list(preserving(trained))
+    known = {edit.words for edit in exact}
+    joining = [*exact, *(e for e in (*fusions(plain), *standards(plain)) if e.words not in known)]
+    verdicts = alone(judge, plain, joining)
+    taken = jointly(judge, plain, [e for e in joining if verdicts[e.words].gains])
     say("trying other channels")
-    shaped = _applied(network, taken)
+    shaped = applied(plain, taken)
     upwards, downwards = alignments(shaped, granule)
-    halfway = cost([shaped])[0] or before
-    gains = _alone(shaped, upwards, halfway, cost)
-    alone |= gains
-    noisy = before.high is not None
-    taken += [
-        edit
-        for edit in upwards
-        if (gains[edit.words].gains if noisy else gains[edit.words].alone <= FREE)
-    ]
-    taken = _jointly(network, taken, cost)
+    verdicts |= alone(judge, shaped, upwards)
+    taken += _free(judge, shaped, upwards, verdicts)
+    taken = chosen(judge, plain, jointly(judge, plain, taken))
+    if not budget.holds(judge.costs([applied(plain, taken)])[0] or before):
+        taken = _within(judge, plain, taken, [*joining, *upwards], budget)
+    kept = None
+    if trained is not None:
+        say("trying what keeps the weights")
+        kept = _keeping(judge, trained, granule)
     say("verifying")
-    taken, after = _verified(network, taken, joining, before, cost)
-    advised = _applied(network, taken)
-    without = cost([_applied(network, [e for e in taken if e is not edit]) for edit in taken])
-    joint = {
-        edit.words: after.seconds / _seconds(other) - 1 if other else float("nan")
-        for edit, other in zip(taken, without, strict=True)
-    }
-    kept = set(joint)
-    verdicts = [replace(v, joint=joint.get(words, float("nan"))) for words, v in alone.items()]
-    narrower = {f"channels down to multiples of {granule}": _applied(advised, downwards)}
+    advised = applied(plain, taken)
+    narrower = {f"channels down to multiples of {granule}": applied(advised, downwards)}
     narrower |= {f"width × {w:g}": scaled(advised, w, granule) for w in WIDTHS}
+    costs = judge.costs([advised, *narrower.values()])
+    after = costs[0] or before
     options = tuple(
-        Option(words, m.seconds, m.seconds / before.seconds - 1, net)
-        for (words, net), m in zip(narrower.items(), cost(list(narrower.values())), strict=True)
-        if m is not None and m.seconds < after.seconds and not _more_on_cpu(net, m, network, before)
+        Option(words, m.seconds, m.seconds / before.seconds - 1, net, m.peak_bytes, m.weight_bytes)
+        for (words, net), m in zip(narrower.items(), costs[1:], strict=True)
+        if m is not None and m.seconds < after.seconds and not more_on_cpu(net, m, plain, before)
     )
+    front = _front(judge, plain, before, {net: words for words, net in narrower.items()})
+    taken_in_whole = _without(judge, plain, taken, after)
     return Advice(
-        target.fingerprint(), granule, network, advised, before, after,
-        tuple(v for v in verdicts if v.words in kept),
-        tuple(v for v in verdicts if v.words not in kept),
-        options,
+        target.fingerprint(), granule, plain, advised, before, after,
+        tuple(taken_in_whole[e.words] for e in taken),
+        tuple(v for words, v in verdicts.items() if words not in taken_in_whole),
+        options, kept, front, budget,
     )  # fmt: skip
 
 
-def _alone(
-    network: Network,
-    edits: Sequence[Edit],
-    before: Measurement,
-    cost: Cost,
+def _free(
+    judge: TargetJudge, network: Network, edits: Sequence[Edit], verdicts: dict[str, Verified]
+) -> list[Edit]:
+    """Edits of channels that cost nothing to speak of; on a noisy target, those that gain."""
+    (cost,) = judge.costs([network])
+    if cost is not None and cost.high is not None:
+        return [edit for edit in edits if verdicts[edit.words].gains]
+    return [edit for edit in edits if verdicts[edit.words].alone <= FREE]
+
+
+def _within(
+    judge: TargetJudge, network: Network, taken: list[Edit], edits: Sequence[Edit], budget: Budget
+) -> list[Edit]:
+    """The fastest set of edits within the budget that is found from those taken; else those.
+
+    From the edits taken, and from none, edits are added one at a time, the one that saves most memory
+    first; every set on the way that fits is a candidate.
+    """
+    fitting: list[tuple[float, list[Edit]]] = []
+    for start in (taken, []):
+        current = list(start)
+        while True:
+            (cost,) = judge.costs([applied(network, current)])
+            if cost is not None and budget.holds(cost):
+                fitting.append((cost.seconds, list(current)))
+                break
+            more = [[*current, edit] for edit in edits if edit not in current]
+            costs = judge.costs([applied(network, some) for some in more])
+            sizes = [(c.peak_bytes or 0) + (c.weight_bytes or 0) if c else np.inf for c in costs]
+            least = (cost.peak_bytes or 0) + (cost.weight_bytes or 0) if cost else np.inf
+            if not sizes or min(sizes) >= least:
+                break
+            current = more[int(np.argmin(sizes))]
+    return min(fitting, key=lambda pair: pair[0])[1] if fitting else taken
+
+
+def _without(
+    judge: TargetJudge, network: Network, taken: Sequence[Edit], after: Measurement
 ) -> dict[str, Verified]:
-    changed = [edit.apply(network) for edit in edits]
+    """Taken edits with what the whole would lose without each."""
+    found = alone(judge, network, taken)
+    fewer = judge.costs([applied(network, [e for e in taken if e is not x]) for x in taken])
     return {
-        edit.words: Verified(
-            edit.rule, edit.layers, edit.words,
-            after.seconds / before.seconds - 1 if after else float("nan"), float("nan"),
-            net.macs / network.macs - 1, _gains(net, after, network, before),
+        edit.words: replace(
+            found[edit.words], joint=after.seconds / other.seconds - 1 if other else float("nan")
         )
-        for edit, net, after in zip(edits, changed, cost(changed), strict=True)
-    }  # fmt: skip
+        for edit, other in zip(taken, fewer, strict=True)
+    }
 
 
-def _verified(
-    network: Network, taken: list[Edit], joining: Sequence[Edit], before: Measurement, cost: Cost
-) -> tuple[list[Edit], Measurement]:
-    """The edits if they gain together; else the one that gains most by itself, or none."""
-
-    def judged(edits: list[Edit]) -> Measurement | None:
-        net = _applied(network, edits)
-        (after,) = cost([net])
-        return after if _gains(net, after, network, before) else None
-
-    if whole := judged(taken):
-        return taken, whole
-    alone = [([edit], after) for edit in joining if (after := judged([edit]))]
-    return min(alone, key=lambda pair: pair[1].seconds, default=([], before))
-
-
-def _gains(
-    after: Network, cost: Measurement | None, before: Network, cost_before: Measurement
-) -> bool:
-    """Whether an edit makes it faster, and not by leaving work to the processor."""
-    if cost is None or _more_on_cpu(after, cost, before, cost_before):
-        return False
-    return _faster(cost, cost_before)
-
-
-def _more_on_cpu(
-    after: Network, cost: Measurement, before: Network, cost_before: Measurement
-) -> bool:
-    """Whether more falls back to the processor, whose time is in no latency."""
-
-    def work(network: Network, names: Sequence[str]) -> int:
-        return sum(network.macs_of(layer) for layer in network.layers if layer.name in names)
-
-    return work(after, cost.on_cpu) > work(before, cost_before.on_cpu)
-
-
-def _seconds(cost: Measurement | None) -> float:
-    return float("inf") if cost is None else cost.seconds
-
-
-def _faster(after: Measurement, before: Measurement) -> bool:
-    if after.high is not None and before.low is not None:
-        return after.high < before.low
-    return after.seconds < before.seconds
-
-
-def _jointly(network: Network, edits: list[Edit], cost: Cost) -> list[Edit]:
-    """Drop, one at a time, the edit without which the whole is fastest, until none is in the way."""
-    while edits:
-        fewer = [[e for e in edits if e is not edit] for edit in edits]
-        whole, *others = cost([_applied(network, some) for some in (edits, *fewer)])
-        best = min(range(len(others)), key=lambda i: _seconds(others[i]))
-        if _seconds(others[best]) >= _seconds(whole) * (1 - FREE):
+def _keeping(judge: TargetJudge, trained: TrainedNetwork, granule: int) -> Kept | None:
+    """The same search over edits that keep the weights; what changes the outputs is dropped."""
+    plain = trained.network
+    edits = list(preserving(trained))
+    verdicts = alone(judge, plain, edits)
+    taken = jointly(judge, plain, [e for e in edits if verdicts[e.words].gains])
+    shaped = applied(plain, taken)
+    upwards = widenings(shaped, granule)
+    taken += _free(judge, shaped, upwards, alone(judge, shaped, upwards))
+    taken = chosen(judge, plain, jointly(judge, plain, taken))
+    while taken:
+        edited = carried(trained, taken)
+        difference = outputs_difference(trained, edited)
+        if difference <= SAME:
             break
-        edits = fewer[best]
-    return edits
+        taken = taken[:-1]  # an edit met another one before it and is no longer exact
+    if not taken or not judge.better(edited.network, plain, allowance=FREE):
+        return None
+    (after,) = judge.costs([edited.network])
+    assert after is not None  # noqa: S101  # it was judged better
+    whole = _without(judge, plain, taken, after)
+    return Kept(edited, after, tuple(whole[e.words] for e in taken), difference)
+
+
+def outputs_difference(before: TrainedNetwork, after: TrainedNetwork, seed: int = 0) -> float:
+    """Largest difference of the outputs on eight random images, relative to their largest value.
+
+    Raises:
+        UnsupportedOperatorError: A network has an operator that only the processor knows.
+    """
+    rng = np.random.default_rng(seed)
+    images = rng.uniform(-1, 1, (8, *before.network.input)).astype(np.float32)
+    one, other = run(before, images), run(after, images)
+    found = 0.0
+    for name, same in zip(before.network.outputs, after.network.outputs, strict=True):
+        size = max(float(np.abs(one[name]).max()), 1e-12)
+        found = max(found, float(np.abs(one[name] - other[same]).max()) / size)
+    return found
+
+
+def _front(
+    judge: TargetJudge, network: Network, before: Measurement, narrower: dict[Network, str]
+) -> tuple[Option, ...]:
+    """Of all networks that were judged, those that no other beats in latency and memory."""
+    seen = [
+        Option(
+            narrower.get(net, _changes(network, net)), cost.seconds,
+            cost.seconds / before.seconds - 1, net, cost.peak_bytes, cost.weight_bytes,
+        )
+        for net, cost in judge.known.items()
+        if cost is not None and not more_on_cpu(net, cost, network, before)
+    ]  # fmt: skip
+    best: list[Option] = []
+    for option in sorted(seen, key=lambda o: (o.seconds, o.peak_bytes or 0)):
+        if all((option.peak_bytes or 0) < (other.peak_bytes or 0) for other in best) or not best:
+            best.append(option)
+    return tuple(best)
+
+
+def _changes(before: Network, after: Network) -> str:
+    """How a network differs from the one that it was made from, in short."""
+    if before == after:
+        return "as it is"
+    old = {layer.name: layer for layer in before.layers}
+    new = {layer.name for layer in after.layers}
+    joined = sum(x.name in old and x.kind != old[x.name].kind for x in after.layers)
+    wider = sum(x.name in old and 0 < old[x.name].channels < x.channels for x in after.layers)
+    gone = len(set(old) - new)
+    parts = [
+        f"{joined or gone} joined" if joined or gone else "",
+        f"{wider} wider" if wider else "",
+    ]
+    return ", ".join(part for part in parts if part) or "edited"
 
 
 def _together(names: Sequence[str]) -> str:
     """Names of one block, its own name said once."""
     block = names[0].rpartition("/")[0] + "/"
     return " + ".join([names[0], *(name.removeprefix(block) for name in names[1:])])
-
-
-def _applied(network: Network, edits: Sequence[Edit]) -> Network:
-    for edit in edits:
-        network = edit.apply(network)
-    return network
 
 
 def _plain(edit: Verified) -> dict[str, Any]:

@@ -6,7 +6,8 @@
 - **align**: channels become a multiple of the granule, upwards or downwards.
 - **width**: all channels by one factor, on the granule.
 
-An edit changes the function that a network can learn, so the network must be trained again.
+These edits change the function, so the network must be trained again; those that keep it are in
+`preserving`.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,10 +15,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.trained import TrainedNetwork
 
-__all__ = ["Edit", "Rule", "alignments", "fusions", "scaled", "standards"]
+__all__ = [
+    "Edit", "Rule", "alignments", "channel_groups", "fusions", "is_pointwise", "names_of",
+    "only_source", "replaced", "scaled", "standards", "with_channels",
+]  # fmt: skip
 
-Rule = Literal["fuse", "standard", "align"]
+Rule = Literal["fuse", "standard", "align", "compose", "merge", "densify"]
+
+FIXED = frozenset({
+    "concat", "rearrange", "slice", "matmul", "constant", "processor", "layer_norm", "group_norm",
+})  # fmt: skip
+"""Kinds whose result depends on how many channels there are, or where they lie."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +39,15 @@ class Edit:
         layers: Names of the layers that it changes.
         words: The change in words.
         apply: Gives the changed network; leaves a network alone in which the layers are gone.
+        carry: Gives the changed network with weights that compute the same; None for an edit after which
+            the network must be trained again.
     """
 
     rule: Rule
     layers: tuple[str, ...]
     words: str
     apply: Callable[[Network], Network]
+    carry: Callable[[TrainedNetwork], TrainedNetwork] | None = None
 
 
 def fusions(network: Network) -> Iterator[Edit]:
@@ -47,8 +60,8 @@ def fusions(network: Network) -> Iterator[Edit]:
         'block0/expand and block0/depthwise become one 3×3 convolution'
     """
     for layer in network.layers:
-        before = _only_source(network, layer) if layer.kind == "depthwise" else None
-        if before is not None and _is_pointwise(before) and before.activation == layer.activation:
+        before = only_source(network, layer) if layer.kind == "depthwise" else None
+        if before is not None and is_pointwise(before) and before.activation == layer.activation:
             yield Edit(
                 "fuse",
                 (before.name, layer.name),
@@ -60,11 +73,11 @@ def fusions(network: Network) -> Iterator[Edit]:
 def standards(network: Network) -> Iterator[Edit]:
     """Every depthwise convolution, not after a 1×1 one, whose only reader is a 1×1 convolution."""
     for layer in network.layers:
-        before = _only_source(network, layer) if _is_pointwise(layer) else None
+        before = only_source(network, layer) if is_pointwise(layer) else None
         if before is None or before.kind != "depthwise":
             continue
-        first = _only_source(network, before)
-        if first is None or not _is_pointwise(first):
+        first = only_source(network, before)
+        if first is None or not is_pointwise(first):
             yield Edit(
                 "standard",
                 (before.name, layer.name),
@@ -84,7 +97,7 @@ def alignments(network: Network, granule: int) -> tuple[list[Edit], list[Edit]]:
         ('channels of block0/project: 17 → 24', 'channels of block0/project: 17 → 16')
     """
     upwards, downwards = [], []
-    for group in _channel_groups(network):
+    for group in channel_groups(network):
         channels = network.layer(group[0]).channels
         up, down = -(-channels // granule) * granule, channels // granule * granule
         if up != channels:
@@ -98,8 +111,8 @@ def _align(group: tuple[str, ...], channels: int, wanted: int) -> Edit:
     return Edit(
         "align",
         group,
-        f"channels of {_list(group)}: {channels} → {wanted}",
-        lambda network: _with_channels(network, group, wanted),
+        f"channels of {names_of(group)}: {channels} → {wanted}",
+        lambda network: with_channels(network, group, wanted),
     )
 
 
@@ -113,10 +126,10 @@ def scaled(network: Network, factor: float, granule: int) -> Network:
         >>> print(*(layer.channels for layer in half.layers if layer.channels))
         16 48 32 32 4
     """
-    for group in _channel_groups(network):
+    for group in channel_groups(network):
         channels = network.layer(group[0]).channels
         wanted = max(granule, round(channels * factor / granule) * granule)
-        network = _with_channels(network, group, min(wanted, channels))
+        network = with_channels(network, group, min(wanted, channels))
     return network
 
 
@@ -126,7 +139,7 @@ def _fused(network: Network, first: str, second: str) -> Network:
     if not {first, second} <= names:
         return network
     wide, deep = network.layer(first), network.layer(second)
-    return _replaced(
+    return replaced(
         network, {first}, second,
         replace(deep, kind="conv", inputs=wide.inputs, channels=wide.channels),
     )  # fmt: skip
@@ -140,17 +153,19 @@ def _joined(network: Network, first: str, second: str) -> Network:
     joined = replace(
         deep, name=second, kind="conv", channels=narrow.channels, activation=narrow.activation
     )
-    return _replaced(network, {first}, second, joined)
+    return replaced(network, {first}, second, joined)
 
 
-def _replaced(network: Network, gone: set[str], name: str, by: Layer) -> Network:
+def replaced(network: Network, gone: set[str], name: str, by: Layer) -> Network:
+    """A network in which one layer is another one, and some are gone."""
     layers = tuple(
         by if layer.name == name else layer for layer in network.layers if layer.name not in gone
     )
     return replace(network, layers=layers)
 
 
-def _with_channels(network: Network, names: tuple[str, ...], channels: int) -> Network:
+def with_channels(network: Network, names: tuple[str, ...], channels: int) -> Network:
+    """A network in which these layers have so many channels."""
     layers = tuple(
         replace(layer, channels=channels) if layer.name in names and layer.channels else layer
         for layer in network.layers
@@ -158,7 +173,7 @@ def _with_channels(network: Network, names: tuple[str, ...], channels: int) -> N
     return replace(network, layers=layers)
 
 
-def _only_source(network: Network, layer: Layer) -> Layer | None:
+def only_source(network: Network, layer: Layer) -> Layer | None:
     """The layer that this one reads, if it reads one, which nobody else reads."""
     if len(layer.inputs) != 1 or layer.inputs[0] == "input":
         return None
@@ -167,12 +182,14 @@ def _only_source(network: Network, layer: Layer) -> Layer | None:
     return source if readers == 1 and source.name not in network.outputs else None
 
 
-def _is_pointwise(layer: Layer) -> bool:
+def is_pointwise(layer: Layer) -> bool:
+    """Whether it is a 1×1 convolution at stride 1."""
     plain = layer.padding in {"same", "valid", (0, 0, 0, 0)}  # others make the image larger
-    return layer.kind == "conv" and layer.kernel == layer.stride == (1, 1) and plain
+    one = layer.kernel == layer.stride == (1, 1) and layer.groups == 1
+    return layer.kind == "conv" and one and plain
 
 
-def _channel_groups(network: Network) -> list[tuple[str, ...]]:
+def channel_groups(network: Network) -> list[tuple[str, ...]]:
     """Layers whose channels must stay equal, by the names of those that set them.
 
     Additions and products tie what they read; results of the network and parts of a concatenation
@@ -191,8 +208,10 @@ def _channel_groups(network: Network) -> list[tuple[str, ...]]:
         if layer.channels == 0:
             for source in layer.inputs:
                 owner[root(source)] = root(layer.name)
-        if layer.kind == "concat":
-            fixed.add(layer.name)
+        if layer.kind in FIXED or layer.groups > 1 or layer.activation == "softmax":
+            fixed |= {layer.name, *layer.inputs}
+        if len({network.shapes[name].channels for name in layer.inputs}) > 1:
+            fixed |= {layer.name, *layer.inputs}  # one of them is spread over the channels
     fixed |= set(network.outputs)
     held = {root(name) for name in fixed}
     groups: dict[str, list[str]] = {}
@@ -206,5 +225,6 @@ def _size(layer: Layer) -> str:
     return f"{layer.kernel[0]}×{layer.kernel[1]}"
 
 
-def _list(names: tuple[str, ...]) -> str:
+def names_of(names: tuple[str, ...]) -> str:
+    """Names of layers for a sentence."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

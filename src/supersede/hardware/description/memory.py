@@ -80,6 +80,9 @@ def peak_activations(network: Network, *, brick: int = 16, bits: int = 8) -> Pea
     for name, (height, width, channels) in network.shapes.items():
         stored = channels if name in outside else -(-channels // brick) * brick
         sizes[name] = height * width * stored * bits // 8
+    for layer in network.layers:
+        if layer.kind == "constant":  # it lies with the weights
+            sizes[layer.name] = 0
     last_read = dict.fromkeys(network.outputs, len(network.layers))
     for step, layer in enumerate(network.layers):
         for name in (layer.name, *layer.inputs):

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
+from math import prod
 from typing import Any, Literal, get_args
 
 from supersede.errors import NetworkError
@@ -37,21 +38,47 @@ Kind = Literal[
     "upsample_nearest",
     "upsample_bilinear",
     "activation",
+    "prelu",
+    "subtract",
+    "divide",
+    "matmul",
+    "layer_norm",
+    "group_norm",
+    "rearrange",
+    "slice",
+    "constant",
+    "processor",
 ]
 """What a layer does.
 
 `depthwise` is a convolution of each channel by itself; `global_avg_pool` is the mean over the image;
-`upsample_*` enlarge by the whole factor `stride`; `activation` is one that no layer carries.
+`upsample_*` enlarge by the whole factor `stride`; `activation` is one that no layer carries. `matmul`
+multiplies matrices (width × channels), one for each row of the image. `layer_norm` normalises each
+pixel over its channels, `group_norm` each of `groups` groups of channels over the image. `rearrange`
+moves values (a reshape, a transposition, a shuffle), `slice` keeps a part, `constant` reads nothing.
+`processor` is an operator that has no layer here: it is counted and left to the host's processor.
 """
 
-Activation = Literal["relu", "relu6", "hard_swish", "sigmoid"]
+Activation = Literal[
+    "relu", "relu6", "hard_swish", "sigmoid",
+    "hard_sigmoid", "tanh", "leaky_relu", "gelu", "softmax", "exp",
+]  # fmt: skip
+"""What is done to each value; `softmax` is over channels, `gelu` the exact one (with erf)."""
 
+WITHOUT_BIAS = frozenset({"prelu", "constant"})
 CARRIED = ("relu", "relu6")
 WITH_CHANNELS = frozenset({"conv", "transpose_conv", "dense"})
 PADDED = frozenset({"conv", "depthwise", "avg_pool", "max_pool"})
 DILATED = frozenset({"conv", "depthwise"})
 CARRYING = frozenset({"conv", "depthwise", "dense", "add"})
-INPUTS: dict[str, tuple[int, int]] = {"add": (2, 2), "multiply": (2, 2), "concat": (2, 64)}
+GROUPED = frozenset({"conv", "group_norm"})
+SIZED = frozenset({"rearrange", "slice", "constant", "processor"})
+INPUTS: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(("add", "multiply", "subtract", "divide", "matmul"), (2, 2)),
+    "concat": (2, 256),
+    "constant": (0, 0),
+    "processor": (0, 64),
+}
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -74,6 +101,15 @@ class Layer:
         dilation: Distance of the kernel's taps; of convolutions and depthwise ones only.
         activation: "relu" or "relu6" where a convolution, a dense layer or an addition carries one;
             others are layers of kind "activation".
+        groups: Of a convolution, parts of its channels that are computed apart; of a group norm.
+        value: Slope of a leaky relu below zero; epsilon of a norm.
+        axis: Of a concatenation: 0 height, 1 width, 2 channels.
+        size: Height, width and channels that a rearrangement, a slice, a constant or a processor's
+            operator gives.
+        split: Of a rearrangement: factors of the input's sizes, in the order of memory.
+        order: Of a rearrangement: those factors in the order of the output's memory.
+        begin: Of a slice: its first row, column and channel; `stride` are its steps.
+        operator: Of a processor's operator: its name in the file that it came from.
 
     Raises:
         NetworkError: A field does not fit the kind.
@@ -93,11 +129,20 @@ class Layer:
     padding: Literal["same", "valid"] | Padding = "same"
     dilation: tuple[int, int] = (1, 1)
     activation: Activation | None = None
+    groups: int = 1
+    value: float = 0.0
+    axis: int = 2
+    size: tuple[int, ...] = ()
+    split: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
+    begin: tuple[int, ...] = ()
+    operator: str = ""
 
     def __post_init__(self) -> None:
         for field in ("kernel", "stride", "dilation"):
             object.__setattr__(self, field, _pair(getattr(self, field)))
-        object.__setattr__(self, "inputs", tuple(self.inputs))
+        for field in ("inputs", "size", "split", "order", "begin"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
         if not isinstance(self.padding, str):
             object.__setattr__(self, "padding", tuple(self.padding))
         if problem := self._problem():
@@ -140,6 +185,29 @@ class Layer:
             return f"{self.kind} has activation {self.activation!r}, expected one of {names}" + (
                 "; add a layer of kind 'activation'" if self.kind != "activation" else ""
             )
+        return self._new_problem()
+
+    def _new_problem(self) -> str | None:
+        if self.groups < 1 or (self.groups > 1 and self.kind not in GROUPED):
+            return f"{self.kind} in {self.groups} groups; a convolution or a group norm has some"
+        if self.kind == "conv" and self.channels % self.groups:
+            return f"{self.channels} channels do not divide into {self.groups} groups"
+        if self.axis not in {0, 1, 2} or (self.axis != 2 and self.kind != "concat"):
+            return f"axis is {self.axis}; a concatenation has 0 (height), 1 (width) or 2 (channels)"
+        if self.kind not in SIZED:
+            if self.size or self.split or self.order or self.begin or self.operator:
+                return (
+                    f"{self.kind} takes its size from its inputs; remove size, split, order, begin"
+                )
+            return None
+        if len(self.size) != 3 or min(self.size) < 1:
+            return f"{self.kind} needs a size (height, width, channels), got {self.size}"
+        if self.kind == "rearrange" and sorted(self.order) != list(range(len(self.split))):
+            return f"order {self.order} is no order of the {len(self.split)} factors in split"
+        if self.kind == "slice" and (len(self.begin) != 3 or min(self.begin) < 0):
+            return f"a slice begins at (row, column, channel), got {self.begin}"
+        if self.kind == "processor" and not self.operator:
+            return "an operator of the processor needs its name"
         return None
 
 
@@ -233,10 +301,8 @@ class Network:
         kernel = self.kernel_of(layer)
         if kernel is None:
             return 0
-        size = 1
-        for n in kernel:
-            size *= n
-        return size + self.shapes[layer.name].channels
+        biases = 0 if layer.kind in WITHOUT_BIAS else self.shapes[layer.name].channels
+        return prod(kernel) + biases
 
     @cached_property
     def macs(self) -> int:

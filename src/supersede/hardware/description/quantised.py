@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from supersede.hardware.description.network import Network
+from supersede.hardware.description.network import Layer, Network
 
 __all__ = ["LayerWeights", "QuantisedNetwork", "Steps", "random_quantised"]
 
@@ -32,12 +32,34 @@ class Steps:
     zero: int
 
 
+FLOATING = frozenset({"layer_norm", "group_norm", "divide"})
+"""Kinds without an int8 form: the processor computes them in floating point, from and to whole numbers."""
+
+FIXED = {
+    "sigmoid": (Steps(1 / 256, -128), Steps(1 / 32768, 0)),
+    "softmax": (Steps(1 / 256, -128), Steps(1 / 32768, 0)),
+    "tanh": (Steps(1 / 128, 0), Steps(1 / 32768, 0)),
+    "hard_sigmoid": (Steps(1 / 255, -128), Steps(1 / 32767, 0)),
+}
+"""Steps that an activation's range fixes, with 8 and with 16 bits.
+
+The first three are TensorFlow Lite's; a hard sigmoid is written as a scaling whose result is cut off
+at the ends of its range.
+"""
+
+
+def fixed_steps(layer: Layer, bits: int) -> Steps | None:
+    """The steps of a layer whose operator fixes them; None where they are free."""
+    both = FIXED.get(layer.activation or "")
+    return None if both is None else both[0 if bits == 8 else 1]
+
+
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
     """Weights of one layer in whole numbers.
 
     Attributes:
-        kernel: int8, shape as `kernel_shape` says.
+        kernel: int8, shape as `kernel_shape` says; of the kinds in `FLOATING`, float32 as trained.
         scales: Scale of each output channel's weights, float32 (channels,).
         bias: int32 (int64 under 16-bit activations), (channels,).
     """
@@ -85,13 +107,16 @@ def random_quantised(network: Network, seed: int = 0, bits: Literal[8, 16] = 8) 
     rng = np.random.default_rng(seed)
     zero = -128 if bits == 8 else 0
     steps = {name: Steps(6 / 255 if bits == 8 else 6 / 32767, zero) for name in network.shapes}
-    for layer in network.layers:
-        if layer.activation == "sigmoid":  # its steps are fixed by the operator
-            steps[layer.name] = Steps(1 / 256, -128) if bits == 8 else Steps(1 / 32768, 0)
+    steps |= {layer.name: fixed for layer in network.layers if (fixed := fixed_steps(layer, bits))}
     weights = {}
     for layer in network.layers:
         shape = network.kernel_of(layer)
         if shape is None:
+            continue
+        if layer.kind in FLOATING:
+            channels = network.shapes[layer.name].channels
+            one, none = np.ones(shape, np.float32), np.zeros(channels, np.float32)
+            weights[layer.name] = LayerWeights(one, np.ones(channels, np.float32), none)
             continue
         drawn = rng.standard_normal(shape, dtype=np.float32) * (127 / 3.5)
         channels = network.shapes[layer.name].channels

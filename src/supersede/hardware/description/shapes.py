@@ -21,6 +21,7 @@ __all__ = ["Padding", "Shape", "explicit_padding", "kernel_shape", "layer_macs",
 Padding = tuple[int, int, int, int]
 """Zeros added on top, at the bottom, left and right."""
 
+MULTIPLYING = frozenset({"conv", "depthwise", "transpose_conv", "dense"})
 WINDOWED = frozenset({"conv", "depthwise", "avg_pool", "max_pool"})
 
 
@@ -111,8 +112,12 @@ def output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
         >>> output_shape(stem, [Shape(96, 96, 3)])
         Shape(height=48, width=48, channels=8)
     """
+    if not inputs:
+        return Shape(*layer.size)
     first = inputs[0]
     match layer.kind:
+        case "conv" if first.channels % layer.groups:
+            raise NetworkError(_differ(layer, inputs, f"channels in {layer.groups} groups"))
         case "conv":
             return Shape(*_window(layer, first), layer.channels)
         case "depthwise" | "avg_pool" | "max_pool":
@@ -127,17 +132,40 @@ def output_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
             return Shape(
                 first.height * layer.stride[0], first.width * layer.stride[1], first.channels
             )
-        case "add" | "multiply":
-            # a factor of one value a channel, as in squeeze and excitation, is spread over the image
-            spread = layer.kind == "multiply" and inputs[1] == (1, 1, first.channels)
-            if inputs[1] != first and not spread:
+        case "add" | "multiply" | "subtract" | "divide":
+            # the second is spread where it has size 1, as in squeeze and excitation
+            if any(b not in {a, 1} for a, b in zip(first, inputs[1], strict=True)):
                 raise NetworkError(_differ(layer, inputs, "the same shape"))
             return first
         case "concat":
-            if any(shape[:2] != first[:2] for shape in inputs):
-                raise NetworkError(_differ(layer, inputs, "the same height and width"))
-            return first._replace(channels=sum(shape.channels for shape in inputs))
-        case "activation":
+            kept = [axis for axis in range(3) if axis != layer.axis]
+            if any(shape[axis] != first[axis] for shape in inputs for axis in kept):
+                named = " and ".join(("height", "width", "channels")[axis] for axis in kept)
+                raise NetworkError(_differ(layer, inputs, f"the same {named}"))
+            joined = list(first)
+            joined[layer.axis] = sum(shape[layer.axis] for shape in inputs)
+            return Shape(*joined)
+        case "matmul":
+            if first.height != inputs[1].height or first.channels != inputs[1].width:
+                raise NetworkError(
+                    _differ(layer, inputs, "a height, and channels × width, that fit")
+                )
+            return first._replace(channels=inputs[1].channels)
+        case "rearrange":
+            if prod(layer.split) != first.size or prod(layer.size) != first.size:
+                raise NetworkError(_differ(layer, inputs, f"{prod(layer.split)} values"))
+            return Shape(*layer.size)
+        case "slice":
+            steps = (*layer.stride, 1)
+            ends = [b + (n - 1) * s for b, n, s in zip(layer.begin, layer.size, steps, strict=True)]
+            if any(end >= size for end, size in zip(ends, first, strict=True)):
+                raise NetworkError(_differ(layer, inputs, f"rows, columns and channels to {ends}"))
+            return Shape(*layer.size)
+        case "constant" | "processor":
+            return Shape(*layer.size)
+        case "group_norm" if first.channels % layer.groups:
+            raise NetworkError(_differ(layer, inputs, f"channels in {layer.groups} groups"))
+        case "activation" | "prelu" | "layer_norm" | "group_norm":
             return first
 
 
@@ -152,12 +180,18 @@ def _differ(layer: Layer, inputs: Sequence[Shape], expected: str) -> str:
 def kernel_shape(layer: Layer, inputs: Sequence[Shape]) -> tuple[int, ...] | None:
     """Shape of a layer's weights, None where it has none.
 
-    The order is TensorFlow Lite's: (out, height, width, in) for convolutions, (1, height, width,
-    channels) for depthwise ones, (out, in) for dense layers.
+    The order is TensorFlow Lite's: (out, height, width, in) for convolutions (in are those of one
+    group), (1, height, width, channels) for depthwise ones, (out, in) for dense layers, (1, 1, 1,
+    channels) for the slopes of a PReLU and the gains of a norm, (1, height, width, channels) for
+    a constant's values.
     """
     match layer.kind:
         case "conv" | "transpose_conv":
-            return (layer.channels, *layer.kernel, inputs[0].channels)
+            return (layer.channels, *layer.kernel, inputs[0].channels // layer.groups)
+        case "prelu" | "layer_norm" | "group_norm":
+            return (1, 1, 1, inputs[0].channels)
+        case "constant":
+            return (1, *layer.size)
         case "depthwise":
             return (1, *layer.kernel, inputs[0].channels)
         case "dense":
@@ -168,8 +202,10 @@ def kernel_shape(layer: Layer, inputs: Sequence[Shape]) -> tuple[int, ...] | Non
 
 def layer_macs(layer: Layer, inputs: Sequence[Shape]) -> int:
     """Multiply-adds of a layer; zeros of the padding count, additions and pooling do not."""
+    if layer.kind == "matmul":
+        return inputs[0].size * inputs[1].channels
     kernel = kernel_shape(layer, inputs)
-    if kernel is None:
+    if kernel is None or layer.kind not in MULTIPLYING:
         return 0
     if layer.kind == "dense":
         return prod(kernel)

@@ -8,6 +8,7 @@ import numpy as np
 from supersede.errors import NetworkError
 from supersede.hardware.description.network import Network
 from supersede.hardware.description.quantised import Array
+from supersede.hardware.description.shapes import MULTIPLYING
 
 __all__ = ["Parameters", "TrainedNetwork", "random_parameters"]
 
@@ -18,8 +19,9 @@ class Parameters:
 
     Attributes:
         kernel: Shape as `Network.kernel_of` says: (out, height, width, in) of a convolution,
-            (1, height, width, channels) of a depthwise one, (out, in) of a dense layer.
-        bias: (channels,).
+            (1, height, width, channels) of a depthwise one, (out, in) of a dense layer; gains of a
+            norm, slopes of a PReLU, values of a constant.
+        bias: (channels,); zeros where the kind has none.
     """
 
     kernel: Array
@@ -85,7 +87,11 @@ def random_parameters(network: Network, seed: int = 0) -> TrainedNetwork:
         if shape is None:
             continue
         channels = network.shapes[layer.name].channels
-        kernel = rng.standard_normal(shape, dtype=np.float32)
-        kernel *= np.float32((2 * channels / kernel.size) ** 0.5)
+        if layer.kind in MULTIPLYING or layer.kind == "constant":
+            kernel = rng.standard_normal(shape, dtype=np.float32)
+            if layer.kind != "constant":
+                kernel *= np.float32((2 * channels / kernel.size) ** 0.5)
+        else:  # the slopes and gains that training starts from
+            kernel = np.full(shape, 0.25 if layer.kind == "prelu" else 1.0, np.float32)
         parameters[layer.name] = Parameters(kernel, np.zeros(channels, np.float32))
     return TrainedNetwork(network, parameters)

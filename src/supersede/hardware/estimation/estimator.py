@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from supersede.errors import ArgumentError, EstimateError, MissingExtraError
 from supersede.hardware.description.memory import peak_activations
 from supersede.hardware.description.network import Network
-from supersede.hardware.estimation.additivity import SUMMED, explain_totals
+from supersede.hardware.estimation.additivity import SUMMED, explain_totals, noise, refuse_scatter
 from supersede.hardware.estimation.features import layer_table
+from supersede.hardware.estimation.novelty import Difficulty, Novelty, describe_row, fit_difficulty
 from supersede.hardware.estimation.outside import outside, refuse_unknown
 from supersede.hardware.estimation.regression import Regression, learn_rows, learn_totals
 from supersede.hardware.targets.cache import measure_all
@@ -46,10 +47,13 @@ class Estimate:
 
     Args:
         seconds: The latency.
-        low: Lower end of its 90 % interval; not a number where `outside` has entries.
+        low: Lower end of its 90 % interval, which is wider the further the network lies from those
+            measured; not a number where `outside` has entries.
         high: Upper end.
         layers: Estimated seconds by layer, in order.
         outside: What of the network lies outside of what was measured; empty where nothing does.
+        half_width: Half the interval's width on a logarithmic scale: about the relative error that
+            nine in ten stay below. Networks that are flagged have one too, but it is a guess.
     """
 
     seconds: float
@@ -57,6 +61,7 @@ class Estimate:
     high: float
     layers: tuple[float, ...]
     outside: tuple[str, ...] = ()
+    half_width: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class Estimator:
     factor: float = field(default=1.0, init=False)
     overhead: float = field(default=0.0, init=False)
     errors: tuple[float, ...] = field(default=(), init=False, repr=False)
+    _difficulty: Difficulty = field(init=False, repr=False, compare=False)
+    _novelty: Novelty = field(init=False, repr=False, compare=False)
     _regression: Regression = field(init=False, repr=False, compare=False)
     _table: Floats = field(init=False, repr=False, compare=False)
 
@@ -96,27 +103,32 @@ class Estimator:
         owner = np.repeat(np.arange(len(self.networks)), [len(n.layers) for n in self.networks])
         totals = np.array([m.seconds for m in self.measurements])
         rows = self._rows()
-        overhead, factor = (0.0, 1.0) if rows is None else explain_totals(owner, rows, totals)
+        scatter = noise(self.measurements)
+        overhead, factor = (
+            (0.0, 1.0) if rows is None else explain_totals(owner, rows, totals, scatter)
+        )
         chance = np.random.default_rng(self.seed).permutation(len(totals)) % FOLDS
-        errors = np.empty(len(totals))
+        errors, spread, octaves = (np.empty(len(totals)) for _ in range(3))
         for fold in range(FOLDS):
             kept, left = chance[owner] != fold, chance[owner] == fold
             learnt = _learn(table, owner, rows, totals, kept, self.seed)
-            sums = np.bincount(owner[left], learnt.seconds(table[left]), minlength=len(totals))
+            layers, apart = learnt.judge(table[left])
+            strange = Novelty(table[kept]).octaves(table[left])
             here = chance == fold
-            errors[here] = np.log((overhead + factor * sums[here]) / totals[here])
-        if rows is None and np.abs(errors).mean() > SUMMED:
-            msg = (
-                f"the totals of {self.target} are not sums over layers: estimates miss by"
-                f" {np.abs(errors).mean():.0%} on average, more than {SUMMED:.0%}; measure more networks,"
-                " or give costs by layer"
-            )
-            raise EstimateError(msg)
+            sums = np.bincount(owner[left], layers, minlength=len(totals))[here]
+            errors[here] = np.log((overhead + factor * sums) / totals[here])
+            for by_network, by_row in ((spread, apart), (octaves, strange)):
+                weighted = np.bincount(owner[left], layers * by_row, minlength=len(totals))
+                by_network[here] = weighted[here] / sums
+        if rows is None:
+            refuse_scatter(self.target, table, owner, totals, errors, scatter)
         everything = np.ones(len(owner), dtype=bool)
         found = {
             "factor": factor,
             "overhead": overhead,
             "errors": tuple(errors.tolist()),
+            "_difficulty": fit_difficulty(errors, spread, octaves, CONFIDENCE),
+            "_novelty": Novelty(table),
             "_regression": _learn(table, owner, rows, totals, everything, self.seed),
             "_table": table,
         }
@@ -179,18 +191,33 @@ class Estimator:
         table = layer_table(networks)
         owner = np.repeat(np.arange(len(networks)), [len(n.layers) for n in networks])
         refuse_unknown(networks, table, self._table, self.target)
-        layers = self.factor * self._regression.seconds(table)
-        totals = self.overhead + np.bincount(owner, layers)
+        plain, apart = self._regression.judge(table)
+        octaves = self._novelty.octaves(table)
+        layers, sums = self.factor * plain, np.bincount(owner, plain)
+        totals = self.overhead + self.factor * sums
+        spread = np.bincount(owner, plain * apart) / sums
+        distance = np.bincount(owner, plain * octaves) / sums
         flags = outside(networks, table, owner, self._table)
-        spread = float(np.exp(_quantile(np.abs(self.errors), CONFIDENCE)))
-        parts = np.split(layers, np.flatnonzero(np.diff(owner)) + 1)
+        difficulty = self._difficulty
+        far = distance > difficulty.octaves
+        starts = np.searchsorted(owner, np.arange(len(networks)))
+        for i in np.flatnonzero(far).tolist():
+            rows = slice(starts[i], starts[i] + len(networks[i].layers))
+            at = int((plain[rows] * (octaves[rows] + apart[rows])).argmax())
+            flags[i].append(
+                f"{networks[i].layers[at].name}: {describe_row(table[rows][at])}, measured none"
+                " that is near in all of these together"
+            )
+        half = difficulty.half_width(spread, distance)
+        parts = np.split(layers, starts[1:])
         return tuple(
             Estimate(
                 float(total),
-                float("nan") if flags[i] else float(total / spread),
-                float("nan") if flags[i] else float(total * spread),
+                float("nan") if flags[i] else float(total * np.exp(-half[i])),
+                float("nan") if flags[i] else float(total * np.exp(half[i])),
                 tuple(parts[i].tolist()),
                 tuple(flags[i]),
+                float(half[i]),
             )
             for i, total in enumerate(totals)
         )
@@ -364,12 +391,6 @@ def _learn(
         return learn_rows(table[kept], rows[kept], seed=seed)
     used, renumbered = np.unique(owner[kept], return_inverse=True)
     return learn_totals(table[kept], renumbered, totals[used], seed=seed)
-
-
-def _quantile(errors: Floats, confidence: float) -> float:
-    """Conformal: the bound that a further error stays below with this probability."""
-    rank = min(int(np.ceil((len(errors) + 1) * confidence)), len(errors))
-    return float(np.sort(errors)[rank - 1])
 
 
 def _need_sklearn() -> None:

@@ -34,12 +34,26 @@ class Regression:
     trees: tuple[Any, ...]
     rate: float
 
+    boosted: bool = False
+
+    def judge(self, table: Floats) -> tuple[Floats, Floats]:
+        """Latency of each row of a table of layers, and how far the trees are apart on it.
+
+        The second is the standard deviation over trees of the logarithm of the latency; boosted trees
+        build on each other and have none, which is zero here.
+        """
+        guess = self.roofline.seconds(table)
+        seen = _seen(table, guess).astype(np.float32)  # as the trees would make it, but once
+        said = np.array([tree.predict(seen, check_input=False) for tree in self.trees])
+        if self.boosted:
+            correction, spread = self.rate * said.sum(axis=0), np.zeros(len(table))
+        else:
+            correction, spread = said.mean(axis=0), said.std(axis=0)
+        return np.asarray(guess * np.exp(correction)), spread
+
     def seconds(self, table: Floats) -> Floats:
         """Latency of each row of a table of layers."""
-        guess = self.roofline.seconds(table)
-        seen = _seen(table, guess)
-        correction = sum((tree.predict(seen) for tree in self.trees), np.zeros(len(table)))
-        return np.asarray(guess * np.exp(self.rate * correction))
+        return self.judge(table)[0]
 
 
 def learn_rows(table: Floats, seconds: Floats, *, seed: int) -> Regression:
@@ -52,7 +66,7 @@ def learn_rows(table: Floats, seconds: Floats, *, seed: int) -> Regression:
     floor = 1e-4 * float(seconds.mean())
     trees = ExtraTreesRegressor(TREES, max_features=1.0, random_state=seed)
     trees.fit(_seen(table, guess), np.log(np.maximum(seconds, floor) / guess))
-    return Regression(roofline, (trees,), 1.0)
+    return Regression(roofline, tuple(trees.estimators_), 1.0)
 
 
 def learn_totals(
@@ -85,7 +99,7 @@ def learn_totals(
         tree.fit(seen[drawn], step, sample_weight=weight)
         correction += RATE * tree.predict(seen)
         trees.append(tree)
-    return Regression(roofline, tuple(trees), RATE)
+    return Regression(roofline, tuple(trees), RATE, boosted=True)
 
 
 def _seen(table: Floats, guess: Floats) -> Floats:

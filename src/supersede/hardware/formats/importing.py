@@ -1,18 +1,18 @@
-"""What readers of torch modules and of ONNX files share: they lay out channels first, we last.
+"""A network under way: layers, their weights, and views of them, as operators of a model come in.
 
-A reader tells an `Importer` each operator in turn. It fits batch normalisation into the convolution
-before it, lets layers carry activations where they can, and brings weights into our order.
+Scalings (batch normalisation, biases) fold into the convolution before them, layers carry activations
+where they can, and values move in memory only where an operator needs it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from supersede.errors import UnsupportedOperatorError
 from supersede.hardware.description.network import (
     CARRIED,
     CARRYING,
@@ -21,33 +21,20 @@ from supersede.hardware.description.network import (
     Layer,
     Network,
 )
-from supersede.hardware.description.shapes import Padding, Shape, explicit_padding, output_shape
+from supersede.hardware.description.shapes import Shape, explicit_padding, output_shape
 from supersede.hardware.description.trained import Parameters, TrainedNetwork
+from supersede.hardware.formats.graph import unsupported
+from supersede.hardware.formats.views import View, first, last, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from supersede.hardware.description.quantised import Array
 
-__all__ = ["Importer", "Value", "unsupported", "zeros_around"]
+__all__ = ["Importer"]
 
-
-@dataclass(frozen=True)
-class Value:
-    """What an operator of the model gave.
-
-    Attributes:
-        layer: The layer that makes it; "input" is the image.
-        flat: Whether the model sees it as (n, values) rather than as an image.
-    """
-
-    layer: str
-    flat: bool = False
-
-
-def unsupported(where: str, what: str, mend: str = "") -> UnsupportedOperatorError:
-    """The error for a use of an operator that has no layer."""
-    return UnsupportedOperatorError(f"{where}: {what}" + (f"; {mend}" if mend else ""))
+CHANNEL_LAST = frozenset({"depthwise", "layer_norm", "group_norm"})
+SCALED = frozenset({"conv", "transpose_conv", "dense"}) | CHANNEL_LAST
 
 
 @dataclass
@@ -55,165 +42,200 @@ class Importer:
     """A network under way."""
 
     input: Shape
+    channels_last: bool = False
     layers: dict[str, Layer] = field(default_factory=dict)
     parameters: dict[str, Parameters] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     scales: set[str] = field(default_factory=set)
+    moved: dict[Any, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.shapes["input"] = self.input
 
-    def shape(self, value: Value) -> Shape:
-        """Size of a value as an image."""
-        return self.shapes[value.layer]
+    def shape(self, view: View) -> Shape:
+        """Size of the layer behind a view."""
+        return self.shapes[view.layer]
 
-    def add(self, name: str, kind: Kind, inputs: Sequence[Value], **fields: Any) -> Value:
+    def add(self, name: str, kind: Kind, inputs: Sequence[str], **fields: Any) -> str:
         """Append a layer, under a name of its own."""
         name = name.strip("/") or kind
         if name in self.layers or name == "input":
             n = next(n for n in range(1, len(self.layers) + 2) if f"{name}_{n}" not in self.layers)
             name = f"{name}_{n}"
-        if len({value.flat for value in inputs}) > 1:
-            what = f"{kind} of an image and of values (n, channels), which broadcast otherwise"
-            raise unsupported(name, what, "reshape the values to (n, channels, 1, 1)")
-        sources = tuple(value.layer for value in inputs)
-        layer = Layer(name, kind, sources, **fields)
-        given = [self.shapes[source] for source in sources]
+        layer = Layer(name, kind, tuple(inputs), **fields)
+        given = [self.shapes[source] for source in inputs]
         if kind in {"conv", "depthwise", "max_pool", "avg_pool"}:
             layer = replace(layer, padding=_simplest(layer, given[0]))
         self.shapes[name] = output_shape(layer, given)
         self.layers[name] = layer
-        return Value(name, inputs[0].flat and kind not in {"dense"})
+        return name
 
-    def conv(
-        self,
-        name: str,
-        source: Value,
-        kernel: Array,
-        bias: Array | None,
-        groups: int,
-        **window: Any,
-    ) -> Value:
-        """A convolution with a kernel (out, in / groups, height, width)."""
-        channels = self.shape(source).channels
-        out, per_group, tall, wide = kernel.shape
-        if groups == 1:
-            kind, order = "conv", kernel.transpose(0, 2, 3, 1)
-        elif groups == channels == out and per_group == 1:
-            kind, order = "depthwise", kernel.transpose(1, 2, 3, 0)
-        else:
-            raise unsupported(
-                name,
-                f"a convolution of {channels} to {out} channels in {groups} groups",
-                "a standard (1 group) or a depthwise one (as many as channels in and out) is needed",
-            )
-        window |= {"channels": out} if kind == "conv" else {}
-        value = self.add(name, kind, [source], kernel=(tall, wide), **window)  # type: ignore[arg-type]
-        return self._weights(value, order, bias)
+    def image(self, layer: str, rank: int = 4) -> View:
+        """A layer as an image of the model, with or without height and width."""
+        see = last if self.channels_last else first
+        return see(layer, self.shapes[layer], rank)
 
-    def transpose_conv(
-        self, name: str, source: Value, kernel: Array, bias: Array | None, *,
-        stride: tuple[int, int], cropped: Padding, extra: tuple[int, int],
-    ) -> Value:  # fmt: skip
-        """A transposed convolution with a kernel (in, out, height, width)."""
-        _, out, tall, wide = kernel.shape
-        same = [max(size - step, 0) for size, step in zip((tall, wide), stride, strict=True)]
-        wanted = (same[0] // 2, same[0] - same[0] // 2, same[1] // 2, same[1] - same[1] // 2)
-        # extra rows at the bottom are rows that are not cropped there
-        cut = (cropped[0], cropped[1] - extra[0], cropped[2], cropped[3] - extra[1])
-        if cut not in {wanted, (0, 0, 0, 0)}:
-            raise unsupported(
-                name,
-                f"a transposed convolution of {tall}×{wide} at stride {stride[0]} that crops {cut}",
-                f"no cropping, or {wanted} (top, bottom, left, right), is what accelerators know; "
-                "a kernel of twice the stride with padding of half the stride is",
-            )
-        value = self.add(
-            name, "transpose_conv", [source], channels=out, kernel=(tall, wide), stride=stride,
-            padding="same" if cut == wanted else "valid",
-        )  # fmt: skip
-        return self._weights(value, kernel.transpose(1, 2, 3, 0), bias)
+    def whole(self, layer: str) -> View:
+        """A layer as one row of values in the order of memory."""
+        return plain(layer, self.shapes[layer], ((0, 1, 2),))
 
-    def dense(self, name: str, source: Value, kernel: Array, bias: Array | None) -> Value:
-        """A dense layer with a kernel (out, in) over values in the order channels, height, width."""
-        height, width, channels = self.shape(source)
-        if not source.flat and (height, width) != (1, 1):
-            raise unsupported(
-                name, "a dense layer over the last axis of an image", "flatten it before"
-            )
-        if kernel.shape[1] != height * width * channels:
-            raise unsupported(
-                name,
-                f"a dense layer of {kernel.shape[1]} inputs after {height * width * channels} values",
-            )
-        value = self.add(name, "dense", [source], channels=len(kernel))
-        ours = kernel.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-        value = self._weights(value, ours.reshape(len(kernel), -1), bias)
-        return replace(value, flat=True)
+    def like(self, layer: str, view: View) -> View:
+        """A layer of the same size as the one behind a view, seen in the same way."""
+        return replace(view, layer=layer)
 
-    def scale(self, name: str, source: Value, factor: Array, shift: Array) -> Value:
-        """Batch normalisation in service, or a bias: a depthwise layer, until `finish` folds it."""
-        channels = self.shape(source).channels
-        if factor.shape != (channels,) or shift.shape != (channels,):
-            raise unsupported(name, f"{len(factor)} factors for {channels} channels")
-        value = self.add(name, "depthwise", [source])
-        self.scales.add(value.layer)
-        return self._weights(value, factor.reshape(1, 1, 1, -1), shift)
-
-    def activation(self, name: str, source: Value, kind: Activation) -> Value:
-        """An activation: a layer, until `finish` lets the one before carry it."""
-        return self.add(name, "activation", [source], activation=kind)
-
-    def max_pool(self, name: str, source: Value, *, zeros: bool, **window: Any) -> Value:
-        """Max pooling whose padding is zeros, or never the largest as torch and ONNX have it."""
-        value = self.add(name, "max_pool", [source], **window)
-        layer = self.layers[value.layer]
-        if zeros:  # "same" would say that they are never the largest
-            self.layers[value.layer] = replace(layer, padding=window["padding"])
-        elif isinstance(layer.padding, tuple) and not self._positive(source):
-            raise unsupported(
-                name,
-                f"max pooling with padding {window['padding']} of values that may be negative",
-                "put a relu before it, or use TensorFlow's padding",
-            )
-        return value
-
-    def avg_pool(self, name: str, source: Value, *, zeros_count: bool, **window: Any) -> Value:
-        """Average pooling whose padding counts in the mean, or not."""
-        value = self.add(name, "avg_pool", [source], **window)
-        layer = self.layers[value.layer]
-        padded = any(window["padding"])
-        if padded and zeros_count:
-            zeros = explicit_padding(layer, self.shape(source))
-            self.layers[value.layer] = replace(layer, padding=zeros)
-        elif padded and layer.padding != "same":
-            raise unsupported(
-                name, f"average pooling with padding {window['padding']} that does not count",
-                "let zeros count (count_include_pad), or use TensorFlow's padding",
-            )  # fmt: skip
-        return value
-
-    def product(self, name: str, left: Value, right: Value) -> Value:
-        """An elementwise product; a factor of one value a channel comes second."""
-        if self.shape(left)[:2] == (1, 1) != self.shape(right)[:2]:
-            left, right = right, left
-        return self.add(name, "multiply", [left, right])
-
-    def _positive(self, value: Value) -> bool:
-        layer = self.layers.get(value.layer)
-        return layer is not None and layer.activation in {"relu", "relu6", "sigmoid"}
-
-    def _weights(self, value: Value, kernel: Array, bias: Array | None) -> Value:
-        channels = self.shapes[value.layer].channels
-        self.parameters[value.layer] = Parameters(
+    def weigh(self, layer: str, kernel: Array, bias: Array | None = None) -> str:
+        """Give a layer its weights, in our order."""
+        channels = self.shapes[layer].channels
+        self.parameters[layer] = Parameters(
             np.ascontiguousarray(kernel, np.float32),
             np.zeros(channels, np.float32) if bias is None else np.asarray(bias, np.float32),
         )
-        return value
+        return layer
 
-    def finish(self, outputs: Sequence[Value]) -> TrainedNetwork:
+    # views
+
+    def laid(self, view: View, *axes: Sequence[int], name: str = "") -> View:
+        """The same values with these dimensions of the model as height, width and channels."""
+        factors = [tuple(i for dim in dims for i in view.dims[dim]) for dims in axes]
+        order = tuple(i for part in factors for i in part)
+        size = Shape(*(prod(view.split[i] for i in part) for part in factors))
+        if order == tuple(range(len(view.split))) and size == self.shapes[view.layer]:
+            return view
+        key = (view.layer, view.split, order, size)
+        if key not in self.moved:
+            self.moved[key] = self.add(
+                name or f"{view.layer}/moved", "rearrange", [view.layer],
+                split=view.split or (1,), order=order or (0,), size=tuple(size),
+            )  # fmt: skip
+        place = {factor: at for at, factor in enumerate(order)}
+        dims = tuple(tuple(place[i] for i in dim) for dim in view.dims)
+        return View(self.moved[key], tuple(view.split[i] for i in order), dims, view.pad)
+
+    def as_image(self, view: View, where: str) -> View:
+        """As an image: channels in the model's second dimension, or last in TensorFlow's."""
+        rank = len(view.dims)
+        if rank not in {2, 3, 4}:
+            raise unsupported(where, f"an image in {rank} dimensions", "two or one are needed")
+        if self.channels_last:
+            return self.laid(
+                view, *[[1], [2], [3]] if rank == 4 else [[], list(range(1, rank - 1)), [rank - 1]]
+            )
+        return self.laid(view, *[[2], [3], [1]] if rank == 4 else [[], list(range(2, rank)), [1]])
+
+    def isolated(self, view: View, dim: int) -> tuple[View, int]:
+        """A dimension alone on one axis of memory, and which: 0 height, 1 width or 2 channels."""
+        axes = view.axes(self.shapes[view.layer])
+        if axes is not None and view.dims[dim] in axes and view.dims[dim]:
+            return view, axes.index(view.dims[dim])
+        rank = len(view.dims)
+        if all(not d for d in view.dims[dim + 1 :]):  # nothing after it
+            return self.laid(view, [], range(dim), range(dim, rank)), 2
+        return self.laid(view, range(dim), [dim], range(dim + 1, rank)), 1
+
+    def channelled(self, view: View, dims: Sequence[int]) -> View:
+        """These dimensions of the model, and nothing else, as channels."""
+        axes = view.axes(self.shapes[view.layer])
+        wanted = tuple(i for dim in dims for i in view.dims[dim])
+        if axes is not None and axes[2] == wanted:
+            return view
+        others = [dim for dim in range(len(view.dims)) if dim not in dims]
+        return self.laid(view, [], others, dims)
+
+    def reshaped(self, view: View, sizes: tuple[int, ...]) -> View:
+        """Other dimensions, in the model's order of values."""
+        found = view.reshaped(sizes)
+        if found is None:
+            flat = self.laid(view, [], [], range(len(view.dims)))
+            found = View(flat.layer, (prod(flat.split),), ((0,),)).reshaped(sizes)
+        assert found is not None  # noqa: S101  # a single factor can be broken into any sizes
+        return found
+
+    def matched(self, view: View, model: View, where: str) -> View:
+        """A view's values in the memory order of another, spread where its sizes are 1."""
+        axes = model.axes(self.shapes[model.layer])
+        if axes is None:
+            raise unsupported(where, "values whose order in memory spans dimensions")
+        view = replace(view, dims=((),) * (len(model.dims) - len(view.dims)) + view.dims)
+        sizes, places = [], []
+        for own, dim in zip(view.sizes, model.dims, strict=True):
+            spread = own == 1
+            if not spread and own != prod(model.split[i] for i in dim):
+                raise unsupported(where, f"values {view.sizes} and {model.sizes} broadcast")
+            sizes += [1 if spread else model.split[i] for i in dim]
+            places += list(dim)
+        fine = self.reshaped(view, tuple(sizes))
+        for part in axes:
+            if len({sizes[places.index(i)] == 1 for i in part}) > 1:
+                raise unsupported(where, f"values {view.sizes} spread over a part of {model.sizes}")
+        return self.laid(fine, *[[places.index(i) for i in part] for part in axes])
+
+    def constant(self, name: str, array: Array) -> View:
+        """A constant as a layer of its own, its last dimension as channels."""
+        sizes = array.shape or (1,)
+        shape = (1, prod(sizes[:-1]), sizes[-1])
+        layer = self.add(name, "constant", (), size=shape)
+        self.weigh(layer, np.asarray(array, np.float32).reshape(1, *shape))
+        return self.reshaped(self.whole(layer), tuple(sizes))
+
+    def spread(self, array: Array, view: View, where: str) -> Array:
+        """A constant as (height, width, channels) beside a view's layer, 1 where it is the same."""
+        shape = self.shapes[view.layer]
+        try:
+            full = np.broadcast_to(np.asarray(array, np.float64), view.sizes)
+        except ValueError as error:
+            what = f"a constant of shape {np.shape(array)} beside values {view.sizes}"
+            raise unsupported(where, what, "it must not be larger") from error
+        factors = full.reshape([view.split[i] for i in view.order])
+        back = np.argsort(view.order) if view.order else ()
+        laid = factors.transpose(*back).reshape(shape) if view.order else factors.reshape(shape)
+        for axis in range(3):
+            if (laid == laid.take([0], axis)).all():
+                laid = laid.take([0], axis)
+        return np.asarray(laid)
+
+    # layers that fold
+
+    def scale(self, name: str, view: View, factor: Array, shift: Array) -> View:
+        """Batch normalisation in service, or a bias: a depthwise layer, until `finish` folds it."""
+        channels = self.shape(view).channels
+        layer = self.add(name, "depthwise", [view.layer])
+        self.scales.add(layer)
+        by_channel = np.broadcast_to(factor, (channels,)).reshape(1, 1, 1, -1)
+        return self.like(self.weigh(layer, by_channel, np.broadcast_to(shift, (channels,))), view)
+
+    def activation(self, name: str, view: View, kind: Activation, value: float = 0.0) -> View:
+        """An activation: a layer, until `finish` lets the one before carry it."""
+        return self.like(
+            self.add(name, "activation", [view.layer], activation=kind, value=value), view
+        )
+
+    def positive(self, view: View) -> bool:
+        """Whether no value lies below zero."""
+        layer = self.layers.get(view.layer)
+        if layer is not None and layer.kind in {
+            "max_pool",
+            "rearrange",
+            "slice",
+            "upsample_nearest",
+        }:
+            return self.positive(replace(view, layer=layer.inputs[0]))
+        return layer is not None and layer.activation in {
+            "relu", "relu6", "sigmoid", "hard_sigmoid", "softmax", "exp",
+        }  # fmt: skip
+
+    def result(self, view: View, where: str) -> str:
+        """The layer whose values are the model's result."""
+        if any(view.pad):
+            raise unsupported(where, "a Pad gives it", "only windows can be padded")
+        for rank in (4, 3, 2):
+            if view == self.image(view.layer, rank):
+                return view.layer
+        if len(view.dims) == 4 and not self.channels_last:
+            return self.as_image(view, where).layer
+        return self.laid(view, [], range(len(view.dims) - 1), [len(view.dims) - 1]).layer
+
+    def finish(self, results: Sequence[str]) -> TrainedNetwork:
         """The network, without layers that nothing needs or that another layer can carry."""
-        results = [value.layer for value in outputs]
         needed = set(results)
         for layer in reversed(self.layers.values()):
             if layer.name in needed:
@@ -226,7 +248,7 @@ class Importer:
             if layer.name not in needed:
                 continue
             inputs = tuple(carrier.get(name, name) for name in layer.inputs)
-            before = kept.get(inputs[0])
+            before = kept.get(inputs[0]) if inputs else None
             alone = before is not None and before.activation is None and readers[inputs[0]] == 1
             if before is not None and alone and self._goes_into(layer, before):
                 kept[before.name] = replace(before, activation=layer.activation)
@@ -234,17 +256,21 @@ class Importer:
                 readers[before.name] = readers[layer.name]
             else:
                 kept[layer.name] = replace(layer, inputs=inputs)
-        last = tuple(dict.fromkeys(carrier.get(name, name) for name in results))
-        network = Network(self.input, tuple(kept.values()), last)
+        last_ones = tuple(dict.fromkeys(carrier.get(name, name) for name in results))
+        if not kept:
+            what = "its operators change nothing, so nothing is left to run"
+            where = "the model"
+            raise unsupported(where, what)
+        network = Network(self.input, tuple(kept.values()), last_ones)
         return TrainedNetwork(network, {k: v for k, v in self.parameters.items() if k in kept})
 
     def _goes_into(self, layer: Layer, before: Layer) -> bool:
         """Whether the layer before can do this one's work; weights are folded on the way."""
-        if layer.name in self.scales and before.name in self.parameters:
+        if layer.name in self.scales and before.kind in SCALED:
             scale, weights = self.parameters[layer.name], self.parameters[before.name]
             factor = scale.kernel.reshape(-1)
             along = [1] * weights.kernel.ndim
-            along[-1 if before.kind == "depthwise" else 0] = -1
+            along[-1 if before.kind in CHANNEL_LAST else 0] = -1
             self.parameters[before.name] = Parameters(
                 weights.kernel * factor.reshape(along), weights.bias * factor + scale.bias
             )
@@ -252,16 +278,6 @@ class Importer:
         return (
             layer.kind == "activation" and layer.activation in CARRIED and before.kind in CARRYING
         )
-
-
-def zeros_around(where: str, top: int, bottom: int, left: int, right: int) -> Padding | None:
-    """What an operator of its own pads; None where that is nothing."""
-    zeros = (top, bottom, left, right)
-    if min(zeros) < 0:
-        raise unsupported(
-            where, f"cuts {zeros} (top, bottom, left, right)", "amounts ≥ 0 are needed"
-        )
-    return zeros if any(zeros) else None
 
 
 def _simplest(layer: Layer, input: Shape) -> Any:

@@ -17,6 +17,7 @@ from supersede.hardware.description.network import Layer, Network
 from supersede.hardware.description.quantised import Array
 from supersede.hardware.description.shapes import explicit_padding
 from supersede.hardware.description.trained import TrainedNetwork
+from supersede.hardware.formats.onnx_layers import write_activation, write_special
 
 __all__ = ["to_onnx"]
 
@@ -29,6 +30,7 @@ def to_onnx(trained: TrainedNetwork, path: str | Path) -> Path:
 
     Raises:
         MissingExtraError: The package onnx is not installed.
+        UnsupportedOperatorError: The network has an operator that only the processor knows.
 
     Example:
         >>> import tempfile
@@ -47,7 +49,7 @@ def to_onnx(trained: TrainedNetwork, path: str | Path) -> Path:
             package="onnx", extra="hardware", purpose="an ONNX file"
         ) from error
     network = trained.network
-    writer = _Writer(trained)
+    writer = Writer(trained)
     for layer in network.layers:
         writer.layer(layer)
     graph = helper.make_graph(
@@ -66,13 +68,21 @@ def to_onnx(trained: TrainedNetwork, path: str | Path) -> Path:
     return path
 
 
-ELEMENTWISE = {"add": "Add", "multiply": "Mul", "global_avg_pool": "GlobalAveragePool"}
-ACTIVATIONS = {"relu": "Relu", "hard_swish": "HardSwish", "sigmoid": "Sigmoid"}
+ELEMENTWISE = {
+    "add": "Add",
+    "multiply": "Mul",
+    "subtract": "Sub",
+    "divide": "Div",
+    "global_avg_pool": "GlobalAveragePool",
+}
+ACTIVATIONS = {
+    "relu": "Relu", "hard_swish": "HardSwish", "sigmoid": "Sigmoid", "tanh": "Tanh", "exp": "Exp",
+}  # fmt: skip
 POOLS = {"max_pool": "MaxPool", "avg_pool": "AveragePool"}
 
 
 @dataclass
-class _Writer:
+class Writer:
     """Nodes and constants so far."""
 
     trained: TrainedNetwork
@@ -100,15 +110,14 @@ class _Writer:
             return
         plain = self.linear(layer, f"{layer.name}/linear")
         name = layer.name if layer.kind == "activation" else f"{layer.name}/{layer.activation}"
-        if layer.activation == "relu6":
-            bounds = [self.constant(str(n), n, np.float32) for n in (0, 6)]
-            self.node("Clip", [plain, *bounds], layer.name, name)
-        else:
+        if not write_activation(self, layer, plain, name):
             self.node(ACTIVATIONS[layer.activation], [plain], layer.name, name)
 
     def linear(self, layer: Layer, output: str) -> str:
         """Write a layer but for its activation; gives the name of its result."""
         network, name, inputs = self.trained.network, layer.name, list(layer.inputs)
+        if write_special(self, layer, output):
+            return output
         weights: list[str] = []
         if parameters := self.trained.parameters.get(name):
             kernel = _channels_first(network, layer, parameters.kernel)
@@ -120,7 +129,7 @@ class _Writer:
         match layer.kind:
             case "conv" | "depthwise":
                 channels = network.inputs_of(layer)[0].channels
-                groups = channels if layer.kind == "depthwise" else 1
+                groups = channels if layer.kind == "depthwise" else layer.groups
                 size |= {"dilations": layer.dilation, "group": groups}
                 return self.node("Conv", inputs + weights, output, pads=self.pads(layer), **size)
             case "transpose_conv":
@@ -150,7 +159,7 @@ class _Writer:
                 )
                 return self.node("Resize", [*inputs, "", scales], output, name, **how)
             case "concat":
-                return self.node("Concat", inputs, output, name, axis=1)
+                return self.node("Concat", inputs, output, name, axis=(2, 3, 1)[layer.axis])
             case "activation":
                 return inputs[0]
             case kind:

@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from supersede.errors import ArgumentError
+from supersede.errors import ArgumentError, UnsupportedOperatorError
 from supersede.hardware.description.network import Layer, Network
-from supersede.hardware.description.quantised import Array, QuantisedNetwork, Steps
+from supersede.hardware.description.quantised import (
+    FLOATING,
+    Array,
+    LayerWeights,
+    QuantisedNetwork,
+    Steps,
+)
 from supersede.hardware.description.shapes import Shape, explicit_padding
 from supersede.hardware.description.trained import Parameters, TrainedNetwork
 
-__all__ = ["apply", "apply_quantised", "from_steps", "run", "run_quantised", "to_steps"]
+__all__ = ["apply", "apply_quantised", "from_steps", "linear", "run", "run_quantised", "to_steps"]
 
 
 def run(trained: TrainedNetwork, images: Array) -> dict[str, Array]:
@@ -66,17 +72,24 @@ def run_quantised(quantised: QuantisedNetwork, images: Array) -> dict[str, Array
 def apply_quantised(quantised: QuantisedNetwork, layer: Layer, inputs: Sequence[Array]) -> Array:
     """One layer's values in whole numbers, from its inputs' in whole numbers."""
     steps = quantised.steps
+    if layer.kind == "constant":
+        values = quantised.weights[layer.name].kernel
+        return values.astype(np.int8 if quantised.bits == 8 else np.int16)
     real = [from_steps(x, steps[name]) for x, name in zip(inputs, layer.inputs, strict=True)]
     parameters = None
     if weights := quantised.weights.get(layer.name):
-        scales = weights.scales.astype(np.float64)
-        along = [1] * weights.kernel.ndim
-        along[-1 if layer.kind == "depthwise" else 0] = -1
-        parameters = Parameters(
-            weights.kernel * scales.reshape(along),
-            weights.bias * (scales * steps[layer.inputs[0]].scale),
-        )
+        parameters = real_weights(layer, weights, steps[layer.inputs[0]])
     return to_steps(apply(layer, real, parameters), steps[layer.name], quantised.bits)
+
+
+def real_weights(layer: Layer, weights: LayerWeights, given: Steps) -> Parameters:
+    """The real weights that whole numbers stand for, double precision."""
+    scales = weights.scales.astype(np.float64)
+    if layer.kind in FLOATING:  # kept as they are, see `LayerWeights`
+        return Parameters(weights.kernel.astype(np.float64), weights.bias.astype(np.float64))
+    along = [1] * weights.kernel.ndim
+    along[0 if layer.kind in {"conv", "transpose_conv", "dense"} else -1] = -1
+    return Parameters(weights.kernel * scales.reshape(along), weights.bias * (scales * given.scale))
 
 
 def to_steps(values: Array, steps: Steps, bits: int = 8) -> Array:
@@ -126,33 +139,64 @@ def apply(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None =
         inputs: (n, height, width, channels) each.
         parameters: Of a layer that has weights.
     """
-    values: Array = _activate(_linear(layer, inputs, parameters), layer.activation)
+    values: Array = _activate(linear(layer, inputs, parameters), layer)
     return values
 
 
-def _activate(x: Any, activation: str | None) -> Any:
-    match activation:
+def _activate(x: Any, layer: Layer) -> Any:
+    match layer.activation:
         case "relu":
             return np.maximum(x, 0)
         case "relu6":
             return np.clip(x, 0, 6)
         case "hard_swish":
             return x * np.clip(x + 3, 0, 6) / 6
+        case "hard_sigmoid":
+            return np.clip(x + 3, 0, 6) / 6
         case "sigmoid":
-            return 1 / (1 + np.exp(-x))
+            return 0.5 * (1 + np.tanh(0.5 * x))  # other forms overflow
+        case "tanh":
+            return np.tanh(x)
+        case "leaky_relu":
+            return np.where(x < 0, layer.value * x, x).astype(x.dtype, copy=False)
+        case "gelu":
+            from scipy.special import erf
+
+            return (0.5 * x * (1 + erf(x / np.sqrt(2)))).astype(x.dtype, copy=False)
+        case "exp":
+            return np.exp(x)
+        case "softmax":
+            powers = np.exp(x - x.max(axis=3, keepdims=True))
+            return powers / powers.sum(axis=3, keepdims=True)
         case _:
             return x
 
 
-def _linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None) -> Any:
-    x: Any = inputs[0]
+def linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None) -> Any:
+    """One layer's values before its activation."""
+    x: Any = inputs[0] if inputs else None
     match layer.kind:
-        case "conv" if parameters:
-            # (n, rows, columns, in, height, width) times (out, height, width, in)
-            windows = _windows(layer, x)
-            return (
-                np.tensordot(windows, parameters.kernel, ((3, 4, 5), (3, 1, 2))) + parameters.bias
+        case "constant" if parameters:
+            return parameters.kernel
+        case "processor":
+            msg = (
+                f"layer {layer.name!r} is the processor's operator {layer.operator}, which is counted here"
+                " but cannot be computed; leave it out of the network, or build it from layers"
             )
+            raise UnsupportedOperatorError(msg)
+        case "conv" if parameters:
+            return _convolved(layer, x, parameters.kernel) + parameters.bias
+        case "prelu" if parameters:
+            return np.where(x < 0, parameters.kernel * x, x).astype(x.dtype, copy=False)
+        case "layer_norm" if parameters:
+            centred = x - x.mean(axis=3, keepdims=True)
+            spread = np.sqrt((centred**2).mean(axis=3, keepdims=True) + layer.value)
+            return centred / spread * parameters.kernel + parameters.bias
+        case "group_norm" if parameters:
+            parts = x.reshape(*x.shape[:3], layer.groups, -1)
+            centred = parts - parts.mean(axis=(1, 2, 4), keepdims=True)
+            spread = np.sqrt((centred**2).mean(axis=(1, 2, 4), keepdims=True) + layer.value)
+            return (centred / spread).reshape(x.shape) * parameters.kernel + parameters.bias
         case "depthwise" if parameters:
             windows = _windows(layer, x)
             return np.einsum("nhwcyx,yxc->nhwc", windows, parameters.kernel[0]) + parameters.bias
@@ -165,8 +209,27 @@ def _linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None
             return x + inputs[1]
         case "multiply":
             return x * inputs[1]
+        case "subtract":
+            return x - inputs[1]
+        case "divide":
+            return x / inputs[1]
+        case "matmul":
+            return x @ inputs[1]
+        case "rearrange":
+            factors = x.reshape(len(x), *layer.split)
+            moved = factors.transpose(0, *(i + 1 for i in layer.order))
+            return moved.reshape(len(x), *layer.size)
+        case "slice":
+            parts = [
+                slice(b, b + (n - 1) * s + 1, s)
+                for b, n, s in zip(layer.begin, layer.size, (*layer.stride, 1), strict=True)
+            ]
+            return x[:, parts[0], parts[1], parts[2]]
         case "concat":
-            return np.concatenate(inputs, axis=3)
+            if layer.axis != 2 or any(len(i) != len(x) for i in inputs):  # constants have one image
+                most = max(len(i) for i in inputs)
+                inputs = [np.broadcast_to(i, (most, *i.shape[1:])) for i in inputs]
+            return np.concatenate(inputs, axis=layer.axis + 1)
         case "max_pool":
             # zeros that are asked for are zeros; those of "same" are never the largest
             return _windows(layer, x, fill=-np.inf if layer.padding == "same" else 0).max((4, 5))
@@ -187,6 +250,25 @@ def _linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None
         case _:
             msg = f"layer {layer.name!r} ({layer.kind}) needs its weights"
             raise ArgumentError(msg)
+
+
+def _convolved(layer: Layer, x: Array, kernel: Array) -> Any:
+    """(n, rows, columns, in, height, width) times (out, height, width, in), by group."""
+    out, deep = len(kernel) // layer.groups, x.shape[3] // layer.groups
+    if layer.groups > 1 and deep == 1:
+        windows = _windows(layer, x)
+        by_channel = kernel[:, :, :, 0].reshape(layer.groups, out, *layer.kernel)
+        found = np.einsum("nhwcyx,cmyx->nhwcm", windows, by_channel)
+        return found.reshape(*found.shape[:3], -1)
+    parts = [
+        np.tensordot(
+            _windows(layer, x[..., g * deep : (g + 1) * deep]),
+            kernel[g * out : (g + 1) * out],
+            ((3, 4, 5), (3, 1, 2)),
+        )
+        for g in range(layer.groups)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=3)
 
 
 def _windows(layer: Layer, x: Array, fill: float = 0) -> Any:

@@ -14,8 +14,21 @@ import numpy as np
 
 from supersede.errors import MissingExtraError, NetworkError
 from supersede.hardware.description.network import Layer
-from supersede.hardware.description.quantised import Array, LayerWeights, QuantisedNetwork, Steps
+from supersede.hardware.description.quantised import (
+    FLOATING,
+    Array,
+    LayerWeights,
+    QuantisedNetwork,
+    Steps,
+)
 from supersede.hardware.description.shapes import Padding, Shape, explicit_padding
+from supersede.hardware.formats.tflite_layers import (
+    write_hard_sigmoid,
+    write_island,
+    write_prelu,
+    write_rearranged,
+    write_sliced,
+)
 
 __all__ = ["to_tflite"]
 
@@ -30,6 +43,7 @@ class Operator(NamedTuple):
     options: str
     version8: int
     version16: int | None
+    custom: str = ""
 
 
 OPERATORS = {
@@ -51,6 +65,20 @@ OPERATORS = {
     "sigmoid": Operator("LOGISTIC", "", 2, 3),
     "pad": Operator("PAD", "PadOptions", 2, 3),
     "reshape": Operator("RESHAPE", "ReshapeOptions", 1, 1),
+    "tanh": Operator("TANH", "", 2, 3),
+    "leaky_relu": Operator("LEAKY_RELU", "LeakyReluOptions", 2, 2),
+    "gelu": Operator("GELU", "GeluOptions", 2, None),
+    "exp": Operator("EXP", "ExpOptions", 2, 2),
+    "softmax": Operator("SOFTMAX", "SoftmaxOptions", 2, 3),
+    "prelu": Operator("PRELU", "", 1, None),
+    "subtract": Operator("SUB", "SubOptions", 3, 5),
+    "divide": Operator("DIV", "DivOptions", 1, 1),
+    "matmul": Operator("BATCH_MATMUL", "BatchMatMulOptions", 4, 4),
+    "transpose": Operator("TRANSPOSE", "TransposeOptions", 2, 3),
+    "slice": Operator("STRIDED_SLICE", "StridedSliceOptions", 2, 4),
+    "dequantise": Operator("DEQUANTIZE", "DequantizeOptions", 2, 3),
+    "quantise": Operator("QUANTIZE", "QuantizeOptions", 2, 2),
+    "rsqrt": Operator("RSQRT", "", 1, 1),
 }
 
 
@@ -74,14 +102,14 @@ def to_tflite(quantised: QuantisedNetwork) -> bytes:
         raise MissingExtraError.of(
             package="ethos-u-vela", extra="hardware", purpose="an int8 file"
         ) from error
-    writer = _Writer(quantised, flatbuffers.Builder(1 << 16))
+    writer = Writer(quantised, flatbuffers.Builder(1 << 16))
     for layer in quantised.network.layers:
         writer.layer(layer)
     return writer.finish()
 
 
 @dataclass
-class _Writer:
+class Writer:
     """The file under way: tables written so far, and where tensors and operator codes stand."""
 
     quantised: QuantisedNetwork
@@ -153,14 +181,14 @@ class _Writer:
     def activation(self, name: str, like: str, shape: tuple[int, ...] | None = None) -> int:
         """Write an activation's tensor with the steps of layer `like`."""
         steps: Steps = self.quantised.steps[like]
-        shape = shape or (1, *self.quantised.network.shapes[name])
+        shape = shape or (1, *self.quantised.network.shapes[like])
         return self.tensor(
             name, shape, f"INT{self.quantised.bits}", ([steps.scale], [steps.zero], 0)
         )
 
     def operator(self, kind: str, inputs: list[int], output: int, **options: Any) -> None:
-        """Write one operator."""
-        entry = OPERATORS[kind]
+        """Write one operator; of a kind that the format does not have, one of its own name."""
+        entry = OPERATORS.get(kind) or Operator("CUSTOM", "", 1, 1, kind)
         if self.quantised.bits == 16 and entry.version16 is None:
             msg = (
                 f"TensorFlow Lite has no {entry.code} with 16-bit activations; let the layer before "
@@ -183,13 +211,26 @@ class _Writer:
 
     def layer(self, layer: Layer) -> None:
         """Write a layer's tensors and its operators."""
+        if layer.kind == "constant":
+            self.images[layer.name] = self.stored(layer)
+            return
+        special = self.special(layer, [self.images[name] for name in layer.inputs])
+        if special is not None:
+            self.images[layer.name] = special
+            return
         kind = layer.activation if layer.kind == "activation" and layer.activation else layer.kind
         options = self.options(layer)
         inputs = [self.images[name] for name in layer.inputs]
         first = self.quantised.network.inputs_of(layer)[0]
         shape: tuple[int, ...] = (1, *self.quantised.network.shapes[layer.name])
         weights = self.quantised.weights.get(layer.name)
-        if layer.kind in {"conv", "depthwise", "avg_pool", "max_pool"}:
+        if layer.kind == "concat":
+            steps = self.quantised.steps
+            inputs = [
+                image if steps[name] == steps[layer.name] else self.requantised(layer, name)
+                for image, name in zip(inputs, layer.inputs, strict=True)
+            ]
+        elif layer.kind in {"conv", "depthwise", "avg_pool", "max_pool"}:
             inputs[0], options["Padding"] = self.padded(layer, inputs[0], first)
         elif layer.kind == "global_avg_pool":
             inputs.append(self.constant(f"{layer.name}/axes", [1, 2]))
@@ -211,6 +252,45 @@ class _Writer:
             output = self.reshaped(f"{layer.name}/image", layer.name, output, shape)
         self.images[layer.name] = output
 
+    def special(self, layer: Layer, images: list[int]) -> int | None:
+        """Write a layer that is more than one operator, or another one; None for all others."""
+        match layer.kind:
+            case "rearrange":
+                return write_rearranged(self, layer, images[0])
+            case "slice":
+                return write_sliced(self, layer, images[0])
+            case "prelu":
+                return write_prelu(self, layer, images[0])
+            case "activation" if layer.activation == "hard_sigmoid":
+                return write_hard_sigmoid(self, layer, images[0])
+            case kind if kind in FLOATING:
+                return write_island(self, layer, images)
+            case "processor":
+                output = self.activation(layer.name, layer.name)
+                self.operator(layer.operator.upper(), images, output)
+                return output
+        return None
+
+    def requantised(self, layer: Layer, name: str) -> int:
+        """An input of a concatenation with the steps of its result."""
+        shape = (1, *self.quantised.network.shapes[name])
+        output = self.activation(f"{layer.name}/{name}", layer.name, shape)
+        self.operator("quantise", [self.images[name]], output)
+        return output
+
+    def stored(self, layer: Layer) -> int:
+        """A constant's values."""
+        steps = self.quantised.steps[layer.name]
+        kernel = self.quantised.weights[layer.name].kernel
+        data = kernel.astype(np.int8 if self.quantised.bits == 8 else np.int16)
+        named = f"INT{self.quantised.bits}"
+        return self.tensor(layer.name, kernel.shape, named, ([steps.scale], [steps.zero], 0), data)
+
+    def fused(self, activation: str | None) -> int:
+        """The format's number of an activation that an operator carries."""
+        named = _enumeration("ActivationFunctionType")
+        return int({"relu": named.RELU, "relu6": named.RELU6}.get(activation or "", named.NONE))
+
     def read_as_image(self, name: str) -> bool:
         """Whether a dense layer's values, (1, channels), must become an image for a later layer."""
         layers = self.quantised.network.layers
@@ -218,12 +298,7 @@ class _Writer:
 
     def options(self, layer: Layer) -> dict[str, Any]:
         """What the operator's own table says."""
-        fused = _enumeration("ActivationFunctionType")
-        carried = {
-            "FusedActivationFunction": {"relu": fused.RELU, "relu6": fused.RELU6}.get(
-                layer.activation or "", fused.NONE
-            )
-        }
+        carried = {"FusedActivationFunction": self.fused(layer.activation)}
         strides = {"StrideH": layer.stride[0], "StrideW": layer.stride[1]}
         dilations = {"DilationHFactor": layer.dilation[0], "DilationWFactor": layer.dilation[1]}
         match layer.kind:
@@ -240,15 +315,23 @@ class _Writer:
                 return strides | {"FilterHeight": layer.kernel[0], "FilterWidth": layer.kernel[1]}
             case "add" if self.quantised.bits == 16:
                 return carried | {"PotScaleInt16": False}
-            case "dense" | "add" | "multiply":
+            case "dense" | "add" | "multiply" | "subtract":
                 return carried
+            case "matmul":
+                return {"AdjX": False, "AdjY": False}
             case "concat":
-                return {"Axis": 3}
+                return {"Axis": layer.axis + 1}
             case "global_avg_pool":
                 return {"KeepDims": True}
             case "upsample_nearest" | "upsample_bilinear":
                 return {"AlignCorners": False, "HalfPixelCenters": True}
-            case "activation":
+            case "activation" if layer.activation == "leaky_relu":
+                return {"Alpha": layer.value}
+            case "activation" if layer.activation == "gelu":
+                return {"Approximate": False}
+            case "activation" if layer.activation == "softmax":
+                return {"Beta": 1.0}
+            case _:
                 return {}
 
     def padded(self, layer: Layer, input: int, shape: Shape) -> tuple[int, int]:
@@ -314,6 +397,7 @@ class _Writer:
             self.table(
                 "OperatorCode",
                 BuiltinCode=getattr(builtin, entry.code),
+                **({"CustomCode": builder.CreateString(entry.custom)} if entry.custom else {}),
                 # readers before 2021 look here; it is one byte
                 DeprecatedBuiltinCode=min(getattr(builtin, entry.code), 127),
                 Version=entry.version16 if wide else entry.version8,

@@ -12,6 +12,16 @@ from torch.nn import functional
 from supersede.hardware.description.network import Layer, Network
 from supersede.hardware.description.shapes import Padding, Shape, explicit_padding
 from supersede.hardware.description.trained import Parameters, TrainedNetwork
+from supersede.hardware.formats.graph import unsupported
+from supersede.hardware.formats.torch_parts import (
+    ChannelNorm,
+    Concat,
+    Constant,
+    Exponential,
+    OfTwo,
+    Rearranged,
+    Sliced,
+)
 
 __all__ = ["TorchNetwork", "to_torch"]
 
@@ -81,9 +91,10 @@ class TorchNetwork(nn.Module):
             weighted = next((part for part in parts if isinstance(part, WEIGHTED)), None)
             if weighted is None:
                 continue
-            kernel = _ours(layer, weighted.weight.detach(), self.network.inputs_of(layer)[0])
+            kernel = _ours(layer, weighted.weight.detach(), self.network.inputs_of(layer))
             channels = self.network.shapes[layer.name].channels
-            bias = np.zeros(channels) if weighted.bias is None else _numpy(weighted.bias)
+            given = getattr(weighted, "bias", None)
+            bias = np.zeros(channels) if given is None else _numpy(given)
             norm = next((part for part in parts if isinstance(part, nn.BatchNorm2d)), None)
             if norm is not None and norm.running_var is not None and norm.running_mean is not None:
                 factor = _numpy(norm.weight) / np.sqrt(_numpy(norm.running_var) + norm.eps)
@@ -94,28 +105,17 @@ class TorchNetwork(nn.Module):
         return TrainedNetwork(self.network, parameters)
 
 
-WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.PReLU, nn.GroupNorm, ChannelNorm, Constant)
+BY_CHANNEL = frozenset({"prelu", "layer_norm", "group_norm"})
 ACTIVATIONS = {
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
     "hard_swish": nn.Hardswish,
     "sigmoid": nn.Sigmoid,
+    "hard_sigmoid": nn.Hardsigmoid,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
 }
-
-
-class _Sum(nn.Module):
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        return left + right
-
-
-class _Product(nn.Module):
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        return left * right
-
-
-class _Concat(nn.Module):
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.cat(inputs, 1)
 
 
 class _Chain(nn.Sequential):
@@ -163,27 +163,40 @@ def _operator(
     weighted = next((part for part in parts if isinstance(part, WEIGHTED)), None)
     if weighted is not None and parameters is not None:
         with torch.no_grad():
-            weighted.weight.copy_(_theirs(layer, parameters.kernel, inputs[0]))
+            weighted.weight.copy_(_theirs(layer, parameters.kernel, inputs[0] if inputs else None))
             bias = torch.from_numpy(np.asarray(parameters.bias, np.float32).copy())
             if batch_norm:
                 weighted.bias = None
                 norm = nn.BatchNorm2d(len(bias))
                 norm.bias.copy_(bias)
                 parts.append(norm)
-            elif weighted.bias is not None:
-                weighted.bias.copy_(bias)
+            elif getattr(weighted, "bias", None) is not None:
+                weighted.bias.copy_(bias)  # type: ignore[union-attr, operator]
     if layer.kind == "dense":
         parts.append(nn.Unflatten(1, (layer.channels, 1, 1)))
     if layer.activation is not None:
-        parts.append(ACTIVATIONS[layer.activation]())
+        parts.append(_activation(layer))
     return _Chain(*parts)
 
 
+def _activation(layer: Layer) -> nn.Module:
+    match layer.activation:
+        case "leaky_relu":
+            return nn.LeakyReLU(layer.value)
+        case "softmax":
+            return nn.Softmax(dim=1)
+        case "exp":
+            return Exponential()
+        case kind:
+            found: nn.Module = ACTIVATIONS[str(kind)]()
+            return found
+
+
 def _parts(layer: Layer, inputs: list[Shape]) -> Iterable[nn.Module]:
-    given = inputs[0].channels
+    given = inputs[0].channels if inputs else 0
     match layer.kind:
         case "conv" | "depthwise":
-            groups = given if layer.kind == "depthwise" else 1
+            groups = given if layer.kind == "depthwise" else layer.groups
             yield from _padded(layer, inputs[0], 0)
             yield nn.Conv2d(
                 given, layer.channels or given, layer.kernel, layer.stride,
@@ -210,12 +223,26 @@ def _parts(layer: Layer, inputs: list[Shape]) -> Iterable[nn.Module]:
             yield nn.AdaptiveAvgPool2d(1)
         case "upsample_nearest" | "upsample_bilinear":
             yield nn.Upsample(scale_factor=layer.stride, mode=layer.kind.removeprefix("upsample_"))
-        case "add":
-            yield _Sum()
-        case "multiply":
-            yield _Product()
         case "concat":
-            yield _Concat()
+            yield Concat((2, 3, 1)[layer.axis])
+        case "add" | "multiply" | "subtract" | "divide" | "matmul":
+            yield OfTwo(layer.kind)
+        case "prelu":
+            yield nn.PReLU(given)
+        case "group_norm":
+            yield nn.GroupNorm(layer.groups, given, eps=layer.value)
+        case "layer_norm":
+            yield ChannelNorm(given, layer.value)
+        case "rearrange":
+            yield Rearranged(layer)
+        case "slice":
+            yield Sliced(layer)
+        case "constant":
+            yield Constant(layer)
+        case "processor":
+            what = f"it is the processor's operator {layer.operator}"
+            where = f"layer {layer.name!r}"
+            raise unsupported(where, what, "leave it out of the network")
         case "activation":
             pass
 
@@ -226,22 +253,30 @@ def _padded(layer: Layer, input: Shape, value: float) -> Iterable[nn.Module]:
         yield nn.ConstantPad2d((left, right, top, bottom), value)
 
 
-def _theirs(layer: Layer, kernel: np.ndarray, input: Shape) -> Tensor:
+def _theirs(layer: Layer, kernel: np.ndarray, input: Shape | None) -> Tensor:
     """A kernel in torch's order: channels before height and width."""
     if layer.kind == "dense":
-        kernel = kernel.reshape(-1, *input).transpose(0, 3, 1, 2).reshape(len(kernel), -1)
+        kernel = kernel.reshape(-1, *(input or ())).transpose(0, 3, 1, 2).reshape(len(kernel), -1)
+    elif layer.kind == "constant":
+        kernel = kernel.transpose(0, 3, 1, 2)
+    elif layer.kind in BY_CHANNEL:
+        kernel = kernel.reshape(-1)
     else:
         # of a transposed convolution the inputs come first, as of a depthwise one the channels
         kernel = kernel.transpose((0, 3, 1, 2) if layer.kind == "conv" else (3, 0, 1, 2))
     return torch.from_numpy(np.ascontiguousarray(kernel))
 
 
-def _ours(layer: Layer, weight: Tensor, input: Shape) -> np.ndarray:
+def _ours(layer: Layer, weight: Tensor, inputs: list[Shape]) -> np.ndarray:
     kernel = _numpy(weight)
     if layer.kind == "dense":
-        height, width, channels = input
+        height, width, channels = inputs[0]
         kernel = kernel.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
         return kernel.reshape(len(kernel), -1)
+    if layer.kind == "constant":
+        return kernel.transpose(0, 2, 3, 1)
+    if layer.kind in BY_CHANNEL:
+        return kernel.reshape(1, 1, 1, -1)
     return kernel.transpose((0, 2, 3, 1) if layer.kind == "conv" else (1, 2, 3, 0))
 
 

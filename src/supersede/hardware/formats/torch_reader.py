@@ -2,48 +2,54 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
 from supersede.errors import NetworkError, UnsupportedOperatorError
-from supersede.hardware.description.shapes import Padding, Shape
-from supersede.hardware.description.trained import TrainedNetwork
-from supersede.hardware.formats.importing import Importer, Value, unsupported, zeros_around
+from supersede.hardware.formats.calls import Call
+from supersede.hardware.formats.graph import Graph, Node, Ref, unsupported
+from supersede.hardware.formats.operators import Unknown, build
+from supersede.hardware.formats.torch_operators import CALLS
+
+if TYPE_CHECKING:
+    from supersede.hardware.description.trained import TrainedNetwork
 
 __all__ = ["from_torch"]
 
-KEPT = frozenset(
-    {"alias", "clone", "contiguous", "detach", "dropout", "dropout_", "to", "feature_dropout"}
-)
+KEPT = frozenset({
+    "alias", "clone", "contiguous", "detach", "detach_", "dropout", "dropout_", "to", "_to_copy",
+    "feature_dropout", "lift_fresh_copy",
+})  # fmt: skip
 """Operators that change nothing in service."""
 
-RESHAPES = frozenset({"flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view"})
-SHARING = (KEPT - {"clone"}) | RESHAPES
+RESHAPES = frozenset({
+    "_unsafe_view", "flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view", "expand",
+})  # fmt: skip
+SHARING = (
+    (KEPT - {"clone"}) | RESHAPES | {"permute", "transpose", "select", "slice", "split", "chunk"}
+)
 """Operators whose result may lie in their input's memory."""
 
-KNOWN = KEPT | {
-    "adaptive_avg_pool2d", "add", "add_", "avg_pool2d", "batch_norm", "cat", "clamp", "clamp_",
-    "conv2d", "conv_transpose2d", "flatten", "hardswish", "hardswish_", "hardtanh", "hardtanh_",
-    "linear", "max_pool2d", "mean", "mul", "mul_", "pad", "relu", "relu6", "relu6_", "relu_",
-    "reshape", "sigmoid", "silu", "silu_", "squeeze", "unflatten", "unsqueeze", "upsample_bilinear2d",
-    "upsample_nearest2d", "view",
-}  # fmt: skip
 
-
-def from_torch(module: nn.Module, example: Tensor) -> TrainedNetwork:
+def from_torch(
+    module: nn.Module, example: Tensor, *, unknown: Unknown = "refuse"
+) -> TrainedNetwork:
     """The network and its weights, as the module is in service (eval mode).
 
     Batch normalisation is folded into the convolution before it. The module is not changed.
 
     Args:
         module: Takes one tensor.
-        example: An image (1, channels, height, width) of the size in service; a program for an
-            accelerator is made for one size. Its values do not matter.
+        example: An image (1, channels, height, width) of the size in service, or a sequence (1,
+            channels, steps); a program for an accelerator is made for one size. Its values do not
+            matter.
+        unknown: What becomes of operators that have no layer here: they are refused, or, for a profile,
+            left to the processor. A network with such operators cannot be run or quantised.
 
     Raises:
         UnsupportedOperatorError: Operators have no layer here (all of them are named and counted),
@@ -52,17 +58,17 @@ def from_torch(module: nn.Module, example: Tensor) -> TrainedNetwork:
 
     Example:
         >>> module = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU())
-        >>> from_torch(module, torch.zeros(1, 3, 32, 32)).network.layers
-        (Layer(name='0', kind='conv', inputs=('input',), channels=8, kernel=(3, 3), stride=(1, 1),
-               padding='valid', dilation=(1, 1), activation='relu'),)
+        >>> (layer,) = from_torch(module, torch.zeros(1, 3, 32, 32)).network.layers
+        >>> layer.kind, layer.channels, layer.padding, layer.activation
+        ('conv', 8, 'valid', 'relu')
     """
-    if example.ndim not in {2, 4}:
+    if example.ndim not in {2, 3, 4}:
         msg = f"the example has shape {tuple(example.shape)}, expected (1, channels, height, width)"
         raise NetworkError(msg)
     training = {part: part.training for part in module.modules()}
     module.eval()
     try:
-        program = torch.export.export(module, (example,))
+        program = torch.export.export(module, (example[:1],))
     except Exception as error:  # export raises many kinds, most of them private
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         msg = (
@@ -73,65 +79,47 @@ def from_torch(module: nn.Module, example: Tensor) -> TrainedNetwork:
     finally:
         for part, mode in training.items():
             part.training = mode
-    return _Reader(program, example).read()
+    return build(_Reader(program, example).read(), unknown)
 
 
 class _Reader:
     """One pass over the nodes of an exported program."""
 
     def __init__(self, program: torch.export.ExportedProgram, example: Tensor) -> None:
-        channels, height, width = (*example.shape[1:], 1, 1)[:3]
-        self.importer = Importer(Shape(height, width, channels))
+        self.shape = (1, *example.shape[1:])
         self.nodes: list[fx.Node] = list(program.graph.nodes)
         signature = program.graph_signature
         held = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-        constants = signature.inputs_to_lifted_tensor_constants
-        self.tensors = {
-            name: program.state_dict[key] for name, key in held.items() if key in program.state_dict
+        lifted = signature.inputs_to_lifted_tensor_constants
+        tensors = {n: program.state_dict[k] for n, k in held.items() if k in program.state_dict}
+        tensors |= {
+            n: program.constants[k] for n, k in {**held, **lifted}.items() if k in program.constants
         }
-        self.tensors |= {
-            name: program.constants[key]
-            for name, key in {**held, **constants}.items()
-            if key in program.constants
+        self.constants: dict[fx.Node, Any] = {
+            node: tensors[node.name].detach() for node in self.nodes if node.name in tensors
         }
-        self.values: dict[fx.Node, Value] = {
-            node: Value("input", flat=example.ndim == 2)
+        self.images = [
+            node
             for node in self.nodes
             if node.op == "placeholder" and node.name in signature.user_inputs
-        }
-        self.pads: dict[fx.Node, Padding] = {}
+        ]
+        self.found: list[Node] = []
 
-    def read(self) -> TrainedNetwork:
-        self.refuse_unknown()
+    def read(self) -> Graph:
         self.refuse_hidden_changes()
         for node in self.nodes:
             if node.op == "call_function":
-                self.values[node] = self.node(node)
+                self.call(node)
         outputs: list[Any] = []
         for node in self.nodes:
             if node.op == "output":
                 outputs = [part for part in node.args[0] if part is not None]  # type: ignore[union-attr]
-        return self.importer.finish([self.output(part) for part in outputs])
-
-    def output(self, part: Any) -> Value:
-        """What the module returns, one of possibly several."""
-        if part not in self.values:
-            where = f"result {part!r} of the module"
-            raise unsupported(where, "no layer gives it", "return values of layers only")
-        if part in self.pads:
-            raise unsupported(_where(part), "its result is returned", "only windows can be padded")
-        return self.values[part]
-
-    def refuse_unknown(self) -> None:
-        unknown = Counter(
-            _kind(node)
-            for node in self.nodes
-            if node.op == "call_function" and _kind(node) not in KNOWN
-        )
-        if unknown:
-            named = ", ".join(f"{kind} ({n})" for kind, n in sorted(unknown.items()))
-            msg = f"the module has operators that have no layer here: {named}"
-            raise UnsupportedOperatorError(msg)
+        made = {self.images[0].name, *(node.output for node in self.found)}
+        for part in outputs:
+            if not isinstance(part, fx.Node) or part.name not in made:
+                where = f"result {part!r} of the module"
+                raise unsupported(where, "no layer gives it", "return values of layers only")
+        return Graph(self.images[0].name, self.shape, self.found, [part.name for part in outputs])
 
     def refuse_hidden_changes(self) -> None:
         """Refuse an operator in place whose change is read by another name than its result."""
@@ -148,172 +136,73 @@ class _Reader:
                     raise unsupported(_where(node), what, "let it give a new value")
             root[node] = root[first] if isinstance(first, fx.Node) else node
 
-    def constant(self, node: fx.Node, argument: Any) -> np.ndarray | None:
-        """The values of a parameter or buffer; None stays None."""
-        if argument is None:
-            return None
-        if argument.name not in self.tensors:
-            raise unsupported(
-                _where(node),
-                f"its argument {argument.name!r} is computed",
-                "it must be a parameter",
-            )
-        array: np.ndarray = self.tensors[argument.name].detach().cpu().float().numpy()
-        return array
+    def call(self, node: fx.Node) -> None:
+        """Translate one operator, or compute it where it reads constants only."""
+        if node.target is operator.getitem:
+            self.part(node)
+            return
+        if all(given in self.constants for given in node.all_input_nodes):
+            known = self.constants
+            arguments = fx.map_arg((node.args, node.kwargs), lambda given: known[given])
+            self.constants[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]
+            return
+        value = node.meta.get("val")
+        if not isinstance(value, Tensor):
+            return  # several results; each is translated where it is taken
+        self.tell(node, _kind(node), _arguments(node), tuple(value.shape), node.name)
 
-    def node(self, node: fx.Node) -> Value:
-        """Tell the importer one operator."""
-        importer, name, kind = self.importer, _name(node), _kind(node)
-        given = _arguments(node)
-        sources = [part for part in node.all_input_nodes if part in self.values]
-        if not sources:
-            raise unsupported(_where(node), "does not depend on the image")
-        values = [self.values[part] for part in sources]
-        source = values[0]
-        pad = self.pads.get(sources[0], (0, 0, 0, 0))
-        windowed = kind in {"conv2d", "max_pool2d", "avg_pool2d"}
-        if not windowed and any(part in self.pads for part in sources):
-            raise unsupported(_where(node), "reads what was padded", "only windows can be padded")
-        match kind.removesuffix("_"):
-            case "conv2d":
-                padding = 0 if given["padding"] == "valid" else given["padding"]
-                if padding == "same" and any(pad):
-                    raise unsupported(_where(node), "a convolution that is padded twice")
-                return importer.conv(
-                    name, source, _there(self.constant(node, given["weight"])),
-                    self.constant(node, given["bias"]), given["groups"],
-                    stride=_two(given["stride"]), dilation=_two(given["dilation"]),
-                    padding=padding if padding == "same" else _around(padding, pad),
-                )  # fmt: skip
-            case "conv_transpose2d":
-                if given["groups"] != 1 or _two(given["dilation"]) != (1, 1):
-                    raise unsupported(_where(node), "a transposed convolution in groups or dilated")
-                return importer.transpose_conv(
-                    name, source, _there(self.constant(node, given["weight"])),
-                    self.constant(node, given["bias"]), stride=_two(given["stride"]),
-                    cropped=_around(given["padding"]), extra=_two(given["output_padding"]),
-                )  # fmt: skip
-            case "linear":
-                kernel = _there(self.constant(node, given["weight"]))
-                return importer.dense(name, source, kernel, self.constant(node, given["bias"]))
-            case "batch_norm":
-                return self.normalised(node, given, name, source)
-            case "relu" | "relu6" | "hardtanh" | "clamp":
-                return importer.activation(name, source, _clipped(node, given))
-            case "hardswish":
-                return importer.activation(name, source, "hard_swish")
-            case "sigmoid":
-                return importer.activation(name, source, "sigmoid")
-            case "silu":
-                gate = importer.activation(f"{name}/sigmoid", source, "sigmoid")
-                return importer.product(name, source, gate)
-            case "add" | "mul":
-                if len(node.all_input_nodes) == 1 and isinstance(node.args[1], fx.Node):
-                    values = values * 2  # a value and itself
-                if len(values) != 2 or given.get("alpha", 1) != 1:
-                    raise unsupported(
-                        _where(node), "with a constant", "only values of layers combine"
-                    )
-                if kind.removesuffix("_") == "mul":
-                    return importer.product(name, *values)
-                return importer.add(name, "add", values)
-            case "cat":
-                if given["dim"] not in {1, -3}:
-                    raise unsupported(_where(node), "a concatenation of other than channels")
-                parts = [self.values[part] for part in given["tensors"]]
-                return importer.add(name, "concat", parts)
-            case "max_pool2d" | "avg_pool2d":
-                return self.pooled(node, given, name, source, pad)
-            case "adaptive_avg_pool2d":
-                if tuple(_two(given["output_size"])) != (1, 1):
-                    raise unsupported(_where(node), f"to {given['output_size']}", "1×1 is the mean")
-                return importer.add(name, "global_avg_pool", [source])
-            case "mean":
-                if sorted(axis % 4 for axis in given["dim"] or ()) != [2, 3]:
-                    raise unsupported(_where(node), "a mean over other than height and width")
-                value = importer.add(name, "global_avg_pool", [source])
-                return Value(value.layer, flat=not given["keepdim"])
-            case "upsample_nearest2d" | "upsample_bilinear2d":
-                return self.enlarged(node, given, name, source)
-            case "pad":
-                filled = given["mode"] != "constant" or given["value"]
-                if filled or len(given["pad"]) != 4 or source.flat:
-                    raise unsupported(_where(node), "padding other than zeros around the image")
-                left, right, top, bottom = given["pad"]
-                if zeros := zeros_around(_where(node), top, bottom, left, right):
-                    self.pads[node] = zeros
-                return source
-            case "dropout" | "alias" | "clone" | "contiguous" | "detach" | "to" | "feature_dropout":
-                return source
-            case _:  # flatten, view, reshape, squeeze, unsqueeze, unflatten
-                return self.reshaped(node, source)
-
-    def normalised(self, node: fx.Node, given: dict[str, Any], name: str, source: Value) -> Value:
-        mean = self.constant(node, given["running_mean"])
-        variance = self.constant(node, given["running_var"])
-        if mean is None or variance is None:
-            raise unsupported(_where(node), "batch normalisation without running statistics")
-        gain, shift = self.constant(node, given["weight"]), self.constant(node, given["bias"])
-        factor = (1 if gain is None else gain) / np.sqrt(variance + given["eps"])
-        return self.importer.scale(
-            name, source, factor, (0 if shift is None else shift) - mean * factor
+    def tell(
+        self, node: fx.Node, kind: str, given: dict[str, Any], shape: tuple[int, ...], output: str
+    ) -> None:
+        call = Call(
+            kind.removesuffix("_"), given, shape, output, _name(node), _where(node), self.argument
         )
+        if kind in KEPT:
+            call.emit("identity", [given["self"] if "self" in given else given["input"]])
+        elif kind in RESHAPES:
+            call.emit("reshape", [given["self"]])
+        elif call.kind in CALLS:
+            CALLS[call.kind](call)
+        else:
+            call.emit(call.kind, list(node.all_input_nodes))
+        self.found += call.nodes
 
-    def pooled(
-        self, node: fx.Node, given: dict[str, Any], name: str, source: Value, pad: Padding
-    ) -> Value:
-        if given["ceil_mode"] or given.get("divisor_override"):
-            raise unsupported(_where(node), "with ceil_mode or a divisor of its own", "round down")
-        kernel = _two(given["kernel_size"])
-        window: dict[str, Any] = {
-            "kernel": kernel,
-            "stride": _two(given["stride"]) if given["stride"] else kernel,
-            "padding": _around(given["padding"]),
-        }
-        if _kind(node) == "avg_pool2d":
-            counted = given["count_include_pad"]
-            if any(pad) and any(window["padding"]) and not counted:
-                raise unsupported(_where(node), "a mean over a twice padded window")
-            window["padding"] = _around(given["padding"], pad)
-            return self.importer.avg_pool(name, source, zeros_count=counted or any(pad), **window)
-        if _two(given["dilation"]) != (1, 1):
-            raise unsupported(_where(node), "a maximum over a dilated window")
-        if any(pad) and any(window["padding"]):
-            raise unsupported(_where(node), "a maximum over a twice padded window")
-        if any(pad):
-            window["padding"] = pad
-        return self.importer.max_pool(name, source, zeros=any(pad), **window)
+    def part(self, node: fx.Node) -> None:
+        """One of several results of an operator that takes a tensor apart."""
+        source, index = node.args
+        assert isinstance(source, fx.Node)  # noqa: S101  # getitem has no other form
+        if source in self.constants:
+            self.constants[node] = self.constants[source][index]
+            return
+        values = source.meta["val"]
+        kind, shape, given = _kind(source), tuple(node.meta["val"].shape), _arguments(source)
+        if kind in {"split", "split_with_sizes", "chunk", "unbind"}:
+            dim = int(given.get("dim") or 0)
+            sizes = [tuple(value.shape) for value in values]
+            assert isinstance(index, int)  # noqa: S101  # results are numbered
+            whole = tuple(source.args[0].meta["val"].shape)  # type: ignore[union-attr]
+            step = 1 if kind == "unbind" else None
+            begin = sum(step or size[dim] for size in sizes[:index])
+            sliced = {"self": source.args[0], "dim": dim, "start": begin, "step": 1}
+            if kind == "unbind":
+                dim %= len(whole)
+                cut = (*whole[:dim], 1, *whole[dim + 1 :])
+                self.tell(node, "slice", sliced, cut, f"{node.name}/slice")
+                self.tell(node, "view", {"self": Ref(f"{node.name}/slice")}, shape, node.name)
+            else:
+                self.tell(node, "slice", sliced, shape, node.name)
+        else:
+            self.tell(node, kind if index == 0 else f"{kind}[{index}]", given, shape, node.name)
 
-    def enlarged(self, node: fx.Node, given: dict[str, Any], name: str, source: Value) -> Value:
-        height, width, _ = self.importer.shape(source)
-        tall, wide = node.meta["val"].shape[2:]
-        factors = (tall // height, wide // width)
-        # a given factor counts, not the size: 2.1 gives 16 rows of 8, but other pixels than 2 does
-        by = given.get("scale_factors") or (given.get("scales_h"), given.get("scales_w"))
-        exact = all(s in {None, f} for s, f in zip(by, factors, strict=True))
-        whole = exact and tall % height == 0 == wide % width
-        if not whole or given.get("align_corners"):
-            raise unsupported(
-                _where(node), f"from {height}×{width} to {tall}×{wide}"
-                + ("" if exact else f" by {tuple(by)}")
-                + (" with align_corners" if given.get("align_corners") else ""),
-                "a whole factor and align_corners=False are needed",
-            )  # fmt: skip
-        kind: Any = "upsample_nearest" if "nearest" in _kind(node) else "upsample_bilinear"
-        return self.importer.add(name, kind, [source], stride=factors)
-
-    def reshaped(self, node: fx.Node, source: Value) -> Value:
-        height, width, channels = self.importer.shape(source)
-        size = tuple(node.meta["val"].shape[1:])
-        if size == (height * width * channels,):
-            return Value(source.layer, flat=True)
-        if size == (channels, height, width) and (not source.flat or (height, width) == (1, 1)):
-            return Value(source.layer)
-        onward = all(_kind(user) in RESHAPES for user in node.users)
-        if size == (channels, 1) and (height, width) == (1, 1) and onward:
-            return Value(source.layer, flat=True)  # on the way to (channels, 1, 1)
-        what = f"{channels}×{height}×{width} values reshaped to {size}"
-        raise unsupported(_where(node), what, "an image can be flattened, and nothing else")
+    def argument(self, given: Any) -> Any:
+        """An argument as a graph has it: a reference, an array, or a number."""
+        if isinstance(given, fx.Node):
+            if given not in self.constants:
+                return Ref(given.name)
+            given = self.constants[given]
+        if isinstance(given, Tensor):
+            return given.detach().cpu().double().numpy()
+        return np.asarray(given, np.float64) if isinstance(given, int | float) else given
 
 
 def _kind(node: fx.Node) -> str:
@@ -339,27 +228,3 @@ def _arguments(node: fx.Node) -> dict[str, Any]:
     given = {a.name: a.default_value if a.has_default_value() else None for a in names}
     given |= dict(zip((a.name for a in names), node.args, strict=False))
     return given | node.kwargs
-
-
-def _clipped(node: fx.Node, given: dict[str, Any]) -> Any:
-    if _kind(node).startswith("relu"):
-        return _kind(node).removesuffix("_")
-    low, high = given.get("min_val", given.get("min")), given.get("max_val", given.get("max"))
-    if low == 0 and high in {6, None}:
-        return "relu6" if high == 6 else "relu"
-    raise unsupported(_where(node), f"values clipped to {(low, high)}", "0 to 6 is relu6")
-
-
-def _there(array: np.ndarray | None) -> np.ndarray:
-    assert array is not None  # noqa: S101  # the schema says so
-    return array
-
-
-def _two(value: Any) -> tuple[int, int]:
-    numbers = [value] if isinstance(value, int) else list(value)
-    return (numbers[0], numbers[-1])
-
-
-def _around(padding: Any, pad: Padding = (0, 0, 0, 0)) -> Padding:
-    tall, wide = _two(padding)
-    return (tall + pad[0], tall + pad[1], wide + pad[2], wide + pad[3])

@@ -7,10 +7,12 @@ and knows about weight compression, cascading, and the layout of tensors in memo
 
 import csv
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -18,8 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.errors import ArgumentError, MeasurementError, MissingExtraError
-from supersede.hardware.targets.measurement import LayerCost, Measurement
+from supersede.hardware.targets.measurement import Measurement
 from supersede.hardware.targets.vela_config import VelaConfig, read_vela_config
+from supersede.hardware.targets.vela_report import (
+    by_layer,
+    csv_rows,
+    database_rows,
+    operator_names,
+    traffic,
+)
 
 if TYPE_CHECKING:
     from supersede.hardware.description.network import Network
@@ -124,12 +133,24 @@ class EthosU:
 
         tflite = to_tflite(random_quantised(network, bits=self.bits))
         regor = None if self.isolated else _regor()
-        return self.compile(tflite) if regor is None else self._compile_here(regor, tflite)
+        names = frozenset(layer.name for layer in network.layers)
+        if regor is None:
+            return self.compile(tflite, names)
+        return self._compile_here(regor, tflite, names)
 
-    def compile(self, tflite: bytes) -> Measurement:
+    @property
+    def macs_per_cycle(self) -> int:
+        """Multiply-adds of all cores in a cycle."""
+        return int(self.accelerator.partition("-")[2])
+
+    def compile(self, tflite: bytes, layers: Collection[str] = ()) -> Measurement:
         """What a file from elsewhere costs; float tensors stay on the host's processor.
 
         It is compiled in a process of its own, because a damaged file takes the compiler down.
+
+        Args:
+            tflite: The file's bytes.
+            layers: Names of layers; operators within one of them are counted there.
 
         Raises:
             MeasurementError: The compiler refuses the file.
@@ -155,29 +176,29 @@ class EthosU:
                     f" {done.returncode} ({last[0]})"
                 )
                 raise MeasurementError(msg)
+            if not list(Path(folder).glob("*_per-layer.csv")):
+                raise MeasurementError(_nothing_runs_here(tflite, self.accelerator))
             (summary,) = Path(folder).glob("*_summary_*.csv")
-            (by_layer,) = Path(folder).glob("*_per-layer.csv")
+            (table,) = Path(folder).glob("*_per-layer.csv")
             with summary.open(newline="") as file:
                 total = next(csv.DictReader(file))
-            with by_layer.open(newline="") as file:
+            with table.open(newline="") as file:
                 rows = list(csv.DictReader(file))
+        if not float(total["inference_time"]) > 0:
+            raise MeasurementError(_nothing_runs_here(tflite, self.accelerator))
         return Measurement(
             float(total["inference_time"]),
             round(float(total["total_npu_encoded_weights"])),
             round(float(total["sram_memory_used"]) * 1024),
-            _summed(
-                (
-                    # what the compiler puts between two steps of one operator belongs to it
-                    row["Name"].removesuffix("_intermediate"),
-                    row["NNG Operator"],
-                    float(row["Op Cycles"]) / chosen.clock,
-                    row["Target"] == "CPU",
-                )
-                for row in rows
+            by_layer(
+                csv_rows(rows), clock=chosen.clock, macs_per_cycle=self.macs_per_cycle,
+                layers=layers,
             ),
-        )
+            traffic=traffic(total),
+            macs_per_second=self.macs_per_cycle * chosen.clock,
+        )  # fmt: skip
 
-    def _compile_here(self, regor: Any, tflite: bytes) -> Measurement:
+    def _compile_here(self, regor: Any, tflite: bytes, layers: Collection[str] = ()) -> Measurement:
         chosen = self.vela_config
         family, _, size = self.accelerator.partition("-")
         macs, cores = CORES.get(self.accelerator, (int(size), 1))
@@ -187,13 +208,16 @@ class EthosU:
         )
         options = OPTIONS.format(arena=chosen.cache_bytes or 1 << ADDRESS_BITS[family])
         try:
-            compiled = regor.compile(
-                f"Ethos{family.upper()}", tflite, "TFLITE", system, options=options
-            )
+            with _silenced():
+                compiled = regor.compile(
+                    f"Ethos{family.upper()}", tflite, "TFLITE", system, options=options
+                )
         except (RuntimeError, ValueError) as error:
             msg = f"Vela cannot compile this network for {self.accelerator}: {error}"
             raise MeasurementError(msg) from error
         report, tables = compiled.perf_report, compiled.opt_database.tables
+        if report.npuOps == 0 or report.totalCycles <= 0:
+            raise MeasurementError(_nothing_runs_here(tflite, self.accelerator))
         memories = {str(name): m.peakUsage for name, m in report.memories.items()}
         fast = memories.get("Sram", 0)
         if "Dram" not in memories and "OffChipFlash" not in memories:
@@ -202,54 +226,62 @@ class EthosU:
             report.totalCycles / chosen.clock,
             report.encodedWeights,
             fast,
-            _by_layer(tables, _operator_names(tflite), chosen.clock),
+            by_layer(
+                database_rows(tables, operator_names(tflite)), clock=chosen.clock,
+                macs_per_cycle=self.macs_per_cycle, layers=layers,
+            ),
+            traffic=_moved(report),
+            macs_per_second=self.macs_per_cycle * chosen.clock,
+        )  # fmt: skip
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep what the compiler's core prints, a warning for each operator, out of our own output."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is nothing to print to
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _moved(report: Any) -> tuple[tuple[str, int], ...]:
+    """Bytes read and written in each memory."""
+    found: dict[str, int] = {}
+    for name, memory in report.memories.items():
+        kind = {"Sram": "SRAM", "Dram": "DRAM"}.get(
+            str(name), "flash" if "Flash" in str(name) else ""
         )
+        moved = sum(use.bytesRead + use.bytesWritten for use in memory.accesses.values())
+        if kind and moved:
+            found[kind] = found.get(kind, 0) + moved
+    return tuple(found.items())
 
 
-def _by_layer(
-    tables: Mapping[str, Any], names: tuple[str, ...], clock: float
-) -> tuple[LayerCost, ...]:
-    """Rows of the compiler's table, added up by the operator of the file that they come from."""
-    source = _column_by_id(tables["source"], "ext_key")
-    grouped = {row[0] for row in tables["group"].data}
-    at = tables["queue"].header.index("optimised_id")
-    queued = {row[at] for row in tables["queue"].data}
-    rows = []
-    for row in tables["perf"].data:
-        cell = dict(zip(tables["perf"].header, row, strict=True))
-        operator = int(source.get(cell["source_id"], -1))
-        name = names[operator] if 0 <= operator < len(names) else cell["name"]
-        on_npu = cell["optimised_id"] in queued or cell["id"] in grouped
-        rows.append((name, cell["operator"], int(cell["op_cycles"]) / clock, not on_npu))
-    return _summed(rows)
-
-
-def _column_by_id(table: Any, column: str) -> dict[str, str]:
-    id_at, at = table.header.index("id"), table.header.index(column)
-    return {row[id_at]: row[at] for row in table.data}
-
-
-def _summed(rows: Iterable[tuple[str, str, float, bool]]) -> tuple[LayerCost, ...]:
-    """One row a layer: an activation that rides on a convolution is part of it."""
-    layers: dict[str, LayerCost] = {}
-    for name, operator, seconds, on_cpu in rows:
-        if name in layers:
-            first = layers[name]
-            layers[name] = LayerCost(
-                name, first.operator, first.seconds + seconds, first.on_cpu or on_cpu
-            )
-        else:
-            layers[name] = LayerCost(name, operator, seconds, on_cpu)
-    return tuple(layers.values())
-
-
-def _operator_names(tflite: bytes) -> tuple[str, ...]:
-    """The name of each operator's first output, in the order of the file."""
+def _nothing_runs_here(tflite: bytes, accelerator: str) -> str:
+    """Why a latency of zero is no latency."""
     from ethosu.vela.tflite.Model import Model
+    from ethosu.vela.tflite.TensorType import TensorType
 
     graph = Model.GetRootAs(tflite, 0).Subgraphs(0)
-    outputs = (graph.Operators(i).Outputs(0) for i in range(graph.OperatorsLength()))
-    return tuple(graph.Tensors(at).Name().decode() for at in outputs)
+    names = {number: name for name, number in vars(TensorType).items() if name.isupper()}
+    types = {names[graph.Tensors(i).Type()] for i in range(graph.TensorsLength())}
+    why = f"none of its {graph.OperatorsLength()} operators runs on {accelerator}, so it has no latency there"
+    if "FLOAT32" in types and "INT8" not in types:
+        why += (
+            "; its tensors are FLOAT32 and an Ethos-U computes in whole numbers: read it with"
+            " `from_tflite`, `quantise` it and write it with `to_tflite`"
+        )
+    return why
 
 
 def _regor() -> Any:

@@ -24,6 +24,7 @@ Probe = Literal["conv", "ibn", "fused"]
 SIZE, ANCHOR, FIRST, LAST = 32, 32, 16, 72
 JUMP = 0.05  # a step that costs more than this is one of the hardware's, not of one more channel
 FIT = 0.75  # the share of jumps that must stand on the granule
+RISE = 0.9  # the share of all that latency rises that must stand on a multiple
 CANDIDATES = (64, 32, 16, 8, 4, 2)
 
 
@@ -36,12 +37,15 @@ class Granule:
         by_block: The granule of each block that was probed; blocks may differ.
         jumps: Of each block, the channel counts at which latency jumps by more than 5 %.
         queries: Networks that were measured.
+        rises: The largest multiple on which nine tenths of all that latency rises stand, small steps
+            included: below it, channels are free; on `channels` most of what is dear is avoided.
     """
 
     channels: int
     by_block: dict[Probe, int]
     jumps: dict[Probe, tuple[int, ...]]
     queries: int
+    rises: int = 1
 
 
 def find_granule(
@@ -76,6 +80,7 @@ def find_granule(
         msg = "the target reports a latency of zero; nothing can be found from that"
         raise MeasurementError(msg)
     jumps: dict[Probe, tuple[int, ...]] = {}
+    steps: list[tuple[int, float]] = []
     for i, block in enumerate(blocks):
         seconds = [m.seconds for m in measured[i * len(counts) : (i + 1) * len(counts)]]
         jumps[block] = tuple(
@@ -83,12 +88,27 @@ def find_granule(
             for channels, (before, after) in zip(counts[1:], pairwise(seconds), strict=True)
             if after > (1 + JUMP) * before
         )
+        steps += [
+            (channels, max(0.0, after / before - 1))
+            for channels, (before, after) in zip(counts[1:], pairwise(seconds), strict=True)
+        ]
     return Granule(
         _multiple([channels for found in jumps.values() for channels in found]),
         {block: _multiple(found) for block, found in jumps.items()},
         jumps,
         len(networks),
+        _rise(steps),
     )
+
+
+def _rise(steps: Sequence[tuple[int, float]]) -> int:
+    """The largest multiple on which most of the rise stands."""
+    total = sum(rise for _, rise in steps)
+    for multiple in CANDIDATES:
+        on_it = sum(rise for channels, rise in steps if (channels - 1) % multiple == 0)
+        if total and on_it >= RISE * total:
+            return multiple
+    return 1
 
 
 def _multiple(jumps: Sequence[int]) -> int:

@@ -21,12 +21,20 @@ class LayerCost:
         operator: What the target made of it, in the target's own word.
         seconds: Its share of the latency.
         on_cpu: Whether the accelerator left it to the host.
+        macs: Multiply-adds as the target counts them.
+        utilisation: Share of the multiply-adds that the target could have done in this time; None where
+            it does not say.
+        bound: What takes the time: "compute", a memory ("SRAM", "DRAM", "flash"), or "processor"; empty
+            where the target does not say.
     """
 
     name: str
     operator: str
     seconds: float
     on_cpu: bool = False
+    macs: int = 0
+    utilisation: float | None = None
+    bound: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Measurement:
         low: Lower end of a 95 % interval of `seconds`, where it was measured with noise.
         high: Upper end.
         joules: Energy of one inference, where the target knows it.
+        traffic: Bytes read and written in each memory, where the target says so.
+        macs_per_second: The most multiply-adds that the target does in a second, likewise.
 
     Example:
         >>> Measurement(0.002, layers=(LayerCost("a", "Conv", 0.002, on_cpu=True),)).on_cpu
@@ -54,11 +64,20 @@ class Measurement:
     low: float | None = None
     high: float | None = None
     joules: float | None = None
+    traffic: tuple[tuple[str, int], ...] = ()
+    macs_per_second: float | None = None
 
     @property
     def on_cpu(self) -> tuple[str, ...]:
         """Names of the layers that fell back to the host's processor."""
         return tuple(layer.name for layer in self.layers if layer.on_cpu)
+
+    @property
+    def utilisation(self) -> float | None:
+        """Share of the target's multiply-adds that the network uses; None where it does not say."""
+        if not self.macs_per_second:
+            return None
+        return sum(layer.macs for layer in self.layers) / (self.seconds * self.macs_per_second)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON has them."""
@@ -73,7 +92,8 @@ class Measurement:
         """
         try:
             layers = tuple(LayerCost(**layer) for layer in record.get("layers", ()))
-            found = cls(**{**record, "layers": layers})
+            moved = tuple((str(name), int(size)) for name, size in record.get("traffic", ()))
+            found = cls(**{**record, "layers": layers, "traffic": moved})
             if not found.seconds > 0:
                 msg = f"seconds is {found.seconds!r}"
                 raise TypeError(msg)

@@ -1,0 +1,1 @@
+"""Maps between embedding spaces, and what each path of an update would keep."""

@@ -1,0 +1,381 @@
+"""What each path of an update would keep, lose and cost, forecast before anybody migrates.
+
+Recall and lost searches come from held-out queries searched in the whole old gallery. Paths that
+embed the gallery again are searched among the sampled documents and carried to the whole gallery's
+size (`supersede.embeddings.bridges.gallery_size`).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+
+from supersede.embeddings.bridges.fit_paths import Held, Sample, held_out
+from supersede.embeddings.bridges.gallery_size import recall_in
+from supersede.embeddings.bridges.path import Path
+from supersede.embeddings.report.paired import Estimate, difference, mean
+from supersede.errors import ArgumentError
+
+__all__ = ["Forecast", "Forecasts", "Prices", "Recommendation", "forecast_paths"]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What things cost, all in one currency of your choice.
+
+    Attributes:
+        per_embedding: Embedding one gallery item with the new model.
+        per_old_query: Embedding one query with the old model.
+        per_new_query: Embedding one query with the new model.
+        per_found_search: What one more search that succeeds is worth.
+        queries: Searches over the period that is looked at.
+        gallery: Items to embed; the whole gallery if None.
+        per_rewrite: Mapping and rewriting one stored vector.
+        training: Extra cost of a path by its name, such as that of a compatible model.
+    """
+
+    per_embedding: float
+    per_old_query: float
+    per_new_query: float
+    per_found_search: float
+    queries: float
+    gallery: int | None = None
+    per_rewrite: float = 0.0
+    training: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("per_embedding", "per_old_query", "per_new_query", "per_found_search", "queries",
+                     "per_rewrite"):  # fmt: skip
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                msg = f"{name}={value!r}; it must be a finite number, 0 or more"
+                raise ArgumentError(msg)
+
+    def of(self, path: Path, gallery: int) -> float:
+        """What a path costs over the period."""
+        items = gallery if self.gallery is None else self.gallery
+        per_query = {"old": self.per_old_query, "new": self.per_new_query}
+        return (
+            self.queries * sum(per_query[model] for model in path.query_models)
+            + items
+            * (self.per_embedding * path.embeds_gallery + self.per_rewrite * path.rewrites_gallery)
+            + self.training.get(path.name, 0.0)
+        )
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What one path would do.
+
+    Attributes:
+        name: The path.
+        recall: Share of searches that find among the first k.
+        lost: Share of searches that find today and no longer would.
+        found: Share that do not find today and then would; NaN values where only bounds are known.
+        against_old_head: Recall less that of the old model with a head of its own, on the same
+            queries: what the new model adds beyond fitting to the domain.
+        path: The fitted path.
+        extrapolated: Whether the gallery's new vectors had to be extrapolated from a sample.
+    """
+
+    name: str
+    recall: Estimate
+    lost: Estimate
+    found: Estimate
+    against_old_head: Estimate
+    path: Path = field(repr=False)
+    extrapolated: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers."""
+        return {
+            "name": self.name, "variant": self.path.variant, "recall": self.recall.to_dict(),
+            "lost": self.lost.to_dict(), "found": self.found.to_dict(),
+            "against_old_head": self.against_old_head.to_dict(),
+            "query_models": sorted(self.path.query_models), "embeds_gallery": self.path.embeds_gallery,
+            "rewrites_gallery": self.path.rewrites_gallery, "extrapolated": self.extrapolated,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The path with the largest net value, and how the others compare.
+
+    Attributes:
+        name: The recommended path.
+        reasons: Why, in sentences.
+        costs: What each path costs over the period.
+        values: Net value of each path: what it finds more than staying does, times its worth, less
+            what it costs more than staying.
+        close: Paths whose net value may be larger, at the forecast's confidence.
+    """
+
+    name: str
+    reasons: tuple[str, ...]
+    costs: dict[str, float]
+    values: dict[str, float]
+    close: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists."""
+        return {
+            "name": self.name, "reasons": list(self.reasons), "costs": self.costs,
+            "values": self.values, "close": list(self.close),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """All paths, forecast from the same pairs.
+
+    Attributes:
+        paths: One forecast per path, staying first.
+        k: Length of the result list.
+        pairs: Number of pairs.
+        gallery: Number of gallery items.
+        confidence: Of the intervals.
+        prices: What things cost; None where no price was given.
+    """
+
+    paths: tuple[Forecast, ...]
+    k: int
+    pairs: int
+    gallery: int
+    confidence: float
+    prices: Prices | None = None
+
+    def __getitem__(self, name: str) -> Forecast:
+        for path in self.paths:
+            if path.name == name:
+                return path
+        msg = f"no path {name!r}; there are: {', '.join(path.name for path in self.paths)}"
+        raise ArgumentError(msg)
+
+    @property
+    def recommendation(self) -> Recommendation | None:
+        """The path to take, given prices; None without them."""
+        return None if self.prices is None else self.recommend(self.prices)
+
+    def recommend(self, prices: Prices) -> Recommendation:
+        """The path with the largest net value over the period.
+
+        Args:
+            prices: What things cost and what a found search is worth.
+        """
+        stay = self["stay"]
+        costs = {f.name: prices.of(f.path, self.gallery) for f in self.paths}
+        worth = prices.queries * prices.per_found_search
+
+        def net(value: float, name: str) -> float:
+            return worth * (value - stay.recall.value) - (costs[name] - costs["stay"])
+
+        values = {f.name: net(f.recall.value, f.name) for f in self.paths}
+        # ties go to the path named first: the one that changes less
+        best = max(self.paths, key=lambda f: values[f.name])
+        close = []
+        for other in self.paths:
+            half = _half(best.recall) ** 2 + _half(other.recall) ** 2
+            if other is not best and values[other.name] + worth * half**0.5 >= values[best.name]:
+                close.append(other.name)
+        return Recommendation(
+            best.name, _reasons(self, best, costs, values), costs, values, tuple(close)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists."""
+        advice = self.recommendation
+        return {
+            "k": self.k, "pairs": self.pairs, "gallery": self.gallery, "confidence": self.confidence,
+            "paths": [path.to_dict() for path in self.paths],
+            "recommendation": None if advice is None else advice.to_dict(),
+        }  # fmt: skip
+
+    def to_json(self) -> str:
+        """The forecasts as JSON."""
+        from supersede.look.json_values import json_values
+
+        return json.dumps(json_values(self.to_dict()), indent=1)
+
+    def to_frame(self) -> Any:
+        """One row per path, as an Arrow table."""
+        import pyarrow as pa
+
+        return pa.Table.from_pylist([
+            {
+                "path": f.name, "recall": f.recall.value, "recall_low": f.recall.low,
+                "recall_high": f.recall.high, "lost": f.lost.value, "lost_low": f.lost.low,
+                "lost_high": f.lost.high, "embeds_gallery": f.path.embeds_gallery,
+            }
+            for f in self.paths
+        ])  # fmt: skip
+
+    def __str__(self) -> str:
+        from supersede.embeddings.bridges.pages import text
+
+        return text(self)
+
+    def to_html(self) -> str:
+        """A page: each path's recall, lost searches and price, and the recommended one."""
+        from supersede.embeddings.bridges.pages import page
+
+        return page(self)
+
+    def save(self, path: str | FilePath) -> FilePath:
+        """Write the page (`.html`) or the numbers (`.json`).
+
+        Raises:
+            ArgumentError: The path has another ending.
+            ReportError: The file cannot be written.
+        """
+        from supersede.look.page import save_as
+
+        return save_as(path, "the forecast", {".html": self.to_html, ".json": self.to_json})
+
+    def _repr_html_(self) -> str:
+        from supersede.look.page import framed
+
+        return framed(self.to_html(), "Paths of an embedding update")
+
+
+def forecast_paths(
+    sample: Sample,
+    *,
+    k: int = 10,
+    prices: Prices | None = None,
+    folds: int | None = None,
+    network: bool = False,
+    others: Mapping[str, tuple[Any, Any]] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Forecasts:
+    """Forecast what every path of an update would keep, lose and cost.
+
+    Args:
+        sample: Pairs of queries and answering documents embedded by both models, and the gallery.
+        k: A search succeeds if its answer is among the first k.
+        prices: What things cost; then a path is recommended.
+        folds: Folds of the cross-validation; more for fewer pairs if None.
+        network: Whether a residual network is among the bridges; it needs torch.
+        others: Further candidates, such as a compatible model: the sample's queries and the whole
+            gallery (None: the old one).
+        confidence: Of the intervals.
+        seed: Of folds and fits.
+        progress: Called with a line before each path.
+
+    Returns:
+        The forecasts. Each holds its path fitted to all pairs, ready to be used.
+
+    Raises:
+        VectorError: Vectors are broken, or counts and dimensions do not fit.
+        TooFewLabelsError: There are too few pairs.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> g = rng.normal(size=(400, 12)); rows = rng.permutation(400)[:150]
+        >>> asked = g[rows] + rng.normal(size=(150, 12)) * 0.6
+        >>> turn = np.linalg.qr(rng.normal(size=(12, 12)))[0]
+        >>> found = forecast_paths(Sample(asked, asked @ turn, g[rows] @ turn, rows, g), k=1)
+        >>> abs(found["bridge"].recall.value - found["stay"].recall.value) < 0.05
+        True
+
+    Assumes: pairs are a random draw of the searches to come, their documents of the gallery.
+    """
+    held = held_out(
+        sample, folds=folds, network=network, others=others, seed=seed, progress=progress
+    )
+    old, head = held[0], next(h for h in held if h.name == "old head")
+    return Forecasts(
+        paths=tuple(_forecast(h, old, head, sample, k, confidence, seed) for h in held),
+        k=k,
+        pairs=len(sample),
+        gallery=len(sample.gallery_old),
+        confidence=confidence,
+        prices=prices,
+    )
+
+
+def _forecast(
+    held: Held, old: Held, head: Held, sample: Sample, k: int, confidence: float, seed: int
+) -> Forecast:
+    before = (old.first <= k).astype(float)
+    fitted = (head.first <= k).astype(float)
+    if not held.in_sample:
+        after = (held.first <= k).astype(float)
+        return Forecast(
+            held.name,
+            mean(after, confidence=confidence),
+            mean(before * (1 - after), confidence=confidence),
+            mean((1 - before) * after, confidence=confidence),
+            difference(fitted, after, confidence=confidence),
+            held.path,
+        )
+    documents = len(np.unique(sample.answers))
+
+    def carried(rows: Any) -> Estimate:
+        return recall_in(
+            len(sample.gallery_old),
+            held.first[rows] - 1,
+            documents,
+            k,
+            confidence=confidence,
+            seed=seed,
+        )
+
+    recall = carried(slice(None))
+    had = before == 1
+    share = float(before.mean())
+    lost, found = Estimate(0.0, 0.0, 1.0, len(before)), Estimate(0.0, 0.0, 1.0, len(before))
+    if had.any():
+        kept = carried(had)
+        lost = Estimate(
+            share * (1 - kept.value), share * (1 - kept.high), share * (1 - kept.low), kept.n
+        )
+    if not had.all():
+        newly = carried(~had)
+        rest = 1 - share
+        found = Estimate(rest * newly.value, rest * newly.low, rest * newly.high, newly.n)
+    base = mean(fitted, confidence=confidence)
+    half = (_half(recall) ** 2 + _half(base) ** 2) ** 0.5
+    gain = recall.value - base.value
+    return Forecast(
+        held.name, recall, lost, found, Estimate(gain, gain - half, gain + half, recall.n), held.path,
+        extrapolated=True,
+    )  # fmt: skip
+
+
+def _half(value: Estimate) -> float:
+    return (value.high - value.low) / 2
+
+
+def _reasons(
+    found: Forecasts, best: Forecast, costs: dict[str, float], values: dict[str, float]
+) -> tuple[str, ...]:
+    from supersede.look.numbers import amount, points, share
+
+    stay, head = found["stay"], found["old head"]
+    apart = best.recall.value - stay.recall.value
+    reasons = [
+        f"{best.name}: recall@{found.k} {share(best.recall.value, best.recall.low, best.recall.high)},"
+        f" {points(apart, resolution=0.001)} against staying, at a cost of {amount(costs[best.name])}"
+        f" (staying: {amount(costs['stay'])}).",
+        f"It loses {share(best.lost.value, best.lost.low, best.lost.high)} of the searches that find today.",
+    ]
+    bridge = found["bridge"]
+    if best.name not in {"stay", "old head"} and "new" in best.path.query_models:
+        extra = best.against_old_head
+        reasons.append(
+            f"Against the old model with a head of its own: {points(extra.value, extra.low, extra.high)}."
+        )
+    if bridge.recall.value < stay.recall.value:
+        reasons.append(
+            f"A bridge keeps less than staying does: {share(bridge.recall.value, bridge.recall.low, bridge.recall.high)}."
+        )
+    if best.name == "stay" and head.recall.value > stay.recall.value:
+        reasons.append("Fitting the old query side would gain, but not what it costs.")
+    second = sorted(values, key=lambda name: -values[name])[1]
+    reasons.append(f"Next best: {second}, worth {amount(values[best.name] - values[second])} less.")
+    return tuple(reasons)

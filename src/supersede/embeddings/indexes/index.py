@@ -1,0 +1,123 @@
+"""What a migration needs of a vector index, whoever keeps it.
+
+Every row has an id, a unit vector, the stamp of the model that made it, a version and a mark of
+deletion. A write with an older version than the stored one changes nothing, so that a backfill that
+read an item before it changed never overwrites the change; a deleted item stays as a mark for the same
+reason. Searching leaves marks out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from supersede.embeddings.vectors import Floats, checked, unit
+from supersede.errors import ItemError, StampError, VectorError
+
+__all__ = ["Contents", "Found", "Stored", "VectorIndex", "ready"]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Results of a search, nearest first; fewer than asked for where the index is small.
+
+    Attributes:
+        ids: For each query, the ids of its results.
+        scores: For each query, their cosines.
+    """
+
+    ids: tuple[tuple[str, ...], ...]
+    scores: tuple[npt.NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Rows as they are stored, those that were asked for and exist.
+
+    Attributes:
+        ids: Their ids.
+        vectors: Shape ``(n, d)``; rows of deleted items are zero.
+        stamps: The model of each.
+        versions: The version of each.
+        deleted: Whether each is a mark of deletion.
+    """
+
+    ids: tuple[str, ...]
+    vectors: Floats
+    stamps: tuple[str, ...]
+    versions: npt.NDArray[np.int64]
+    deleted: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an index holds in all.
+
+    Attributes:
+        rows: Rows, marks of deletion included.
+        distinct: Distinct ids; fewer than rows if something is in it twice.
+        deleted: Marks of deletion.
+        stamps: Rows by stamp.
+    """
+
+    rows: int
+    distinct: int
+    deleted: int
+    stamps: dict[str, int]
+
+
+class VectorIndex(Protocol):
+    """One model's vectors in one store."""
+
+    stamp: str
+    dimensions: int
+
+    def write(self, ids: Sequence[str], vectors: Any, versions: Any, *, stamp: str) -> None:
+        """Insert or replace rows whose stored version is not newer."""
+
+    def remove(self, ids: Sequence[str], versions: Any) -> None:
+        """Mark items as deleted."""
+
+    def search(self, queries: Any, k: int) -> Found:
+        """The nearest items of each query by cosine."""
+
+    def read(self, ids: Sequence[str]) -> Stored:
+        """Stored rows."""
+
+    def ids(self) -> list[str]:
+        """Ids of all items that are not deleted, sorted."""
+
+    def contents(self) -> Contents:
+        """Counts of everything stored."""
+
+
+def ready(
+    index: VectorIndex, ids: Sequence[str], vectors: Any, versions: Any, stamp: str
+) -> tuple[list[str], Floats, npt.NDArray[np.int64]]:
+    """Check a batch before it is written.
+
+    Raises:
+        StampError: The vectors are of another model than the index.
+        VectorError: They are broken or of another dimension.
+        ItemError: Ids repeat within the batch, or counts differ.
+    """
+    if stamp != index.stamp:
+        msg = (
+            f"these vectors carry the stamp {stamp!r} and the index is of {index.stamp!r}: two models must not"
+            " be mixed in one index; write to the index of that model"
+        )
+        raise StampError(msg)
+    made = unit(checked(vectors, "vectors"))
+    if made.shape[1] != index.dimensions:
+        msg = f"vectors of {made.shape[1]} dimensions; the index of {index.stamp!r} holds {index.dimensions}"
+        raise VectorError(msg)
+    names, numbers = [str(name) for name in ids], np.asarray(versions, np.int64)
+    if len(names) != len(made) or numbers.shape != (len(names),):
+        msg = f"{len(names)} ids, {len(made)} vectors and {numbers.shape} versions; expected one of each per item"
+        raise ItemError(msg)
+    if len(set(names)) < len(names):
+        msg = "ids repeat within one batch; write each item once"
+        raise ItemError(msg)
+    return names, made, numbers

@@ -1,0 +1,1 @@
+"""From one embedding model to the next while the index serves."""

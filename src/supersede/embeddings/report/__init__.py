@@ -1,0 +1,1 @@
+"""The compatibility report: numbers, lost searches, and what else stands on the old space."""

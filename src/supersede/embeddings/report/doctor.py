@@ -1,0 +1,271 @@
+"""Vectors of two models in one index: found by stamp, by length and dimension, by neighbourhood.
+
+Where some vectors are known to be of each model, a linear discriminant with a shrunk covariance
+tells them apart (Fisher 1936) and its own errors, cross-validated, correct the count
+(Rogan & Gladen 1978, Am. J. Epidemiol. 107, 71-76). Where nothing is known, the graph of nearest
+neighbours is cut where it is thinnest: spaces of two models lie apart, so that hardly any vector has a
+neighbour on the other side. Topics can lie apart as well, so this alone raises a *suspicion*; and a
+few per cent of foreign vectors are not found this way.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.linalg import eigsh
+
+from supersede.embeddings.report.paired import Estimate, mean
+from supersede.embeddings.report.ranking import nearest
+from supersede.embeddings.vectors import Array, Floats, checked, comparable, unit
+from supersede.errors import TooFewLabelsError
+from supersede.metrics.intervals import z
+
+__all__ = ["Diagnosis", "diagnose"]
+
+Answer = Literal["one model", "mixed", "suspected", "not decided"]
+
+SAMPLE = 20_000  # vectors that are looked at
+NEIGHBOURS = 10
+APART = 0.004  # conductance of a cut below which two spaces are suspected
+SMALLEST = 0.01  # share of the smaller part below which a split says nothing
+NEGLIGIBLE = 0.05  # largest share of foreign vectors that is still called one model
+MIN_KNOWN = 30
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Whether an index holds vectors of one model only.
+
+    Attributes:
+        answer: ``"one model"`` and ``"mixed"`` rest on stamps or known vectors; ``"suspected"`` on
+            neighbourhoods alone; ``"not decided"`` means that nothing speaks for two models, which
+            proves nothing.
+        reasons: What was found, in sentences.
+        stamps: Number of vectors by stamp; empty without stamps.
+        foreign: Share of vectors of the other model, where known vectors allow an estimate.
+        suspects: Rows that look like the other model.
+        lengths: Smallest, median and largest length.
+        n: Vectors in the index.
+    """
+
+    answer: Answer
+    reasons: tuple[str, ...]
+    stamps: dict[str, int]
+    foreign: Estimate | None
+    suspects: npt.NDArray[np.intp]
+    lengths: tuple[float, float, float]
+    n: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists."""
+        return {
+            "answer": self.answer, "reasons": list(self.reasons), "stamps": self.stamps,
+            "foreign": None if self.foreign is None else self.foreign.to_dict(),
+            "suspects": self.suspects.tolist(), "lengths": list(self.lengths), "n": self.n,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.answer}: {self.n} vectors", *self.reasons])
+
+
+def diagnose(
+    vectors: Any,
+    *,
+    stamps: Sequence[str] | npt.NDArray[Any] | None = None,
+    known_old: Any = None,
+    known_new: Any = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Diagnosis:
+    """Look for vectors of a second model.
+
+    Args:
+        vectors: The index's vectors, shape ``(n, d)``.
+        stamps: The model's stamp of each vector, where the index keeps one.
+        known_old: Some vectors that are surely of one model, such as rows embedded again today.
+        known_new: Some vectors that are surely of the other, of the same dimension.
+        confidence: Of the estimated share.
+        seed: Of the sample.
+
+    Raises:
+        VectorError: Vectors are broken.
+        TooFewLabelsError: Fewer than 30 vectors are known of a model.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> a = rng.normal(size=(300, 8)) + 3 * np.eye(8)[0]
+        >>> b = rng.normal(size=(100, 8)) + 3 * np.eye(8)[1]
+        >>> found = diagnose(np.vstack([a, b]), known_old=a[:50], known_new=b[:50])
+        >>> found.answer, round(found.foreign.value, 1)
+        ('mixed', 0.2)
+    """
+    array = checked(
+        vectors, "vectors", metric="dot" if np.asarray(vectors).dtype.kind == "f" else "cosine"
+    )
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(array))[:SAMPLE])
+    taken = np.asarray(array[rows], np.float32)
+    length = np.linalg.norm(taken.astype(np.float64), axis=1)
+    lengths = (float(length.min()), float(np.median(length)), float(length.max()))
+    reasons: list[str] = []
+    zero = int((length == 0).sum())
+    if zero:
+        reasons.append(
+            f"{zero} vectors are all zeros: they were never embedded, or of an empty text."
+        )
+    live = length > 0
+    counted = {} if stamps is None else dict(Counter(str(s) for s in stamps))
+    foreign, suspects = None, np.zeros(0, np.intp)
+    answer: Answer = "not decided"
+    if known_old is not None and known_new is not None:
+        foreign, suspects = _known(array, known_old, known_new, confidence)
+        answer = (
+            "mixed"
+            if foreign.low > 0
+            else "one model"
+            if foreign.high < NEGLIGIBLE
+            else "not decided"
+        )
+        reasons.append(
+            f"By vectors known of each model, {100 * foreign.value:.1f} % [{100 * foreign.low:.1f},"
+            f" {100 * foreign.high:.1f}] are of the other."
+        )
+    elif live.sum() >= 2 * MIN_KNOWN:
+        near = np.flatnonzero(live)[: SAMPLE // 4]
+        part, across = _split(unit(taken[near]))
+        if across < APART:
+            answer = "suspected"
+            suspects = rows[near][part]
+            reasons.append(
+                f"{100 * part.mean():.1f} % of vectors lie apart: {100 * across:.2f} % of their links to nearest"
+                " neighbours lead to the others. Embed some of them again to be sure (known_old=…)."
+            )
+        jump = _jump(length[live])
+        if jump is not None:
+            answer = "suspected"
+            reasons.append(
+                f"Lengths fall in two groups, below and above {jump:.3g}: two models, or some not normalised."
+            )
+    if len(counted) > 1:
+        answer = "mixed"
+        listed = ", ".join(f"{stamp} {number}" for stamp, number in sorted(counted.items()))
+        reasons.append(f"Vectors carry {len(counted)} stamps: {listed}.")
+    elif len(counted) == 1 and answer == "not decided":
+        answer = "one model"
+        reasons.append(f"All vectors carry the stamp {next(iter(counted))}.")
+    return Diagnosis(
+        answer, tuple(reasons) or ("Nothing speaks for two models; without stamps or known vectors that"
+                                   " proves nothing.",),
+        counted, foreign, suspects, lengths, len(array),
+    )  # fmt: skip
+
+
+def _known(
+    array: Array, known_old: Any, known_new: Any, confidence: float
+) -> tuple[Estimate, npt.NDArray[np.intp]]:
+    """The share of the other model among all, corrected for the discriminant's errors."""
+    old, new = checked(known_old, "known_old"), checked(known_new, "known_new")
+    comparable(old, array, "known_old", "vectors")
+    comparable(new, array, "known_new", "vectors")
+    if min(len(old), len(new)) < MIN_KNOWN:
+        msg = f"{len(old)} and {len(new)} known vectors are too few; embed at least {MIN_KNOWN} items with each model"
+        raise TooFewLabelsError(msg)
+    x = unit(np.vstack([old, new]))
+    y = np.repeat([False, True], [len(old), len(new)])
+    guess = np.empty(len(y), bool)
+    for fold in range(5):
+        out = np.arange(len(y)) % 5 == fold
+        guess[out] = _discriminant(x[~out], y[~out])(x[out]) > 0
+    hit, miss = float(guess[y].mean()), float(guess[~y].mean())
+    called = _discriminant(x, y)(unit(array)) > 0
+    apart = hit - miss
+    if apart < 0.5:
+        return Estimate(float("nan"), 0.0, 1.0, len(array)), np.zeros(0, np.intp)
+    raw = mean(called.astype(float), confidence=confidence)
+    value = (raw.value - miss) / apart
+    # the errors are known from samples only: their spread is added (Rogan & Gladen, eq. 4),
+    # at Laplace's estimates, so that no error seen is not taken for no error
+    sides = [((np.sum(v) + 1) / (len(v) + 2), len(v)) for v in (guess[y], guess[~y])]
+    spread = [p * (1 - p) / n for p, n in sides]
+    half = (
+        z(confidence) * float(np.sqrt(value**2 * spread[0] + (1 - value) ** 2 * spread[1])) / apart
+    )
+    low = (raw.low - miss) / apart - half
+    high = (raw.high - miss) / apart + half
+    value, low, high = np.clip([value, low, high], 0, 1).tolist()
+    return Estimate(value, low, high, len(array)), np.flatnonzero(called)
+
+
+def _discriminant(x: Floats, y: npt.NDArray[np.bool_]) -> Callable[[Floats], Floats]:
+    """A function of unit vectors that is above 0 for the second kind."""
+    means = np.array([x[~y].mean(0), x[y].mean(0)], float)
+    rest = x - means[y.astype(int)]
+    within = rest.T @ rest / len(x)
+    # shrunk towards a multiple of the identity, by an amount that needs no moments of order four
+    amount = min(1.0, x.shape[1] / len(x))
+    within = (1 - amount) * within + amount * np.trace(within) / len(within) * np.eye(len(within))
+    way = np.linalg.solve(within, means[1] - means[0])
+    middle = float(way @ means.mean(0))
+    return lambda given: np.asarray(given @ way.astype(np.float32) - middle, np.float32)
+
+
+def _split(x: Floats) -> tuple[npt.NDArray[np.bool_], float]:
+    """The smaller side of the thinnest cut through the neighbour graph, and its conductance.
+
+    The cut is swept along the leading eigenvectors of the normalised adjacency (Shi & Malik 2000;
+    Cheeger's sweep).
+    """
+    n = len(x)
+    near, _ = nearest(x, x, NEIGHBOURS + 1)
+    ends = np.repeat(np.arange(n), NEIGHBOURS), near[:, 1:].ravel()
+    graph = sparse.csr_matrix((np.ones(len(ends[0])), ends), (n, n))
+    graph = graph.maximum(graph.T)
+    degree = np.asarray(graph.sum(1)).ravel()
+    scale = sparse.diags(1 / np.sqrt(degree))
+    start = np.random.default_rng(0).normal(size=n)
+    _, ways = eigsh(scale @ graph @ scale, k=6, which="LA", v0=start)
+    edges = graph.tocoo()
+    best, part = 1.0, np.zeros(n, bool)
+    few = max(1, int(SMALLEST * n))
+    for way in ways.T:
+        order = np.argsort(way / np.sqrt(degree), kind="stable")
+        place = np.empty(n, np.intp)
+        place[order] = np.arange(n)
+        ahead = np.minimum(place[edges.row], place[edges.col])
+        after = np.maximum(place[edges.row], place[edges.col])
+        across = np.cumsum(np.bincount(ahead, minlength=n) - np.bincount(after, minlength=n))[:-1]
+        volume = np.cumsum(degree[order])
+        thin = across / np.minimum(volume[:-1], volume[-1] - volume[:-1])
+        cut = few + int(thin[few : n - few].argmin())
+        if thin[cut] < best:
+            best, part = float(thin[cut]), np.zeros(n, bool)
+            part[order[: cut + 1] if cut + 1 <= n / 2 else order[cut + 1 :]] = True
+    return part, best
+
+
+def _valley(values: Floats) -> float:
+    """Otsu's threshold: the cut with the largest variance between its two sides."""
+    ordered = np.sort(values.astype(float))
+    n = len(ordered)
+    count = np.arange(1, n)
+    sums = np.cumsum(ordered)[:-1]
+    total = ordered.sum()
+    between = count * (n - count) * (sums / count - (total - sums) / (n - count)) ** 2
+    cut = int(between.argmax())
+    return float((ordered[cut] + ordered[cut + 1]) / 2)
+
+
+def _jump(length: npt.NDArray[np.float64]) -> float | None:
+    """A gap in the lengths that is wider than the spread on either side of it."""
+    if length.max() - length.min() < 1e-3 * length.max():
+        return None
+    cut = _valley(np.asarray(length, np.float32))
+    low, high = length[length <= cut], length[length > cut]
+    if min(len(low), len(high)) < max(2, SMALLEST * len(length)):
+        return None
+    gap = float(high.min() - low.max())
+    return cut if gap > max(float(np.ptp(low)), float(np.ptp(high))) else None

@@ -1,0 +1,1 @@
+"""Losses that keep a new embedding compatible with an old one."""

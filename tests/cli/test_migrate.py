@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from supersede.cli import main
+from supersede.embeddings.indexes.opening import open_index
+
+
+class Lengths:
+    """An embedder of texts that is importable by name."""
+
+    stamp, dimensions = "lengths-2", 3
+
+    def embed(self, contents):
+        return [[1.0, len(text), text.count("a")] for text in contents]
+
+
+@pytest.fixture
+def old(tmp_path):
+    address = f"faiss:{tmp_path}/old.log"
+    index = open_index(address, stamp="old-1", dimensions=2)
+    rng = np.random.default_rng(0)
+    index.write([f"d{i}" for i in range(90)], rng.normal(size=(90, 2)), np.zeros(90), stamp="old-1")
+    return address
+
+
+def _texts(tmp_path, n=90):
+    table = pa.table({"id": [f"d{i}" for i in range(n)], "text": ["a" * (i + 1) for i in range(n)]})
+    pq.write_table(table, tmp_path / "docs.parquet")
+    return str(tmp_path / "docs.parquet")
+
+
+def _plan(tmp_path, old, *more):
+    embedder = "tests.cli.test_migrate:Lengths"
+    return main([
+        "migrate", "plan", str(tmp_path / "move"), "--old", old, "--new", f"faiss:{tmp_path}/new.log",
+        "--embedder", embedder, "--items", _texts(tmp_path), *more,
+    ])  # fmt: skip
+
+
+def test_a_migration_from_the_command_line(tmp_path, old, capsys):
+    folder, out = str(tmp_path / "move"), tmp_path / "status.json"
+    assert (
+        _plan(tmp_path, old, "--price-per-embedding", "0.1", "--cap", "8", "--json", str(out)) == 0
+    )
+    assert json.loads(out.read_text())["price"] == pytest.approx(9)
+    assert "the cap of 8.00 stops it" in capsys.readouterr().out
+    assert main(["migrate", "cutover", folder]) == 1
+    assert "90 items are not embedded yet" in capsys.readouterr().out
+    assert main(["migrate", "run", folder, "--batch", "10", "--quiet"]) == 3
+    assert "--cap" in capsys.readouterr().out
+    assert main(["migrate", "run", folder, "--cap", "100", "--quiet"]) == 0
+    assert main(["migrate", "status", folder, "--json", str(out)]) == 0
+    assert json.loads(out.read_text())["done"] == 90
+    assert main(["migrate", "cutover", folder]) == 0
+    assert "cut over" in capsys.readouterr().out
+    assert main(["migrate", "rollback", folder]) == 0
+    new = open_index(f"faiss:{tmp_path}/new.log")
+    assert new.contents().stamps == {"lengths-2": 90}
+
+
+def test_vectors_from_a_file(tmp_path, old, capsys):
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "new.npz", v=rng.normal(size=(89, 4)), id=np.array([f"d{i}" for i in range(89)])
+    )
+    folder = str(tmp_path / "move")
+    plan = ["migrate", "plan", folder, "--old", old, "--new", f"faiss:{tmp_path}/n.log", "--embedder",
+            str(tmp_path / "new.npz")]  # fmt: skip
+    assert main(plan) == 2
+    assert "--stamp" in capsys.readouterr().err
+    assert main([*plan, "--stamp", "file-1"]) == 0
+    assert main(["migrate", "run", folder, "--quiet"]) == 0
+    assert "d89: its content is empty" in capsys.readouterr().out
+    assert main(["migrate", "cutover", folder]) == 1
+    assert "--retry" in capsys.readouterr().out
+
+
+def test_bad_input_is_said(tmp_path, old, capsys):
+    assert main(["migrate", "status", str(tmp_path / "none")]) == 2
+    assert "plan one first" in capsys.readouterr().err
+    assert main(["migrate", "plan", str(tmp_path / "m"), "--old", old]) == 2
+    assert "a plan needs --new, --embedder" in capsys.readouterr().err
+    assert (
+        main(
+            [
+                "migrate",
+                "plan",
+                str(tmp_path / "m"),
+                "--old",
+                old,
+                "--new",
+                "faiss:x",
+                "--embedder",
+                "no:where",
+                "--items",
+                _texts(tmp_path),
+            ]
+        )
+        == 2
+    )
+    assert "no embedder 'no:where'" in capsys.readouterr().err
