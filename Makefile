@@ -26,10 +26,11 @@ test-wheel:  ## test the built wheel without extras: as pinned, lowest versions,
 	for made in .venv-wheel-*; do echo "== $$made" && $$made/bin/python -m pytest -q --noconftest \
 	  -c /dev/null -p no:cacheprovider tests/contract/test_installed.py || exit 1; done
 
-lint: .venv/ready-dev  ## style and import rules
+lint: .venv/ready-dev  ## style, import rules and wording
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
+	$(PY) tools/wording
 
 type: .venv/ready-dev  ## strict types
 	.venv/bin/mypy

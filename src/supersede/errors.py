@@ -1,19 +1,19 @@
-"""Everything that can go wrong, as one tree.
+"""All errors of the package, as one tree.
 
 ::
 
     SupersedeError
-    ├── ArgumentError              (ValueError)   an argument outside what it may be
+    ├── ArgumentError              (ValueError)   an argument is out of range, or not an allowed value
     │   └── InferredAttributeError                a protected attribute was guessed, not declared
     ├── ArtefactError              (ValueError)   a group or model that a stranger sent is refused
     │   ├── ExpressionError                       a group's expression cannot be read, or does not fit
-    │   ├── ModelFormError                        a model's file or form is none of those accepted
+    │   ├── ModelFormError                        a model's file or form is not supported
     │   ├── AnswerError                           a model's answers: length, type, range, not repeatable
-    │   └── LimitError             (RuntimeError) a model ran over its memory or time, or died of it
-    ├── BountyError                (ValueError)   a bounty cannot go on as asked
-    │   ├── BudgetSpentError                      all submissions that the holdout can carry are judged
+    │   └── LimitError             (RuntimeError) a model exceeded its memory or time limit
+    ├── BountyError                (ValueError)   an operation on a bounty is not possible
+    │   ├── BudgetSpentError                      the holdout has judged all its submissions
     │   ├── LogError                              the log of a bounty was altered or cut off
-    │   └── SubmissionError                       refused before it is judged; it costs nothing
+    │   └── SubmissionError                       refused before it is judged; uses no capacity
     │       └── StaleVersionError                 made against a model that has been patched since
     ├── EmbeddingError             (ValueError)   embeddings cannot be compared, mapped or migrated
     │   ├── IndexAccessError       (OSError)      a vector index cannot be opened or has changed
@@ -21,30 +21,30 @@
     │   │   └── SpendCapError                     the spend cap is reached; the run can be resumed
     │   ├── StampError                            vectors of another model than the one declared
     │   └── VectorError                           NaN, zero or ragged vectors, or wrong dimensions
-    ├── HardwareError              (ValueError)   what a network costs cannot be said
-    │   ├── TargetError                           a target's description fits no hardware
-    │   ├── MeasurementError                      a target or a file gives no measurement
-    │   └── EstimateError                         an estimator cannot be fitted, read or asked this
+    ├── HardwareError              (ValueError)   a network's cost cannot be determined
+    │   ├── TargetError                           a target's description is impossible
+    │   ├── MeasurementError                      a target rejects a network; a file has no measurement
+    │   └── EstimateError                         an estimator cannot be fitted, read or applied
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
-    ├── NetworkError               (ValueError)   a network's description is not as it must be
+    ├── NetworkError               (ValueError)   a network's description is invalid
     │   ├── NetworkFileError       (OSError)      a model's file is missing, damaged or of another kind
     │   └── UnsupportedOperatorError (NotImplementedError)  a model has operators that have no layer
     ├── ReportError                (OSError)      a report could not be written
     ├── SandboxError               (RuntimeError) the process for strangers' models does not start
-    ├── SearchError                (ValueError)   the record of a search is not as it must be
+    ├── SearchError                (ValueError)   the record of a search is invalid
     │   ├── HistoryError                          a trial, or the file of a study, cannot be read
     │   └── SpaceError                            a parameter's range, choices or conditions
-    ├── TooFewLabelsError          (ValueError)   the data cannot carry the number asked for
-    └── TableError                 (ValueError)   the predictions or labels are not as they must be
+    ├── TooFewLabelsError          (ValueError)   the labels do not support the requested number
+    └── TableError                 (ValueError)   the predictions or labels are invalid
         ├── SourceError            (OSError)      a file is missing, unreadable or truncated
         ├── EmptyTableError                       no rows
-        ├── MissingColumnError     (LookupError)  a column is not there
+        ├── MissingColumnError     (LookupError)  a column is missing
         ├── ItemError                             item ids missing or not unique
         ├── MissingPredictionError                a model has no prediction for some items
-        ├── LabelError                            labels do not fit the plan they are meant for
+        ├── LabelError                            labels do not match their plan
         └── ColumnTypeError        (TypeError)    a column's type does not fit its use
 
-A message says what is wrong, where, what was found, what was expected, and how to mend it. Catch
+A message states what is wrong, where, what was found, what was expected, and how to fix it. Catch
 `SupersedeError` for all of them, or the builtin that a leaf also derives from.
 """
 
@@ -101,7 +101,7 @@ class SupersedeError(Exception):
 
 
 class ArgumentError(SupersedeError, ValueError):
-    """An argument is outside what it may be."""
+    """An argument is out of range or not one of the allowed values."""
 
 
 class InferredAttributeError(ArgumentError):
@@ -116,14 +116,14 @@ class ExpressionError(ArtefactError):
     """A group's expression cannot be read, or does not fit the columns.
 
     Attributes:
-        position: The character, from 0, where it went wrong; None where no text was read.
+        position: The character, from 0, of the mistake; None where no text was read.
     """
 
     position: int | None = None
 
     @classmethod
     def at(cls, text: str, position: int, problem: str) -> "ExpressionError":
-        """Say the problem, and show its place in the text with a caret."""
+        """State the problem, and mark its position in the text with a caret."""
         start = max(0, position - 30)
         piece = "".join(
             c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
@@ -137,7 +137,7 @@ class ExpressionError(ArtefactError):
 
 
 class ModelFormError(ArtefactError):
-    """A model's file or form is none of those that are accepted."""
+    """A model's file or form is not supported."""
 
 
 class AnswerError(ArtefactError):
@@ -145,15 +145,15 @@ class AnswerError(ArtefactError):
 
 
 class LimitError(ArtefactError, RuntimeError):
-    """A model ran over its memory or time, or died of it."""
+    """A model exceeded its memory or time limit, or its process was killed for that."""
 
 
 class BountyError(SupersedeError, ValueError):
-    """A bounty cannot go on as asked."""
+    """An operation on a bounty is not possible."""
 
 
 class BudgetSpentError(BountyError):
-    """All submissions that the holdout can carry have been judged."""
+    """The holdout has judged all submissions that its capacity allows."""
 
 
 class LogError(BountyError):
@@ -161,7 +161,7 @@ class LogError(BountyError):
 
 
 class SubmissionError(BountyError):
-    """A submission is refused before it is judged; it costs nothing."""
+    """A submission is refused before it is judged; uses no capacity."""
 
 
 class StaleVersionError(SubmissionError):
@@ -173,7 +173,7 @@ class MissingExtraError(SupersedeError, ImportError):
 
     @classmethod
     def of(cls, *, package: str, extra: str, purpose: str) -> "MissingExtraError":
-        """Name the missing package, what it is needed for, and the command that installs it."""
+        """Name the missing package, its purpose, and the command that installs it."""
         return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
 
 
@@ -202,23 +202,23 @@ class VectorError(EmbeddingError):
 
 
 class HardwareError(SupersedeError, ValueError):
-    """What a network costs on a target cannot be said."""
+    """The cost of a network on a target cannot be determined."""
 
 
 class TargetError(HardwareError):
-    """A target's description fits no hardware, such as a memory without bandwidth."""
+    """A target's description is impossible, such as a memory without bandwidth."""
 
 
 class MeasurementError(HardwareError):
-    """A target refuses a network, or a file holds no measurement."""
+    """The target rejected the network, or the file contains no measurements."""
 
 
 class EstimateError(HardwareError):
-    """An estimator cannot be fitted, read, or asked about this network."""
+    """An estimator cannot be fitted, read, or applied to this network."""
 
 
 class NetworkError(SupersedeError, ValueError):
-    """A network's description is not as it must be."""
+    """A network's description is invalid."""
 
 
 class NetworkFileError(NetworkError, OSError):
@@ -230,15 +230,15 @@ class UnsupportedOperatorError(NetworkError, NotImplementedError):
 
 
 class ReportError(SupersedeError, OSError):
-    """A report could not be written; nothing that was there before is lost."""
+    """A report could not be written; an earlier file is left unchanged."""
 
 
 class SandboxError(SupersedeError, RuntimeError):
-    """The process for strangers' models does not start; that says nothing of the model."""
+    """The process for strangers' models does not start; the model is not the cause."""
 
 
 class SearchError(SupersedeError, ValueError):
-    """The record of a search is not as it must be."""
+    """The record of a search is invalid."""
 
 
 class HistoryError(SearchError):
@@ -246,15 +246,15 @@ class HistoryError(SearchError):
 
 
 class SpaceError(SearchError):
-    """A parameter's range, choices or conditions make no sense."""
+    """A parameter's range, choices or conditions are invalid."""
 
 
 class TooFewLabelsError(SupersedeError, ValueError):
-    """The labels cannot carry the number that was asked for."""
+    """The labels do not support the requested number."""
 
 
 class TableError(SupersedeError, ValueError):
-    """The predictions or labels are not as they must be."""
+    """The predictions or labels are invalid."""
 
 
 class SourceError(TableError, OSError):
@@ -266,13 +266,13 @@ class EmptyTableError(TableError):
 
 
 class MissingColumnError(TableError, LookupError):
-    """A column is not there."""
+    """A column is missing."""
 
     @classmethod
     def of(
         cls, column: str, available: Iterable[str], use: str, mend: str = ""
     ) -> "MissingColumnError":
-        """Name the column, what it was wanted for, and the columns nearest to it."""
+        """Name the column, its use, and the columns with the most similar names."""
         names = list(available)
         near = difflib.get_close_matches(column, names, n=3, cutoff=0.5)
         folded = [name for name in names if name.lower() == column.lower()]
@@ -297,4 +297,4 @@ class ColumnTypeError(TableError, TypeError):
 
 
 class LabelError(TableError):
-    """Labels do not fit the plan that they are meant for."""
+    """Labels do not match the plan for which they are meant."""

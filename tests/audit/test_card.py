@@ -60,10 +60,10 @@ def test_card_is_valid_and_renders_in_every_form(tmp_path):
     back = load_card(card.save(tmp_path / "card.json"))
     assert back == card
     assert back.to_html() == page
-    with pytest.raises(errors.ArgumentError, match="may end in"):
+    with pytest.raises(errors.ArgumentError, match="must end in"):
         card.save(tmp_path / "card.txt")
     (tmp_path / "card.json").write_text("[]")
-    with pytest.raises(errors.ArgumentError, match="no service card"):
+    with pytest.raises(errors.ArgumentError, match="not a service card"):
         load_card(tmp_path / "card.json")
 
 

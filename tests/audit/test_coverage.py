@@ -55,9 +55,9 @@ def test_what_is_declared_impossible_unknown_or_synthetic(table):
     assert cells[1, 3].n == 0
     assert cells[0, 0].n == 0
     assert cells[0, 0].synthetic > 0
-    assert any("never seen: 3" in note for note in found.notes)
+    assert any("never observed: 3" in note for note in found.notes)
     assert "SYNTHETIC" in "".join(found.maps())
-    assert "cannot be" in "".join(found.maps())
+    assert "cannot occur" in "".join(found.maps())
 
 
 def test_next_items_fill_what_is_empty_first(table):

@@ -39,7 +39,7 @@ def test_small_new_and_lost_groups_hold_nothing_up():
     found = verdicts(regressions(before, after, tolerance=0.2))
     assert found["g = c"] is None
     assert found["g = d"] is None
-    with pytest.raises(errors.ArgumentError, match="cannot be held"):
+    with pytest.raises(errors.ArgumentError, match="cannot be compared"):
         regressions(before, audit_losses([0.1, 0.2], {"g": [1, 2]}, name="other"))
 
 

@@ -38,7 +38,7 @@ def test_a_planted_slice_is_found_confirmed_and_declared_in_one_step():
     best = search.confirmed[0]
     assert {c.column for c in best.where} == {"race", "age"}
     assert "race = c" in str(best)
-    assert "hold on fresh rows" in repr(search)
+    assert "are confirmed on fresh rows" in repr(search)
     audit = audit_groups(table, "m", declared=search.confirmed)
     assert audit.rows[0].stands_out
     assert from_records([g.to_dict() for g in search.groups]) == list(search.groups)
@@ -65,7 +65,7 @@ def test_fresh_items_may_be_given_and_success_rates_searched():
     assert search.searched == 12_000
     assert search.audit.overall.n == 12_000
     assert search.confirmed
-    with pytest.raises(errors.ArgumentError, match="set apart"):
+    with pytest.raises(errors.ArgumentError, match="split reproducibly"):
         find_slices(table, "m", FEATURES)
 
 
@@ -78,7 +78,7 @@ def test_nothing_lost_finds_nothing():
 
 def test_what_cannot_be_searched_is_refused(monkeypatch):
     table = supersede.read(people(True, n=100), models=["m"])
-    with pytest.raises(errors.ArgumentError, match="name features"):
+    with pytest.raises(errors.ArgumentError, match="name at least one feature"):
         find_slices(table, "m", [])
     with pytest.raises(errors.MissingColumnError):
         find_slices(table, "m", ["nothing"])

@@ -89,7 +89,7 @@ def test_texts_that_only_the_list_names():
 
 def test_an_empty_text_is_not_a_missing_one():
     rows = Sample("rows", {"site": ["", "south", None]}, [0, 1, 1])
-    with pytest.raises(ArgumentError, match="'site' holds an empty text"):
+    with pytest.raises(ArgumentError, match="'site' contains an empty text"):
         to_onnx(DecisionList(ZERO).patched(parse("site is missing"), ONE), rows)
     full = Sample("rows", {"site": ["north", "south"]}, [0, 1])
     with pytest.raises(ArgumentError, match="the list names one"):
@@ -124,7 +124,7 @@ def test_a_classifier_like_any_other():
     assert cross_val_score(patched, matrix, truth, cv=2).mean() == 0.75
     with pytest.raises(ArgumentError, match="expected 2 columns"):
         patched.predict(matrix[:, :1])
-    with pytest.raises(ArgumentError, match="not with probabilities"):
+    with pytest.raises(ArgumentError, match="not probabilities"):
         patched.predict_proba(matrix)
 
 

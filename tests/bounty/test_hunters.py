@@ -92,7 +92,7 @@ def test_numbers_and_probabilities_are_hunted_too():
 def test_losses_that_no_tree_is_grown_for():
     loss = Bounded(lambda y, a: abs(y - a), 1, "absolute error")
     ground = Ground.of(PUBLIC, START, loss)
-    with pytest.raises(ArgumentError, match="models of your own"):
+    with pytest.raises(ArgumentError, match="your own models"):
         specialist(parse("age > 30"), ground)
 
 

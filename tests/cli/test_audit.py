@@ -39,7 +39,7 @@ def test_groups_are_printed_and_written(run, log, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "▲ site = south" in printed
     assert "of the next 100 items" in printed
-    assert "Where two attributes meet" in (tmp_path / "a.html").read_text()
+    assert "Combinations of two attributes" in (tmp_path / "a.html").read_text()
     assert json.loads((tmp_path / "a.json").read_text())["conditions"] == ["site"]
 
 
@@ -63,7 +63,7 @@ def test_finds_are_declared_through_a_file(run, log, tmp_path, capsys):
     assert run(log, "--model", "b", "--declared", finds) == 0
     assert "▲ site = south" in capsys.readouterr().out
     finds.write_text("{}{")
-    with pytest.raises(errors.ArgumentError, match="--finds writes"):
+    with pytest.raises(errors.ArgumentError, match="written by --finds"):
         run(log, "--model", "b", "--declared", finds)
 
 
@@ -73,7 +73,7 @@ def test_word_errors_and_rates(run, log, capsys):
     assert "word error rate" in capsys.readouterr().out
     assert run(log, "--model", "b", "--loss", "false-negative-rate", "--group", "site") == 0
     assert "false negative rate" in capsys.readouterr().out
-    with pytest.raises(errors.ArgumentError, match="go together"):
+    with pytest.raises(errors.ArgumentError, match="must be given together"):
         run(log, "--model", "b", "--errors", "errors", "--group", "site")
 
 

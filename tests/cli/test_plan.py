@@ -67,7 +67,7 @@ def test_unknown_estimands_and_shares_are_refused(app, table, tmp_path):
     base = ["plan", str(table), "--model", "m0", "--out", str(tmp_path / "p.csv")]
     with pytest.raises(ArgumentError, match="'speed' is unknown or needs two models"):
         app([*base, "--estimand", "speed"], exit_on_error=False)
-    with pytest.raises(ArgumentError, match="'wide' is no share"):
+    with pytest.raises(ArgumentError, match="'wide' is not a share"):
         app([*base, "--margin", "wide"], exit_on_error=False)
 
 

@@ -65,7 +65,7 @@ def test_plan_and_estimate(folder):
         write.writerow(["item", "label"])
         write.writerows([row["id"], row["y"]] for row in rows)
     assert "precision(b): 0.9" in run(folder, "estimate", "plan.csv", "labels.csv")
-    assert "serve two questions" in (folder / "p.html").read_text()
+    assert "serve two estimands" in (folder / "p.html").read_text()
 
 
 def test_audit(folder):

@@ -55,7 +55,7 @@ def test_sequences_cover_at_all_times_at_once(share):
 
 
 def test_margins_and_confidences_outside_their_range_are_refused():
-    with pytest.raises(ArgumentError, match="within 0 to 1"):
+    with pytest.raises(ArgumentError, match="half the interval width"):
         sample_size(10, -0.1)
-    with pytest.raises(ArgumentError, match=r"such as 0\.95"):
+    with pytest.raises(ArgumentError, match=r"for example 0\.95"):
         sample_size(10, 0.1, 95)

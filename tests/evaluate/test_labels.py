@@ -112,7 +112,7 @@ def test_a_missing_design_file_is_named(tmp_path):
 
     with pytest.raises(SourceError, match=r"cannot read the plan's design .*plan\.csv\.design"):
         read_plan(tmp_path / "plan.csv")
-    with pytest.raises(ReportError, match=r"end it in \.csv, \.jsonl or \.parquet"):
+    with pytest.raises(ReportError, match=r"must end in \.csv, \.jsonl or \.parquet"):
         write_plan(MADE, tmp_path / "plan.xls")
-    with pytest.raises(ReportError, match="is the folder there"):
+    with pytest.raises(ReportError, match="does the folder exist"):
         write_plan(MADE, tmp_path / "no" / "plan.csv")

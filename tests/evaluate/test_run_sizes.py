@@ -123,7 +123,7 @@ def test_forms(tmp_path, runs):
     ("arguments", "says"),
     [
         ({}, "earlier pair of runs"),
-        ({"disagreement": 0.1}, "what is asked"),
+        ({"disagreement": 0.1}, "name the question"),
         ({"disagreement": 10, "items": 5}, "disagreement=10"),
         ({"disagreement": 0.1, "items": 0}, "items=0"),
         ({"disagreement": 0.1, "regression": 2.0}, "regression=2"),

@@ -49,4 +49,4 @@ def test_a_plan_read_back_has_the_same_picture(tmp_path):
     page = read_plan(tmp_path / "plan.csv")._repr_html_()
     assert page == made._repr_html_()
     assert "coordinated random samples" in page
-    assert "serve two questions" in page
+    assert "serve two estimands" in page

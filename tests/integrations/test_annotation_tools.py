@@ -37,10 +37,10 @@ def test_label_studio_round_trip_with_skips_and_two_annotators(tmp_path):
 def test_label_studio_exports_that_do_not_fit_are_refused(tmp_path):
     file = tmp_path / "export.json"
     file.write_text(json.dumps([{"id": 4, "data": {}, "annotations": []}]))
-    with pytest.raises(LabelError, match="task 4 names no item"):
+    with pytest.raises(LabelError, match="task 4 has no item"):
         label_studio.read_annotations(file)
     file.write_text(json.dumps([{"id": 4, "data": {"item": 1}, "annotations": [{"result": []}]}]))
-    with pytest.raises(LabelError, match="holds no choice"):
+    with pytest.raises(LabelError, match="has no choice"):
         label_studio.read_annotations(file)
 
 
@@ -61,5 +61,5 @@ def test_ground_truth_round_trip(tmp_path):
     assert labels.design == MADE.design
     assert estimate(MADE, labels).skipped == 1
     file.write_text('{"source": "x"}\n')
-    with pytest.raises(LabelError, match=r"line 1 .* names no supersede-item"):
+    with pytest.raises(LabelError, match=r"line 1 .* has no supersede-item"):
         ground_truth.read_manifest(file, "job")

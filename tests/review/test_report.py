@@ -79,7 +79,7 @@ def test_the_same_data_gives_the_same_report(frame):
 
 def test_what_cannot_be_written_is_refused_and_nothing_is_lost(review, tmp_path):
     (tmp_path / "file").write_text("here before")
-    with pytest.raises(errors.ReportError, match="choose another place"):
+    with pytest.raises(errors.ReportError, match="choose another location"):
         review.save(tmp_path / "file" / "report.html")
     with pytest.raises(errors.ArgumentError, match=r"\.html, \.json, \.md"):
         review.save(tmp_path / "report.pdf")

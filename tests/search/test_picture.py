@@ -34,7 +34,9 @@ def test_the_page_is_one_file_with_its_numbers_and_figures():
 
 
 def test_a_search_that_never_stops_or_never_worked_has_a_page():
-    assert "More search may have paid" in replay_page(replay(_history(), NoImprovement(99)))
+    assert "Further search was still worthwhile" in replay_page(
+        replay(_history(), NoImprovement(99))
+    )
     failed = [Trial({"x": 0.5}, state=State.FAILED)] * 3
     assert "3 of 3 trials failed" in replay_page(replay(History(SPACE, failed)))
 

@@ -1,9 +1,9 @@
-"""Whom does it fail? Losses by group and condition, coverage of combinations, grids, cards.
+"""For whom does a model fail? Losses by group and condition, coverage, grids, cards.
 
-A **group** is people (or things) who are declared to belong together; a **condition** is circumstances;
-a **cell** is one combination of them. An audit measures the task's own loss in each, says how sure that
-is, and keeps what is not known apart. See "How we talk about fairness" in the documentation for what
-its words claim and what they do not.
+A **group** is people (or things) who are declared to belong together; a **condition** describes
+circumstances; a **cell** is one combination of them. An audit measures the task's own loss in each,
+with its uncertainty, and reports items of unknown membership separately. See "How we talk about
+fairness" in the documentation for what these words claim and what they do not.
 """
 
 from supersede.audit.attributes import Attribute

@@ -1,8 +1,8 @@
-"""Who and under which circumstances: the attributes that an audit tells groups apart by.
+"""The attributes by which an audit splits items: who, and under which circumstances.
 
 Groups are declared, never inferred: a guess of somebody's race or gender is wrong for some, wrong more
 often for some than for others, and a harm of its own. So an attribute of people that is marked as
-inferred is refused; where that is overridden, every row, figure and card that shows it says so.
+inferred is refused; if that is overridden, every row, figure and card that shows it is marked.
 """
 
 import unicodedata
@@ -27,15 +27,15 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Attribute:
-    """A column that says who or what an item belongs to, or under which circumstances it arose.
+    """A column that describes who or what an item belongs to, or its circumstances.
 
     Attributes:
-        column: The column. One that holds lists puts an item into several groups at once.
-        protected: Whether it says who somebody is (or another trait that must not be guessed);
+        column: The column. With a column of lists, an item belongs to several groups at once.
+        protected: Whether it describes who somebody is (or another trait that must not be guessed);
             False for circumstances, such as the noise or the device.
         inferred: Whether its values were guessed, by a model or from a proxy, and not declared by
             the people themselves or recorded.
-        unknown: Values that mean "not known", beside null and NaN.
+        unknown: Values that mean "not known", in addition to null and NaN.
     """
 
     column: str
@@ -68,8 +68,8 @@ def refuse_inferred(guessed: Iterable[str], *, allowed: bool) -> None:
     """Refuse attributes of people that were inferred, unless that is allowed.
 
     Args:
-        guessed: What is marked as protected and inferred.
-        allowed: Whether the user has said that it may pass.
+        guessed: The attributes marked as protected and inferred.
+        allowed: Whether the user has allowed them.
 
     Raises:
         InferredAttributeError: A protected attribute is marked as inferred.
@@ -85,7 +85,7 @@ def refuse_inferred(guessed: Iterable[str], *, allowed: bool) -> None:
 
 
 def label_of(columns: Sequence[str], values: Sequence[object]) -> str:
-    """A group in words.
+    """A group's name.
 
     Example:
         >>> label_of(["sex", "race"], ["f", None])
@@ -97,17 +97,18 @@ def label_of(columns: Sequence[str], values: Sequence[object]) -> str:
 
 
 def spelling_notes(values: Mapping[str, Sequence[object]]) -> list[str]:
-    """Hints at values that look like one group in two spellings, or like an unknown.
+    """Warnings about values that look like two spellings of one group, or like an unknown.
 
     Args:
         values: The values of each column.
 
     Returns:
-        One sentence a finding; nothing is merged or dropped.
+        One sentence per finding; nothing is merged or dropped.
 
     Example:
         >>> spelling_notes({"sex": ["Female", "female ", "male"]})
-        ["sex: 'Female', 'female ' look like one group in several spellings; they count apart."]
+        ["sex: 'Female', 'female ' look like one group in several spellings; they are counted
+        separately."]
     """
     notes = []
     for column, found in values.items():
@@ -117,7 +118,7 @@ def spelling_notes(values: Mapping[str, Sequence[object]]) -> list[str]:
         alike = [sorted(texts) for texts in folded.values() if len(texts) > 1]
         notes += [
             f"{column}: {', '.join(map(repr, texts))} look like one group in several spellings;"
-            " they count apart."
+            " they are counted separately."
             for texts in alike[:_NAMED]
         ]
         if len(alike) > _NAMED:
@@ -128,7 +129,7 @@ def spelling_notes(values: Mapping[str, Sequence[object]]) -> list[str]:
         if words:
             listed = ", ".join(map(repr, words))
             notes.append(
-                f"{column}: {listed} reads like “unknown”; if it is, say so:"
+                f"{column}: {listed} looks like “unknown”; if it is, declare it:"
                 f" Attribute({column!r}, unknown=({words[0]!r},))."
             )
     return notes

@@ -1,4 +1,4 @@
-"""Whom does it fail? Losses by group, by intersection and by condition, with intervals."""
+"""For whom does a model fail? Losses by group, intersection and condition, with intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -51,32 +51,32 @@ def audit_groups(
     """Audit a model's losses group by group.
 
     Args:
-        table: The predictions: a `Table`, or anything that `supersede.read` reads; weights and clusters
-            are heeded.
+        table: The predictions: a `Table`, or anything that `supersede.read` reads; weights and
+            clusters are used.
         model: The model to audit.
-        old: A model to hold it against, on the same items.
-        loss: What is lost on an item; by default 1 where the answer is wrong.
+        old: A model to compare it with, on the same items.
+        loss: The loss of an item; by default 1 where the answer is wrong.
         groups: Who: columns (or `Attribute`), each of which splits the items. Null is a group of
-            its own, "unknown". The table's own groups are taken where none are named.
+            its own, "unknown". The table's own groups are used if none are named.
         conditions: Under which circumstances: columns that split the items in the same way.
         cross: Combinations of columns, as ``[("sex", "race")]``.
         declared: Groups declared by conditions, which may overlap.
-        synthetic: A column that is true for made-up items; they are reported apart.
-        labels: How the labelled items were chosen where not all are: ``"random"``, or the column
-            with each item's probability of having been chosen.
-        allow_inferred: Let protected attributes pass that are marked as inferred.
+        synthetic: A column that is true for synthetic items; they are reported separately.
+        labels: How the labelled items were chosen, if not all are labelled: ``"random"``, or the
+            column with each item's probability of having been chosen.
+        allow_inferred: Accept protected attributes that are marked as inferred.
         min_items: Groups with fewer graded items are shown, but not compared.
         confidence: Two-sided confidence of every interval, in (0, 1).
-        progress: Called with a line of text before each step.
-        **columns: What `supersede.read` needs to know of a source that is not yet a `Table`.
+        progress: Function that is called with a line of text before each step.
+        **columns: Arguments of `supersede.read` for a source that is not yet a `Table`.
 
     Returns:
         The audit, one row per group.
 
     Raises:
-        ArgumentError: An argument is outside what it may be.
+        ArgumentError: An argument is out of range or not one of the allowed values.
         InferredAttributeError: A protected attribute is marked as inferred.
-        MissingColumnError: A column is not there.
+        MissingColumnError: A column is missing.
 
     Example:
         >>> import supersede
@@ -92,7 +92,7 @@ def audit_groups(
         sex = unknown 1 1.0
 
     Assumes: labelled items are independent draws (or come in the table's clusters) from what the
-    model meets, and labels are as right for one group as for another.
+    model meets, and labels are as accurate for one group as for another.
     """
     loss = Wrong() if loss is None else loss
     groups, conditions = (_listed(names) for names in (groups, conditions))
@@ -158,26 +158,27 @@ def audit_losses(
     min_items: int = 30,
     confidence: float = 0.95,
 ) -> Audit:
-    """Audit losses that are arrays here.
+    """Audit losses given as arrays.
 
     Args:
-        losses: What the model loses on each item, shape ``(n,)``; NaN where it is not graded.
+        losses: The model's loss on each item, shape ``(n,)``; NaN where it is not graded.
         groups: For each attribute the group of each item, shape ``(n,)``; None and NaN are unknown.
-        old: What an old model loses on each item, shape ``(n,)``.
-        out_of: What losses are divided by, in sum, such as words; by default every item counts one.
+        old: An old model's loss on each item, shape ``(n,)``.
+        out_of: Denominator of each item, such as words: the sum of losses is divided by its sum; by
+            default every item counts one.
         weight: Non-negative weights, shape ``(n,)``.
         cluster: The cluster of each item, where items are not independent.
         cross: Combinations of attributes.
-        inferred: Attributes that were guessed.
-        allow_inferred: Let them pass.
-        name: The loss in words.
+        inferred: Attributes whose values were guessed.
+        allow_inferred: Accept them.
+        name: Name of the loss.
         unit: ``"share"`` or ``"amount"``; by default a share where all losses lie in [0, 1] and
             every item counts one.
         min_items: Groups with fewer graded items are shown, but not compared.
         confidence: Two-sided confidence of every interval, in (0, 1).
 
     Returns:
-        The audit, one row a group.
+        The audit, one row per group.
 
     Raises:
         ArgumentError: Lengths differ, or losses or weights are negative.
@@ -223,7 +224,7 @@ def audit_losses(
 def splits_of(
     groups: Columns, conditions: Columns, cross: Sequence[Sequence[str]]
 ) -> list[tuple[Attribute, ...]]:
-    """Every way in which the items are split; crossed columns keep what was said of them."""
+    """All splits of the items; crossed columns keep the settings of their attributes."""
     single = [Attribute(c) if isinstance(c, str) else c for c in groups]
     single += [Attribute(c, protected=False) if isinstance(c, str) else c for c in conditions]
     said = {attribute.column: attribute for attribute in single}
@@ -243,7 +244,10 @@ def _audit(
     notes: Sequence[str],
 ) -> Audit:
     if bool(np.any(whole.sums < 0)):
-        msg = f"the {loss.name} sums to less than 0; losses, weights and what they are divided by are at least 0"
+        msg = (
+            f"the {loss.name} sums to less than 0; losses, weights and denominators must be at"
+            " least 0"
+        )
         raise ArgumentError(msg)
     judged = (loss.unit, loss.worse, confidence)
     (overall,) = group_rows([Label("all", "all items")], whole, whole, *judged)
@@ -258,7 +262,7 @@ def _audit(
 
 
 def _natural(row: GroupRow) -> tuple[object, ...]:
-    """Numbers in their order, text in its own, unknown last; declared groups as they were named."""
+    """Numbers in numeric, text in alphabetical order, unknown last; declared groups as given."""
     return tuple(
         (value is None, isinstance(value, str), value if isinstance(value, int | float) else 0, str(value))
         for value in row.values
@@ -280,8 +284,8 @@ def _label_notes(whole: Ratios, labels: str | None) -> list[str]:
     if n == items or labels is not None:
         return []
     return [
-        f"{count(n)} of {count(items)} items count here; where others only lack a label, this speaks"
-        " of the labelled items alone, unless labels= says how they were chosen."
+        f"{count(n)} of {count(items)} items count here; if the others merely lack a label, this"
+        " describes the labelled items alone, unless labels= states how they were chosen."
     ]
 
 
@@ -291,7 +295,7 @@ def _spellings(splits: Sequence[Sequence[Attribute]], found: Sequence[Ratios]) -
         for split, counts in zip(splits, found, strict=True)
         if len(split) == 1
     }
-    alone = [f"{c} has one value only, so it tells nobody apart." for c, v in values.items() if len(v) == 1]  # fmt: skip
+    alone = [f"{c} has one value only, so it does not split the items." for c, v in values.items() if len(v) == 1]  # fmt: skip
     return [*spelling_notes(values), *alone]
 
 
@@ -300,10 +304,10 @@ def _check(any_groups: bool, confidence: float, min_items: int) -> None:
         msg = "no groups: name columns, groups=['sex'], or declare some, declared=[Group(…)]"
         raise ArgumentError(msg)
     if not 0 < confidence < 1:
-        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.95"
+        msg = f"confidence={confidence} must lie between 0 and 1, for example 0.95"
         raise ArgumentError(msg)
     if min_items < 1:
-        msg = f"min_items={min_items}; it is a number of items, at least 1"
+        msg = f"min_items={min_items} must be a number of items, at least 1"
         raise ArgumentError(msg)
 
 
@@ -345,5 +349,8 @@ def _as_key(values: Any) -> pa.Array:
 def _same_length(columns: Sequence[Any]) -> None:
     lengths = {len(column) for column in columns if column is not None}
     if len(lengths) > 1 or 0 in lengths:
-        msg = f"all columns need one entry an item and there must be items; got lengths {sorted(lengths)}"
+        msg = (
+            "all columns need one entry per item, and at least one item; got lengths"
+            f" {sorted(lengths)}"
+        )
         raise ArgumentError(msg)

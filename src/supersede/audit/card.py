@@ -1,7 +1,7 @@
-"""The service card: what a released model is for, whom it serves how well, and what to test oneself.
+"""The service card: a released model's purpose, its errors by group, and what users must test.
 
-A card is one JSON document with a published schema (`card_schema`); pages and metadata are drawn from
-it alone, so that whatever they say is in it. There is no card without an audit.
+A card is one JSON document with a published schema (`card_schema`); pages and metadata are
+generated from it alone, so they contain nothing else. There is no card without an audit.
 """
 
 import json
@@ -30,11 +30,12 @@ _DEFINITIONS = {
     "error rate": "Items that the model gets wrong, over all items.",
     "squared error": "Mean squared difference of score and label (the Brier score for scores).",
     "absolute error": "Mean absolute difference of score and label.",
-    "log loss": "Mean of minus the natural logarithm of the probability given to what happened.",
+    "log loss": "Mean of minus the natural logarithm of the probability given to the observed"
+    " outcome.",
     "word error rate": "Substituted, deleted and inserted words, summed, over words spoken, summed.",
     "accuracy": "Items that the model gets right, over all items.",
-    "precision": "Of the items that the model calls positive, the share that are.",
-    "recall": "Of the items that are positive, the share that the model calls so.",
+    "precision": "Of the items that the model calls positive, the share that are positive.",
+    "recall": "Of the items that are positive, the share that the model calls positive.",
     "false positive rate": "Of the items that are negative, the share that the model calls positive.",
     "false negative rate": "Of the items that are positive, the share that the model calls negative.",
     "selection rate": "Items that the model calls positive, over all items.",
@@ -46,7 +47,7 @@ class ServiceCard:
     """A dated card of one released model.
 
     Attributes:
-        data: The card as plain data, as its schema says.
+        data: The card as plain data, following its schema.
     """
 
     data: Mapping[str, Any] = field(repr=False)
@@ -60,7 +61,7 @@ class ServiceCard:
         return json.dumps(self.data, indent=1, ensure_ascii=False, allow_nan=False)
 
     def to_html(self) -> str:
-        """The card as one page that needs nothing else."""
+        """The card as one self-contained page."""
         return environment().get_template("audit/card.html").render(self._context())
 
     def to_markdown(self) -> str:
@@ -70,8 +71,8 @@ class ServiceCard:
     def to_huggingface(self, *, task: str, dataset: str) -> str:
         """The card as a model card for the Hugging Face hub: metadata, then the card as Markdown.
 
-        The metadata has no place for groups, so it holds the values over all items; every
-        group stands in the text.
+        The metadata has no field for groups, so it contains the values over all items; the groups
+        are listed in the text.
 
         Args:
             task: The hub's name of the task, such as ``tabular-classification``.
@@ -83,11 +84,11 @@ class ServiceCard:
         return self.to_html()
 
     def save(self, path: str | Path) -> Path:
-        """Write the card as the path's ending says: ``.html``, ``.json`` or ``.md``.
+        """Write the card in the format of the path's ending: ``.html``, ``.json`` or ``.md``.
 
         Raises:
-            ReportError: The file cannot be written; what was there before is still there.
-            ArgumentError: The ending is none of these.
+            ReportError: The file cannot be written; an existing file is left unchanged.
+            ArgumentError: The ending is not one of these.
         """
         return save_as(path, "a card", {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown})  # fmt: skip
 
@@ -122,11 +123,11 @@ def service_card(
         version: The released version.
         released: When it was released.
         intended_use: What it is for, in a sentence or two.
-        limits: What is known not to work, or not to be known.
-        customer_must_test: What whoever uses the model must test on their own data.
-        not_intended: Uses that it is not meant for.
-        definitions: Definitions of losses that the package does not know.
-        replaces: The model or version that it takes the place of.
+        limits: Known limitations, and what is not known.
+        customer_must_test: What users of the model must test on their own data.
+        not_intended: Uses for which it is not meant.
+        definitions: Definitions of losses that are not built in.
+        replaces: The model or version that it replaces.
         created: The card's date; today by default.
 
     Returns:
@@ -156,7 +157,10 @@ def service_card(
     lists = {"limits": limits, "customer_must_test": customer_must_test}
     missing = [key for key, value in {**texts, **lists}.items() if not value]
     if missing:
-        msg = f"a card says {', '.join(missing)} in words; every model has some, so write them down"
+        msg = (
+            f"a card needs a text for {', '.join(missing)}; every model has some, so write them"
+            " down"
+        )
         raise ArgumentError(msg)
     known = {**_DEFINITIONS, **(definitions or {})}
     undefined = [audit.loss for audit in audits if audit.loss not in known]
@@ -208,7 +212,7 @@ def load_card(path: str | Path) -> ServiceCard:
     """Read a card back from its JSON.
 
     Raises:
-        ArgumentError: It cannot be read, or is no card of this version.
+        ArgumentError: It cannot be read, or is not a card of this version.
     """
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -216,7 +220,7 @@ def load_card(path: str | Path) -> ServiceCard:
         msg = f"cannot read the card {path}: {error}; write one with ServiceCard.save('….json')"
         raise ArgumentError(msg) from error
     if not isinstance(data, dict) or data.get("card_version") != 1:
-        msg = f"{path} is no service card of version 1"
+        msg = f"{path} is not a service card of version 1"
         raise ArgumentError(msg)
     return ServiceCard(data)
 
@@ -267,7 +271,7 @@ def _plot(evaluation: dict[str, Any], forms: Mapping[str, Any]) -> "Markup | Non
 
 
 def _front_matter(data: Mapping[str, Any], task: str, dataset: str) -> str:
-    """Metadata as YAML whose every scalar is JSON, so that no text can break out of its place."""
+    """Metadata as YAML in which every scalar is JSON, so no text can break the structure."""
     quoted = json.dumps
     real = [
         e for e in data["evaluations"] if not e["synthetic"] and e["overall"]["value"] is not None

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["DECLARED", "Counting"]
 
 DECLARED = "declared"
-"""The split that declared groups stand under."""
+"""The name of the split of declared groups."""
 
 
 @dataclass(frozen=True)
 class Counting:
-    """A table with the losses of some models worked out on every row.
+    """A table with the losses of some models computed on every row.
 
     Attributes:
         rows: The rows; ``__e0`` is the first model's numerator, ``__d0`` its denominator, ``__w``
             the weight and ``__c`` the cluster, where there are any.
-        kinds: What each model's loss is made of; only which parts there are is used.
+        kinds: The parts of each model's loss; only their presence is used.
     """
 
     rows: "ir.Table"
@@ -39,7 +39,7 @@ class Counting:
     def of(
         cls, table: Table, loss: Loss, models: Sequence[str], labels: str | None = None
     ) -> "Counting":
-        """Work out a loss on every row of a table.
+        """Compute a loss on every row of a table.
 
         Raises:
             MissingColumnError: `labels` is neither ``"random"`` nor a column.
@@ -58,10 +58,10 @@ class Counting:
         return cls(table.rows.mutate(**columns), kinds)
 
     def margins(self, splits: Sequence[Sequence[Attribute]]) -> list[Ratios]:
-        """One count a split; a split by no attribute is the whole.
+        """One set of counts per split; a split by no attribute is the whole.
 
-        An attribute whose column holds lists puts an item into every group that its list names, and
-        into "unknown" where the list is empty.
+        With a column of lists, an item belongs to every group in its list, and to "unknown" if the
+        list is empty.
 
         Raises:
             ArgumentError: Lists together with clusters.
@@ -109,8 +109,8 @@ class Counting:
     def _unnested(self, split: Sequence[Attribute], lists: Sequence[str]) -> Ratios:
         if "__c" in self.rows.columns:
             msg = (
-                f"column {lists[0]!r} holds lists, which cannot be counted by clusters yet; declare"
-                " the groups you mean as yes/no columns and conditions on them"
+                f"column {lists[0]!r} contains lists, which cannot be combined with clusters yet;"
+                " declare the groups as yes/no columns and conditions on them"
             )
             raise ArgumentError(msg)
         rows = self.rows
@@ -140,7 +140,7 @@ class Counting:
 
 
 def _weight(table: Table, labels: str | None) -> "ir.Value | None":
-    """What an item stands for: its weight, over its chance of having been labelled."""
+    """The weight of an item, divided by its probability of having been labelled."""
     weight = None if table.weight is None else plain(table.rows[table.weight])
     if labels is None or labels == "random":
         return weight

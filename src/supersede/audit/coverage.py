@@ -1,10 +1,11 @@
 """Which combinations of axes the items cover, and what to collect next.
 
-With many axes no collection covers all combinations, but most failures need only a few values to meet.
-So coverage is counted over every combination of the values of any `strength` axes (2 for pairs), as in
-combinatorial testing. What to collect next is chosen greedily: an item lies in one cell for each set of
-axes, and with ``n`` items in a cell one more lowers the variance of its rate, under a prior worth one
-item, from ``1/(n+1)`` to ``1/(n+2)`` times the same constant.
+With many axes no collection covers all combinations, but most failures are triggered by a
+combination of only a few values. So coverage is counted over every combination of the values of any
+`strength` axes (2 for pairs), as in combinatorial testing. What to collect next is chosen greedily:
+an item is in one cell per set of axes, and with ``n`` items in a cell one more lowers the variance
+of its rate, under a prior equivalent to one item, from ``1/(n+1)`` to ``1/(n+2)`` times the same
+constant.
 
 References:
     Kuhn, Kacker & Lei (2013), Introduction to Combinatorial Testing, ch. 9: t-way coverage.
@@ -34,7 +35,7 @@ __all__ = ["Collect", "Coverage", "CoverageCell", "coverage"]
 
 Ints = npt.NDArray[np.int64]
 _MOST_CELLS = 1_000_000
-_ENUMERATED = 20_000  # combinations of all axes that are looked through; beyond, they are climbed
+_ENUMERATED = 20_000  # combinations of all axes that are enumerated; beyond, hill climbing is used
 _STARTS = 20
 
 
@@ -45,8 +46,8 @@ class CoverageCell:
     Attributes:
         axes: The axes.
         values: Their values.
-        n: Items in it that are real, and labelled where there are labels.
-        synthetic: Synthetic items in it; they cover nothing.
+        n: Real items in it, only labelled ones where there are labels.
+        synthetic: Synthetic items in it; they do not count as coverage.
     """
 
     axes: tuple[str, ...]
@@ -65,8 +66,8 @@ class Collect:
     Attributes:
         values: The value on each axis.
         items: How many.
-        worth: By how much the first of them lowers the summed variances, relative to a cell that
-            is empty (1 for each empty cell that it fills).
+        worth: Decrease in the summed variances by the first of them, relative to an empty cell (1
+            for each empty cell that it fills).
     """
 
     values: dict[str, object]
@@ -82,10 +83,10 @@ class Coverage:
         levels: The values of each axis.
         strength: How many axes are combined.
         enough: Items from which a cell counts as covered.
-        cells: All cells that can be, in the order of axes and values.
-        unknown: Items whose value on an axis is unknown; they cover nothing there.
-        impossible: Combinations that cannot be.
-        notes: What a reader must know.
+        cells: All possible cells, in the order of axes and values.
+        unknown: Items whose value on an axis is unknown; they cover no cell of that axis.
+        impossible: Combinations that cannot occur.
+        notes: Caveats.
     """
 
     levels: Mapping[str, tuple[object, ...]]
@@ -103,7 +104,7 @@ class Coverage:
 
     @property
     def thin(self) -> list[CoverageCell]:
-        """Cells with some items, but not enough; the thinnest first."""
+        """Cells with some items, but not enough; those with the fewest first."""
         found = [cell for cell in self.cells if 0 < cell.n < self.enough]
         return sorted(found, key=lambda cell: cell.n)
 
@@ -114,7 +115,7 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """Cells that are covered, as a share of all; NaN where there are none."""
+        """The share of cells that are covered; NaN if there are no cells."""
         return self.covered / len(self.cells) if self.cells else math.nan
 
     def __repr__(self) -> str:
@@ -124,14 +125,14 @@ class Coverage:
         )
 
     def next_items(self, budget: int, *, seed: int = 0) -> list[Collect]:
-        """What to collect next for the most information.
+        """What to collect next to gain the most information.
 
         Args:
             budget: How many items can be collected.
-            seed: Seed of the search where there are too many combinations to look through.
+            seed: Seed of the search, if there are too many combinations to enumerate.
 
         Returns:
-            Combinations of all axes with the number of items for each, the most worth first.
+            Combinations of all axes with the number of items for each, the most valuable first.
 
         Raises:
             ArgumentError: The budget is not positive, or there is nothing to combine.
@@ -157,7 +158,7 @@ class Coverage:
         }
 
     def maps(self) -> "list[Markup]":
-        """A map of every pair of axes, those with most holes first; for strength 2."""
+        """A map of every pair of axes, those with most uncovered cells first; for strength 2."""
         from supersede.audit.coverage_maps import pair_maps
 
         return pair_maps(self)
@@ -177,22 +178,22 @@ def coverage(
     """Count which combinations of axes the items cover.
 
     Args:
-        table: The items: a `Table`, or anything that `supersede.read` reads; only labelled ones count
-            where there are labels.
-        axes: Columns: who, and under which circumstances.
+        table: The items: a `Table`, or anything that `supersede.read` reads; only labelled ones
+            count if there are labels.
+        axes: Columns that describe who, and under which circumstances.
         strength: How many axes are combined, from 1 to their number.
         enough: Items from which a cell counts as covered.
-        levels: Values that an axis ought to have, where not all of them occur.
-        impossible: Combinations that cannot be, as ``[{"age": "child", "job": "retired"}]``.
-        synthetic: A column that is true for made-up items, which cover nothing.
-        **columns: What `supersede.read` needs to know of a source that is not yet a `Table`.
+        levels: Values that an axis should have, if not all of them occur.
+        impossible: Combinations that cannot occur, as ``[{"age": "child", "job": "retired"}]``.
+        synthetic: A column that is true for synthetic items, which do not count as coverage.
+        **columns: Arguments of `supersede.read` for a source that is not yet a `Table`.
 
     Returns:
         All cells with their counts.
 
     Raises:
-        ArgumentError: Strength or `enough` is outside what it may be, or there are too many cells.
-        MissingColumnError: A column is not there.
+        ArgumentError: Strength or `enough` is out of range, or there are too many cells.
+        MissingColumnError: A column is missing.
 
     Example:
         >>> import supersede
@@ -212,8 +213,8 @@ def coverage(
     names = [attribute.column for attribute in attributes]
     if not 1 <= strength <= len(names) or len(set(names)) < len(names) or enough < 1:
         msg = (
-            f"strength={strength}, enough={enough} over axes {names}: strength goes from 1 to the"
-            " number of axes, which must differ, and enough is at least 1"
+            f"strength={strength}, enough={enough} over axes {names}: strength must be between 1"
+            " and the number of axes, the axes must differ, and enough must be at least 1"
         )
         raise ArgumentError(msg)
     tables = _counted(table, attributes, strength, synthetic)
@@ -222,7 +223,10 @@ def coverage(
     wanted = {name: _levels(name, found[name], levels) for name in names}
     total = sum(math.prod(len(wanted[a]) for a in s) for s in combinations(names, strength))
     if total > _MOST_CELLS:
-        msg = f"{total:,} cells; band the axes into fewer values, or lower strength={strength}"
+        msg = (
+            f"{total:,} cells; group the values of the axes into bands, or lower"
+            f" strength={strength}"
+        )
         raise ArgumentError(msg)
     cells: list[CoverageCell] = []
     for subset, counted in zip(combinations(names, strength), subsets, strict=True):
@@ -263,7 +267,7 @@ def _values(cells: "pa.Table", name: str) -> list[object]:
 def _levels(
     name: str, found: Sequence[object], levels: Mapping[str, Sequence[object]] | None
 ) -> tuple[object, ...]:
-    """Declared values first, then those that occur besides."""
+    """Declared values first, then other values that occur."""
     declared = list((levels or {}).get(name, ()))
     return tuple(dict.fromkeys([*declared, *found]))
 
@@ -293,7 +297,7 @@ def _notes(
     unknown: Mapping[str, int],
 ) -> list[str]:
     notes = [
-        f"{axis} has one value only, so it combines with nothing."
+        f"{axis} has one value only, so it forms no combinations."
         for axis, values in levels.items()
         if len(values) == 1
     ]
@@ -301,23 +305,23 @@ def _notes(
     for axis, values in levels.items():
         absent = [str(v) for v in values if v not in found[axis]]
         if absent:
-            notes.append(f"{axis}: declared but never seen: {', '.join(absent)}.")
+            notes.append(f"{axis}: declared but never observed: {', '.join(absent)}.")
         if unknown[axis]:
             notes.append(
-                f"{axis} is unknown for {unknown[axis]:,} items; they cover nothing there."
+                f"{axis} is unknown for {unknown[axis]:,} items; they cover no cell of that axis."
             )
     return notes
 
 
 @dataclass(frozen=True)
 class _Search:
-    """The cells as numbers: every axis by the places of its values.
+    """The cells as numbers: every axis by the positions of its values.
 
     Attributes:
         axes: The axes.
         levels: Their values.
-        subsets: For each set of axes, their places among the axes.
-        counts: For each set, the items of each combination; -1 for those that cannot be.
+        subsets: For each set of axes, their positions among the axes.
+        counts: For each set, the items of each combination; -1 for those that cannot occur.
     """
 
     axes: list[str]
@@ -340,7 +344,7 @@ class _Search:
         return cls(axes, levels, subsets, counts)
 
     def worth(self, rows: Ints) -> npt.NDArray[np.float64]:
-        """What one more item would be worth at each combination of all axes, ``(m, axes)``."""
+        """Value of one more item at each combination of all axes, ``(m, axes)``."""
         total = np.zeros(len(rows))
         for subset, counts in zip(self.subsets, self.counts, strict=True):
             n = counts[tuple(rows[:, a] for a in subset)]
@@ -349,7 +353,7 @@ class _Search:
         return total
 
     def greedy(self, budget: int, rng: np.random.Generator) -> list[Collect]:
-        """Add the best combination again and again, a hundredth of the budget at a time."""
+        """Repeatedly add the best combination, a hundredth of the budget at a time."""
         size = math.prod(map(len, self.levels))
         everything = None
         if size <= _ENUMERATED:
@@ -376,7 +380,7 @@ class _Search:
         return sorted(chosen.values(), key=lambda c: -c.worth)
 
     def _climbed(self, rng: np.random.Generator) -> Ints:
-        """Good combinations: from random ones, change one axis at a time while that helps."""
+        """Local optima: from random combinations, change one axis at a time while that helps."""
         sizes = [len(values) for values in self.levels]
         rows = np.column_stack([rng.integers(0, size, _STARTS) for size in sizes]).astype(np.int64)
         for _ in range(2):

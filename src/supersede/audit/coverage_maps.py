@@ -1,4 +1,4 @@
-"""Coverage of pairs as maps: how many items lie where two axes meet."""
+"""Coverage of pairs as maps: the number of items per combination of two axes."""
 
 import math
 from itertools import combinations
@@ -18,7 +18,7 @@ def pair_maps(found: Coverage, most: int = 6) -> list[Markup]:
     """Maps of pairs of axes, those with most cells below `enough` first.
 
     Args:
-        found: A coverage of strength 2; of another strength there is no map.
+        found: A coverage of strength 2; other strengths have no map.
         most: The largest number of maps.
     """
     if found.strength != 2:
@@ -37,7 +37,7 @@ def _map(found: Coverage, pair: tuple[str, str]) -> Markup:
 
     def cell(values: tuple[object, object]) -> Cell:
         if values not in at:
-            return Cell("cannot be", kind="missing")
+            return Cell("cannot occur", kind="missing")
         n, made_up = at[values].n, at[values].synthetic
         detail = f"+ {count(made_up)} SYNTHETIC" if made_up else ""
         if not n:

@@ -1,4 +1,4 @@
-"""From counts to rows: every interval of an audit is made here, for all of its groups at once."""
+"""From counts to rows: every interval of an audit is computed here, for all groups at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ __all__ = ["Label", "group_rows"]
 
 Floats = npt.NDArray[np.float64]
 NEW, OLD = 0, 1
-"""The places of the models in the counts."""
+"""The positions of the models in the counts."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """What a row of counts is: everything of a `GroupRow` that is not a number."""
+    """The description of a row of counts: the fields of a `GroupRow` that are not numbers."""
 
     split: str
     group: str
@@ -39,15 +39,15 @@ def group_rows(
     """Rows with intervals.
 
     Args:
-        labels: What each group is, `k` of them.
-        counts: Their counts; the audited model first, then the old one if there is one.
+        labels: Description of each group, `k` of them.
+        counts: Their counts: the audited model first, then the old one if there is one.
         whole: The counts of all items.
         unit: Whether the loss is a share or an amount.
         worse: Whether more of it is worse, or less.
         confidence: Two-sided confidence of every interval.
 
     Returns:
-        One row a group.
+        One row per group.
     """
     value = counts.moments(NEW).mean
     gaps = gap(counts, whole, NEW, unit, confidence)
@@ -64,7 +64,7 @@ def group_rows(
         changes = change(counts, OLD, NEW, unit, confidence)
         columns |= {"old": counts.moments(OLD).mean, "change": changes[0]}
         columns |= _ends("change_", changes[1:])
-    # what nobody is graded for has no value, and no interval pretends otherwise
+    # a group without graded items has neither a value nor an interval
     columns = {name: np.where(np.isnan(value), np.nan, column) for name, column in columns.items()}
     beyond = columns["gap_joint_low"] > 0 if worse == "more" else columns["gap_joint_high"] < 0
     numbers = zip(*(column.tolist() for column in columns.values()), strict=True)

@@ -1,4 +1,4 @@
-"""Scenario × metric × model: one loss of every model in every scenario, missing cells shown as missing."""
+"""Scenario × metric × model: each loss of each model in each scenario, gaps included."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ class GridCell:
 
     Attributes:
         scenario: The scenario.
-        loss: The loss, in words.
+        loss: Name of the loss.
         unit: Whether it is a share or an amount.
         model: The model.
         value: The loss; NaN where it is missing.
@@ -52,9 +52,9 @@ class Grid:
 
     Attributes:
         scenarios: The scenarios.
-        losses: The losses, in words.
+        losses: Names of the losses.
         models: The models.
-        cells: One cell for every scenario, loss and model.
+        cells: One cell per scenario, loss and model.
         confidence: Two-sided confidence of every interval.
     """
 
@@ -86,7 +86,7 @@ class Grid:
         return asdict(self)
 
     def maps(self) -> "list[Markup]":
-        """One map a loss: scenarios down, models across."""
+        """One map per loss: scenarios in rows, models in columns."""
         return [self._map(loss) for loss in self.losses]
 
     def _map(self, loss: str) -> "Markup":
@@ -126,9 +126,9 @@ def grid(
     """Measure several losses of several models in several scenarios.
 
     Args:
-        scenarios: One table a scenario; or one table, split by a column.
-        models: The models. One that a table lacks is missing there.
-        losses: The losses. One that cannot be measured for a model is missing there.
+        scenarios: One table per scenario; or one table, split by a column.
+        models: The models. A model that is not in a scenario's table is missing there.
+        losses: The losses. A loss that cannot be measured for a model is missing there.
         by: The column whose values are the scenarios of a single table.
         confidence: Two-sided confidence of every interval.
 
@@ -136,7 +136,7 @@ def grid(
         The grid; each model is measured on all items that are graded for it.
 
     Raises:
-        ArgumentError: There is nothing to fill the grid with.
+        ArgumentError: No cell of the grid can be measured.
 
     Example:
         >>> import supersede

@@ -1,8 +1,8 @@
 """Groups declared by conditions: they may overlap, nest and leave items out.
 
-Many groups share few conditions. The engine evaluates each condition once an item and counts items by
-the pattern of conditions that hold; which patterns make up a group is worked out here, on the patterns.
-So a thousand overlapping groups cost one pass over the rows.
+Many groups share few conditions. The engine evaluates each condition once per item and counts items
+by the pattern of conditions that hold; which patterns make up a group is computed here, on the
+patterns. So a thousand overlapping groups need one pass over the rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,12 +35,12 @@ _UNKNOWNS = int("10" * _PER_KEY, 2)  # the bits of all that is unknown
 
 @dataclass(frozen=True)
 class Condition:
-    """A comparison of a column with a value; unknown where the column is.
+    """A comparison of a column with a value; unknown where the column is unknown.
 
     Attributes:
         column: The column.
         operation: ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=`` or ``in``.
-        value: What it is compared with; a tuple for ``in``.
+        value: The value to compare with; a tuple for ``in``.
     """
 
     column: str
@@ -51,7 +51,8 @@ class Condition:
         if self.operation not in get_args(Operation):
             listed = ", ".join(get_args(Operation))
             msg = (
-                f"Condition on {self.column!r}: no operation {self.operation!r}; there are {listed}"
+                f"Condition on {self.column!r}: no operation {self.operation!r}; expected one of"
+                f" {listed}"
             )
             raise ArgumentError(msg)
 
@@ -76,9 +77,9 @@ class Group:
     """Items for which all conditions hold.
 
     Attributes:
-        name: What it is called.
+        name: Name of the group.
         where: The conditions.
-        inferred: Whether a condition rests on an attribute of people that was guessed.
+        inferred: Whether a condition uses an attribute of people that was guessed.
 
     Example:
         >>> print(Group("older women", (Condition("sex", "==", "f"), Condition("age", ">=", 60))))
@@ -91,7 +92,7 @@ class Group:
 
     def __post_init__(self) -> None:
         if not self.where:
-            msg = f"Group({self.name!r}) has no condition, so it would be everybody"
+            msg = f"Group({self.name!r}) has no condition, so it would contain every item"
             raise ArgumentError(msg)
 
     def __str__(self) -> str:
@@ -137,14 +138,14 @@ def count_groups(
 
     Args:
         rows: The items.
-        parts: One loss a model, as expressions over the rows.
+        parts: One loss per model, as expressions over the rows.
         groups: The groups, `k` of them.
         weight: Weight of each item.
         cluster: Cluster of each item.
 
     Returns:
-        The counts of each group, and those of the items of which it is not known whether they
-        belong to it (some condition is unknown and none fails); both with `k` rows.
+        The counts of each group, and those of the items whose membership is unknown (some condition
+        is unknown and none fails); both with `k` rows.
     """
     if cluster is not None:
         return _count_one_by_one(rows, parts, groups, weight, cluster)
@@ -156,7 +157,7 @@ def count_groups(
 
 
 def _pattern_keys(rows: "ir.Table", conditions: Sequence[Condition]) -> dict[str, "ir.Value"]:
-    """Which conditions hold, two bits each: 0 fails, 1 holds, 2 unknown."""
+    """Truth values of the conditions, two bits each: 0 fails, 1 holds, 2 unknown."""
     import ibis
 
     keys = {}
@@ -176,7 +177,7 @@ def _pattern_keys(rows: "ir.Table", conditions: Sequence[Condition]) -> dict[str
 def _folded(
     found: Ratios, groups: Sequence[Sequence[int]], conditions: int
 ) -> tuple[Ratios, Ratios]:
-    """Add up the patterns that make up each group, and those of which that is not known."""
+    """Sum the patterns that make up each group, and those whose membership is unknown."""
     keys = [found.keys[name].to_numpy() for name in found.keys.column_names]
     data, back = _distinct_columns(
         [found.items, found.n, *found.sums.T, *found.products.reshape(len(found), -1).T]
@@ -205,7 +206,7 @@ def _folded(
 
 
 def _distinct_columns(columns: Sequence[Floats]) -> tuple[Floats, list[int]]:
-    """Each column once (models share denominators, products are symmetric), and where it went."""
+    """Distinct columns (models share denominators, products are symmetric), and their indices."""
     kept: list[Floats] = []
     back = []
     for column in columns:
@@ -243,7 +244,7 @@ def _count_one_by_one(
     weight: "ir.Value | None",
     cluster: "ir.Value",
 ) -> tuple[Ratios, Ratios]:
-    """Clusters reach across patterns, so each group is counted with its own clusters."""
+    """Clusters span several patterns, so each group is counted with its own clusters."""
     import ibis
 
     keys = {}

@@ -1,7 +1,7 @@
-"""The history of audits: what each version did to each group, and whether the next one is worse.
+"""The history of audits: each version's losses by group, and whether the next one is worse.
 
-An evaluation is never finished. Every released version leaves its audit in one file, a line each; the
-next version is held against the last, group by group.
+An evaluation is never finished. The audit of every released version is stored in one file, one line
+each; the next version is compared with the last, group by group.
 """
 
 import json
@@ -34,19 +34,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class Regression:
-    """What became of one group from one audit to the next.
+    """The change of one group from one audit to the next.
 
     Attributes:
         group: The group.
-        before: Its loss in the earlier audit; NaN for a group that is new.
-        after: Its loss in the later one; NaN for a group that is gone.
+        before: Its loss in the earlier audit; NaN for a new group.
+        after: Its loss in the later one; NaN for a group that no longer occurs.
         change: The difference, positive for worse.
         low: Lower end of the change's interval, for this group alone.
         high: Upper end.
         joint_low: Lower end of the interval that holds for all groups at once.
         n: Graded items in the later audit.
-        verdict: ``"pass"`` where the whole interval keeps the tolerance, ``"fail"`` where the joint
-            one breaks it, else ``"undecided"``; None where the group is too small, new or gone.
+        verdict: ``"pass"`` if the whole interval is within the tolerance, ``"fail"`` if the joint
+            one is beyond it, otherwise ``"undecided"``; None if the group is too small, new or
+            absent.
     """
 
     group: str
@@ -68,13 +69,16 @@ def append_audit(path: str | Path, version: str, audit: Audit) -> Path:
     """Add a version's audit to a history, one line of JSON.
 
     Raises:
-        ArgumentError: The history holds that version already, or is no history.
+        ArgumentError: The history contains that version already, or is not a history.
         ReportError: The file cannot be written.
     """
     path = Path(path)
     known = load_history(path) if path.exists() else []
     if version in {entry.version for entry in known}:
-        msg = f"{path} holds an audit of version {version!r} already; give the new one its own name"
+        msg = (
+            f"{path} already contains an audit of version {version!r}; give the new one its own"
+            " name"
+        )
         raise ArgumentError(msg)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     record = {"version": version, "audit": audit.to_dict()}
@@ -87,23 +91,26 @@ def load_history(path: str | Path) -> list[Entry]:
     """All versions of a history, the earliest first.
 
     Raises:
-        ArgumentError: The file is missing or is no history.
+        ArgumentError: The file is missing or is not a history.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         records = [json.loads(line) for line in lines if line.strip()]
         return [Entry(record["version"], load_audit(record["audit"])) for record in records]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"cannot read the history {path}: {error}; each line is one audit, see append_audit"
+        msg = (
+            f"cannot read the history {path}: {error}; each line must be one audit as written by"
+            " append_audit"
+        )
         raise ArgumentError(msg) from error
 
 
 def regressions(before: Audit, after: Audit, *, tolerance: float = 0.0) -> list[Regression]:
-    """Hold a later audit against an earlier one, group by group.
+    """Compare a later audit with an earlier one, group by group.
 
-    Where the later audit measured the earlier model on its own items too (``old=``), changes are its
-    paired ones. Otherwise the two audits are taken for independent samples, which errs on the
-    side of wider intervals where they share items.
+    If the later audit also measured the earlier model on its own items (``old=``), its paired
+    changes are used. Otherwise the two audits are treated as independent samples, which makes
+    intervals too wide rather than too narrow if they share items.
 
     Args:
         before: The earlier audit.
@@ -111,7 +118,8 @@ def regressions(before: Audit, after: Audit, *, tolerance: float = 0.0) -> list[
         tolerance: The largest rise of a group's loss (fall of a success) that is tolerated.
 
     Returns:
-        One entry a group of either audit, the largest change for the worse first; unknown included.
+        One entry per group of either audit, the largest change for the worse first; unknown
+        included.
 
     Raises:
         ArgumentError: The audits are of different losses, or the tolerance is negative.
@@ -120,8 +128,8 @@ def regressions(before: Audit, after: Audit, *, tolerance: float = 0.0) -> list[
     """
     if (before.loss, before.unit) != (after.loss, after.unit) or tolerance < 0:
         msg = (
-            f"an audit of the {before.loss} cannot be held against one of the {after.loss}"
-            f" (tolerance={tolerance}, at least 0)"
+            f"an audit of the {before.loss} cannot be compared with one of the {after.loss}, and"
+            f" the tolerance must be at least 0 (tolerance={tolerance})"
         )
         raise ArgumentError(msg)
     paired = after.old is not None and after.old == before.model
@@ -179,16 +187,16 @@ def _difference(after: GroupRow, before: GroupRow, kind: str) -> tuple[float, fl
 
 
 def _widened(change: float, end: float, confidence: float, groups: int) -> float:
-    """An end of a paired interval at the confidence that Bonferroni asks of each group."""
+    """An end of a paired interval at the Bonferroni-corrected confidence of each group."""
     from supersede.metrics.intervals import z
 
     return change + (end - change) * z(1 - (1 - confidence) / groups) / z(confidence)
 
 
 def worst_of(found: Iterable[Regression]) -> Literal["pass", "fail", "undecided"]:
-    """One verdict from all groups: a failure fails, and passing needs all that can be judged.
+    """One verdict from all groups: any failure fails, passing needs all groups that can be judged.
 
-    Where no group can be judged, nothing is shown, and the verdict is undecided.
+    If no group can be judged, the verdict is undecided.
     """
     verdicts = {regression.verdict for regression in found}
     return (

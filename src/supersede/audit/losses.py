@@ -1,8 +1,9 @@
-"""What an item loses under a model: the error of the task, in the task's own terms.
+"""The loss of an item under a model: the error of the task, in the task's own units.
 
-A loss says two things: how much is lost on each item, and what the sum of it is divided by (every
-item counts one, unless it says otherwise). Word errors are divided by words, false positives by
-negatives; the mean of per-item ratios is a different and noisier number, and never used.
+A loss has a numerator and a denominator for each item; the sum of numerators is divided by the sum
+of denominators (by default every item counts one). Word errors are divided by words, false
+positives by negatives; the mean of per-item ratios is a different and noisier number, and is not
+used.
 """
 
 from collections.abc import Mapping
@@ -21,15 +22,15 @@ from supersede.table.table import Table
 __all__ = ["Absolute", "Amount", "LogLoss", "Loss", "PerUnit", "Rate", "Squared", "Wrong"]
 
 _SUCCESSES = {"accuracy", "precision", "recall", "specificity"}
-_CLIP = 1e-15  # scores of exactly 0 and 1 lose much, but not infinitely much
+_CLIP = 1e-15  # keeps the log loss of scores of exactly 0 and 1 finite
 
 
 class Loss(Protocol):
-    """What is lost on an item."""
+    """The loss of an item."""
 
     @property
     def name(self) -> str:
-        """The loss in words, such as ``error rate``."""
+        """Name of the loss, such as ``error rate``."""
 
     @property
     def unit(self) -> Unit:
@@ -37,7 +38,7 @@ class Loss(Protocol):
 
     @property
     def worse(self) -> Worse:
-        """``"more"``; ``"less"`` for rates of success, such as recall."""
+        """``"more"``, or ``"less"`` for success rates such as recall."""
 
     def part(self, table: Table, model: str) -> Part:
         """Numerator and denominator of each item, as expressions over the table's rows."""
@@ -45,7 +46,7 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class Wrong:
-    """One less how right the model was: 0/1 for classes, between them for graded outcomes."""
+    """One minus the grade: 0/1 for classes, in [0, 1] for graded outcomes."""
 
     name: str = "error rate"
     unit: Unit = "share"
@@ -62,7 +63,8 @@ class Rate:
     """A rate of the confusion matrix, such as the false positive rate.
 
     Attributes:
-        metric: A name of `supersede.metrics.METRICS` other than ``f1``, which is no mean over items.
+        metric: A name of `supersede.metrics.METRICS` other than ``f1``, which is not a ratio of
+            sums over items.
         positive: The class that counts as positive.
     """
 
@@ -73,21 +75,21 @@ class Rate:
     def __post_init__(self) -> None:
         known = [name for name in METRICS if name != "f1"]
         if self.metric not in known:
-            msg = f"Rate({self.metric!r}): there are {', '.join(known)}"
+            msg = f"Rate({self.metric!r}): expected one of {', '.join(known)}"
             raise ArgumentError(msg)
 
     @property
     def name(self) -> str:
-        """The metric, in words."""
+        """Name of the metric."""
         return self.metric.replace("_", " ")
 
     @property
     def worse(self) -> Worse:
-        """``"less"`` for accuracy, precision and recall; a selection rate is watched for more."""
+        """``"less"`` for accuracy, precision and recall; ``"more"`` for a selection rate."""
         return "less" if self.metric in _SUCCESSES else "more"
 
     def part(self, table: Table, model: str) -> Part:
-        """The items counted above and below the line."""
+        """Indicators of the items in the numerator and in the denominator."""
         truth, answer = table.class_label(), table.answer(model)
         if truth is None or answer is None:
             msg = f"model {model!r} predicts no classes, so it has no {self.name}"
@@ -99,7 +101,7 @@ class Rate:
 
 
 class _Decisions:
-    """The four decisions as 0/1 of each item, so that the table of metrics reads them as counts."""
+    """The four decisions as 0/1 per item, so that the metrics table can use them as counts."""
 
     def __init__(self, truth: Any, answer: Any) -> None:
         self.tp, self.fp = truth * answer, (1 - truth) * answer
@@ -135,7 +137,7 @@ class Absolute:
 
 @dataclass(frozen=True)
 class LogLoss:
-    """Minus the logarithm of the probability that the model gave to what happened."""
+    """Minus the logarithm of the probability that the model gave to the observed outcome."""
 
     name: str = "log loss"
     unit: Unit = "amount"
@@ -153,12 +155,12 @@ class LogLoss:
 
 @dataclass(frozen=True)
 class Amount:
-    """A loss that the table holds, at least 0: a cost, a distance, a judge's penalty.
+    """A loss given by a column of the table, at least 0: a cost, a distance, a judge's penalty.
 
     Attributes:
         columns: The column of each model's loss; None for the columns of models that were read as
             ``supersede.table.Loss``.
-        name: The loss in words.
+        name: Name of the loss.
     """
 
     columns: Mapping[str, str] | None = None
@@ -173,12 +175,12 @@ class Amount:
 
 @dataclass(frozen=True)
 class PerUnit:
-    """Errors counted over something else than items, pooled: word errors over words (WER).
+    """Error counts out of units other than items, pooled: word errors over words (WER).
 
     Attributes:
         errors: The column of each model's errors on the item.
-        out_of: The column of what they are counted over, such as words of the reference.
-        name: The loss in words.
+        out_of: The column of the units they are out of, such as words of the reference.
+        name: Name of the loss.
     """
 
     errors: Mapping[str, str]
@@ -188,7 +190,7 @@ class PerUnit:
     worse: Worse = "more"
 
     def part(self, table: Table, model: str) -> Part:
-        """Errors, and what they are counted over."""
+        """Error counts and their units."""
         if self.out_of not in table.rows.columns:
             raise MissingColumnError.of(self.out_of, table.rows.columns, f"the {self.name}")
         errors = _column(table, model, self.errors, self.name)
@@ -220,7 +222,8 @@ def _column(table: Table, model: str, columns: Mapping[str, str] | None, name: s
     found = columns.get(model) if columns is not None else found
     if found is None:
         msg = (
-            f"which column holds the {name} of model {model!r}? Name it: {{{model!r}: '<column>'}}"
+            f"no column is named for the {name} of model {model!r}; name it:"
+            f" {{{model!r}: '<column>'}}"
         )
         raise ArgumentError(msg)
     if found not in table.rows.columns:

@@ -1,7 +1,8 @@
-"""Few labels: groups as estimands, so that one plan of labels serves them all.
+"""Audits with few labels: groups as estimands, so that one plan of labels serves them all.
 
-An audit needs a label for every item it counts. Where labels are dear, name what the audit is to say
-(each group's accuracy, its gap to everybody) and let `supersede.evaluate` choose the items.
+An audit needs a label for every item it counts. Where labels are expensive, name the estimands of
+the audit (each group's accuracy, its gap to the whole) and let `supersede.evaluate` choose the
+items.
 """
 
 from collections.abc import Sequence
@@ -22,23 +23,24 @@ def group_estimands(
     gaps: bool = True,
     allow_inferred: bool = False,
 ) -> list[Estimand]:
-    """What an audit by groups would say, as numbers to be estimated from few labels.
+    """The numbers of an audit by groups, as estimands to be estimated from few labels.
 
     Args:
         table: The predictions; no labels are needed yet.
         model: The model.
-        groups: Columns that split the items. The unknown are no estimand; they stay in the whole.
-        metric: What is measured; by default the model's accuracy, which is one minus its error
-            rate, so that a gap in one is minus the gap in the other.
-        gaps: Whether to ask for the difference of each group from all items too.
-        allow_inferred: Let protected attributes pass that are marked as inferred.
+        groups: Columns that split the items. Unknown values form no estimand; they stay in the
+            whole.
+        metric: The metric; by default the model's accuracy, which is one minus its error rate, so a
+            gap in one is minus the gap in the other.
+        gaps: Whether to add the difference of each group from all items.
+        allow_inferred: Accept protected attributes that are marked as inferred.
 
     Returns:
-        The whole first, then every group and, right after it, its gap.
+        The whole first, then every group, each followed by its gap.
 
     Raises:
         InferredAttributeError: A protected attribute is marked as inferred.
-        MissingColumnError: A column is not there.
+        MissingColumnError: A column is missing.
 
     Example:
         >>> import supersede

@@ -20,7 +20,7 @@ _SHARE, _AMOUNT = (numbers.share, numbers.points), (numbers.amount, numbers.amou
 
 
 def page(audit: Audit, *, covered: Coverage | None = None, sheet: Grid | None = None) -> str:
-    """The whole audit, self-contained, with what the data covers and a grid where asked for."""
+    """The whole audit as a self-contained page, optionally with coverage and a grid."""
     context = {**_context(audit), "covered": covered, "sheet": sheet}
     return environment().get_template("audit/report.html").render(context)
 
@@ -36,7 +36,7 @@ def markdown(audit: Audit) -> str:
 
 
 def headline(audit: Audit) -> str:
-    """What the audit finds, in a sentence."""
+    """The result of the audit, in a sentence."""
     judged = audit.worst
     beyond = "above" if audit.worse == "more" else "below"
     out = [row for row in judged if row.stands_out]
@@ -69,7 +69,7 @@ def group_plot(audit: Audit) -> Markup:
 
 
 def pair_maps(audit: Audit) -> list[Markup]:
-    """A map for every split by two attributes."""
+    """A map per split by two attributes."""
     found = []
     for split in audit.splits:
         rows = [row for row in audit.rows if row.split == split and len(row.values) == 2]
@@ -120,7 +120,7 @@ def _context(audit: Audit) -> dict[str, Any]:
         "changes": figures.dot_plot(
             changes[:_ROWS],
             title=f"Change of the {audit.loss} from {audit.old} to {audit.model} by group",
-            description=f"To the {_worse_side(audit)} of the rule the new model does worse.",
+            description=f"To the {_worse_side(audit)} of the vertical line the new model is worse.",
             limit=0.0,
             limit_word="no change",
             form=difference,
@@ -175,7 +175,7 @@ def _change_dot(audit: Audit, row: GroupRow) -> figures.Dot:
 
 
 def short(name: str) -> str:
-    """A name that leaves room for the number beside it on a phone; the table has it in full."""
+    """A name shortened so that its number fits beside it on a phone; the table has it in full."""
     return name if len(name) <= _LABEL else name[: _LABEL - 1] + "…"
 
 
@@ -188,7 +188,7 @@ def _few(n: int) -> str:
 
 
 def _drawn(value: float, instead: float = 0.0) -> float:
-    """A place on the axis for what has none."""
+    """A finite position on the axis, also for values that are not finite."""
     return value if math.isfinite(value) else instead
 
 

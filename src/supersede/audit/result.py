@@ -1,4 +1,4 @@
-"""What an audit finds: one row a group, with intervals, and what a reader must know beside them."""
+"""The result of an audit: one row per group, with intervals, and notes."""
 
 import json
 import math
@@ -20,7 +20,7 @@ __all__ = ["Audit", "GroupRow", "Spread", "Worse", "load_audit"]
 Worse = Literal["more", "less"]
 
 AUDIT_VERSION = 1
-"""Version of the JSON form; raised when a field changes its meaning or goes away."""
+"""Version of the JSON form; raised when a field changes its meaning or is removed."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class GroupRow:
     """The losses of one group.
 
     Attributes:
-        split: What the items are split by, such as ``sex × race``; ``declared`` for groups that are
-            declared by conditions.
+        split: The columns that split the items, such as ``sex × race``; ``declared`` for groups
+            that are declared by conditions.
         group: The group, such as ``sex = f × race = unknown``.
         items: Its items, graded or not.
         n: Graded items that count in the loss.
-        known: False for the items of which it is not known where they belong.
+        known: False for the items whose membership is unknown.
         inferred: Whether the split uses an attribute that was guessed.
         value: The model's loss; NaN where nothing is graded.
         low: Lower end of the interval for this group alone.
@@ -49,8 +49,8 @@ class GroupRow:
         change: The model's loss minus the old model's, on the same items.
         change_low: Lower end of the change's paired interval.
         change_high: Upper end.
-        values: The value of each attribute of the split; a declared group's place.
-        stands_out: Whether the group fares worse than all items, beyond what chance explains: the
+        values: The value of each attribute of the split; for a declared group, its position.
+        stands_out: Whether the group is worse off than all items, beyond what chance explains: the
             gap's joint interval lies on the worse side of 0.
     """
 
@@ -84,16 +84,17 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class Spread:
-    """The difference between the groups of a split that fare worst and best.
+    """The difference between the worst and the best group of a split.
 
-    The items of which it is not known where they belong are no group, and not compared.
+    Items of unknown membership do not form a group, and are not compared.
 
     Attributes:
-        split: What the items are split by.
-        worst: The group that fares worst.
-        best: The group that fares best.
+        split: The columns that split the items.
+        worst: The group with the worst loss.
+        best: The group with the best loss.
         value: The difference of their losses, at least 0.
-        low: Lower end: all groups' joint intervals, so that choosing the extremes is allowed for.
+        low: Lower end, from all groups' joint intervals, so it accounts for the choice of the
+            extremes.
         high: Upper end.
         left_out: Groups with too few items to be compared.
     """
@@ -112,22 +113,22 @@ class Audit:
     """The losses of every group, for one model or for a new model against an old one.
 
     Attributes:
-        model: The model that is audited.
-        old: The model it is held against; None without one.
-        loss: The loss, in words.
+        model: The audited model.
+        old: The model it is compared with; None without one.
+        loss: Name of the loss.
         unit: ``"share"`` or ``"amount"``.
         worse: Whether more of it is worse, or less.
         overall: All items as one group.
         rows: The groups, in the order of splits and names; unknown comes last in its split.
         confidence: Two-sided confidence of every interval.
         min_items: Groups with fewer graded items are shown, but not compared.
-        notes: What a reader must know.
+        notes: Caveats.
         reading: How the table was understood.
         fingerprint: The table's; None where its engine has none.
         synthetic: The audit of the synthetic items, which are in none of the rows here; None where
             there are none.
-        conditions: Splits that say under which circumstances, not who.
-        created: When, in UTC.
+        conditions: Splits that describe circumstances, not who.
+        created: Time of the audit, in UTC.
     """
 
     model: str
@@ -148,7 +149,7 @@ class Audit:
 
     @property
     def splits(self) -> list[str]:
-        """What the items are split by, in order."""
+        """The splits of the items, in order."""
         return list(dict.fromkeys(row.split for row in self.rows))
 
     @property
@@ -158,7 +159,7 @@ class Audit:
 
     @property
     def worst(self) -> list[GroupRow]:
-        """Groups that are large enough to compare, those that fare worst first."""
+        """Groups that are large enough to compare, the worst first."""
         large = [row for row in self.rows if row.n >= self.min_items and not math.isnan(row.gap)]
         sign = -1 if self.worse == "more" else 1
         return sorted(large, key=lambda row: sign * row.gap)
@@ -173,7 +174,7 @@ class Audit:
             if row.group == group:
                 return row
         listed = ", ".join(repr(row.group) for row in self.rows[:10])
-        msg = f"no group {group!r}; there are {listed}{' …' if len(self.rows) > 10 else ''}"
+        msg = f"no group {group!r}; expected one of {listed}{' …' if len(self.rows) > 10 else ''}"
         raise ArgumentError(msg)
 
     def _spread(self, split: str) -> Spread | None:
@@ -217,7 +218,7 @@ class Audit:
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
 
     def to_html(self) -> str:
-        """The audit as one HTML page that needs nothing else."""
+        """The audit as one self-contained HTML page."""
         from supersede.audit.report import page
 
         return page(self)
@@ -234,11 +235,11 @@ class Audit:
         return fragment(self)
 
     def save(self, path: str | Path) -> Path:
-        """Write the audit as the path's ending says: ``.html``, ``.json`` or ``.md``.
+        """Write the audit in the format of the path's ending: ``.html``, ``.json`` or ``.md``.
 
         Raises:
-            ReportError: The file cannot be written; what was there before is still there.
-            ArgumentError: The ending is none of these.
+            ReportError: The file cannot be written; an existing file is left unchanged.
+            ArgumentError: The ending is not one of these.
         """
         return save_as(path, "an audit", {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown})  # fmt: skip
 
@@ -247,10 +248,10 @@ def load_audit(source: "str | Path | dict[str, Any]") -> Audit:
     """Read an audit back from its JSON.
 
     Args:
-        source: A path, or what the JSON holds.
+        source: A path, or the parsed JSON.
 
     Raises:
-        ArgumentError: It is no audit, or one of a later version.
+        ArgumentError: It is not an audit, or one of a later version.
     """
     if isinstance(source, dict):
         data = dict(source)
@@ -262,7 +263,10 @@ def load_audit(source: "str | Path | dict[str, Any]") -> Audit:
             raise ArgumentError(msg) from error
     version = data.pop("audit_version", None) if isinstance(data, dict) else None
     if version != AUDIT_VERSION:
-        msg = f"this is no audit of version {AUDIT_VERSION} (it says {version!r}); write it anew"
+        msg = (
+            f"this is not an audit of version {AUDIT_VERSION} (its version is {version!r}); write"
+            " it again"
+        )
         raise ArgumentError(msg)
     data["overall"] = _row(data["overall"])
     data["rows"] = tuple(map(_row, data["rows"]))

@@ -1,9 +1,9 @@
-"""Slices that nobody declared: search where losses pile up, then judge the finds on fresh rows.
+"""Undeclared slices: search for concentrated losses, then test the finds on fresh rows.
 
 The search is SliceLine's: all conjunctions of a few conditions, pruned by bounds, scored by mean loss
-and size. Whatever it finds looks bad on the rows it was found on. So the items are set apart first, by
-their permanent random numbers: the search sees one half, and the finds are audited on the other, with
-intervals that hold for all of them at once.
+and size. Every find looks bad on the rows on which it was found. So the items are split first, by
+their permanent random numbers: the search uses one half, and the finds are audited on the other,
+with intervals that hold for all of them at once.
 
 References:
     Sagadeeva & Boehm (2021), SliceLine: fast, linear-algebra-based slice finding, SIGMOD; its
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SliceSearch", "find_slices"]
 
 Ints = npt.NDArray[np.int64]
-_MANY = 12  # distinct numbers from which a column is cut into bins
+_MANY = 12  # distinct numbers from which a column is binned
 _WEIGHT_OF_LOSS = (
     0.95  # SliceLine's alpha: loss against size; its default of .6 finds large slices only
 )
@@ -44,13 +44,13 @@ _WEIGHT_OF_LOSS = (
 
 @dataclass(frozen=True)
 class SliceSearch:
-    """What a search for slices finds.
+    """The result of a search for slices.
 
     Attributes:
-        groups: The finds as declared groups, the most striking first.
-        audit: The finds on fresh rows; None where nothing was found.
-        searched: Items that the search saw.
-        looked_at: Conditions that were combined.
+        groups: The finds as declared groups, the highest score first.
+        audit: The finds on fresh rows; None if nothing was found.
+        searched: Number of items that were searched.
+        looked_at: Number of conditions that were combined.
     """
 
     groups: tuple[Group, ...]
@@ -60,7 +60,7 @@ class SliceSearch:
 
     @property
     def confirmed(self) -> tuple[Group, ...]:
-        """Finds that fare worse than all items on fresh rows too; declare these."""
+        """Finds that are worse than all items on fresh rows too; declare these."""
         return tuple(group for group, row in self._judged() if row.stands_out)
 
     def _judged(self) -> list[tuple[Group, GroupRow]]:
@@ -68,7 +68,7 @@ class SliceSearch:
         return list(zip(self.groups, rows, strict=True))
 
     def __repr__(self) -> str:
-        lines = [f"{len(self.confirmed)} of {len(self.groups)} finds hold on fresh rows"]
+        lines = [f"{len(self.confirmed)} of {len(self.groups)} finds are confirmed on fresh rows"]
         lines += [
             f"  {'✓' if row.stands_out else '·'} {group}: {row.value:.3f} against"
             f" {row.value - row.gap:.3f} overall, n {row.n}"
@@ -92,29 +92,30 @@ def find_slices(
     seed: int = 0,
     **columns: Unpack[Columns],
 ) -> SliceSearch:
-    """Search for groups that a model fails, and judge the finds on rows that the search has not seen.
+    """Search for groups that a model fails, and test the finds on rows not used by the search.
 
     Args:
         table: The predictions, with item ids unless `fresh` is given: a `Table`, or anything that
             `supersede.read` reads.
         model: The model.
         features: Columns whose values (or ranges) make up the slices.
-        loss: What is lost on an item; by default 1 where the answer is wrong.
-        fresh: Other items to judge the finds on; by default half of the table's items are kept back.
-        most: How many slices are looked for.
+        loss: The loss of an item; by default 1 where the answer is wrong.
+        fresh: Other items on which to test the finds; by default half of the table's items are held
+            out.
+        most: Largest number of slices to find.
         conditions: The largest number of conditions in a slice.
         least: The smallest slice, as a share of the items that are searched.
-        bins: Bins of equal numbers of items that a column of many numbers is cut into.
+        bins: Number of bins, with equal numbers of items, for a column of many numbers.
         confidence: Two-sided confidence, for all finds at once.
-        seed: Key of the permanent random numbers that set items apart.
-        **columns: What `supersede.read` needs to know of a source that is not yet a `Table`.
+        seed: Key of the permanent random numbers that split the items.
+        **columns: Arguments of `supersede.read` for a source that is not yet a `Table`.
 
     Returns:
         The finds, and their audit on fresh rows.
 
     Raises:
-        ArgumentError: The table has no ids and there are no fresh items, or an argument is outside
-            what it may be.
+        ArgumentError: The table has no ids and there are no fresh items, or an argument is out of
+            range or not one of the allowed values.
         MissingColumnError: A feature is not in the table.
         MissingExtraError: The package sliceline is not installed.
         TooFewLabelsError: There are too few graded items to search.
@@ -128,7 +129,8 @@ def find_slices(
     if not features or most < 1 or conditions < 1 or not 0 < least < 1 or bins < 2:
         msg = (
             f"features={list(features)}, most={most}, conditions={conditions}, least={least},"
-            f" bins={bins}: name features; least lies in (0, 1) and bins is at least 2"
+            f" bins={bins}: name at least one feature; least must lie in (0, 1) and bins must be at"
+            " least 2"
         )
         raise ArgumentError(msg)
     for feature in features:
@@ -138,8 +140,8 @@ def find_slices(
     lost, held = _rows(seen, model, loss, features)
     if len(lost) * least < 2:
         msg = (
-            f"{len(lost)} graded items are searched for slices of {least:.1%} of them, less than 2"
-            " items; label more, or raise least="
+            f"{len(lost)} graded items are searched, so a slice of {least:.1%} of them has fewer"
+            " than 2 items; label more, or raise least="
         )
         raise TooFewLabelsError(msg)
     choices = {name: _conditions(name, column, bins) for name, column in held.items()}
@@ -154,11 +156,11 @@ def find_slices(
 
 
 def _set_apart(table: Table, seed: int) -> tuple[Table, Table]:
-    """Two halves, the same for ever, whatever the order of rows or the engine."""
+    """Two halves, which do not depend on the day, the order of rows or the engine."""
     if table.item is None:
         msg = (
-            "finds must be judged on rows that the search has not seen, and items without ids"
-            " cannot be set apart; name the column of ids (item=) or pass fresh=<other items>"
+            "finds must be tested on rows not used by the search, and items without ids cannot be"
+            " split reproducibly; name the column of ids (item=) or pass fresh=<other items>"
         )
         raise ArgumentError(msg)
     first = numbers(table.rows, table.item, f"slices {seed}") < number_limit(0.5)
@@ -171,7 +173,7 @@ def _set_apart(table: Table, seed: int) -> tuple[Table, Table]:
 def _rows(
     table: Table, model: str, loss: Loss, features: Sequence[str]
 ) -> "tuple[npt.NDArray[np.float64], dict[str, pa.ChunkedArray]]":
-    """The searched items: what is lost on each (of a success, what is missing), and its features."""
+    """The searched items: the loss of each (for a success, one minus it), and its features."""
     part = loss.part(table, model)
     lost: ir.Value = part.numerator
     if part.denominator is not None:
@@ -185,7 +187,7 @@ def _rows(
 
 
 def _conditions(name: str, column: "pa.ChunkedArray", bins: int) -> list[tuple[Condition, ...]]:
-    """What can be said of a column: each value, or ranges where there are many numbers."""
+    """The conditions on a column: each value, or ranges if there are many numbers."""
     import pyarrow as pa
 
     values = column.drop_null().unique().to_pylist()
@@ -204,7 +206,7 @@ def _conditions(name: str, column: "pa.ChunkedArray", bins: int) -> list[tuple[C
 
 
 def _coded(column: "pa.ChunkedArray", choices: Sequence[tuple[Condition, ...]]) -> Ints:
-    """Each item's place among the choices, from 1; 0 where it is unknown."""
+    """The index of each item's choice, from 1; 0 where it is unknown."""
     coded = np.zeros(len(column), np.int64)
     if choices and choices[0][0].operation == "==":
         place = {choice[0].value: i for i, choice in enumerate(choices, start=1)}
@@ -235,7 +237,7 @@ def _search(
     )
     finder.fit(coded, lost)
     found = [[None if v is None else int(v) for v in row] for row in finder.top_slices_]
-    # what is unknown is no group to declare
+    # unknown values do not define a group
     return [row for row in found if 0 not in row]
 
 

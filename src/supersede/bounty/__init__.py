@@ -1,7 +1,8 @@
-"""Bias bounties: outsiders show whom a model fails by doing better, and the model takes their patches.
+"""Bias bounties: outsiders show for whom a model fails by doing better, and patch the model.
 
-A submission is a group and a model that is better on it. The `Bounty` judges it on a holdout that answers with one
-bit, patches the model (`DecisionList`), and repairs what the patch made worse for anyone under protection.
+A submission is a group and a model that is better on it. The `Bounty` judges it on a holdout and
+returns one bit, patches the model (`DecisionList`), and repairs any protected group that the patch
+made worse.
 """
 
 from supersede.bounty.bounty import Bounty

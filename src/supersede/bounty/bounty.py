@@ -1,7 +1,8 @@
-"""A bounty: submissions in, receipts out, and a log from which everything can be done again.
+"""A bounty: submissions in, receipts out, and a log from which its state can be rebuilt.
 
-Whoever submits learns one bit, accepted or rejected, and which repairs an acceptance called for. What can be refused
-without a look at the holdout is refused before, with a reason, and costs nothing.
+A team learns one bit, accepted or rejected, and which repairs followed an acceptance.
+Submissions that can be refused without the holdout are refused first, with a reason, and use no
+capacity.
 """
 
 import logging
@@ -45,21 +46,23 @@ _LONGEST_NAME, _LONGEST_NOTE = 100, 2000  # characters
 
 
 class Bounty:
-    """Takes submissions until the holdout is spent.
+    """Accepts submissions until the holdout is used up.
 
     Args:
-        model: The model to begin with.
-        holdout: Slices, each of which serves `capacity` submissions; see `Sample.slices`.
-        loss: What a row loses; by default 1 where the answer is wrong.
-        policy: When a submission is accepted; by default `Certified`.
-        capacity: Submissions a slice.
-        watch: Groups protected from the start, or their texts, by name: those that nobody attacks are protected too.
-        public: Rows that everybody may see. A submission that gains nothing on them is refused, with the
-            figures, and costs nothing of the holdout.
-        folder: Where log and models are kept. A folder that holds a log goes on from there.
+        model: The initial model.
+        holdout: Slices, each of which judges `capacity` submissions; see `Sample.slices`.
+        loss: The loss of a row; by default 1 where the answer is wrong.
+        policy: The rule by which submissions are accepted; by default `Certified`.
+        capacity: Submissions per slice.
+        watch: Groups (or their texts) by name that are protected from the start, even if no
+            submission names them.
+        public: Public rows. A submission without gain on them is refused, with the figures, and
+            does not use the holdout.
+        folder: Folder for the log and the models. A bounty whose folder contains a log resumes from
+            it.
 
     Raises:
-        ArgumentError: Two slices, or a slice and the public rows, are largely the same rows.
+        ArgumentError: Two slices, or a slice and the public rows, share most of their rows.
         LogError: The log was altered, or belongs to a bounty with other rows or rules.
 
     Example:
@@ -95,8 +98,8 @@ class Bounty:
         for one, other in combinations(self._asked, 2):
             if same_rows(one, other):
                 msg = (
-                    f"most rows of {one.name} are in {other.name}, or the other way round; slices and public"
-                    " rows are cut so that no row is in two of them"
+                    f"most rows of {one.name} are in {other.name}, or vice versa; slices and public"
+                    " rows must not share rows"
                 )
                 raise ArgumentError(msg)
         self._folder = None if folder is None else Path(folder)
@@ -122,7 +125,7 @@ class Bounty:
 
     @property
     def digest(self) -> str:
-        """Its hash; a submission may name it as the version that it was made against."""
+        """Its hash; a submission can name it as its base version."""
         return digest(self.model)
 
     @property
@@ -132,17 +135,17 @@ class Bounty:
 
     @property
     def spent(self) -> tuple[str, ...]:
-        """Names of the slices that are spent: publish them, and figures on them."""
+        """Names of the slices that are used up: they, and figures on them, can be published."""
         return self._checker.spent
 
     @property
     def checker(self) -> Checker:
-        """Model, slices and figures; for the owner's eyes."""
+        """Model, slices and figures; for the owner only."""
         return self._checker
 
     @property
     def log(self) -> Log:
-        """Everything that happened; it holds no figure of the holdout."""
+        """All events; contains no figures of the holdout."""
         return self._log
 
     def submit(
@@ -157,29 +160,29 @@ class Bounty:
         """Judge a submission.
 
         Args:
-            team: Who submits.
-            group: Who the patch is for: an expression, or its text.
-            answer: Who is to answer for them.
-            base: Hash of the model that it was made against; None for whatever is current.
-            note: Words of the team's own, kept in the log, up to 2,000 characters.
+            team: The submitting team.
+            group: The group of the patch: an expression, or its text.
+            answer: The model for that group.
+            base: Hash of the model that it was made against; None for the current one.
+            note: A text of the team, stored in the log, up to 2,000 characters.
 
         Returns:
             The receipt.
 
         Raises:
-            SubmissionError: It is refused without being judged: an empty group or no gain on the public
-                rows, a duplicate, answers that cannot be graded.
-            AnswerError: The model can answer what it may not, whichever rows come.
+            SubmissionError: It is refused before it is judged: an empty group or no gain on the
+                public rows, a duplicate, answers that cannot be graded.
+            AnswerError: The model can give an answer that is not allowed, for some row.
             StaleVersionError: The model has been patched since `base`.
-            BudgetSpentError: The bounty is over.
-            MissingColumnError: It reads a column that the rows do not have.
-            ReportError: The log cannot be written; then nothing was judged.
+            BudgetSpentError: All submissions are used up, or the bounty is closed.
+            MissingColumnError: It reads a column that is not in the rows.
+            ReportError: The log cannot be written; the submission then counts as not judged.
         """
         if not self.left:
-            msg = "this bounty is closed" if self._closed else "all submissions are spent"
-            raise BudgetSpentError(msg + "; its patched model may open another one")
+            msg = "this bounty is closed" if self._closed else "all submissions are used up"
+            raise BudgetSpentError(msg + "; open a new bounty with its patched model")
         if not team.strip():
-            msg = "a submission names its team, so that it can be rewarded"
+            msg = "a submission must name its team, so that it can be rewarded"
             raise SubmissionError(msg)
         _check_text("a team's name", team, _LONGEST_NAME)
         _check_text("a note", note, _LONGEST_NOTE)
@@ -189,24 +192,30 @@ class Bounty:
             group = parse(group)
         self._check_columns(group, answer)
         check_model(answer, self.model.answers)
-        self._rotate_if_spent()  # where it could not be done after the last submission
+        self._rotate_if_spent()  # in case this failed after the last submission
         before = self.digest
         if base is not None and base != before:
-            msg = f"made against {base[:12]}, but the model is now {before[:12]}; look at it and try again"
+            msg = (
+                f"made against {base[:12]}, but the model is now {before[:12]}; check the"
+                " submission against it and submit again"
+            )
             raise StaleVersionError(msg)
         record, files = record_of(answer)
         submission = digest_of({"group": str(group), "answer": record})
         if (submission, before) in self._seen:
-            msg = "this very submission was judged against this very model already; nothing changed since"
+            msg = (
+                "this submission was already judged against this model, and nothing has changed"
+                " since"
+            )
             raise SubmissionError(msg)
         self._screen(group, answer)
         if self._folder is not None:
             keep_files(self._folder / "models", files)
-        with self._undone_on_failure():  # what is not recorded has not happened
+        with self._undone_on_failure():  # an unrecorded judgement is undone
             judged = self._checker.judge(group, answer, team)
             receipt = self._record(judged, team, note, group, record, submission)
         self._seen.add((submission, before))
-        # the receipt stands, so this is no trouble of the one who holds it; the next submission tries again
+        # the receipt is valid, so this does not concern its holder; the next submission tries again
         try:
             self._rotate_if_spent()
         except SupersedeError as error:
@@ -217,17 +226,17 @@ class Bounty:
         """End the round with an audit on fresh rows.
 
         Args:
-            fresh: Rows that nobody has asked: no slice of the holdout, and not the public rows.
+            fresh: Unused rows: neither from a slice of the holdout nor public.
             confidence: For all intervals of the audit at once.
 
         Raises:
-            SubmissionError: Most rows are those of a slice, or public ones; see `same_rows`.
+            SubmissionError: Most rows are also in a slice, or public; see `same_rows`.
         """
         for sample in self._asked:
             if same_rows(fresh, sample):
                 msg = (
-                    f"most rows of {fresh.name} are in {sample.name}, or the other way round; a round is"
-                    " audited on rows nobody has asked"
+                    f"most rows of {fresh.name} are in {sample.name}, or vice versa; a round must"
+                    " be audited on unused rows"
                 )
                 raise SubmissionError(msg)
         if not self._closed:
@@ -249,12 +258,12 @@ class Bounty:
                 raise MissingColumnError.of(name, columns, "a submission")
 
     def _screen(self, group: Group, answer: Model) -> None:
-        """Refuse what gains nothing on rows that everybody can see."""
+        """Refuse a submission without gain on the public rows."""
         if self.public is None:
             return
         mask = group.mask(self.public.columns)
         if not mask.any():
-            msg = f"nobody of {self.public.name} is in the group"
+            msg = f"no row of {self.public.name} is in the group"
             raise SubmissionError(msg)
         everyone = np.ones(len(self.public), bool)
         current = self.model.predict(self.public.columns)
@@ -308,7 +317,7 @@ class Bounty:
 
     @contextmanager
     def _undone_on_failure(self) -> Iterator[None]:
-        """Let the checker stand where it stood when something is raised."""
+        """Restore the checker if an exception is raised."""
         stood = copy(self._checker)
         try:
             yield
@@ -341,7 +350,7 @@ class Bounty:
         return sorted(files)
 
     def _resume(self, opened: Mapping[str, Any]) -> None:
-        """Go on from the log: the list and the transcript follow from it without asking a model."""
+        """Resume from the log, which determines list and transcript without running a model."""
         entries = iter(self._log)
         first = next(entries)
         differ = [key for key, value in opened.items() if first.get(key) != value]
@@ -372,7 +381,7 @@ class Bounty:
             elif entry["event"] == "closed":
                 self._closed = True
             if entry["model"] != digest(model):
-                msg = f"{self._log.path}: replaying it does not lead to the model that it names"
+                msg = f"{self._log.path}: replaying it does not produce the model that it names"
                 raise LogError(msg)
         self._checker.restore(model, at, transcript)
         if not self._closed:
@@ -381,12 +390,12 @@ class Bounty:
 
 def _check_text(what: str, text: str, longest: int) -> None:
     if len(text) > longest:
-        msg = f"{what} has at most {longest} characters; got {len(text)}"
+        msg = f"{what} must have at most {longest} characters; got {len(text)}"
         raise SubmissionError(msg)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        msg = f"{what} holds half a character at place {error.start}; send whole ones, in UTF-8"
+        msg = f"{what} has a lone surrogate at position {error.start}; send valid UTF-8"
         raise SubmissionError(msg) from error
 
 

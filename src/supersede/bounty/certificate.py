@@ -1,9 +1,9 @@
-"""Certificates of sub-optimality: a group, and an answer that is better on it.
+"""Certificates of sub-optimality: a group, and a model that is better on it.
 
 Definition (Globus-Harris, Kearns and Roth 2022): with the share of the group ``mu = P(g(x) = 1)`` and the error
-``L(f, g) = E[loss(f(x), y) | g(x) = 1]``, the pair ``(g, h)`` is a ``(mu, delta)``-certificate that ``f`` can be
-beaten if ``L(f, g) >= L(h, g) + delta``. Answering with ``h`` inside the group and as before outside lowers the
-error of all by ``mu · delta``: nobody outside pays for it.
+``L(f, g) = E[loss(f(x), y) | g(x) = 1]``, the pair ``(g, h)`` is a ``(mu, delta)``-certificate that
+``f`` is sub-optimal if ``L(f, g) >= L(h, g) + delta``. Answering with ``h`` inside the group and as
+before outside lowers the overall error by ``mu · delta``; rows outside the group are unaffected.
 
 Reference:
     Globus-Harris, Kearns & Roth (2022), An algorithmic framework for bias bounties, FAccT.
@@ -26,15 +26,15 @@ __all__ = ["Certificate", "certify"]
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a group and an answer for it show on a sample.
+    """The errors of a group on a sample, under the current and a proposed model.
 
     Attributes:
         share: The group's share of the sample (of its weight; of its words for pooled errors).
         before: The group's error under the current model.
-        after: Its error under the proposed answer.
+        after: Its error under the proposed model.
         rows: Rows of the sample in the group.
-        sample: The sample that this holds on, and no other.
-        loss: The loss, in words.
+        sample: The only sample for which this holds.
+        loss: Name of the loss.
 
     Example:
         >>> found = Certificate(0.25, 0.3, 0.1, 500, "holdout 1", "error rate")
@@ -53,22 +53,22 @@ class Certificate:
 
     @property
     def gap(self) -> float:
-        """By how much the group's error falls: the delta of the definition."""
+        """Decrease in the group's error: the delta of the definition."""
         return self.before - self.after
 
     @property
     def gain(self) -> float:
-        """By how much the error of all falls: share times gap."""
+        """Decrease in the overall error: share times gap."""
         return self.share * self.gap if self.share > 0 else 0.0
 
     @property
     def holds(self) -> bool:
-        """Whether the answer is better on this sample, by whatever little."""
+        """Whether the proposed model is better on this sample, by any amount."""
         return self.gain > 0
 
     def __str__(self) -> str:
         if not self.rows:
-            return f"on {self.sample}, nobody is in the group"
+            return f"on {self.sample}, no row is in the group"
         verb = "falls" if self.gap > 0 else "rises" if self.gap < 0 else "stays:"
         return (
             f"on {self.sample}, the {self.loss} of {self.rows} rows {verb} from"
@@ -88,20 +88,20 @@ def certify(
     current: npt.NDArray[Any],
     proposed: npt.NDArray[Any],
 ) -> Certificate:
-    """Hold a proposed answer against the current one, on a group and a sample.
+    """Compare proposed answers with the current ones, on a group and a sample.
 
     Args:
         sample: The rows, with labels.
-        loss: What a row loses.
-        group: Who is in the group, shape ``(n,)``, bool.
+        loss: The loss of a row.
+        group: Mask of the group, shape ``(n,)``, bool.
         current: The current model's answers, shape ``(n,)``.
-        proposed: The proposed answers, shape ``(n,)``; those outside the group are not looked at.
+        proposed: The proposed answers, shape ``(n,)``; those outside the group are ignored.
 
     Returns:
-        The certificate; ask it whether it ``holds``.
+        The certificate; see its property ``holds``.
 
     Raises:
-        ArgumentError: Shapes or kinds differ, or the group is no mask.
+        ArgumentError: Shapes or types differ, or the group is not a mask.
 
     Example:
         >>> from supersede.bounty.losses import ZeroOne
@@ -116,7 +116,7 @@ def certify(
     group = np.asarray(group)
     if group.dtype != np.bool_ or group.shape != np.shape(sample.labels):
         msg = (
-            f"a group is a mask of {len(sample)} true or false; got {group.dtype} of shape"
+            f"a group must be a mask of {len(sample)} booleans; got {group.dtype} of shape"
             f" {group.shape}"
         )
         raise ArgumentError(msg)

@@ -1,9 +1,10 @@
-"""Judges submissions on a holdout that rotates, patches the model, and repairs what a patch broke.
+"""Judges submissions on a rotating holdout, patches the model, and repairs harmed groups.
 
-After each acceptance, while some protected group (of an accepted patch, or watched from the start) fares worse on the
-current slice than under an earlier version, the worst off goes back to its best version. Each repair lowers the slice's
-total loss, which takes finitely many values, so repairs come to an end; then no protected group's error on the
-slice lies above what it was under any earlier version.
+After each acceptance, while some protected group (of an accepted patch, or watched from the start)
+has a larger error on the current slice than under an earlier version, the group whose error has
+risen most goes back to its best version. Each repair lowers the slice's total loss, which takes
+finitely many values, so the repairs terminate; then no protected group's error on the slice is
+above its error under any earlier version.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +25,12 @@ __all__ = ["Checker", "Judgement"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of a submission.
+    """The outcome of a submission.
 
     Attributes:
-        accepted: Whether it is a patch now.
-        repairs: The repairs that it called for: group and version, in order.
-        sample: The slice that it was judged on.
+        accepted: Whether it was accepted as a patch.
+        repairs: The repairs that followed: group and version, in order.
+        sample: The slice on which it was judged.
     """
 
     accepted: bool
@@ -38,19 +39,19 @@ class Judgement:
 
 
 class Checker:
-    """Holds the current model and the slices that it is judged on.
+    """The current model, and the slices on which it is judged.
 
     Args:
-        model: The model to begin with.
-        slices: Disjoint samples; each serves `capacity` submissions and is then spent.
-        loss: What a row loses.
-        policy: When a submission is accepted.
-        capacity: Submissions a slice.
-        watch: Groups that are protected from the start, or their texts, by name.
+        model: The initial model.
+        slices: Disjoint samples; each judges `capacity` submissions and is then used up.
+        loss: The loss of a row.
+        policy: The rule by which submissions are accepted.
+        capacity: Submissions per slice.
+        watch: Groups (or their texts) by name that are protected from the start.
 
     Raises:
-        ArgumentError: There is no slice, the capacity is not positive, or a policy that promises something of
-            other rows is to judge on weights of which nobody says how large they get.
+        ArgumentError: There is no slice, the capacity is not positive, or a policy with guarantees
+            for other rows is used on weights without a known bound.
 
     Example:
         >>> import numpy as np
@@ -78,7 +79,10 @@ class Checker:
         watch: Mapping[str, Group | str] | None = None,
     ) -> None:
         if not slices or capacity < 1:
-            msg = f"{len(slices)} slices with capacity={capacity}: expected at least one of one"
+            msg = (
+                f"{len(slices)} slices with capacity={capacity}: expected at least one slice and a"
+                " capacity of at least 1"
+            )
             raise ArgumentError(msg)
         names = [sample.name for sample in slices]
         if len(set(names)) < len(names):
@@ -109,7 +113,7 @@ class Checker:
 
     @property
     def spent(self) -> tuple[str, ...]:
-        """Names of the slices that are spent, so that they can be published."""
+        """Names of the slices that are used up, so that they can be published."""
         full = self.transcript.submissions >= self.capacity
         return tuple(sample.name for sample in self.slices[: self.at + full])
 
@@ -120,23 +124,25 @@ class Checker:
 
     @property
     def must_rotate(self) -> bool:
-        """Whether the slice in use is spent and another one is there."""
+        """Whether the slice in use is used up and another one is available."""
         full = self.transcript.submissions >= self.capacity
         return full and self.at + 1 < len(self.slices)
 
     def judge(self, group: Group, answer: Model, team: str = "") -> Judgement:
-        """Judge a submission, and patch the model where it is accepted.
+        """Judge a submission, and patch the model if it is accepted.
 
         Args:
-            group: Who the patch is for.
-            answer: Who is to answer for them.
-            team: Who found it.
+            group: The group of the patch.
+            answer: The model for that group.
+            team: The submitting team.
 
         Raises:
-            BudgetSpentError: All slices are spent.
+            BudgetSpentError: All slices are used up.
         """
         if not self.left:
-            msg = f"all {len(self.slices) * self.capacity} submissions are spent; open a new round"
+            msg = (
+                f"all {len(self.slices) * self.capacity} submissions are used up; open a new round"
+            )
             raise BudgetSpentError(msg)
         if self.must_rotate:
             self.rotate()
@@ -147,14 +153,14 @@ class Checker:
             answers = answers_of(answer, self.sample.columns, mask, self.model.answers)
             gains = self._track.gains(mask, answers)
         except (ArgumentError, ArtefactError):
-            # what fails on these rows only must not tell that such rows are here
+            # a failure on these rows alone must not reveal that such rows exist
             return self._rejected()
         evidence = Evidence(gains, self._track.unit, self.transcript, len(self.slices))
         if not self.policy.accepts(evidence):
             return self._rejected()
         self.transcript = self.transcript.told(accepted=True)
         self.model = self.model.patched(group, answer, team)
-        # new ones, so that a shallow copy of the checker stays what it was
+        # new objects, so that a shallow copy of the checker does not change
         self._track, self._groups = self._track.copy(), dict(self._groups)
         self._track.patch(mask, answers)
         self._groups.setdefault(str(group), group)
@@ -163,7 +169,7 @@ class Checker:
         return Judgement(True, self._repair(), self.sample.name)
 
     def rotate(self) -> tuple[tuple[str, int], ...]:
-        """Go on to the next slice, and repair what fares worse on it than under an earlier version.
+        """Continue with the next slice, and repair groups that got worse on it.
 
         Returns:
             The repairs: group and version.
@@ -178,27 +184,27 @@ class Checker:
         return self._repair()
 
     def restore(self, model: DecisionList, at: int, transcript: Transcript) -> None:
-        """Go on where another checker of the same slices stood.
+        """Continue from the state of another checker of the same slices.
 
         Args:
             model: Its model.
-            at: Which slice was in use, from 0.
-            transcript: What had been told about that slice.
+            at: Index of the slice that was in use, from 0.
+            transcript: The answers given so far about that slice.
         """
-        self._groups, self._track = self._opened(model, at)  # this may fail; then nothing changes
+        self._groups, self._track = self._opened(model, at)  # if this fails, nothing changes
         self.model, self.at, self.transcript = model, at, transcript
 
     def errors(self) -> dict[str, tuple[float, float]]:
-        """The error of all and of each protected group on the slice in use: first, and now.
+        """The overall error and that of each protected group on the slice in use: first, and now.
 
-        For the owner's eyes: whoever submits must not see figures of a slice that is in use.
+        For the owner only: teams must not see figures of a slice that is in use.
         """
         named = {"all": self._track.errors(), **{g: self._track.errors(g) for g in self._groups}}
         return {name: (float(errors[0]), float(errors[-1])) for name, errors in named.items()}
 
     @property
     def track(self) -> Track:
-        """The losses of every version on the slice in use; for the owner's eyes."""
+        """The losses of every version on the slice in use; for the owner only."""
         return self._track
 
     def _opened(self, model: DecisionList, at: int) -> tuple[dict[str, Group], Track]:
@@ -225,7 +231,7 @@ class Checker:
 def _check_bounded(sample: Sample, policy: Policy) -> None:
     if sample.weight is not None and sample.most_weight is None:
         msg = (
-            f"rows of {sample.name} have weights, but it does not say what a row weighs at most, on which"
-            f" the promise of {policy.name!r} rests; give Sample(most_weight=...), known from how rows are drawn"
+            f"rows of {sample.name} have weights without a known bound, which the guarantee of"
+            f" {policy.name!r} needs; give Sample(most_weight=...), known from how rows are drawn"
         )
         raise ArgumentError(msg)

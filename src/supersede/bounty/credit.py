@@ -1,7 +1,8 @@
-"""Who gained what: each accepted patch, overall and for every protected group, by team.
+"""The gain of each accepted patch, overall and for every protected group, by team.
 
-A patch's gain is what the error fell by with it and the repairs that followed it, on one sample: measured on slices
-that are spent, or on fresh rows, so that rewards do not tell of a holdout in use.
+A patch's gain is the decrease in error from the patch and the repairs that followed it, on one
+sample: measured on slices that are used up, or on fresh rows, so that rewards do not reveal a
+holdout in use.
 """
 
 import csv
@@ -24,16 +25,16 @@ __all__ = ["Credit", "PatchCredit", "credit"]
 
 @dataclass(frozen=True)
 class PatchCredit:
-    """What one patch gained.
+    """The gain of one patch.
 
     Attributes:
-        version: The version that it made, repairs not counted.
-        team: Who found it.
-        group: Who it is for.
+        version: The version that it created, without repairs.
+        team: The team that found it.
+        group: Its group.
         repairs: Repairs that followed it.
-        gain: By how much the error of all fell.
-        group_gain: By how much its own group's error fell.
-        gains: By how much each protected group's error fell, by name; below 0 where it rose.
+        gain: Decrease in the overall error.
+        group_gain: Decrease in its own group's error.
+        gains: Decrease in each protected group's error, by name; negative if it rose.
     """
 
     version: int
@@ -47,12 +48,12 @@ class PatchCredit:
 
 @dataclass(frozen=True)
 class Credit:
-    """What all patches gained.
+    """The gains of all patches.
 
     Attributes:
-        sample: The rows that this holds on.
-        loss: The loss, in words.
-        patches: One entry a patch, in order; their gains add up to that of the whole list.
+        sample: The rows for which this holds.
+        loss: Name of the loss.
+        patches: One entry per patch, in order; their gains sum to that of the whole list.
     """
 
     sample: str
@@ -60,7 +61,7 @@ class Credit:
     patches: tuple[PatchCredit, ...]
 
     def by_team(self) -> dict[str, float]:
-        """Each team's gain for all, the largest first."""
+        """Each team's overall gain, the largest first."""
         total: dict[str, float] = {}
         for patch in self.patches:
             total[patch.team] = total.get(patch.team, 0.0) + patch.gain
@@ -80,7 +81,7 @@ class Credit:
         return {**asdict(self), "teams": self.by_team()}
 
     def to_csv(self) -> str:
-        """One line a patch and group; the group ``all`` is everybody."""
+        """One line per patch and group; the group ``all`` is the whole sample."""
         out = io.StringIO()
         rows = csv.writer(out, lineterminator="\n")
         rows.writerow(["version", "team", "patch", "repairs", "group", "gain", "sample", "loss"])
@@ -94,7 +95,7 @@ class Credit:
         """Write it as CSV or JSON, by the file's ending.
 
         Raises:
-            ArgumentError: The ending is neither.
+            ArgumentError: The ending is neither ``.csv`` nor ``.json``.
         """
         forms = {".csv": self.to_csv, ".json": lambda: canonical(self.to_dict())}
         return save_as(path, "credit", forms)
@@ -107,12 +108,13 @@ def credit(
     loss: Loss | None = None,
     watch: Mapping[str, Group] | None = None,
 ) -> Credit:
-    """Measure what each patch of a list gained.
+    """Measure the gain of each patch of a list.
 
     Args:
         model: The list, whose patches name their teams.
-        sample: Labelled rows: a spent slice, or fresh ones.
-        loss: What a row loses: that of the bounty, ``bounty.checker.loss``; by default the error rate.
+        sample: Labelled rows: a used-up slice, or fresh ones.
+        loss: The loss of a row: that of the bounty, ``bounty.checker.loss``; by default the error
+            rate.
         watch: Groups to report besides those of the patches.
 
     Returns:
@@ -149,5 +151,5 @@ def credit(
 
 
 def _inert(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell that no spreadsheet interprets as a formula."""
     return "'" + text if text[:1] in "=+-@\t\r" else text

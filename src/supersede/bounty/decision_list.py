@@ -1,8 +1,8 @@
-"""The patched model: a list of patches, each a group and who answers for it, over a first model.
+"""The patched model: a list of patches, each a group and a model for it, over a first model.
 
 A patch answers with a model of its own, or points back to an earlier version of the list. Pointers repair:
-where a later patch made an earlier group worse, that group goes back to the version that served it best.
-Lists are never changed; each patch makes a new list, and all of them share what they have in common.
+if a later patch made an earlier group worse, that group goes back to its best version. Lists are
+immutable; each patch creates a new list, and lists share their common parts.
 
 Reference:
     Globus-Harris, Kearns & Roth (2022), An algorithmic framework for bias bounties, FAccT: algorithms
@@ -34,7 +34,7 @@ _log = logging.getLogger("supersede")
 
 @dataclass(frozen=True)
 class Logged:
-    """A model known by its answers: a column that holds them.
+    """A model given by its answers: a column that contains them.
 
     Attributes:
         column: The column.
@@ -49,14 +49,14 @@ class Logged:
 
     @property
     def bits(self) -> int:
-        """Description length: eight bits a byte of the column's name, and a byte that ends it."""
+        """Description length: eight bits per byte of the column's name and of its terminator."""
         return 8 * (len(self.column.encode()) + 1)
 
     def predict(self, columns: Columns, answers: Answers) -> Array:
-        """What the column says, checked.
+        """The column's values, checked.
 
         Raises:
-            AnswerError: It says what may not be answered.
+            AnswerError: A value is not an allowed answer.
         """
         logged = columns_of(columns, self.columns)[self.column]
         values = logged.texts() if logged.kind == "text" else logged.numbers()
@@ -72,9 +72,9 @@ class Node:
     """One patch.
 
     Attributes:
-        group: Who it is for.
-        answer: Who answers for them: a model, or the number of an earlier version.
-        team: Who found it; empty for repairs.
+        group: Its group.
+        answer: What answers for the group: a model, or the number of an earlier version.
+        team: The team that found it; empty for repairs.
     """
 
     group: Group
@@ -83,7 +83,7 @@ class Node:
 
     @property
     def repair(self) -> bool:
-        """Whether it points back."""
+        """Whether it is a pointer to an earlier version."""
         return isinstance(self.answer, int)
 
 
@@ -96,10 +96,10 @@ class DecisionList:
     Attributes:
         base: The first model.
         nodes: The patches, the earliest first.
-        answers: What may be answered: by default the codes of two classes.
+        answers: The allowed answers: by default the codes of two classes.
 
     Raises:
-        ArgumentError: A pointer leads to no earlier version.
+        ArgumentError: A pointer does not lead to an earlier version.
 
     Example:
         >>> from supersede.bounty.artefacts import Constant, parse
@@ -134,23 +134,23 @@ class DecisionList:
 
     @property
     def patches(self) -> list[tuple[int, int]]:
-        """For each patch, the versions before it, and after it and the repairs it called for."""
+        """For each patch, the version before it, and the one after it and its repairs."""
         starts = [version for version, node in enumerate(self.nodes) if not node.repair]
         ends = [*starts[1:], len(self)]
-        return list(zip(starts, ends, strict=False))  # without a patch there is no end either
+        return list(zip(starts, ends, strict=False))  # without patches there are no ends either
 
     def patched(self, group: Group, answer: Model | int, team: str = "") -> "DecisionList":
-        """The list with one more patch in front: a group, and a model or version to answer for it."""
+        """The list with one more patch in front: a group, and a model or version for it."""
         return replace(self, nodes=(*self.nodes, Node(group, answer, team)))
 
     def version(self, number: int) -> "DecisionList":
-        """The list as it was after so many nodes.
+        """The list after its first `number` nodes.
 
         Raises:
             ArgumentError: There is no such version.
         """
         if not 0 <= number <= len(self):
-            msg = f"there is no version {number}; there are 0 to {len(self)}"
+            msg = f"there is no version {number}; expected 0 to {len(self)}"
             raise ArgumentError(msg)
         return replace(self, nodes=self.nodes[:number])
 
@@ -162,25 +162,26 @@ class DecisionList:
         return tuple(sorted(read.union(*(node.group.columns for node in self.nodes))))
 
     def route(self, data: Any) -> Ints:
-        """Which node answers for each row (0 for the first model), shape ``(n,)``.
+        """The node that answers for each row (0 for the first model), shape ``(n,)``.
 
         Args:
             data: Columns by name: a dict of arrays ``(n,)`` or a frame.
 
         Raises:
-            ArgumentError: It is no frame, has no columns, or they differ in length.
-            MissingColumnError: A column that the list reads is not there.
+            ArgumentError: The data are not a frame, have no columns, or columns of different
+                lengths.
+            MissingColumnError: A column that the list reads is missing.
         """
         columns, rows = self._read(data)
         return self._route(columns, rows)
 
     def predict(self, data: Any) -> Array:
-        """One answer a row, shape ``(n,)``, or ``(n, classes)`` for probabilities.
+        """One answer per row, shape ``(n,)``, or ``(n, classes)`` for probabilities.
 
-        Arguments are those of `route`.
+        The arguments are those of `route`.
 
-        Each model is asked once, for the rows that are its own. Rows on which a patch's model fails go on at
-        the version before that patch; where the first model fails, its error is raised.
+        Each model is run once, on its own rows. Rows on which a patch's model fails continue at the
+        version before that patch; if the first model fails, its error is raised.
         """
         columns, rows = self._read(data)
         if not rows:
@@ -195,7 +196,7 @@ class DecisionList:
                 parts.append(answers_of(self.base, columns, own, self.answers))
                 continue
             answer = self.nodes[number - 1].answer
-            assert not isinstance(answer, int)  # noqa: S101  # pointers are no leaves
+            assert not isinstance(answer, int)  # noqa: S101  # pointers are not leaves
             fits, given = answers_that_fit(answer, columns, own, self.answers)
             places.append(own[fits])
             parts.append(given)
@@ -216,24 +217,24 @@ class DecisionList:
     def _read(self, data: Any) -> tuple[dict[str, Column], int]:
         columns = columns_of(as_columns(data), self.columns or None)
         if not columns:
-            msg = "there are no columns, so nobody knows how many rows there are; give at least one"
+            msg = "there are no columns, so the number of rows is unknown; give at least one column"
             raise ArgumentError(msg)
         return columns, len(next(iter(columns.values())))
 
 
 def answers_of(model: Model, columns: Columns, rows: npt.NDArray[Any], answers: Answers) -> Array:
-    """A model's answers to some of the rows.
+    """A model's answers for some of the rows.
 
     Args:
         model: The model.
         columns: Columns of all rows.
-        rows: The rows to answer, by place or by mask.
-        answers: What may be answered.
+        rows: The rows to predict, by index or by mask.
+        answers: The allowed answers.
 
     Returns:
         One answer for each of these rows.
     """
-    # a constant reads no column, and counts the rows of any
+    # a constant reads no column, so it takes the number of rows from any
     read = columns_of(columns, model.columns or list(columns)[:1])
     return model.predict({name: column.take(rows) for name, column in read.items()}, answers)
 
@@ -241,20 +242,21 @@ def answers_of(model: Model, columns: Columns, rows: npt.NDArray[Any], answers: 
 def answers_that_fit(
     model: Model, columns: Columns, rows: npt.NDArray[Any], answers: Answers
 ) -> tuple[npt.NDArray[np.bool_], Array]:
-    """A patch's answers to those of some rows on which its model does not fail.
+    """A patch's answers for those rows on which its model does not fail.
 
-    Nobody knows all rows when a patch is accepted. One that fails on a row not seen then must stop neither the
-    bounty nor the patched model, and whether it fails is decided row by row, so that it does not depend on which
-    other rows are asked. Where a model in ONNX cannot be run at all, it fails on all rows asked.
+    Not all rows are known when a patch is accepted. A patch that fails on an unseen row must stop
+    neither the bounty nor the patched model, and failure is decided row by row, so that it does not
+    depend on the other rows of the call. An ONNX model that cannot be run at all fails on all rows
+    of the call.
 
     Args:
         model: The patch's model.
         columns: Columns of all rows.
-        rows: The rows to answer, by place or by mask.
-        answers: What may be answered.
+        rows: The rows to predict, by index or by mask.
+        answers: The allowed answers.
 
     Returns:
-        For each of these rows whether it has an answer, and the answers to those that have.
+        For each of these rows whether it has an answer, and the answers of those that do.
     """
     try:
         given = answers_of(model, columns, rows, answers)
@@ -271,10 +273,10 @@ def answers_that_fit(
 def _row_by_row(
     model: Model, columns: Columns, places: npt.NDArray[Any], answers: Answers
 ) -> list[Array | None]:
-    """The answer to each row, None where the model fails."""
+    """The answer for each row, None where the model fails."""
     if not isinstance(model, OnnxModel):
         return _halved(lambda part: answers_of(model, columns, places[part], answers), len(places))
-    try:  # a process a row would take too long: all answers at once, each looked at on its own
+    try:  # one process per row would take too long: run all rows at once, then check each answer separately
         asked = columns_of(columns, model.columns)
         asked = {name: column.take(places) for name, column in asked.items()}
         said = run_onnx(model.data, asked, answers, Limits())
@@ -284,7 +286,7 @@ def _row_by_row(
 
 
 def _halved(ask: Callable[[slice], Array], n: int) -> list[Array | None]:
-    """Ask for rows 0 … n - 1; where that fails, for each half."""
+    """Run rows 0 … n - 1; if that fails, run each half."""
     found: list[Array | None] = [None] * n
     waiting = [(0, n)]
     while waiting:

@@ -1,4 +1,4 @@
-"""A patched model where others expect a model: as a scikit-learn classifier, and as a column of a table."""
+"""A patched model as a scikit-learn classifier, and as a column of a table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,8 +32,8 @@ class PatchedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         model: The list.
-        classes: The class that each code stands for.
-        features: Names of the columns of a matrix, where `predict` is given one; frames bring their own.
+        classes: The class of each code.
+        features: Column names for matrices passed to `predict`; frames have their own.
 
     Attributes:
         classes_: The classes, shape ``(classes,)``.
@@ -68,19 +68,20 @@ class PatchedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return True
 
     def fit(self, X: Any, y: Any = None) -> "PatchedClassifier":
-        """Nothing: patches are found by a bounty."""
+        """Does nothing: patches come from a bounty."""
         return self
 
     def predict(self, X: Any) -> Array:
         """The class of each row of a frame, or of a matrix with named features; shape ``(n,)``.
 
         Raises:
-            ArgumentError: The list answers with numbers, or with codes beyond the classes.
+            ArgumentError: The answers of the list are numbers, or codes beyond the classes.
         """
         answered = self.model.answers
         if not isinstance(answered, Codes | Probabilities) or answered.count > len(self.classes):
             msg = (
-                f"this list answers with {answered}; expected codes of {len(self.classes)} classes"
+                f"the answers of this list are {answered}; expected codes of {len(self.classes)}"
+                " classes"
             )
             raise ArgumentError(msg)
         answers = self.model.predict(self._columns(X))
@@ -91,10 +92,10 @@ class PatchedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Probabilities of the classes, shape ``(n, classes)``.
 
         Raises:
-            ArgumentError: The list answers with classes.
+            ArgumentError: The answers of the list are classes.
         """
         if not isinstance(self.model.answers, Probabilities):
-            msg = "this list answers with classes, not with probabilities"
+            msg = "the answers of this list are classes, not probabilities"
             raise ArgumentError(msg)
         return self.model.predict(self._columns(X))
 
@@ -115,13 +116,13 @@ def predict_table(
     classes: Sequence[Any] | None = None,
     name: str = "patched_prediction",
 ) -> pa.Table:
-    """A patched model's answers on the items of a table, so that it can be reviewed against others.
+    """A patched model's answers on the items of a table, for a review against other models.
 
     Args:
         model: The list.
         table: The items, with ids.
-        classes: The class that each code stands for; None keeps codes and numbers.
-        name: What the column of answers is called.
+        classes: The class of each code; None keeps codes and numbers.
+        name: Name of the column of answers.
 
     Returns:
         The item ids and the answers, to be joined with the table by id.

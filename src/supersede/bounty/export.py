@@ -1,4 +1,4 @@
-"""A patched model as one ONNX graph, for hosts that know nothing of lists.
+"""A patched model as one ONNX graph, for hosts without support for decision lists.
 
 Versions become a chain: each takes its node's answer, or that of the version it points back to, inside the group, and
 the version before outside. All versions are computed for all rows: exact, but not as fast as routing.
@@ -39,7 +39,7 @@ from supersede.errors import ArgumentError, MissingExtraError
 __all__ = ["to_onnx"]
 
 _COMPARE = {"<": "Less", "<=": "LessOrEqual", ">": "Greater", ">=": "GreaterOrEqual"}
-_MISSING = -2  # the code of a missing text; -1 is that of one that no node names
+_MISSING = -2  # the code of a missing text; -1 is that of a text that no node names
 
 
 def to_onnx(model: DecisionList, sample: Sample) -> bytes:
@@ -51,18 +51,18 @@ def to_onnx(model: DecisionList, sample: Sample) -> bytes:
 
     Args:
         model: The list; its models are constants, trees, linear models, or logged answers.
-        sample: Rows that say which columns are numbers and which texts; a column without any value
-            is what the list takes it for.
+        sample: Rows from which the types of the columns are read; a column without any value gets
+            the type that the list expects.
 
     Returns:
         The file's bytes.
 
     Raises:
-        ArgumentError: A model in the list, or a kind of answer, has no counterpart here; or a text
-            is empty, which stands for missing here.
-        MissingColumnError: The sample lacks a column that the list reads.
-        ExpressionError: A group compares a column with a literal of another kind.
-        ColumnTypeError: A model reads a column as one of another kind.
+        ArgumentError: A model in the list, or a kind of answer, has no ONNX counterpart; or a text
+            is empty, which encodes a missing value here.
+        MissingColumnError: A column that the list reads is not in the sample.
+        ExpressionError: A group compares a column with a literal of another type.
+        ColumnTypeError: A model reads a column as another type.
         MissingExtraError: The package onnx is not installed.
     """
     try:
@@ -72,7 +72,7 @@ def to_onnx(model: DecisionList, sample: Sample) -> bytes:
             package="onnx", extra="bounty", purpose="writing a list as ONNX"
         ) from error
     if not isinstance(model.answers, Codes | Numbers):
-        msg = "lists that answer with probabilities cannot be written as one ONNX model; save() keeps them"
+        msg = "lists of probabilities cannot be written as one ONNX model; use save()"
         raise ArgumentError(msg)
     groups = [_root(node.group) for node in model.nodes]
     graph = _Graph(onnx, _columns(model, groups, sample), model.answers)
@@ -89,13 +89,13 @@ def to_onnx(model: DecisionList, sample: Sample) -> bytes:
 
 def _root(group: Group) -> Part:
     if not isinstance(group, Expression):
-        msg = f"the group {group} is no expression"
+        msg = f"the group {group} is not an expression"
         raise ArgumentError(msg)
     return group.root
 
 
 def _columns(model: DecisionList, groups: Sequence[Part], sample: Sample) -> dict[str, Column]:
-    """The columns that a list reads, without rows, with all texts that the sample or the list knows."""
+    """The columns that a list reads, without rows, with all texts of the sample and the list."""
     read = columns_of(sample.columns, model.columns or list(sample.columns)[:1])
     found = {name: column.take(slice(0)) for name, column in read.items()}
     features = [
@@ -114,14 +114,14 @@ def _columns(model: DecisionList, groups: Sequence[Part], sample: Sample) -> dic
     for name, column in found.items():
         if "" in named[name]:
             msg = (
-                f"the column {name!r} holds an empty text, or the list names one; in ONNX that stands"
-                " for a missing one: give it a word, or make it missing"
+                f"the column {name!r} contains an empty text, or the list names one; in ONNX that"
+                " encodes a missing value: rename it, or make it missing"
             )
             raise ArgumentError(msg)
         if named[name] and column.kind in {"text", "unknown"}:
             known = tuple(dict.fromkeys(named[name]))
             found[name] = Column("text", np.zeros(0, np.int64), categories=known)
-    for group in groups:  # literals and features that do not fit their columns are refused here
+    for group in groups:  # literals and features that do not match their columns are refused here
         Expression(group).mask(found)
     design(features, found)
     return found
@@ -129,7 +129,7 @@ def _columns(model: DecisionList, groups: Sequence[Part], sample: Sample) -> dic
 
 @dataclass
 class _Graph:
-    """An ONNX graph in the making; values are known by their names."""
+    """An ONNX graph under construction; values are identified by their names."""
 
     onnx: Any
     columns: dict[str, Column]
@@ -140,7 +140,7 @@ class _Graph:
     known: dict[str, str] = field(default_factory=dict)
 
     def add(self, operation: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """One more node; the name of what it makes."""
+        """Add a node; returns the name of its output."""
         name = f"v{len(self.nodes)}"
         made = self.onnx.helper.make_node(
             operation, list(inputs), [name], domain=domain, **attributes
@@ -159,7 +159,7 @@ class _Graph:
         return self.constants[key]
 
     def coded(self, column: str) -> str:
-        """A text column as codes: its known texts by place."""
+        """A text column as codes: the indices of its known texts."""
         if column not in self.known:
             texts = ["", *self.columns[column].categories]
             codes = [_MISSING, *range(len(texts) - 1)]
@@ -170,7 +170,7 @@ class _Graph:
         return self.known[column]
 
     def mask(self, part: Part) -> str:
-        """Who is in a group."""
+        """The mask of a group."""
         if isinstance(part, And | Or):
             joined = self.mask(part.parts[0])
             for one in part.parts[1:]:
@@ -203,7 +203,7 @@ class _Graph:
         return self.add("Equal", self.coded(column), self.constant(code, int))
 
     def unless_missing(self, column: str, found: str) -> str:
-        """The rows that a test leaves out, but for those of which it is not known."""
+        """The negation of a test, except where the column is missing."""
         return self.add("Not", self.add("Or", found, self.missing(column)))
 
     def missing(self, column: str) -> str:
@@ -226,7 +226,7 @@ class _Graph:
             return self.tree(model)
         if isinstance(model, Linear) and model.link in {"number", "sign", "largest"}:
             return self.linear(model)
-        msg = f"a {type(model).__name__} has no counterpart in one ONNX graph; save() keeps it"
+        msg = f"a {type(model).__name__} has no counterpart in one ONNX graph; use save()"
         raise ArgumentError(msg)
 
     def linear(self, model: Linear) -> str:
@@ -257,7 +257,7 @@ class _Graph:
         leaf = model.feature < 0
         tensor = self.onnx.numpy_helper.from_array
         leaves = np.flatnonzero(leaf)
-        # its output is single precision: let it name the leaf, and look up what the leaf answers
+        # its output is single precision: let it return the leaf, and look up the leaf's answer
         named = self.add(
             "TreeEnsembleRegressor", self.design(model.features), domain="ai.onnx.ml",
             n_targets=1,
@@ -301,7 +301,7 @@ class _Graph:
         return self.add("Reshape", value, self.constant([-1], int))
 
     def bytes(self, output: Any) -> bytes:
-        """The whole, checked."""
+        """The serialised model, checked."""
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
         inputs = [
             helper.make_tensor_value_info(

@@ -1,4 +1,4 @@
-"""Findings without a model: a slice that fares badly, a hole in security or privacy, and what became of each.
+"""Findings without a model: failing slices, security and privacy problems, and their state.
 
 Reported by anyone, triaged by the owner, disclosed on a date whether fixed or not. Nothing is overwritten: each
 step is an entry of a log whose lines are chained by hashes.
@@ -20,27 +20,27 @@ State = Literal["open", "confirmed", "fixed", "declined"]
 _NEXT: dict[State, tuple[State, ...]] = {
     "open": ("confirmed", "declined"),
     "confirmed": ("fixed", "declined"),
-    "fixed": ("confirmed",),  # it came back
-    "declined": ("open",),  # there is more to it
+    "fixed": ("confirmed",),  # the problem has recurred
+    "declined": ("open",),  # reopened with new information
 }
 _LONGEST = 20_000  # characters of a description
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What someone found.
+    """A reported finding.
 
     Attributes:
         number: Its number, from 1.
         kind: ``"slice"`` (a group that the model fails), ``"security"``, ``"privacy"`` or ``"other"``.
-        title: In one line.
-        details: All that is needed to see it again.
-        team: Who found it.
-        reported: When, in UTC.
+        title: A one-line title.
+        details: Everything needed to reproduce it.
+        team: The reporting team.
+        reported: Time of the report, in UTC.
         group: The group as an expression, for a slice.
         state: ``"open"``, ``"confirmed"``, ``"fixed"`` or ``"declined"``.
-        notes: What was said at each step of the triage: time, state, note.
-        disclose_on: The day from which it is public; None while no day is set.
+        notes: The steps of the triage: time, state, note.
+        disclose_on: The date from which it is public; None while no date is set.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Finding:
     disclose_on: str | None = None
 
     def disclosed(self, on: date) -> bool:
-        """Whether it is public on a day."""
+        """Whether it is public on a date."""
         return self.disclose_on is not None and date.fromisoformat(self.disclose_on) <= on
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Findings:
     """The register of findings.
 
     Args:
-        path: Where it is kept, one line of JSON a step; in memory only where there is none.
+        path: The file, one line of JSON per step; None keeps it in memory only.
 
     Raises:
         LogError: The file was altered.
@@ -96,7 +96,7 @@ class Findings:
 
     def __getitem__(self, number: int) -> Finding:
         if number not in self._found:
-            msg = f"there is no finding {number}; there are {len(self)}"
+            msg = f"there is no finding {number}; there are {len(self)} findings"
             raise ArgumentError(msg)
         return self._found[number]
 
@@ -113,19 +113,19 @@ class Findings:
         """Record a finding.
 
         Raises:
-            ArgumentError: The kind is unknown, words are missing, too many or not Unicode, or a slice
-                has no group that can be read.
+            ArgumentError: The kind is unknown, a text is missing, too long or not valid Unicode, or
+                a slice has no valid group.
         """
         if kind not in get_args(Kind):
-            msg = f"a finding is of kind {', '.join(get_args(Kind))}; got {kind!r}"
+            msg = f"a finding must be of kind {', '.join(get_args(Kind))}; got {kind!r}"
             raise ArgumentError(msg)
         for name, text in (("title", title), ("details", details), ("team", team)):
             if not text.strip() or len(text) > _LONGEST:
                 msg = f"{name}: {len(text)} characters; expected 1 to {_LONGEST}"
                 raise ArgumentError(msg)
         if (group is not None) != (kind == "slice"):
-            msg = "a slice names its group as an expression, as in \"age < 25 and sex == 'f'\""
-            raise ArgumentError(msg if kind == "slice" else "only a slice has a group")
+            msg = "a slice must name its group as an expression, as in \"age < 25 and sex == 'f'\""
+            raise ArgumentError(msg if kind == "slice" else "only a slice can have a group")
         if group is not None:
             from supersede.bounty.artefacts import parse
 
@@ -137,10 +137,10 @@ class Findings:
         return self._record({"event": "reported", **made.to_dict()})
 
     def triage(self, number: int, state: State, note: str = "") -> Finding:
-        """Say what became of a finding.
+        """Change the state of a finding.
 
         Raises:
-            ArgumentError: There is no such finding, or no such step from where it stands.
+            ArgumentError: There is no such finding, or its state does not allow this step.
         """
         now = self[number].state
         if state not in _NEXT[now]:
@@ -152,22 +152,22 @@ class Findings:
         return self._record(entry)
 
     def disclose(self, number: int, on: date) -> Finding:
-        """Set the day from which a finding is public; a day that has come cannot be put off.
+        """Set the date from which a finding is public; a date that has passed cannot be postponed.
 
         Raises:
             ArgumentError: There is no such finding, or it is public already.
         """
         if self[number].disclosed(datetime.now(UTC).date()):
-            msg = f"finding {number} is public since {self[number].disclose_on}"
+            msg = f"finding {number} has been public since {self[number].disclose_on}"
             raise ArgumentError(msg)
         return self._record({"event": "dated", "number": number, "on": on.isoformat()})
 
     def public(self, on: date) -> list[Finding]:
-        """What is public on a day."""
+        """The findings that are public on a date."""
         return [finding for finding in self if finding.disclosed(on)]
 
     def in_state(self, states: Sequence[State]) -> list[Finding]:
-        """Findings in one of some states."""
+        """Findings in any of the given states."""
         return [finding for finding in self if finding.state in states]
 
     def _record(self, entry: dict[str, Any]) -> Finding:

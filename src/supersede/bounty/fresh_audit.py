@@ -1,7 +1,8 @@
-"""The audit at the end of a round: the patched model on rows that no one has asked before.
+"""The audit at the end of a round: the patched model on unused rows.
 
-On the holdout errors only fall, by construction. Whether they did elsewhere is a question to fresh rows: the error of
-all, of each protected group, and what each patch gained, with intervals that hold for all of them at once.
+On the holdout errors only fall, by construction. Fresh rows show whether they fell elsewhere: the
+overall error, that of each protected group, and the gain of each patch, with intervals that hold
+for all of them at once.
 """
 
 from collections.abc import Mapping
@@ -26,17 +27,17 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Change:
-    """What became of an error, on fresh rows.
+    """The change of an error, on fresh rows.
 
     Attributes:
-        name: Whose error: ``all``, or a group.
-        rows: Rows behind it.
+        name: The rows of the error: ``all``, or a group.
+        rows: Number of rows.
         before: The error before.
         after: The error after.
-        change: After less before, so that below 0 is better.
+        change: After minus before, so negative is better.
         low: Lower end of the change's interval; joint with all others of the audit.
         high: Upper end.
-        team: For a patch, who found it.
+        team: For a patch, the team that found it.
     """
 
     name: str
@@ -50,24 +51,24 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """``better`` or ``worse`` beyond what chance explains, else ``unclear``."""
+        """``better`` or ``worse`` beyond what chance explains, otherwise ``unclear``."""
         return "better" if self.high < 0 else "worse" if self.low > 0 else "unclear"
 
 
 @dataclass(frozen=True)
 class RoundAudit:
-    """A round, on fresh rows.
+    """The audit of a round on fresh rows.
 
     Attributes:
-        sample: The rows that this holds on.
-        loss: The loss, in words.
+        sample: The rows for which this holds.
+        loss: Name of the loss.
         confidence: For all intervals at once.
-        overall: The error of all, first model against patched model.
+        overall: The overall error, first model and patched model.
         groups: The same for each protected group.
-        patches: What each accepted patch did to the error of all, with the repairs that it called for.
-        rises: How often a protected group's error under some version lay above what it was under an
-            earlier one: 0 on the holdout, and on fresh rows the price of noise.
-        checks: How many such comparisons there were.
+        patches: The change in overall error from each accepted patch and its repairs.
+        rises: Number of times that a protected group's error under some version was above its error
+            under an earlier one: 0 on the holdout, and due to noise on fresh rows.
+        checks: Number of such comparisons.
     """
 
     sample: str
@@ -81,12 +82,12 @@ class RoundAudit:
 
     @property
     def worse(self) -> tuple[Change, ...]:
-        """Groups that fare worse than before the round, beyond what chance explains."""
+        """Groups that are worse off than before the round, beyond what chance explains."""
         return tuple(change for change in self.groups if change.verdict == "worse")
 
     @property
     def without_gain(self) -> tuple[Change, ...]:
-        """Patches that did not lower the error of all on these rows."""
+        """Patches that did not lower the overall error on these rows."""
         return tuple(patch for patch in self.patches if patch.change >= 0)
 
     def __str__(self) -> str:
@@ -94,8 +95,8 @@ class RoundAudit:
         return (
             f"on {self.sample}, the {self.loss} went from {all_.before:.4f} to {all_.after:.4f}"
             f" [{all_.low:+.4f}, {all_.high:+.4f}]; of {len(self.groups)} protected groups"
-            f" {len(self.worse)} fare worse; {len(self.without_gain)} of {len(self.patches)} patches"
-            " did not gain"
+            f" {len(self.worse)} are worse off; {len(self.without_gain)} of {len(self.patches)}"
+            " patches did not gain"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,12 +112,12 @@ def audit_round(
     watch: Mapping[str, Group] | None = None,
     confidence: float = 0.95,
 ) -> RoundAudit:
-    """Hold a patched model against its first version on fresh rows.
+    """Compare a patched model with its first version on fresh rows.
 
     Args:
         model: The patched model.
-        fresh: Rows that nobody has asked, from the population that the model serves.
-        loss: What a row loses.
+        fresh: Unused rows, from the population that the model serves.
+        loss: The loss of a row.
         watch: Protected groups besides those of the patches.
         confidence: Two-sided, for all intervals at once (Bonferroni).
 

@@ -1,9 +1,10 @@
-"""A log that only grows: one JSON object a line, each with the hash of the one before.
+"""An append-only log: one JSON object per line, each with the hash of the previous one.
 
-Altering a line, swapping lines, or dropping one from the middle breaks the chain there, and reading says where. Dropping
-the last lines does not: whoever could write to the file can make a bounty forget its end, and only someone who kept a
-later `Log.head`, such as the `entry` of a receipt, can tell. A last line that was cut off while it was being written was
-never acknowledged to anyone; it is taken away before the next one is added.
+Altering a line, swapping lines, or dropping one from the middle breaks the chain there, and reading
+reports the position. Dropping the last lines does not: anyone who can write to the file can
+truncate it, and only someone who kept a later `Log.head`, such as the `entry` of a receipt, can
+detect that. An incomplete last line was never acknowledged to anyone; it is removed before the next
+one is added.
 """
 
 import hashlib
@@ -22,10 +23,11 @@ _START = "0" * 64
 
 
 def canonical(record: Any) -> str:
-    """The one way in which plain data is written here: keys sorted, no spaces.
+    """The canonical JSON of plain data: keys sorted, no spaces.
 
     Raises:
-        ArgumentError: It holds what JSON cannot say, such as NaN, or half a character (a lone surrogate).
+        ArgumentError: It contains values that JSON cannot represent, such as NaN or a lone
+            surrogate.
 
     Example:
         >>> canonical({"b": 1, "a": [True, None]})
@@ -51,7 +53,7 @@ class Log:
     """An append-only log in a file, or in memory where there is no path.
 
     Args:
-        path: The file; made with the first entry.
+        path: The file; created with the first entry.
 
     Raises:
         LogError: The file was altered.
@@ -78,7 +80,7 @@ class Log:
 
     @property
     def head(self) -> str:
-        """The hash of the last entry: whoever keeps it can tell later that nothing before it was altered or cut off."""
+        """The hash of the last entry, by which later changes or truncation can be detected."""
         return str(self._entries[-1]["hash"]) if self._entries else _START
 
     def append(self, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +90,7 @@ class Log:
             The entry with ``previous`` and ``hash``.
 
         Raises:
-            LogError: Someone else has written to the file meanwhile.
+            LogError: Another process has written to the file in the meantime.
             ReportError: The file cannot be written.
         """
         chained = {**entry, "previous": self.head}
@@ -103,9 +105,12 @@ class Log:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as file, _locked(file.fileno()):
                 if os.fstat(file.fileno()).st_size < self._size or _grown(path, self._size):
-                    msg = f"{path} was changed by someone else meanwhile; open the bounty again"
+                    msg = (
+                        f"{path} was changed by another process in the meantime; open the bounty"
+                        " again"
+                    )
                     raise LogError(msg)
-                file.truncate(self._size)  # what was cut off while it was written
+                file.truncate(self._size)  # an incomplete last line
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
@@ -134,7 +139,7 @@ class Log:
 
 
 def _grown(path: Path, size: int) -> bool:
-    """Whether whole lines were added after what was read."""
+    """Whether complete lines were added after the part that was read."""
     with path.open("rb") as file:
         file.seek(size)
         return b"\n" in file.read()
@@ -142,10 +147,10 @@ def _grown(path: Path, size: int) -> bool:
 
 @contextmanager
 def _locked(handle: int) -> Iterator[None]:
-    """Keep other processes out, where the system can."""
+    """Lock out other processes, if the system supports it."""
     try:
         import fcntl
-    except ImportError:  # pragma: no cover  # not on Windows
+    except ImportError:  # pragma: no cover  # Windows
         yield
         return
     fcntl.flock(handle, fcntl.LOCK_EX)

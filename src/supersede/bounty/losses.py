@@ -1,8 +1,8 @@
-"""What a row loses under an answer, between nothing and a known most.
+"""Losses of a row under an answer, between 0 and a known bound.
 
-A bounty compares sums of losses, so a loss says how much each row adds above the line, and what the sum is
-divided by. That must not depend on the model: rows count one, or their words. Bounds on what a row can
-lose are what statements about other rows rest on, so each loss has one.
+A bounty compares sums of losses, so a loss defines each row's numerator and denominator. The
+denominator must not depend on the model: rows count one, or their words. Statements about other
+rows need a bound on a row's loss, so each loss has one.
 """
 
 from collections.abc import Callable
@@ -36,17 +36,17 @@ class Loss(Protocol):
 
     @property
     def name(self) -> str:
-        """The loss in words, such as ``error rate``."""
+        """Name of the loss, such as ``error rate``."""
 
     @property
     def most(self) -> float:
-        """The most that a row can lose."""
+        """The largest possible loss of a row."""
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
-        """What each row loses, in ``[0, most]``, shape ``(n,)``."""
+        """Each row's loss, in ``[0, most]``, shape ``(n,)``."""
 
     def out_of(self, labels: Array, /) -> Floats:
-        """What each row adds to the sum that losses are divided by, shape ``(n,)``."""
+        """Each row's denominator, shape ``(n,)``."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,18 @@ class ZeroOne:
         """Whether each answer is wrong.
 
         Raises:
-            ArgumentError: Answers are not one a row, such as probabilities.
+            ArgumentError: Answers are not one per row, such as probabilities.
         """
         if answers.shape != labels.shape:
-            msg = f"the {self.name} is of one class a row, not of answers of shape {answers.shape}; use LogLoss()"
+            msg = (
+                f"the {self.name} needs one class per row, not answers of shape {answers.shape};"
+                " use LogLoss()"
+            )
             raise ArgumentError(msg)
         return np.asarray(labels != answers, dtype=float)
 
     def out_of(self, labels: Array, /) -> Floats:
-        """One a row."""
+        """One per row."""
         return np.ones(len(labels))
 
 
@@ -82,8 +85,8 @@ class SquaredError:
     """The squared difference of answer and label, both of which lie in `span`.
 
     Attributes:
-        span: The least and the largest value that labels and answers may have. Answers beyond are
-            moved to its ends: a loss without a bound would leave nothing to say of rows not seen.
+        span: The smallest and the largest value of labels and answers. Answers outside are clipped:
+            without a bound on the loss, nothing could be stated about unseen rows.
     """
 
     span: tuple[float, float] = (0.0, 1.0)
@@ -91,7 +94,7 @@ class SquaredError:
 
     def __post_init__(self) -> None:
         if not self.span[0] < self.span[1]:
-            msg = f"SquaredError(span={self.span}): the first end must lie below the second"
+            msg = f"SquaredError(span={self.span}): the first value must be below the second"
             raise ArgumentError(msg)
 
     @property
@@ -105,17 +108,17 @@ class SquaredError:
         return np.asarray((np.asarray(labels, float) - given) ** 2)
 
     def out_of(self, labels: Array, /) -> Floats:
-        """One a row."""
+        """One per row."""
         return np.ones(len(labels))
 
 
 @dataclass(frozen=True)
 class LogLoss:
-    """Minus the logarithm of the probability that was given to what happened.
+    """Minus the logarithm of the probability given to the observed outcome.
 
     Attributes:
-        floor: Probabilities count as at least this, so that a row loses at most
-            ``-log(floor)``. The nearer to 0, the more rows it takes to prove anything.
+        floor: Probabilities are raised to at least this value, so that a row's loss is at most
+            ``-log(floor)``. The closer to 0, the more rows a proof needs.
     """
 
     floor: float = 0.01
@@ -128,14 +131,14 @@ class LogLoss:
 
     @property
     def most(self) -> float:
-        """The loss of a row whose label was given the least probability."""
+        """The loss of a row whose label has the smallest probability."""
         return -log(self.floor)
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
-        """The log loss; labels are codes of classes, answers a probability a class, or of class 1.
+        """The log loss, of class codes and of one probability per class, or that of class 1.
 
         Raises:
-            ArgumentError: A label is no code of a class.
+            ArgumentError: A label is not the code of a class.
         """
         score, truth = np.asarray(answers, float), np.asarray(labels)
         check_labels(self, truth, Codes(score.shape[1] if score.ndim == 2 else 2))
@@ -146,20 +149,20 @@ class LogLoss:
         return np.asarray(-np.log(np.clip(given, self.floor, 1)))
 
     def out_of(self, labels: Array, /) -> Floats:
-        """One a row."""
+        """One per row."""
         return np.ones(len(labels))
 
 
 @dataclass(frozen=True)
 class PooledErrors:
-    """Errors counted over something else than rows, pooled: word errors over words (WER).
+    """Error counts out of units other than rows, pooled: word errors over words (WER).
 
-    The label of a row is what its errors are counted over (words of the reference), its answer the
-    number of errors. Sums are divided, never single rows.
+    The label of a row is its number of units (words of the reference), its answer the number of
+    errors. Sums are divided, never single rows.
 
     Attributes:
-        most: The most errors of a row that count; more are counted as this many, so that one
-            utterance cannot decide everything.
+        most: Largest number of errors per row; larger numbers are clipped to it, so that one
+            utterance cannot dominate.
 
     Example:
         >>> wer = PooledErrors(most=20)
@@ -177,22 +180,22 @@ class PooledErrors:
             raise ArgumentError(msg)
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
-        """Errors, as far as they count."""
+        """Error counts, clipped."""
         return np.asarray(np.minimum(np.asarray(answers, float), self.most))
 
     def out_of(self, labels: Array, /) -> Floats:
-        """What errors are counted over."""
+        """Numbers of units."""
         return np.asarray(labels, float)
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """Any loss of a row that has a bound.
+    """Any bounded loss of a row.
 
     Attributes:
         function: From labels and answers to losses, all of shape ``(n,)``.
-        most: The most that a row can lose.
-        name: The loss in words.
+        most: The largest possible loss of a row.
+        name: Name of the loss.
     """
 
     function: Callable[[Array, Array], npt.ArrayLike] = field(repr=False)
@@ -200,54 +203,60 @@ class Bounded:
     name: str
 
     def lost(self, labels: Array, answers: Array, /) -> Floats:
-        """What the function says."""
+        """The function's values."""
         lost: Floats = np.asarray(self.function(labels, answers), dtype=float)
         return lost
 
     def out_of(self, labels: Array, /) -> Floats:
-        """One a row."""
+        """One per row."""
         return np.ones(len(labels))
 
 
 def check_labels(loss: Loss, labels: Array, answers: Answers) -> None:
-    """Refuse labels that no answer can match.
+    """Refuse labels that do not match any answer.
 
     Raises:
-        ArgumentError: Answers are classes or their probabilities, but a label is no code of one.
+        ArgumentError: Answers are classes or their probabilities, but a label is not the code of
+            one.
 
     Example:
         >>> check_labels(ZeroOne(), np.array(["no", "yes"]), Codes(2))
         Traceback (most recent call last):
         ...
-        supersede.errors.ArgumentError: label 'no' of row 0 is no class; labels are codes from 0 to 1, as answers are
+        supersede.errors.ArgumentError: label 'no' of row 0 is not a class; labels must be codes
+        from 0 to 1, like answers
     """
     if not isinstance(loss, ZeroOne | LogLoss) or not isinstance(answers, Codes | Probabilities):
         return
     codes = labels.tolist()
     known = set(range(answers.count))
-    strange = set(codes) - known  # True and 1.0 are 1
+    strange = set(codes) - known  # True and 1.0 are equal to 1
     if strange:
         row = next(i for i, label in enumerate(codes) if label in strange)
         msg = (
-            f"label {codes[row]!r} of row {row} is no class; labels are codes from 0 to"
-            f" {answers.count - 1}, as answers are"
+            f"label {codes[row]!r} of row {row} is not a class; labels must be codes from 0 to"
+            f" {answers.count - 1}, like answers"
         )
         raise ArgumentError(msg)
 
 
 def losses_of(loss: Loss, labels: Array, answers: Array) -> Floats:
-    """What each row loses; refuses answers that cannot be graded.
+    """Each row's loss; refuses answers that cannot be graded.
 
     Raises:
-        ArgumentError: Answers do not have the labels' shape or kind, or a loss lies outside its bounds.
+        ArgumentError: Answers do not have the labels' shape or type, or a loss lies outside its
+            bounds.
     """
     labels, answers = np.asarray(labels), np.asarray(answers)
     if answers.shape[:1] != labels.shape:
-        msg = f"answers have shape {answers.shape}; expected one a row: {labels.shape}"
+        msg = f"answers have shape {answers.shape}; expected one per row: {labels.shape}"
         raise ArgumentError(msg)
     lost: Floats = np.asarray(loss.lost(labels, answers))
     most = loss.most * (1 + 1e-12)
     if lost.shape != labels.shape or not bool(np.all((lost >= 0) & (lost <= most))):
-        msg = f"the {loss.name} must have one value a row, in [0, {loss.most:g}]; labels or answers do not fit"
+        msg = (
+            f"the {loss.name} must have one value per row, in [0, {loss.most:g}]; check labels and"
+            " answers"
+        )
         raise ArgumentError(msg)
     return lost

@@ -1,4 +1,4 @@
-"""Three pictures of a patched model: errors by patch, teams by feature, and the list itself."""
+"""Three figures of a patched model: errors by patch, teams by feature, and the list itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class _Line:
         label: The group.
         rows: Its rows.
         path: The line, in a box of 100 × 30.
-        errors: The error after each patch and its repairs, the first model's first.
-        tone: ``pass`` where it fell, ``fail`` where it rose, else ``quiet``.
+        errors: The error of the first model, then after each patch and its repairs.
+        tone: ``pass`` if it fell, ``fail`` if it rose, otherwise ``quiet``.
     """
 
     label: str
@@ -43,7 +43,7 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Step:
-    """One node of the list, as it is drawn."""
+    """One node of the list, for the figure."""
 
     version: int
     group: str
@@ -60,16 +60,16 @@ def error_steps(
     loss: Loss | None = None,
     watch: Mapping[str, Group] | None = None,
 ) -> Markup:
-    """The error of all and of each protected group, from patch to patch.
+    """The overall error and that of each protected group, from patch to patch.
 
     Args:
         model: The patched model.
-        sample: The rows that the errors hold on.
-        loss: What a row loses.
+        sample: The rows of the errors.
+        loss: The loss of a row.
         watch: Groups to show besides those of the patches.
 
     Returns:
-        A figure, with the numbers behind it.
+        A figure, with its numbers.
     """
     loss = ZeroOne() if loss is None else loss
     kept = track(model, sample, loss, watch=dict(watch or {}))
@@ -88,7 +88,7 @@ def error_steps(
 
 
 def team_map(model: DecisionList) -> Markup:
-    """Which features the groups of each team's accepted patches are made of.
+    """The features in the groups of each team's accepted patches.
 
     Args:
         model: The patched model.
@@ -111,20 +111,20 @@ def team_map(model: DecisionList) -> Markup:
         teams,
         columns,
         [[_counted(used[team].get(column, 0), most) for column in columns] for team in teams],
-        title="Accepted patches by the features that their groups are made of",
+        title="Accepted patches by the features of their groups",
         corner="team ↓ feature →",
     )
 
 
 def list_diagram(model: DecisionList, sample: Sample) -> Markup:
-    """The list as it is asked: the last patch first, and who answers for how many rows.
+    """The list in order of evaluation: the last patch first, with the share of rows of each node.
 
     Args:
         model: The patched model.
-        sample: Rows of which the shares are shown.
+        sample: Rows whose shares are shown.
 
     Returns:
-        An ordered list, to be read from above.
+        An ordered list, to be read from the top.
     """
     counts = np.bincount(model.route(sample.columns), minlength=len(model) + 1) / len(sample)
     steps = []
@@ -144,7 +144,7 @@ def list_diagram(model: DecisionList, sample: Sample) -> Markup:
 
 
 def brief(model: DecisionList, group: str) -> str:
-    """A group's text, or where that is long the number of the patch that it came with, and its beginning."""
+    """A group's text; if that is long, the number of its patch and the beginning of the text."""
     if len(group) <= _BRIEF:
         return group
     patched = [str(model.nodes[start].group) for start, _ in model.patches]

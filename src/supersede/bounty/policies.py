@@ -1,9 +1,10 @@
-"""When is a submission accepted? Three policies; the first is the one to use.
+"""Acceptance policies for submissions; the first is the recommended one.
 
-A holdout that is asked many times by people who see its answers stops being a holdout. ``Certified`` pays for every
-answer that was ever given. Whatever people submit next is a function of what they were told: for each submission
-whether it was accepted, and after each acceptance which repairs were made. All questions that could ever be asked are
-thus nodes of a tree that is there before the holdout is drawn. Give the node that lies
+A holdout that is queried many times by people who see its answers loses its validity. ``Certified``
+accounts for every answer given so far. Each submission is a function of the answers before it: for
+each submission whether it was accepted, and after each acceptance which repairs were made. All
+possible questions are thus nodes of a tree that is fixed before the holdout is drawn. Give the node
+that lies
 
 - after acceptances that took ``d_1, …, d_k`` submissions each, as the ``d``-th since the last one,
 - with ``r_i`` repairs after the ``i``-th acceptance, the ``s``-th repair chosen among ``c_s`` pairs of group and version
@@ -13,11 +14,13 @@ the weight ``exp(-length)``,
     length = ln((k+1)(k+2)) + sum_i ln(d_i(d_i+1)) + ln(d(d+1)) + sum_i ln((r_i+1)(r_i+2)) + sum_s ln c_s.
 
 As ``1/(m(m+1))`` sums to one over ``m = 1, 2, …``, the weights of all nodes sum to at most one. Test each node's question at
-level ``delta · exp(-length)``: with probability ``1 - delta`` no accepted patch, however it was found and however many were
-tried, makes the model worse on the population. No number of submissions has to be fixed beforehand.
+level ``delta · exp(-length)``: with probability ``1 - delta`` no accepted patch makes the model
+worse on the population, regardless of how it was found and of the number of attempts. The number of
+submissions need not be fixed beforehand.
 
-The test of one question, asked of ``n`` independent rows: row ``i`` gains ``d_i = g(x_i) (loss(f(x_i), y_i) - loss(h(x_i), y_i))``, in
-units of the largest loss, so in [-1, 1]; with mean ``m`` and sample variance ``v``,
+The test of one question on ``n`` independent rows: row ``i`` gains ``d_i = g(x_i) (loss(f(x_i),
+y_i) - loss(h(x_i), y_i))``, in units of the largest loss, so in [-1, 1]; with mean ``m`` and sample
+variance ``v``,
 
     m - sqrt(2 v L / n) - 14 L / (3 (n - 1)) > 0,    L = length + ln(2 / delta)
 
@@ -40,17 +43,17 @@ from supersede.errors import ArgumentError
 __all__ = ["Alpha", "Betting", "Certified", "Evidence", "Naive", "Policy", "Transcript", "margin"]
 
 Floats = npt.NDArray[np.float64]
-_SHARES = np.geomspace(0.005, 0.95, 16)  # of the capital, staked on each row
+_SHARES = np.geomspace(0.005, 0.95, 16)  # shares of the capital staked on each row
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """All that people have been told about a holdout slice.
+    """All answers given so far about a holdout slice.
 
     Attributes:
-        waits: For each acceptance, the submissions that it took since the one before.
-        repairs: For each pass of repairs, among how many choices each of its repairs was taken.
-        since: Submissions rejected since the last acceptance.
+        waits: For each acceptance, the number of submissions since the previous one.
+        repairs: For each pass of repairs, the number of choices for each of its repairs.
+        since: Number of submissions rejected since the last acceptance.
 
     Example:
         >>> quiet = Transcript()
@@ -80,24 +83,24 @@ class Transcript:
         )
 
     def told(self, *, accepted: bool) -> "Transcript":
-        """With one more answer."""
+        """The transcript with one more answer."""
         if accepted:
             return replace(self, waits=(*self.waits, self.since + 1), since=0)
         return replace(self, since=self.since + 1)
 
     def repaired(self, choices: list[int]) -> "Transcript":
-        """With one more pass of repairs."""
+        """The transcript with one more pass of repairs."""
         return replace(self, repairs=(*self.repairs, tuple(choices)))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a slice shows of a submission; never shown to the one who submits.
+    """A slice's figures for a submission; never shown to the team.
 
     Attributes:
-        gains: What each row of the slice gains, in units of the largest loss, in [-1, 1], shape ``(n,)``.
-        unit: The drop of the error of all that a mean gain of one would be.
-        transcript: What people have been told about the slice before.
+        gains: Each row's gain, in units of the largest loss, in [-1, 1], shape ``(n,)``.
+        unit: Decrease in the overall error for a mean gain of one.
+        transcript: The answers given so far about the slice.
         slices: How many slices the bounty has; they share the probability of an error.
     """
 
@@ -108,7 +111,7 @@ class Evidence:
 
     @property
     def gain(self) -> float:
-        """By how much the error of all falls on the slice."""
+        """Decrease in the overall error on the slice."""
         return float(self.gains.mean()) * self.unit
 
 
@@ -117,7 +120,7 @@ class Policy(Protocol):
 
     @property
     def name(self) -> str:
-        """The policy, in a word."""
+        """Name of the policy."""
 
     @property
     def promise(self) -> str:
@@ -149,13 +152,14 @@ def margin(variance: float, n: int, level: float) -> float:
 
 @dataclass(frozen=True)
 class Certified:
-    """Accept what holds on the population, with probability `1 - delta` for all acceptances at once.
+    """Accept gains that hold on the population, with probability `1 - delta` for all at once.
 
     Attributes:
         delta: Probability that any accepted patch of the whole bounty makes the model worse.
 
-    Assumes: the slice's rows are independent draws from the population, and nobody who submits, nor the
-    first model, has seen them other than through answers. Repairs are not certified: they are exact on the slice.
+    Assumes: the slice's rows are independent draws from the population, and neither the teams nor
+    the first model have had access to them other than through answers. Repairs are not certified:
+    they are exact on the slice.
     """
 
     delta: float = 0.05
@@ -175,7 +179,7 @@ class Certified:
         )
 
     def level(self, evidence: Evidence) -> float:
-        """The nats that the next acceptance has to pay for."""
+        """``L`` of the module's formula for the next question, in nats."""
         return evidence.transcript.length + log(2 * evidence.slices / self.delta)
 
     def accepts(self, evidence: Evidence, /) -> bool:
@@ -189,12 +193,14 @@ class Certified:
 
 @dataclass(frozen=True)
 class Betting:
-    """The promise of `Certified`, by a sharper test: bet on each row that the patch gains.
+    """The guarantee of `Certified`, by a sharper test: bet on each row that the patch gains.
 
-    Stake the share ``b`` of one's capital on each row: after all rows it is ``prod_i (1 + b d_i)``. Where the patch gains nothing
-    on the population, no bet makes capital grow in expectation, so neither does the mean over several shares, and by Markov's
-    inequality it exceeds ``exp(length) / delta`` with probability at most ``delta · exp(-length)``. There is no slack for small
-    groups, where the empirical Bernstein inequality pays ``14 L / (3 (n - 1))`` whatever the variance.
+    Stake the share ``b`` of the capital on each row: after all rows it is ``prod_i (1 + b d_i)``.
+    If the patch has no gain on the population, the capital does not grow in expectation for any
+    ``b``, nor does its mean over several shares, and by Markov's inequality it exceeds
+    ``exp(length) / delta`` with probability at most ``delta · exp(-length)``. There is no slack in
+    small groups, where the empirical Bernstein inequality has the term ``14 L / (3 (n - 1))`` for
+    any variance.
 
     Attributes:
         delta: As for `Certified`.
@@ -217,7 +223,7 @@ class Betting:
         return Certified(self.delta).promise
 
     def accepts(self, evidence: Evidence, /) -> bool:
-        """Whether the bets have made enough of the capital."""
+        """Whether the capital has grown enough."""
         values, counts = np.unique(evidence.gains, return_counts=True)
         grown = np.log1p(np.outer(_SHARES, values)) @ counts
         capital = float(np.logaddexp.reduce(grown)) - log(len(_SHARES))
@@ -227,10 +233,10 @@ class Betting:
 
 @dataclass(frozen=True)
 class Alpha:
-    """Accept a drop of the error of all by a fixed amount: no promise beyond the slice.
+    """Accept a fixed decrease in the overall error: no guarantee beyond the slice.
 
     Attributes:
-        threshold: The drop that is asked for, on the slice.
+        threshold: The required decrease, on the slice.
     """
 
     threshold: float = 0.001
@@ -250,13 +256,13 @@ class Alpha:
         )
 
     def accepts(self, evidence: Evidence, /) -> bool:
-        """Whether the error of all falls by more than the threshold."""
+        """Whether the overall error falls by more than the threshold."""
         return evidence.gain > self.threshold
 
 
 @dataclass(frozen=True)
 class Naive:
-    """Accept whatever looks better on the slice: for comparison only, it fits the holdout's noise."""
+    """Accept any improvement on the slice: for comparison only, it fits the holdout's noise."""
 
     name: str = "naive"
     promise: str = (
@@ -265,5 +271,5 @@ class Naive:
     )
 
     def accepts(self, evidence: Evidence, /) -> bool:
-        """Whether the error of all falls at all."""
+        """Whether the overall error falls by any amount."""
         return evidence.gain > 0

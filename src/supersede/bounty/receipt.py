@@ -1,4 +1,4 @@
-"""What is told about a judged submission: whether it was accepted, and nothing of the holdout."""
+"""The receipt of a judged submission: whether it was accepted, without figures of the holdout."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,14 +13,14 @@ class Receipt:
 
     Attributes:
         number: The submission's number, from 1.
-        team: Who submitted.
+        team: The submitting team.
         submission: Hash of group and answer.
-        accepted: Whether it is a patch now.
-        repairs: How many repairs it called for.
-        sample: The slice that it was judged on.
+        accepted: Whether it was accepted as a patch.
+        repairs: Number of repairs that followed.
+        sample: The slice on which it was judged.
         model: Hash of the model after it.
         left: Submissions that the bounty can still judge.
-        at: When, in UTC.
+        at: Time, in UTC.
         entry: Hash of the entry in the log.
     """
 
@@ -46,7 +46,7 @@ class Receipt:
 
 
 def receipt_of(entry: Mapping[str, Any]) -> Receipt:
-    """The receipt that an entry of the log stands for."""
+    """The receipt of a log entry."""
     return Receipt(
         entry["number"], entry["team"], entry["submission"], entry["accepted"],
         len(entry["repairs"]), entry["sample"], entry["model"], entry["left"], entry["at"],

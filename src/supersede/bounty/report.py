@@ -1,4 +1,4 @@
-"""A bounty as a page: what fell, for whom, who found it, and how the patched model answers now."""
+"""A bounty as a page: errors by group and patch, credit, and the patched model."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,9 +30,9 @@ def page(
 
     Args:
         bounty: The bounty.
-        sample: The rows whose errors are shown: fresh ones, or a slice that is spent.
+        sample: The rows whose errors are shown: fresh ones, or a slice that is used up.
         audit: The audit on fresh rows that closed it.
-        attempts: What hunters tried.
+        attempts: The attempts of hunters.
         title: The page's title.
 
     Returns:
@@ -75,7 +75,7 @@ def page(
 
 
 def headline(bounty: Bounty, audit: RoundAudit | None) -> str:
-    """What the bounty found, in a sentence."""
+    """The result of the bounty, in a sentence."""
     patches = sum(not node.repair for node in bounty.model.nodes)
     accepted = f"{patches} of {len(bounty.receipts)} submissions beat the model"
     if audit is None:
@@ -91,23 +91,24 @@ def _verdict(audit: RoundAudit | None, patches: int) -> tuple[str, str, str]:
     if not patches:
         return (
             "nothing found", "pass",
-            "Nobody showed a group on which another model is better. That is no proof that there is none.",
+            "No submission showed a group on which another model is better. That does not prove"
+            " that there is none.",
         )  # fmt: skip
     if audit is None:
-        return "not audited", "undecided", "Close the round on fresh rows to see what holds there."
+        return "not audited", "undecided", "Close the round with an audit on fresh rows."
     worse = len(audit.worse)
     if worse:
         return (
-            "some fare worse", "fail",
-            f"On fresh rows, {worse} protected groups fare worse than under the first model.",
+            "some are worse off", "fail",
+            f"On fresh rows, {worse} protected groups are worse off than under the first model.",
         )  # fmt: skip
     if audit.overall.verdict == "better":
         return (
             "better", "pass",
-            "On fresh rows the error of all has fallen beyond what chance explains, and no protected"
-            " group fares worse beyond what chance explains.",
+            "On fresh rows the overall error has fallen beyond what chance explains, and no"
+            " protected group is worse off beyond what chance explains.",
         )  # fmt: skip
-    return "unclear", "undecided", "On fresh rows, chance may explain the change."
+    return "unclear", "undecided", "On fresh rows, chance could explain the change."
 
 
 def _changes(audit: RoundAudit, model: DecisionList) -> str:

@@ -1,13 +1,14 @@
-"""Which answer each row of a patched model gets: all rows at once, each node once.
+"""Routing of rows through a patched model: all rows at once, each node once.
 
-Version ``t`` of a patched model asks node ``t``'s group first. Rows inside take the node's own answer,
-or, where the node is a pointer, go on at an earlier version; rows outside go on at version ``t - 1``.
-Versions only ever lead to earlier ones, so one pass from the last node to the first suffices: each row
-carries the version at which it goes on, and wakes up when the pass gets there.
+Version ``t`` of a patched model evaluates node ``t``'s group first. Rows inside take the node's own
+answer, or, if the node is a pointer, continue at an earlier version; rows outside continue at
+version ``t - 1``. Versions only lead to earlier ones, so one pass from the last node to the first
+suffices: each row stores the version at which it continues, and is skipped until the pass arrives
+there.
 
-Groups are evaluated on whole chunks that fit the processor's cache rather than on the rows that
-are still on their way: contiguous comparisons cost less than gathering. A chunk shrinks when half of
-its rows have arrived.
+Groups are evaluated on whole chunks that fit the processor's cache rather than on the unfinished
+rows: contiguous comparisons are cheaper than gathering. A chunk shrinks when half of its rows are
+finished.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +28,11 @@ _ARRIVED = -1
 
 
 class Group(Protocol):
-    """Who a patch is for."""
+    """The group of a patch."""
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns that decide it."""
+        """The columns that it reads."""
 
     def mask(self, columns: Columns, /) -> Bools:
         """Which rows belong to it, shape ``(n,)``."""
@@ -44,8 +45,8 @@ def route(
 
     Args:
         groups: The group of each node, the first patch first; `k` of them.
-        pointers: For each node the version that its rows go on at, or None where it has an answer
-            of its own. Version 0 is the model before all patches, version `t` comes after `t` nodes.
+        pointers: For each node the version at which its rows continue, or None if it has its own
+            answer. Version 0 is the model before all patches, version `t` comes after `t` nodes.
         columns: Columns by name, shape ``(n,)`` each; only those that the groups need are read.
         rows: The number of rows, `n`.
 
@@ -59,7 +60,7 @@ def route(
         [1, 2, 1]
     """
     names = sorted({name for group in groups for name in group.columns})
-    # where all groups are everyone, any column says how many rows there are
+    # if all groups are everyone, any column gives the number of rows
     needed = columns_of(columns, names or list(columns)[:1])
     found = np.empty(rows, np.int64)
     for start in range(0, rows, _CHUNK):
@@ -76,8 +77,8 @@ def _route_chunk(
     rows: int,
 ) -> npt.NDArray[np.int32]:
     found = np.zeros(rows, np.int32)
-    place = np.arange(rows)  # of the rows that are still here
-    goes_on = np.full(rows, len(groups), np.int32)  # the version at which each of them wakes up
+    place = np.arange(rows)  # indices of the unfinished rows
+    goes_on = np.full(rows, len(groups), np.int32)  # the version at which each of them continues
     arrived = 0
     for version in range(len(groups), 0, -1):
         if 2 * arrived > len(place):

@@ -1,4 +1,4 @@
-"""Labelled rows that statements hold on; every statement of a bounty names its sample."""
+"""Labelled rows; every statement of a bounty names the sample for which it holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from supersede.errors import ArgumentError, EmptyTableError
 
 __all__ = ["Sample", "as_columns", "same_rows"]
 
-_FEW = 50  # rows that say too little of where they come from
+_FEW = 50  # with fewer rows, an overlap cannot be detected reliably
 _MOST = 2 / 3
 
 
@@ -24,12 +24,13 @@ class Sample:
     """Labelled rows with a name.
 
     Attributes:
-        name: What statements about these rows call them, such as ``holdout 1``.
+        name: Its name in statements, such as ``holdout 1``.
         columns: Columns of shape ``(n,)`` by name, as arrays, lists or a frame; read once.
         labels: Shape ``(n,)``; none missing.
-        weight: What each row counts for, at least 0, shape ``(n,)``; None where all count one.
-        most_weight: The most that any row of the population counts for, known from how rows are drawn or from
-            where weights are cut, not from these rows. What is proved of other rows rests on it.
+        weight: Weight of each row, at least 0, shape ``(n,)``; None if all count one.
+        most_weight: Largest possible weight of a row of the population, known from how rows are
+            drawn or from where weights are truncated, not from these rows. Guarantees for other
+            rows depend on it.
 
     Raises:
         ArgumentError: Lengths differ, a label is missing, or a weight is negative or above the most.
@@ -56,8 +57,8 @@ class Sample:
         for name, column in self.columns.items():
             if (len(column),) != self.labels.shape:
                 msg = (
-                    f"column {name!r} of sample {self.name!r} has {len(column)} values; expected one"
-                    f" a label, and labels have shape {self.labels.shape}"
+                    f"column {name!r} of sample {self.name!r} has {len(column)} values; expected"
+                    f" one per label, and labels have shape {self.labels.shape}"
                 )
                 raise ArgumentError(msg)
         missing = _missing(self.labels)
@@ -70,7 +71,7 @@ class Sample:
         if self.weight is not None:
             weight = np.asarray(self.weight)
             if weight.shape != np.shape(self.labels) or not bool(np.all(weight >= 0)):
-                msg = f"weights of sample {self.name!r} must be numbers of at least 0, one a row"
+                msg = f"weights of sample {self.name!r} must be numbers of at least 0, one per row"
                 raise ArgumentError(msg)
             if not np.isfinite(weight).all() or not weight.sum() > 0:
                 msg = f"weights of sample {self.name!r} must be finite, and some above 0"
@@ -87,7 +88,7 @@ class Sample:
         return len(self.labels)
 
     def take(self, rows: npt.NDArray[Any], name: str | None = None) -> "Sample":
-        """Some of the rows, by place or by mask."""
+        """Some of the rows, by index or by mask."""
         return Sample(
             self.name if name is None else name,
             {key: column.take(rows) for key, column in self.columns.items()},
@@ -97,13 +98,13 @@ class Sample:
         )
 
     def slices(self, parts: int, *, seed: int) -> list["Sample"]:
-        """Disjoint random parts of equal size (to one row), for a holdout that rotates.
+        """Disjoint random parts of equal size (to one row), for a rotating holdout.
 
         Raises:
             ArgumentError: There are fewer rows than parts.
         """
         if not 1 <= parts <= len(self):
-            msg = f"cannot cut {len(self)} rows into {parts} slices"
+            msg = f"cannot split {len(self)} rows into {parts} slices"
             raise ArgumentError(msg)
         order = np.random.default_rng(seed).permutation(len(self))
         cut = np.array_split(order, parts)
@@ -114,7 +115,7 @@ class Sample:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all values, whatever the sample is called, so that a log can say which rows were asked."""
+        """A hash of all values but not of the name, by which a log identifies the rows."""
         digest = sha256()
         labels = column_of(self.labels, "labels")
         for name, column in sorted([*self.columns.items(), ("", labels)]):
@@ -129,7 +130,7 @@ class Sample:
 
     @cached_property
     def unlike_others(self) -> npt.NDArray[np.uint64]:
-        """Hashes of the rows, labels included, that the sample holds once, in order."""
+        """Hashes of the rows, labels included, that occur once in the sample, in order."""
         labels = column_of(self.labels, "labels")
         hashes = np.zeros(len(self), np.uint64)
         for _, column in sorted([*self.columns.items(), ("", labels)], key=lambda item: item[0]):
@@ -148,11 +149,12 @@ class Sample:
 
 
 def same_rows(one: Sample, other: Sample) -> bool:
-    """Whether most rows of one of two samples are in the other one too.
+    """Whether most rows of one of two samples are also in the other one.
 
-    Rows of coarse columns come again by chance, so only rows that a sample holds once are looked at, and found
-    again where the other holds them once: by chance that happens to at most 1/e of them, whatever the columns
-    (a Poisson number of rows is 1 with probability at most 1/e), and to all where the rows are the same.
+    Rows of coarse columns recur by chance, so only rows that occur once in a sample are compared,
+    with those that occur once in the other: by chance at most 1/e of them match, for any columns (a
+    Poisson number of rows is 1 with probability at most 1/e), and to all where the rows are the
+    same.
 
     Example:
         >>> rows = Sample("all", {"x": np.arange(200)}, np.zeros(200, int))
@@ -170,7 +172,7 @@ def as_columns(data: Any) -> Mapping[str, Any]:
     """Columns by name from a mapping, a pandas or polars frame, or an Arrow table.
 
     Raises:
-        ArgumentError: It is none of these; arrays without names say nothing of groups.
+        ArgumentError: It is none of these; groups need column names.
 
     Example:
         >>> as_columns({"age": [30, 60]})
@@ -190,5 +192,5 @@ def _missing(values: npt.NDArray[Any]) -> Bools:
     if values.dtype.kind == "f":
         return np.asarray(np.isnan(values))
     if values.dtype.kind == "O":
-        return np.array([v is None or v != v for v in values])  # only NaN differs from itself
+        return np.array([v is None or v != v for v in values])  # only NaN is unequal to itself
     return np.zeros(len(values), bool)

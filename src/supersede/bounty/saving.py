@@ -1,4 +1,4 @@
-"""Lists on the disk: one JSON file, and an ONNX file for each model that is one; a hash names the whole."""
+"""Lists on disk: one JSON file, and an ONNX file per ONNX model; a hash identifies the whole."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def record_of(part: DecisionList | Model) -> tuple[dict[str, Any], dict[str, byt
 
 
 def digest(model: DecisionList) -> str:
-    """SHA-256 of a list: of everything that its answers follow from, and of who found what.
+    """SHA-256 of a list: of everything that determines its answers, and of the patches' teams.
 
     Example:
         >>> from supersede.bounty.artefacts import Constant
@@ -65,7 +65,9 @@ def _digest_of(model: Model) -> str:
     return _known_digest(cast("Hashable", model))
 
 
-@lru_cache(maxsize=4096)  # a list is hashed after each submission, its models hardly ever change
+@lru_cache(
+    maxsize=4096
+)  # a list is hashed after each submission, but its models hardly ever change
 def _known_digest(model: Hashable) -> str:
     record, _ = record_of(cast("Model", model))
     return digest_of(record)
@@ -75,7 +77,7 @@ def from_record(record: Mapping[str, Any], files: Files) -> Model:
     """A model from plain data.
 
     Raises:
-        ArtefactError: It is none.
+        ArtefactError: The data are not a model.
         LogError: An ONNX file is missing, or not the one that was recorded.
     """
     if record.get("form") == "logged":
@@ -103,12 +105,12 @@ def save(model: DecisionList, folder: str | Path) -> Path:
 
 
 def load(folder: str | Path) -> DecisionList:
-    """Read a list that `save` wrote.
+    """Read a list written by `save`.
 
     Raises:
-        SourceError: There is none, or it cannot be read.
+        SourceError: The list is missing, or cannot be read.
         LogError: It was altered.
-        ArtefactError: A group or model in it is none.
+        ArtefactError: A group or model in it is invalid.
     """
     folder = Path(folder)
     try:
@@ -116,7 +118,10 @@ def load(folder: str | Path) -> DecisionList:
         claimed = record.pop("hash")
         nodes = record["nodes"]
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        msg = f"cannot read a decision list from {folder}: {error}; `save` writes one"
+        msg = (
+            f"cannot read a decision list from {folder}: {error}; expected a folder written by"
+            " `save`"
+        )
         raise SourceError(msg) from error
     files = read_files(folder / "models")
     model = DecisionList(
@@ -134,13 +139,13 @@ def load(folder: str | Path) -> DecisionList:
         _answers_from(record["answers"]),
     )
     if digest(model) != claimed:
-        msg = f"{folder / 'list.json'} was altered: its hash is not the one that it names"
+        msg = f"{folder / 'list.json'} was altered: its hash does not match"
         raise LogError(msg)
     return model
 
 
 def keep_files(folder: Path, files: Files) -> None:
-    """Write ONNX files that are not there yet.
+    """Write the ONNX files that do not exist yet.
 
     Raises:
         ReportError: The folder cannot be written to.

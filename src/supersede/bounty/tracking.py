@@ -1,7 +1,8 @@
-"""The losses of every version of a list on one sample, and what they are for each protected group.
+"""The losses of every version of a list on one sample, overall and for each protected group.
 
-Versions differ in a patch's rows only, so what is kept is those rows and their new losses. A group's sums under all
-versions say which version served it best; where that is not the current one, a pointer back repairs it.
+Versions differ only in a patch's rows, so only those rows and their new losses are stored. A
+group's sums under all versions show its best version; if that is not the current one, a pointer to
+it repairs the group.
 """
 
 from copy import copy
@@ -19,9 +20,7 @@ from supersede.errors import ArgumentError
 __all__ = ["Track", "track"]
 
 Floats = npt.NDArray[np.float64]
-_ROUNDING = (
-    1e-9  # of the most that a sample can lose; less is but the order in which sums are taken
-)
+_ROUNDING = 1e-9  # of the largest total loss of a sample; smaller differences are rounding error
 
 
 class Track:
@@ -29,7 +28,7 @@ class Track:
 
     Args:
         sample: The rows.
-        loss: What a row loses.
+        loss: The loss of a row.
         answers: The first model's answers, shape ``(n,)``.
     """
 
@@ -40,7 +39,7 @@ class Track:
         self._largest = loss.most * float(most)
         self.out_of = self.weight * loss.out_of(sample.labels)
         if not self.out_of.sum() > 0:
-            msg = f"the rows of {sample.name} count nothing, so there is no {loss.name}"
+            msg = f"the rows of {sample.name} have total weight 0, so the {loss.name} is undefined"
             raise ArgumentError(msg)
         self.current = losses_of(loss, sample.labels, answers)
         self._first = self.current.copy()
@@ -50,7 +49,7 @@ class Track:
         self._sums: dict[str, list[float]] = {}
 
     def copy(self) -> "Track":
-        """A track that goes its own way from here."""
+        """An independent copy."""
         made = copy(self)
         made.current, made._changes = self.current.copy(), list(self._changes)
         made._totals, made._protected = list(self._totals), dict(self._protected)
@@ -68,17 +67,17 @@ class Track:
         return list(self._protected)
 
     def mask_of(self, group: Group) -> Bools:
-        """Who of the sample is in a group."""
+        """The mask of a group on the sample."""
         return group.mask(self.sample.columns)
 
     def gains(self, mask: Bools, answers: npt.NDArray[Any]) -> Floats:
-        """What each row would gain, in units of the largest weighted loss: in [-1, 1], shape ``(n,)``.
+        """Each row's gain, in units of the largest weighted loss: in [-1, 1], shape ``(n,)``.
 
-        That is the largest of the population, where the sample says what its rows weigh at most.
+        That is the largest of the population, if the sample has a known bound of its weights.
 
         Args:
-            mask: Who is in the group, shape ``(n,)``.
-            answers: The proposed answers to those rows.
+            mask: Mask of the group, shape ``(n,)``.
+            answers: The proposed answers for those rows.
         """
         gains = np.zeros(len(self.sample))
         proposed = losses_of(self.loss, self.sample.labels[mask], answers)
@@ -87,16 +86,16 @@ class Track:
 
     @property
     def unit(self) -> float:
-        """The drop of the error of all that a mean gain of one would be."""
+        """Decrease in the overall error for a mean gain of one."""
         return self._largest * len(self.sample) / float(self.out_of.sum())
 
     def patch(self, mask: Bools, answers: npt.NDArray[Any]) -> None:
-        """Let a group take new answers."""
+        """Replace a group's answers."""
         rows = np.flatnonzero(mask).astype(np.int32)
         self._change(rows, losses_of(self.loss, self.sample.labels[rows], answers))
 
     def point(self, mask: Bools, version: int) -> None:
-        """Let a group go back to a version."""
+        """Point a group back to a version."""
         rows = np.flatnonzero(mask).astype(np.int32)
         self._change(rows, self.losses_at(version)[rows])
 
@@ -108,7 +107,7 @@ class Track:
         return losses
 
     def protect(self, name: str, mask: Bools) -> None:
-        """Watch over a group from now on."""
+        """Protect a group from now on."""
         losses, weight = self._first.copy(), self.weight * mask
         sums = [float(weight @ losses)]
         for rows, changed in self._changes:
@@ -117,12 +116,12 @@ class Track:
         self._protected[name], self._sums[name] = np.packbits(mask), sums
 
     def members(self, name: str) -> Bools:
-        """Who is in a protected group."""
+        """The mask of a protected group."""
         packed = self._protected[name]
         return np.unpackbits(packed, count=len(self.sample)).view(np.bool_)
 
     def repair(self) -> tuple[str, int] | None:
-        """The group that has lost most since its best version, and that version; None if none has."""
+        """The group whose error has risen most since its best version, and that version, if any."""
         worst, found = _ROUNDING * self.loss.most * float(self.weight.sum()), None
         for name, sums in self._sums.items():
             best = int(np.argmin(sums))
@@ -131,7 +130,7 @@ class Track:
         return found
 
     def errors(self, name: str | None = None) -> Floats:
-        """The error under every version: of a protected group, or of all; shape ``(versions,)``."""
+        """The error under every version, overall or of a protected group; shape ``(versions,)``."""
         sums = self._totals if name is None else self._sums[name]
         inside = self.out_of if name is None else self.out_of[self.members(name)]
         total = float(inside.sum())
@@ -158,14 +157,14 @@ def track(
     Args:
         model: The list.
         sample: Labelled rows.
-        loss: What a row loses.
+        loss: The loss of a row.
         watch: Groups to protect besides those of the list's patches, by name.
 
     Returns:
         The track, with the groups of all patches protected.
 
     Raises:
-        ArgumentError: Labels are none that the list could answer.
+        ArgumentError: Labels do not match the list's answers.
     """
     check_labels(loss, sample.labels, model.answers)
     everyone = np.ones(len(sample), bool)
@@ -179,7 +178,7 @@ def track(
             continue
         fits, given = answers_that_fit(node.answer, sample.columns, mask, model.answers)
         answered = mask.copy()
-        answered[mask] = fits  # the others keep the loss of the version before, as `predict` has it
+        answered[mask] = fits  # the others keep the loss of the previous version, as in `predict`
         made.patch(answered, given)
         if str(node.group) not in made.groups:
             made.protect(str(node.group), mask)

@@ -1,6 +1,6 @@
-"""The command line: one file a verb.
+"""The command line: one file per verb.
 
-Exit codes: 0 pass or done, 1 fail, 3 undecided, 2 a usage or data error, 130 interrupted.
+Exit codes: 0 pass or done, 1 fail, 2 a usage or data error, 3 undecided, 130 interrupted.
 """
 
 import os
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=supersede.__doc__.splitlines()[0] if supersede.__doc__ else None,
         version=supersede.__version__,
         result_action="return_value",
-        # Markdown reflows paragraphs but costs a third of the start: only where a command is shown
+        # Markdown reflows paragraphs but takes a third of the start-up time: only where help is shown
         help_format="markdown" if set(tokens) & names else "plaintext",
     )
     for command in COMMANDS:
@@ -72,10 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(app(tokens, exit_on_error=False) or 0)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # whoever read the output wants no more of it, as `head` does
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
-    except CycloptsError:  # Cyclopts has said what is wrong
+    except CycloptsError:  # Cyclopts has printed the error
         return USAGE
     except SupersedeError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -86,14 +86,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _config(tokens: list[str]) -> tuple[list[str], Toml | None]:
-    """Take ``--config FILE`` out of the tokens and read it; flags given beside it win."""
+    """Take ``--config FILE`` out of the tokens and read it; explicit flags take precedence."""
     for at, word in enumerate(tokens):
         if word == "--config" or word.startswith("--config="):
             _, _, path = word.partition("=")
             used = 1 if path else 2
             path = path or "".join(tokens[at + 1 : at + 2])
             if not Path(path).is_file():
-                msg = f"--config: no file {path!r}, seen from {Path.cwd()}"
+                msg = f"--config: no file {path!r} in {Path.cwd()}"
                 raise SourceError(msg)
             return tokens[:at] + tokens[at + used :], Toml(path, use_commands_as_keys=False)
     return tokens, None

@@ -1,4 +1,4 @@
-"""``supersede audit``: whom does a model fail?"""
+"""``supersede audit``: for whom does a model fail?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,11 +63,11 @@ def audit(
 ) -> int:
     """Audit a model's losses by group, with intervals.
 
-    The table has one row an item, a column of predictions and columns that say who and under which
-    circumstances. Nothing is guessed: items whose group is unknown get a row of their own.
+    The table has one row per item, a column of predictions and columns that describe who and under
+    which circumstances. Nothing is guessed: items whose group is unknown get a row of their own.
 
-    Exit codes: 0 done, or no group fares worse than in the history; 1 some group does; 3 undecided;
-    2 a usage or data error.
+    Exit codes: 0 done, or no group got worse than in the history; 1 some group did; 2 a usage or
+    data error; 3 undecided.
 
     Example: supersede audit predictions.parquet --model new --old old --label y --group sex
     --group race --cross sex×race --out audit.html
@@ -77,39 +77,40 @@ def audit(
             evaluation tool wrote it.
         newer: The new model's run; the first file is then the old model's.
         model: The column of the model to audit.
-        old: The column of a model to hold it against, on the same items.
-        loss: What is lost on an item.
-        errors: Columns of counted errors, of --model and then of --old; with --out-of this is a word
-            error rate, whatever --loss says.
-        out_of: The column that errors are counted over, such as words.
+        old: The column of a model to compare it with, on the same items.
+        loss: The loss of an item.
+        errors: Columns of error counts, of --model and then of --old; together with --out-of this
+            is a word error rate, and --loss is ignored.
+        out_of: The column of the units that errors are out of, such as words.
         label: The column of labels.
         item: The column of item ids.
-        group: A column that says who; repeat it for several.
-        condition: A column that says under which circumstances; repeat it for several.
+        group: A column that describes who; repeat it for several.
+        condition: A column that describes circumstances; repeat it for several.
         cross: Columns whose combinations are groups, as in sex×race or sex,race.
         unknown: A value that means "not known", such as ?; repeat it for several.
-        inferred: A group column whose values were guessed; refused unless --allow-inferred.
-        allow_inferred: Let guessed groups pass, marked everywhere.
-        synthetic: A column that is true for made-up items; they are reported apart.
+        inferred: A group column whose values were inferred; refused unless --allow-inferred.
+        allow_inferred: Accept inferred groups, marked everywhere.
+        synthetic: A column that is true for synthetic items; they are reported separately.
         declared: A JSON file of groups declared by conditions, as --finds writes it.
-        slices_of: Columns to search for groups that nobody declared; half of the items are kept
-            back to judge the finds.
-        finds: Write the finds that hold on those as groups, to be declared when auditing new items.
-        cover: Columns whose combinations should be covered; prints what is, and what to collect, and
-            draws it on the page.
+        slices_of: Columns to search for groups that nobody declared; half of the items are held out
+            to test the finds.
+        finds: Write the finds confirmed on those items as groups, to be declared when auditing new
+            items.
+        cover: Columns whose combinations should be covered; prints the coverage and what to
+            collect, and draws it on the page.
         grid: A column of scenarios; the page then shows both models in each.
-        card: A TOML file with what a service card says in words: name, version, released (a date),
+        card: A TOML file with the text of a service card: name, version, released (a date),
             intended_use, limits, customer_must_test.
-        card_out: Write the card: as HTML, JSON or Markdown, by its ending.
+        card_out: Write the card as HTML, JSON or Markdown, by the file's ending.
         weight: The column of item weights.
         cluster: The column of clusters of dependent items.
         labels: How labelled items were chosen: random, or the column of their probabilities.
-        missing: What a missing prediction counts as.
-        min_items: Smaller groups are shown, but not compared.
+        missing: How a missing prediction is handled.
+        min_items: Groups with fewer items are shown, but not compared.
         confidence: Two-sided confidence of every interval.
-        history: A file of audits, one a version: the model is held against the last one in it.
+        history: A file of audits, one per version: the model is compared with the last one.
         version: The model's version; its audit is then added to the history.
-        tolerance: The largest rise of a group's loss that the history allows, as 0.02.
+        tolerance: The largest rise of a group's loss that still passes, such as 0.02.
         out: Write an HTML page.
         json: Write JSON.
         markdown: Write Markdown.
@@ -135,7 +136,7 @@ def audit(
         if finds is not None:
             write_whole(finds, dumps([found.to_dict() for found in search.confirmed], indent=1))
     if version is not None and history is None:
-        msg = "--version names an entry of a history; say which file: --history audits.jsonl"
+        msg = "--version names an entry of a history; name the file: --history audits.jsonl"
         raise ArgumentError(msg)
     result = None
     if group or condition or cross or groups or not (cover or slices_of):
@@ -173,7 +174,7 @@ def _opened(
     label: str | None,
     **uses: Any,
 ) -> "tuple[Table, str, str | None]":
-    """The table, the model to audit, and the one to hold it against; or a run of each."""
+    """The table, the model to audit, and the one to compare it with; or a run of each."""
     from supersede.table.read import read
 
     if model is not None and len(files) == 1:
@@ -201,7 +202,10 @@ def _loss(
     if errors or out_of:
         models = [model] if old is None else [model, old]
         if not errors or not out_of or len(errors) != len(models):
-            msg = "--errors (one column for each of --model and --old) and --out-of go together"
+            msg = (
+                "--errors (one column for each of --model and --old) and --out-of must be given"
+                " together"
+            )
             raise ArgumentError(msg)
         return PerUnit(dict(zip(models, errors, strict=True)), out_of)
     kinds: dict[str, Loss] = {
@@ -218,14 +222,17 @@ def _read_groups(path: Path) -> "list[Group]":
     try:
         return from_records(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"--declared: cannot read groups from {path}: {error}; --finds writes such a file"
+        msg = (
+            f"--declared: cannot read groups from {path}: {error}; expected a file as written by"
+            " --finds"
+        )
         raise ArgumentError(msg) from error
 
 
 def _models(
     models: Sequence[str], errors: Sequence[str] | None
 ) -> "Sequence[str] | dict[str, str | Outcome]":
-    """Model columns; with counted errors, these are all that is known of the models."""
+    """Model columns; with error counts, nothing else is known about the models."""
     if not errors:
         return models
     from supersede.table.outcomes import Loss as Counted
@@ -297,15 +304,15 @@ def _write_card(result: "Audit | None", facts: Path | None, out: Path | None) ->
     from supersede.audit import service_card
 
     if result is None or facts is None or out is None:
-        msg = "a card needs an audit, --card facts.toml (what it says in words) and --card-out card.html"
+        msg = "a card needs an audit, --card facts.toml (its text) and --card-out card.html"
         raise ArgumentError(msg)
     try:
         said = tomllib.loads(facts.read_text(encoding="utf-8"))
         made = service_card([result], **said)
     except (OSError, ValueError, TypeError) as error:
         msg = (
-            f"--card: cannot make a card from {facts}: {error}; it is a TOML file with name, version,"
-            " released, intended_use, limits and customer_must_test"
+            f"--card: cannot make a card from {facts}: {error}; expected a TOML file with name,"
+            " version, released, intended_use, limits and customer_must_test"
         )
         raise ArgumentError(msg) from error
     made.save(out)
@@ -323,7 +330,7 @@ def _ends_in(path: Path, ending: str) -> None:
 
 
 def _hold(result: "Audit", history: Path, version: str | None, tolerance: float) -> int:
-    """Hold the audit against the last of a history, then add it; the exit code."""
+    """Compare the audit with the last of a history, then append it; returns the exit code."""
     from supersede.audit import append_audit, load_history, regressions
     from supersede.audit.history import worst_of
 

@@ -10,11 +10,11 @@ def demo(*, out: Path = Path("out")) -> int:
     """Review a deployed model against two successors on census records, and write the report.
 
     The task: is a person in Massachusetts employed? The model in service has logged its predictions
-    for 2018; a new one is trained on 2015 and 2016, plainly and so that it stays right where the one
-    in service is right. Both are reviewed by sex, race and both.
+    for 2018; a new one is trained on 2015 and 2016 twice: as usual, and so that it stays right
+    where the one in service is right. Both are reviewed by sex, race and both.
 
     Args:
-        out: The folder for predictions and report.
+        out: Folder for predictions and report.
     """
     import pyarrow.parquet as pq
 

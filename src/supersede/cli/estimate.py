@@ -1,4 +1,4 @@
-"""`supersede estimate`: what the labels prove."""
+"""`supersede estimate`: values and intervals from labels."""
 
 import json
 import sys
@@ -19,17 +19,17 @@ def estimate(
     out: Path | None = None,
     picture: Path | None = None,
 ) -> None:
-    """Estimate what a plan asked, from the labels that came back.
+    """Estimate a plan's estimands from the labels received.
 
     Args:
         plan: The file that `supersede plan` wrote.
-        labels: A CSV, JSONL or Parquet file with columns item and label, and perhaps annotator,
+        labels: A CSV, JSONL or Parquet file with columns item and label, and optionally annotator,
             skipped and design.
         disagreement: Refuse labels that contradict each other, or decide by majority.
-        anytime: Labels are still coming: show the looks up to now with intervals that hold at all
-            of them together, and say whether labelling may stop.
-        out: Where the estimates go, as JSON.
-        picture: Where a picture of the intervals goes, as HTML.
+        anytime: Labels are still arriving: show the looks so far, with intervals that hold at all
+            of them together, and whether labelling can stop.
+        out: File for the estimates, as JSON.
+        picture: File for a picture of the intervals, as HTML.
     """
     from supersede.evaluate import estimate as compute
     from supersede.evaluate import follow, read_plan
@@ -40,7 +40,7 @@ def estimate(
         progress(f"reading {plan}")
         design = read_plan(plan)
         if anytime:
-            progress("looking again at the labels, as they came")
+            progress("replaying the labels in the order received")
             following = follow(design, labels, disagreement=disagreement)
             found, shown, image = following.last, repr(following), following_picture(following)
             if found is not None:

@@ -1,4 +1,4 @@
-"""``supersede hunt``: attack the own model before others do."""
+"""``supersede hunt``: attack your own model before others do."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -38,13 +38,13 @@ def hunt(
     credit: Path | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Attack your own model: look for groups that it fails and for models that do better on them.
+    """Attack your own model: search for groups that it fails and for models that do better on them.
 
-    The table has one row an item: the model's classes, the labels, and features. Rows without a label
-    are left out, the others are cut at random: hunters see 40 %, a holdout of 30 % judges them, and
-    30 % are kept fresh for the audit.
+    The table has one row per item: the model's classes, the labels, and features. Rows without a
+    label are left out, the others are split at random: hunters see 40 %, a holdout of 30 % judges
+    them, and 30 % are kept fresh for the audit.
 
-    Exit codes: 0 nothing was found, 1 some submission beat the model, 2 a usage or data error.
+    Exit codes: 0 no submission beat the model, 1 at least one did, 2 a usage or data error.
 
     Example: supersede hunt predictions.parquet --model new --label y --group sex --group race
     --folder hunt --out hunt.html
@@ -53,23 +53,23 @@ def hunt(
         table: CSV, JSONL or Parquet: a file, or a glob in quotes.
         model: The column of the model's classes.
         label: The column of labels.
-        feature: A column that hunters' models may read; repeat it. By default all but model, label and
-            item ids.
-        group: A column whose values name groups, for specialists and slices; repeat it. By default
-            all features.
-        watch: A group that must not fare worse, as an expression such as "age >= 65"; repeat it.
-        specialists: How many specialists hunt.
-        cost_sensitive: How many cost-sensitive hunters.
-        alternating: How many alternating hunters.
-        slices: How many hunters of slices; needs the extra slices.
-        policy: When a submission is accepted.
-        delta: Of certified and betting: the probability that an accepted patch does harm.
-        alpha: Of alpha: the fall of the error that is asked for.
-        parts: Slices that the holdout is cut into; each is spent after its share of the hunters.
-        seed: Of the cut and of the hunters.
-        folder: Where log and patched model are kept; an interrupted hunt goes on from there.
+        feature: A column that hunters' models are allowed to read; repeat it. By default all except
+            model, label and item ids.
+        group: A column whose values define groups, for specialists and slices; repeat it. By
+            default all features.
+        watch: A group that must not get worse, as an expression such as "age >= 65"; repeat it.
+        specialists: Number of specialist hunters.
+        cost_sensitive: Number of cost-sensitive hunters.
+        alternating: Number of alternating hunters.
+        slices: Number of slice hunters; needs the extra slices.
+        policy: The rule by which submissions are accepted.
+        delta: For certified and betting: the probability that an accepted patch does harm.
+        alpha: For alpha: the required decrease in error.
+        parts: Number of holdout slices; each is used up after its share of the hunters.
+        seed: Seed of the split and of the hunters.
+        folder: Folder for the log and the patched model; an interrupted hunt resumes from there.
         out: Write an HTML page.
-        credit: Write what each patch gained: CSV or JSON, by its ending.
+        credit: Write the gain of each patch as CSV or JSON, by the file's ending.
         quiet: No progress.
     """
     from supersede.bounty import Bounty, DecisionList, Logged, ZeroOne, save
@@ -143,7 +143,10 @@ def _read(
         if name not in rows.columns:
             raise MissingColumnError.of(name, rows.columns, "a feature or a group")
         if name in (model, label):
-            msg = f"{name}: the {'model' if name == model else 'label'} is no feature and no group"
+            msg = (
+                f"{name}: the {'model' if name == model else 'label'} cannot be a feature or a"
+                " group"
+            )
             raise ArgumentError(msg)
     found = collect(rows.select(model, label, *read_too))
     truth, said = (np.asarray(found[name].to_pylist(), object) for name in (label, model))
@@ -152,7 +155,10 @@ def _read(
         print(f"{(~labelled).sum()} of {len(truth)} rows have no label and are left out")
         found, truth, said = found.filter(labelled), truth[labelled], said[labelled]
     if any(_missing(value) for value in said):
-        msg = f"{model} has no class for some of the rows; leave these rows out or answer them"
+        msg = (
+            f"{model} has no class for some of the rows; leave these rows out or add predictions"
+            " for them"
+        )
         raise MissingPredictionError(msg)
     classes = sorted({*truth.tolist(), *said.tolist()}, key=lambda value: (str(type(value)), value))
     code = {value: i for i, value in enumerate(classes)}
@@ -161,13 +167,13 @@ def _read(
     try:
         whole = Sample("all", columns, np.array([code[v] for v in truth], int))
     except ColumnTypeError as error:
-        msg = f"{error}; or name the columns that hunters may read, with --feature"
+        msg = f"{error}; or name the columns that hunters are allowed to read, with --feature"
         raise ColumnTypeError(msg) from error
     return whole, classes, wanted
 
 
 def _missing(value: object) -> bool:
-    return value is None or value != value  # only NaN differs from itself
+    return value is None or value != value  # only NaN is unequal to itself
 
 
 def _cut(whole: "Sample", seed: int) -> "tuple[Sample, Sample, Sample]":

@@ -53,31 +53,31 @@ def plan(
     json: Path | None = None,
     reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> None:
-    """Choose the items whose labels answer all questions at once.
+    """Choose the items whose labels serve all estimands at once.
 
     Args:
         table: A CSV, JSONL or Parquet file of predictions, one column per model. Without --model,
-            the old model's answers, in a file of their own.
+            the old model's answers, in a separate file.
         newer: The new model's answers, or those of several.
         model: A column of predictions; give one --model for each.
         parent: The ensemble that the models belong to; it is estimated too.
-        estimand: precision, recall, f1, accuracy, and of the first two models (old and new):
+        estimand: precision, recall, f1, accuracy, and for the first two models (old and new):
             negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference.
-        group: A column; every estimand is then estimated for each of its values too.
+        group: A column; every estimand is then also estimated for each of its values.
         for_review: The JSON result of an undecided review; models and estimands are then those of
-            its open checks, with margins that decide them.
+            its undecided checks, with margins that decide them.
         positive: The class that counts as positive.
-        margin: Half the width of the intervals wanted, such as 5% or 0.05.
+        margin: Requested half-width of the intervals, such as 5% or 0.05.
         confidence: Confidence of the intervals, such as 95% or 0.95.
         method: How items are chosen.
         mix: For parent_child, how its parts are mixed.
-        budget: How many labels can be paid; margins are then what they can be.
+        budget: Number of labels that can be afforded; margins are then as narrow as it permits.
         after: An earlier plan whose labels count for this one.
         labels: The labels of the earlier plan, from which this one learns.
         item: The column of item ids.
         seed: Key of the permanent random numbers; keep it to reuse labels.
-        out: Where the items to label go; the design lies beside it.
-        picture: Where a picture of the plan goes, as HTML.
+        out: File for the items to label; the design is stored next to it.
+        picture: File for a picture of the plan, as HTML.
         votes: Show the models' answers to annotators.
         detect: Instead of items to label, say how many items show a regression of this size, such as
             2pp. How often the models disagree is counted in the table, an earlier pair of runs with
@@ -146,7 +146,7 @@ def plan(
             asked = _estimands(rows, models, estimand or ["precision"], group or [], positive)
         earlier = None if after is None else read_plan(after)
         learnt = earlier if earlier is None or labels is None else estimate(earlier, str(labels))
-        progress("counting what the models say, and choosing items")
+        progress("counting the models' answers, and choosing items")
         made = make(
             rows,
             asked,
@@ -190,7 +190,7 @@ def share(text: str) -> float:
     """A share written as 5% or 0.05.
 
     Raises:
-        ArgumentError: It is no number.
+        ArgumentError: It is not a number.
 
     Example:
         >>> share("5%"), share("0.95")
@@ -199,7 +199,7 @@ def share(text: str) -> float:
     try:
         return float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:
-        msg = f"{text!r} is no share; write 5% or 0.05"
+        msg = f"{text!r} is not a share; write 5% or 0.05"
         raise ArgumentError(msg) from None
 
 
@@ -237,7 +237,7 @@ def _estimands(
             found.append(of_pair[name](models[0], models[1]))
         else:
             known = ", ".join(["accuracy", *of_class, *of_pair])
-            msg = f"estimand {name!r} is unknown or needs two models; there are {known}"
+            msg = f"estimand {name!r} is unknown or needs two models; expected one of {known}"
             raise ArgumentError(msg)
     split = [e for g in groups for f in found for e in evaluate.by_group(f, rows, g)]
     return [*found, *split]

@@ -28,12 +28,12 @@ def replay(
     out: Path | None = None,
     format: Literal["text", "json"] = "text",
 ) -> int:
-    """Say when a finished search could have stopped, and what that would have cost.
+    """Show when a finished search could have stopped, and what that would have cost.
 
-    The search is an Optuna study, or a CSV file with one row a trial in the order in which they
-    ended: a column of values, one for each parameter, and where known fold_0, fold_1, … (scores of
+    The search is an Optuna study, or a CSV file with one row per trial in the order in which they
+    ended: a column of values, one column per parameter, and optionally fold_0, fold_1, … (scores of
     the folds), standard_error, seconds, and state (complete, pruned or failed). A running study is
-    judged as far as it got.
+    judged up to its latest trial.
 
     Exit codes: 0 done (whether or not there is a stop), 2 a usage or data error.
 
@@ -43,14 +43,14 @@ def replay(
 
     Args:
         study: Name of an Optuna study, or path of a CSV file.
-        storage: Where the study lies, as Optuna takes it: a URL, or the path of a journal.
-        maximize: Larger values are better; an Optuna study knows this itself.
+        storage: The study's storage, as for Optuna: a URL, or the path of a journal.
+        maximize: Larger values are better; an Optuna study stores its own direction.
         value: The CSV file's column of values.
-        error: Statistical error of the values, in their units, where trials carry none.
-        every: Judge after each so-many-th trial only.
-        watch: Look again every so many seconds while the search runs, and keep the page up to date;
-            ends when nothing runs any more and no trial has come since the last look.
-        out: Write a page with the picture there.
+        error: Statistical error of the values, in their units, for trials without one.
+        every: Judge only every N-th trial.
+        watch: Refresh every N seconds while the search runs, and keep the page up to date; ends
+            when no trial is running and none has arrived since the last refresh.
+        out: Write a page with the figures.
         format: How to print the outcome.
     """
     from supersede.look import write_whole
@@ -62,7 +62,10 @@ def replay(
         msg = f"--every: got {every}; expected at least 1"
         raise ArgumentError(msg)
     if watch is not None and (watch <= 0 or out is None):
-        msg = f"--watch {watch:g}: give the seconds between two looks, and the page to keep: --out"
+        msg = (
+            f"--watch {watch:g}: give a positive number of seconds, and the page to update with"
+            " --out"
+        )
         raise ArgumentError(msg)
     given = None if error is None else FixedError(error)
     seen, over = -1, watch is None

@@ -1,1 +1,1 @@
-"""The demonstration: a model in service, two that may succeed it, and what changes for whom."""
+"""The demonstration: a model in service, two candidates to replace it, and their review."""

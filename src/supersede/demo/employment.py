@@ -1,6 +1,6 @@
 """Employment in Massachusetts: a deployed model and two trained to replace it, on census records.
 
-The data is described in the README beside this file.
+The README in this folder describes the data.
 """
 
 from importlib.resources import as_file, files
@@ -38,10 +38,10 @@ def employment() -> pa.Table:
 
     The new model is scikit-learn's gradient boosting on histograms with its default settings,
     trained on the records of 2015 and 2016. The congruent one is the same, but trained to be right
-    where the deployed one is; how strongly is chosen on the records of 2016, by models of 2015.
+    where the deployed one is; the strength is chosen on the records of 2016, with models of 2015.
 
     Returns:
-        One row a person: ``id``, ``employed`` (the label), ``sex``, ``race``, ``age``, and class
+        One row per person: ``id``, ``employed`` (the label), ``sex``, ``race``, ``age``, and class
         and score of all three models.
 
     Raises:

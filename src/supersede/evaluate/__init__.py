@@ -1,7 +1,7 @@
 """What to label next, and what the labels prove.
 
-One label set for many models and many metrics: name what you want to know, `plan` which items to
-label, and `estimate` value and interval of every number when labels come back.
+One label set serves many models and many metrics: name the estimands, `plan` which items to label,
+and `estimate` the value and interval of each estimand once the labels are in.
 """
 
 from supersede.evaluate.before_a_run import detectable

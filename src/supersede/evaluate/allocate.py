@@ -2,14 +2,15 @@
 
 Items of kind h (a pattern, or a stratum), ``N_h`` of them, are each labelled with probability
 ``pi_h``. An estimate k then has the variance ``sum_h N_h V_kh (1 / pi_h - 1)``, where ``V_kh`` is
-the variance of what one item adds to it. The programme
+the variance of one item's contribution. The programme
 
     minimise  sum_h N_h pi_h   subject to  sum_h N_h V_kh (1 / pi_h - 1) <= B_k  for all k,
               lower_h <= pi_h <= 1
 
 is convex. Its optimum is ``pi_h = clip(sqrt(sum_k x_k V_kh), lower_h, 1)`` (Neyman's allocation for
-the mix of the estimates that the multipliers x weigh), so that only k multipliers are sought,
-however many patterns there are; the dual function bounds what could still be gained.
+the mix of the estimates that the multipliers x weigh), so only k multipliers need to be found,
+regardless of the number of patterns; the dual function bounds how far from the optimum a solution
+is.
 
 References:
     Neyman (1934) for one estimate; Huddleston, Claypool & Hocking (1970), J. R. Stat. Soc. C 19,
@@ -36,8 +37,8 @@ class Allocation:
 
     Attributes:
         probability: Inclusion probability of each kind, shape ``(h,)``.
-        multipliers: What each target costs at the margin, shape ``(k,)``; 0 where another target
-            already meets it.
+        multipliers: Marginal cost of each target in labels, shape ``(k,)``; 0 for a target that is
+            already met by the others.
         labels: Expected number of labels.
         bound: No allocation that meets the targets needs fewer labels than this.
     """
@@ -55,13 +56,13 @@ def allocate(
 
     Args:
         count: Number of items of each kind, ``N_h``, shape ``(h,)``.
-        variance: Variance of what an item adds to each estimate, ``V_kh``, shape ``(k, h)``.
-        budget: Largest variance of each estimate, ``B_k``, shape ``(k,)``; 0 takes all items that
+        variance: Variance of an item's contribution to each estimate, ``V_kh``, shape ``(k, h)``.
+        budget: Largest variance of each estimate, ``B_k``, shape ``(k,)``; 0 labels all items that
             matter to it.
         lower: Least inclusion probabilities, shape ``(h,)`` or one for all.
 
     Returns:
-        Probabilities that meet the targets, with a bound on what is left to gain.
+        Probabilities that meet the targets, with a lower bound on the number of labels.
 
     Example:
         >>> import numpy as np
@@ -76,7 +77,7 @@ def allocate(
     # scaled so that every target reads: usage <= 1
     weight = (variance / np.where(strict, 1.0, budget)[:, None])[~strict]
     slack = 1 + weight @ count  # the constraint without its finite population term
-    # what matters to any target, even one that others already meet, must be possible to draw
+    # items that matter to any target, even one that is already met, must have a chance of being drawn
     lower = np.maximum(lower, np.where((weight > 0).any(axis=0), _FAINTEST, 0.0))
     multipliers = np.zeros(len(budget))
     if not len(weight):
@@ -111,7 +112,7 @@ def allocate(
 
 
 def _start(count: Floats, weight: Floats, slack: Floats) -> Floats:
-    """Neyman's multiplier for each target alone, shared out evenly."""
+    """Neyman's multiplier for each target alone, divided by the number of targets."""
     alone = (np.sqrt(weight) @ count) / slack
     return np.asarray(alone**2 / len(slack))
 
@@ -119,7 +120,7 @@ def _start(count: Floats, weight: Floats, slack: Floats) -> Floats:
 def _evaluate(
     x: Floats, count: Floats, weight: Floats, slack: Floats, lower: Floats
 ) -> tuple[Floats, Floats, float]:
-    """Probabilities for these multipliers, what they use of each target, and the dual function."""
+    """Probabilities for these multipliers, the used fraction of each target, and the dual value."""
     mixed = x @ weight
     probability = np.clip(np.sqrt(mixed), np.maximum(lower, 1e-12), 1.0)
     probability = np.where(mixed > 0, probability, lower)
@@ -156,7 +157,7 @@ def _newton(
     weight: Floats,
     lower: Floats,
 ) -> Floats:
-    """Where the dual's quadratic model peaks among multipliers that are not negative."""
+    """The maximiser of the dual's quadratic model over nonnegative multipliers."""
     from scipy.optimize import nnls
 
     free = (probability > lower) & (probability < 1)

@@ -91,7 +91,10 @@ def detectable(
             )
             raise ArgumentError(msg)
         if regression is None and items is None:
-            msg = "say what is asked: regression=0.02 (--detect 2pp), items=500 (--items 500), or both"
+            msg = (
+                "name the question: regression=0.02 (--detect 2pp), items=500 (--items 500), or"
+                " both"
+            )
             raise ArgumentError(msg)
         counted: list[_Counted] = [
             (None, 1.0, disagreement, disagreement, disagreement, design_effect or 1.0)
@@ -191,17 +194,17 @@ def _refuse(
     design_effect: float | None,
 ) -> None:
     if check not in {"min_gain", "max_nfr"}:
-        msg = f"check={check!r}; it is 'min_gain' or 'max_nfr'"
+        msg = f"check={check!r} must be 'min_gain' or 'max_nfr'"
         raise ArgumentError(msg)
     if not (-1 < limit <= 0 if check == "min_gain" else 0 < limit < 1):
         expected = "in (-1, 0], as min_gain's" if check == "min_gain" else "a share in (0, 1)"
-        msg = f"limit={limit}; it is {expected}"
+        msg = f"limit={limit} must be {expected}"
         raise ArgumentError(msg)
     if items is not None and items < 1:
-        msg = f"items={items}; at least 1 is expected"
+        msg = f"items={items} must be at least 1"
         raise ArgumentError(msg)
     if not power or not all(0 < chance < 1 for chance in power):
-        msg = f"power={list(power)}; each is a chance in (0, 1), such as 0.8"
+        msg = f"power={list(power)}: each must be a probability in (0, 1), such as 0.8"
         raise ArgumentError(msg)
     within = {
         "regression": (regression, "in (0, 1), such as 0.02 for two points"),
@@ -211,8 +214,8 @@ def _refuse(
     for name, (value, expected) in within.items():
         top = name == "disagreement"
         if value is not None and not (0 < value < 1 or (top and value == 1)):
-            msg = f"{name}={value}; it is {expected}"
+            msg = f"{name}={value} must be {expected}"
             raise ArgumentError(msg)
     if design_effect is not None and not 1 <= design_effect < np.inf:
-        msg = f"design_effect={design_effect}; it is at least 1: clusters make items worth less"
+        msg = f"design_effect={design_effect} must be at least 1: clusters make items worth less"
         raise ArgumentError(msg)

@@ -1,15 +1,15 @@
-"""What labels are expected to say, before and after some are known.
+"""Predicted label probabilities, before and after some labels are known.
 
-A belief gives each pattern a probability for each state. Plans need it to guess where labels tell
-most, estimates to predict the items without a label. A wrong belief costs labels and width; it
-cannot bias an estimate, because what it gets wrong is itself estimated from the sample.
+A belief gives each pattern a probability for each state. Plans use it to predict which labels are
+most informative, estimates to predict the items without a label. A wrong belief costs labels and
+widens intervals; it cannot bias an estimate, because its error is itself estimated from the sample.
 
-Before any label, the votes of the models are taken as one vote each for the class they name, beside
-one vote shared out as the models' answers are overall: of 10 models 8 say yes, so .8, drawn a
-little towards the average. Mean scores of class 1 replace the votes where the table has them; of
-more than two classes, the mean score of the classes named is what they get together. With labels, the
-log-odds are recalibrated by a slope and a shift (Platt 1999), two numbers whatever the number of
-patterns.
+Before any label is known, each model casts one vote for the class it predicts, and one more vote is
+distributed like the models' answers overall: if 8 of 10 models predict yes, the probability is .8,
+shrunk slightly towards the average. Mean scores of class 1 replace the votes where the table has
+them; with more than two classes, the predicted classes together get their mean score. Once there
+are labels, the log-odds are recalibrated by a slope and a shift (Platt 1999): two parameters,
+regardless of the number of patterns.
 """
 
 from dataclasses import dataclass
@@ -60,18 +60,18 @@ def expect(patterns: Patterns, prior: Prior = "votes") -> Floats:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How log-odds of a belief are stretched and shifted to fit labels.
+    """The linear recalibration of a belief's log-odds to labels.
 
     Attributes:
-        slope: What the log-odds are multiplied with; 1 leaves them.
-        shift: What is added for the last state; 0 leaves them.
+        slope: Factor of the log-odds; 1 leaves them unchanged.
+        shift: Amount added for the last state; 0 leaves them unchanged.
     """
 
     slope: float = 1.0
     shift: float = 0.0
 
     def apply(self, belief: Floats, features: Floats) -> Floats:
-        """The belief after, shape ``(h, states)``."""
+        """The recalibrated belief, shape ``(h, states)``."""
         return _softmax(self.slope * _log(belief) + self.shift * features)
 
 
@@ -82,7 +82,7 @@ def recalibrate(
 
     Args:
         belief: Probabilities before, shape ``(h, states)``.
-        features: What the shift is multiplied with for each state, shape ``(states,)``.
+        features: Factor of the shift for each state, shape ``(states,)``.
         said: State of each labelled item, shape ``(n,)``.
         rows: Pattern of each labelled item, shape ``(n,)``.
         weight: How many items each labelled one stands for, shape ``(n,)``.
@@ -108,7 +108,7 @@ def recalibrate(
 
 
 def state_features(patterns: Patterns) -> Floats:
-    """What a shift is multiplied with: the last state, or how many graded models are right."""
+    """Factor of the shift: 1 for the last state, or the number of graded models that are right."""
     if patterns.graded:
         return np.array([sum(state) for state in patterns.states], float)
     features = np.zeros(len(patterns.states))
@@ -123,10 +123,10 @@ def _from_votes(patterns: Patterns) -> Floats:
 
 
 def _from_confidence(patterns: Patterns) -> Floats:
-    """The confidence goes to the classes that were named, what is left to all others."""
+    """The predicted classes share the confidence, all other classes share the rest."""
     votes, prior = _votes(patterns)
     bins, size = patterns.key("confidence"), _size(patterns, "confidence")
-    assert bins is not None  # noqa: S101  # asked for only where there is one
+    assert bins is not None  # noqa: S101  # only called where there is one
     cast = votes.sum(axis=1, keepdims=True)
     named = np.where(cast > 0, votes / np.maximum(cast, 1), prior)
     sure = ((bins + 0.5) / size)[:, None]
@@ -136,7 +136,7 @@ def _from_confidence(patterns: Patterns) -> Floats:
 
 
 def _votes(patterns: Patterns) -> tuple[Floats, Floats]:
-    """Votes for each state, shape ``(h, states)``, and how they are shared out over all items."""
+    """Votes for each state, shape ``(h, states)``, and their distribution over all items."""
     states = range(len(patterns.states))
     votes = np.zeros((len(patterns), len(patterns.states)))
     for model in patterns.models:
@@ -152,7 +152,7 @@ def _votes(patterns: Patterns) -> tuple[Floats, Floats]:
 def _from_scores(patterns: Patterns) -> Floats:
     from_votes = patterns.states.index(1)
     score, size = patterns.key("score"), _size(patterns, "score")
-    assert score is not None  # noqa: S101  # asked for only where there is one
+    assert score is not None  # noqa: S101  # only called where there is one
     share = (score + 0.5) / size
     others = [s for s in range(len(patterns.states)) if s != from_votes]
     belief = np.zeros((len(patterns), len(patterns.states)))
@@ -166,7 +166,7 @@ def _from_grades(patterns: Patterns) -> Floats:
     for place, model in enumerate(patterns.graded):
         codes = patterns.key("grade", model)
         assert codes is not None  # noqa: S101
-        # a judge's grade is trusted as 9 parts in 10
+        # a judge's grade is assumed to be right in 9 cases of 10
         right = 0.1 + 0.8 * (codes / 9.0)
         for state, bits in enumerate(patterns.states):
             belief[:, state] *= right if bits[place] else 1 - right

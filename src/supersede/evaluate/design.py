@@ -1,4 +1,4 @@
-"""Plans: which items to label, with what probability, and everything an estimate needs to know."""
+"""Plans: which items to label, with which probability, and everything an estimate needs."""
 
 import hashlib
 import json
@@ -29,9 +29,9 @@ class Sample:
     """A simple random sample of a set of items.
 
     Attributes:
-        rows: Row numbers in `Plan.items`, in the order in which they are to be used, reserves after
-            the first `take`.
-        take: How many are asked for.
+        rows: Row numbers in `Plan.items`, in the order of use; rows after the first `take` are
+            reserves.
+        take: Number of items to label.
         of: Number of items of the set.
         repeats: Rows that the article's resampling drew, some more than once; None without it.
     """
@@ -44,14 +44,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a plan will get for an estimand.
+    """The precision that a plan is expected to reach for an estimand.
 
     Attributes:
         name: The estimand.
-        margin: Half the interval's width that was asked for.
-        expected: Half the width expected, if labels say what the models' answers suggest.
+        margin: Requested half-width of the interval.
+        expected: Expected half-width, if the labels are as the models' answers suggest.
         items: Items whose labels matter to it.
-        alone: Labels of a simple random sample for this estimand alone, for the margin asked.
+        alone: Labels that a simple random sample would need for this estimand alone at its margin.
     """
 
     name: str
@@ -72,19 +72,19 @@ class Plan:
         seed: The key of the permanent random numbers.
         patterns: Patterns of the whole table, with counts.
         belief: Probability of each state for each pattern before labels, shape ``(h, states)``.
-        items: One row an item: ``item``, ``order`` (label in this order), ``inclusion`` (its
+        items: One row per item: ``item``, ``order`` (label in this order), ``inclusion`` (its
             probability of being chosen), ``stratum`` (-1 where several samples share an item),
             ``number`` (permanent random number), ``reserve`` (only to replace a skipped item) and
             ``pattern``.
-        samples: One for each stratum (``"allocated"``), otherwise one for each estimand.
+        samples: One per stratum (``"allocated"``), otherwise one per estimand.
         stratum: Stratum of each pattern or -1, shape ``(h,)``; for ``"allocated"`` only.
-        expectations: What each estimand will get.
+        expectations: Expected precision of each estimand.
         independent: Labels if every estimand had a simple random sample of its own.
         parent: The parent model of ``"parent_child"``.
         mix: How ``"parent_child"`` mixes its parts.
-        calibration: What labels of an earlier plan have taught.
+        calibration: Recalibration learnt from the labels of an earlier plan.
         earlier: Designs of earlier plans whose labels count for this one.
-        notes: What the reader should know before paying for labels.
+        notes: What the reader should know before buying labels.
     """
 
     method: Method
@@ -134,7 +134,7 @@ class Plan:
 
     @property
     def weights(self) -> Floats:
-        """How many items each labelled item of a stratum stands for, by sample."""
+        """Number of items that each labelled item of a stratum represents, by sample."""
         return np.array([s.of / max(s.take, 1) for s in self.samples])
 
     def to_dict(self) -> dict[str, list[Any]]:
@@ -142,14 +142,14 @@ class Plan:
         return dict(self.items.to_pydict())
 
     def tasks(self, *, votes: bool = False) -> pa.Table:
-        """What annotators are given: ids in order, an empty label, and the design.
+        """The task list for annotators: ids in order, an empty label, and the design.
 
         Args:
             votes: Whether to show the models' answers too. They are hidden by default, because
-                annotators are drawn towards an answer that they see.
+                annotators are biased towards an answer that they see.
 
         Returns:
-            Items without reserves first, reserves after them, marked.
+            The items to label first, then the reserves, marked.
         """
         shown = self.items.sort_by("order").select(["item", "order", "reserve"])
         shown = shown.append_column("label", pa.array([None] * len(shown), pa.string()))
@@ -172,11 +172,11 @@ class Plan:
         lines = [
             f"Plan: label {self.size:,} of {self.patterns.size:,} items for"
             f" {len(self.estimands)} estimands ({self.method}; design {self.design})",
-            f"  each on its own: {self.independent:,} labels; saved: {saved:.0%}",
+            f"  separate samples: {self.independent:,} labels; saved: {saved:.0%}",
         ]
         widest = sorted(self.expectations, key=lambda e: -e.expected)
         lines += [
-            f"  {e.name}: ± {e.expected:.3g} expected (asked ± {e.margin:.3g}),"
+            f"  {e.name}: ± {e.expected:.3g} expected (requested ± {e.margin:.3g}),"
             f" {e.alone:,} labels alone"
             for e in widest[:10]
         ]

@@ -1,24 +1,25 @@
-"""The difference estimator: predict every item from the models, correct by what labels say.
+"""The difference estimator: predict every item from the models, correct by the labels.
 
 With a prediction m_i of what item i adds to a total (from the belief, recalibrated to the labels),
 
     total = sum over all items of m_i  +  sum over labelled items of (y_i - m_i) / pi_i.
 
-The second sum corrects whatever is wrong with the first, so that only the residuals y_i - m_i are
-noise. In machine learning this is prediction-powered or active statistical inference; here it
-serves many estimands with one sample. Inclusion probabilities are those of stratified simple random
-sampling, ``n_g / N_g``, and the variance ``sum_g N_g² (1 - f_g) s_g² / n_g`` of the residuals.
+The second sum corrects the error of the first, so only the residuals y_i - m_i add variance. In
+machine learning this is prediction-powered or active statistical inference; here it serves many
+estimands with one sample. Inclusion probabilities are those of stratified simple random sampling,
+``n_g / N_g``, and the variance ``sum_g N_g² (1 - f_g) s_g² / n_g`` of the residuals.
 
-Small samples need two repairs, or intervals cover too little: a stratum of few labels easily shows
-residuals that are all small, so the variance is at least what the recalibrated belief itself
-implies; and the quantile is Student's with Satterthwaite's degrees of freedom.
+Small samples need two corrections, otherwise intervals cover too little. First, in a stratum with
+few labels all residuals can be small by chance, so the variance is at least what the recalibrated
+belief itself implies. Second, the quantile is Student's with Satterthwaite's degrees of freedom.
 
 References:
     Särndal, Swensson & Wretman (1992), Model Assisted Survey Sampling, eq. 6.3.1 (difference
     estimator), 3.7.11 (stratified variance), 5.5.9 (linearised ratios); Satterthwaite (1946),
     Biometrics Bull. 2, 110-114. Zrnic & Candès (2024), Active statistical inference, ICML.
 
-Assumes: the items labelled are those asked for; skipped items are like the others of their stratum.
+Assumes: the labelled items are those of the plan; skipped items are like the others of their
+stratum.
     Coverage is asymptotic; measured in docs/benchmarks/evaluate.md.
 """
 
@@ -43,7 +44,7 @@ class Observed:
 
     Attributes:
         pattern: Pattern of each labelled item, shape ``(n,)``.
-        state: What its label says, shape ``(n,)``.
+        state: State of its label, shape ``(n,)``.
         stratum: Its stratum, in 0..g-1, shape ``(n,)``.
         items: Number of items of each stratum, shape ``(g,)``.
         of: Stratum of each pattern, or -1, shape ``(h,)``.
@@ -62,7 +63,7 @@ class Observed:
 
     @property
     def weight(self) -> Floats:
-        """How many items each labelled one stands for, shape ``(n,)``."""
+        """Number of items that each labelled one represents, shape ``(n,)``."""
         return np.asarray((self.items / np.maximum(self.taken, 1))[self.stratum])
 
 
@@ -142,7 +143,7 @@ def _variance(residual: Floats, observed: Observed) -> tuple[Floats, float]:
 
 
 def _implied(variance: Floats, patterns: Patterns, observed: Observed) -> float:
-    """The variance if labels were as the belief has them."""
+    """The variance if labels were distributed as the belief says."""
     inside = observed.of >= 0
     total = np.bincount(
         observed.of[inside], (variance * patterns.count)[inside], len(observed.items)

@@ -47,7 +47,7 @@ def draw(table: "Table", item: str, key: str, patterns: Patterns, share: Floats)
         item: The column of ids.
         key: The key of the numbers.
         patterns: The patterns of this table.
-        share: Which share of all numbers is small enough, by pattern, shape ``(h,)``; 1 for all.
+        share: Share of all numbers that is drawn, by pattern, shape ``(h,)``; 1 for all.
 
     Returns:
         On average that share of each pattern's items. Only these leave the engine.
@@ -87,15 +87,15 @@ def item_column(table: "Table", item: str | None) -> str:
     found = item or table.item
     if found is None:
         msg = (
-            "the table has no item ids, so nobody could say which items to label; name their"
-            " column: supersede.read(…, item='<column>') or plan(…, item='<column>')"
+            "the table has no item ids, so the items to label cannot be named; name their column:"
+            " supersede.read(…, item='<column>') or plan(…, item='<column>')"
         )
         raise ArgumentError(msg)
     return found
 
 
 def _refuse_twice(ids: pa.Array, number: list[str], item: str) -> None:
-    """An id that occurs twice has one number, so the two lie side by side."""
+    """An id that occurs twice has one number, so after sorting its two rows are adjacent."""
     for at in range(1, len(number)):
         if number[at] == number[at - 1] and ids[at].equals(ids[at - 1]):
             msg = f"item id {ids[at].as_py()!r} occurs twice in column {item!r}; ids must be unique"

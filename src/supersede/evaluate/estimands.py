@@ -1,9 +1,9 @@
-"""What is to be estimated: precision, recall, F1, accuracy, flips, differences and changes.
+"""Estimands: precision, recall, F1, accuracy, flips, differences and changes.
 
-Every estimand is a sum of ratios of totals over the items, ``sum_j c_j * A_j / B_j``. That one form
-carries all of them: the precision of a model is true positives over predicted positives, a negative
-flip rate is flips over items, a difference has two ratios, and a change over time is the
-difference of the same ratio after and before a date.
+Every estimand is a sum of ratios of totals over the items, ``sum_j c_j * A_j / B_j``. This form
+covers all of them: the precision of a model is true positives over predicted positives, a negative
+flip rate is flips over items, a difference has two ratios, and a change over time is the difference
+of the same ratio after and before a date.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ class Condition:
     Attributes:
         column: A column of the table.
         relation: ``"=="``, ``"<"`` or ``">="``.
-        value: What the column is compared with.
+        value: Value that the column is compared with.
     """
 
     column: str
@@ -59,10 +59,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Term:
-    """One ratio of an estimand, with the sign it enters with.
+    """One ratio of an estimand, with its sign.
 
     Attributes:
-        metric: What is measured.
+        metric: The metric.
         models: The model, or old and new for flips.
         positive: The positive class of precision, recall and F1.
         where: Conditions that an item must meet to count.
@@ -86,9 +86,9 @@ class Estimand:
     """A number to be estimated from labels.
 
     Attributes:
-        name: What it is called in plans, estimates and files; unique within a plan.
+        name: Its name in plans, estimates and files; unique within a plan.
         terms: The ratios it is made of.
-        margin: Half the width wanted for its interval; None for the plan's own.
+        margin: Requested half-width of its interval; None for the plan's own.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Estimand:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Estimand":
-        """Read what `to_dict` wrote."""
+        """The inverse of `to_dict`."""
         terms = tuple(
             Term(
                 metric=term["metric"],
@@ -138,12 +138,12 @@ class Estimand:
 
 
 def precision(model: str, *, positive: Any = 1, margin: float | None = None) -> Estimand:
-    """Of the items that a model calls positive, the share that are.
+    """The share of positives among the items that a model calls positive.
 
     Args:
         model: Which model.
         positive: The class that counts as positive.
-        margin: Half the width wanted for the interval, if not the plan's.
+        margin: Requested half-width of the interval, if not the plan's.
 
     Example:
         >>> (precision("new") - precision("old")).name
@@ -153,7 +153,7 @@ def precision(model: str, *, positive: Any = 1, margin: float | None = None) -> 
 
 
 def recall(model: str, *, positive: Any = 1, margin: float | None = None) -> Estimand:
-    """Of the items that are positive, the share that a model calls so."""
+    """The share of the positive items that a model calls positive."""
     return _of_class("recall", model, positive, margin)
 
 
@@ -180,7 +180,7 @@ def positive_flips(old: str, new: str, *, margin: float | None = None) -> Estima
 
 
 def difference(first: Estimand, second: Estimand, *, margin: float | None = None) -> Estimand:
-    """One estimand minus another, of two models or of two groups; errors that they share cancel."""
+    """One estimand minus another, of two models or of two groups; shared errors cancel."""
     taken = tuple(replace(term, coefficient=-term.coefficient) for term in second.terms)
     return Estimand(f"{first.name} - {second.name}", (*first.terms, *taken), margin)
 
@@ -189,10 +189,10 @@ def change(estimand: Estimand, column: str, since: Any, *, margin: float | None 
     """How much an estimand has changed: its value since a date minus its value before.
 
     Args:
-        estimand: What may have changed.
+        estimand: The estimand whose change is estimated.
         column: The table's column of dates, or of anything ordered.
         since: The first value that counts as after; of the column's type.
-        margin: Half the width wanted for the interval, if not the plan's.
+        margin: Requested half-width of the interval, if not the plan's.
 
     Example:
         >>> change(accuracy("a"), "day", 10).name
@@ -205,10 +205,10 @@ def change(estimand: Estimand, column: str, since: Any, *, margin: float | None 
 
 
 def by_group(estimand: Estimand, table: "Table", column: str) -> list[Estimand]:
-    """The estimand once for every value of a column: a group, a condition, a month.
+    """The estimand once per value of a column: a group, a condition, a month.
 
     Args:
-        estimand: What to split.
+        estimand: The estimand to split.
         table: The predictions.
         column: The column to split by; items without a value belong to no group.
 
@@ -222,7 +222,7 @@ def by_group(estimand: Estimand, table: "Table", column: str) -> list[Estimand]:
 
 
 def by_class(metric: Metric, table: "Table", model: str) -> list[Estimand]:
-    """Precision, recall or F1 once for every class that a model predicts.
+    """Precision, recall or F1 once per class that a model predicts.
 
     Args:
         metric: ``"precision"``, ``"recall"`` or ``"f1"``.
@@ -255,7 +255,7 @@ def checked(estimands: Estimand | Iterable[Estimand], table: "Table") -> tuple[E
     names = [estimand.name for estimand in asked]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        msg = f"estimand {twice[0]!r} is asked for twice; keep one, or give them different names"
+        msg = f"estimand {twice[0]!r} is named twice; keep one, or give them different names"
         raise ArgumentError(msg)
     for term in terms_of(asked):
         for model in term.models:

@@ -1,4 +1,4 @@
-"""What the labels prove: value and interval of every estimand of a plan."""
+"""Estimates from labels: value and interval of every estimand of a plan."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _DOUBT = 0.3  # relative standard error of a denominator beyond which a ratio is refused
-_LEAST = 2  # labels from which a variance can be told
+_LEAST = 2  # fewest labels from which a variance can be estimated
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Estimate:
         value: The estimate; None where it is refused.
         low: Lower end of the interval.
         high: Upper end.
-        labels: Labels that it rests on.
+        labels: Number of labels that it is based on.
         how: ``"exact"``, ``"difference"`` or ``"none"``.
-        note: Why it is refused, or what to know of it; empty otherwise.
+        note: Why it is refused, or a caveat; empty otherwise.
     """
 
     name: str
@@ -66,11 +66,11 @@ class Estimates:
     Attributes:
         plan: The plan.
         each: The estimates, in the plan's order.
-        calibration: What the labels say about the models' answers; a second plan learns from it.
+        calibration: How well the labels agree with the models' answers; a second plan uses it.
         labels: Labels that were used.
-        missing: Items asked for that have no label yet.
-        skipped: Items that annotators gave up on, replaced by the next in line.
-        unasked: Ids that were labelled though the plan did not ask for them; they are not used.
+        missing: Planned items that have no label yet.
+        skipped: Items that annotators could not label, replaced by the next in line.
+        unasked: Ids that were labelled although they are not in the plan; they are not used.
         disputed: Items on which annotators disagreed.
         agreement: Share of items with several annotators on which all agreed; None without such.
     """
@@ -93,7 +93,7 @@ class Estimates:
 
         Raises:
             ArgumentError: The plan has no such estimand.
-            TooFewLabelsError: The labels cannot carry it.
+            TooFewLabelsError: The labels cannot support it.
         """
         wanted = name.name if isinstance(name, Estimand) else name
         for found in self.each:
@@ -106,7 +106,7 @@ class Estimates:
         raise ArgumentError(msg)
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """Columns by name, one entry an estimand."""
+        """Columns by name, one entry per estimand."""
         rows = [e.to_dict() for e in self.each]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
@@ -119,13 +119,13 @@ class Estimates:
                 tail = f"  ({e.note})" if e.note else ""
                 lines.append(f"  {e.name}: {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]{tail}")
         if self.missing:
-            lines.append(f"  {self.missing:,} items asked for have no label yet")
+            lines.append(f"  {self.missing:,} planned items have no label yet")
         if self.skipped:
             lines.append(f"  {self.skipped:,} items were skipped and replaced by the next in line")
         if self.unasked:
             lines.append(
-                f"  {len(self.unasked):,} labels that the plan did not ask for are left out: nobody"
-                " knows how their items were chosen"
+                f"  {len(self.unasked):,} labels for items outside the plan are left out: their"
+                " inclusion probability is unknown"
             )
         if self.disputed:
             lines.append(f"  {len(self.disputed):,} items with contradicting labels, by majority")
@@ -146,17 +146,17 @@ def estimate(
     anytime: bool = False,
     confidence: float | None = None,
 ) -> Estimates:
-    """Estimate what a plan asked, from the labels that came back.
+    """Estimate a plan's estimands from the labels received.
 
     Args:
         plan: The plan that chose the items.
         labels: Labels as `read_labels` takes them: a file, a frame, or ``{"item": …, "label": …}``.
             They may be incomplete as long as they follow the plan's order.
         disagreement: What to do where annotators disagree: ``"refuse"`` or ``"majority"``.
-        anytime: Intervals that hold for all numbers of labels at once, so that labelling may stop
-            as soon as they please. Only where every estimand is a share with a random sample of its
-            own (``"coordinated"`` and ``"independent"``); see `supersede.evaluate.follow` for all
-            plans.
+        anytime: Intervals that hold for all numbers of labels at once, so that labelling can stop
+            as soon as they are satisfactory. Only available if every estimand is a share with a
+            random sample of its own (``"coordinated"`` and ``"independent"``); see
+            `supersede.evaluate.follow` for all plans.
         confidence: Confidence of the intervals, if not the plan's.
 
     Returns:
@@ -164,8 +164,8 @@ def estimate(
 
     Raises:
         LabelError: The labels are for another design, contradict each other, or there are none.
-        ArgumentError: Anytime-valid intervals are asked of a plan that has none, or the confidence
-            is outside (0, 1).
+        ArgumentError: Anytime-valid intervals are requested for a plan that has none, or the
+            confidence is outside (0, 1).
 
     Example:
         >>> import supersede
@@ -188,7 +188,7 @@ def estimate(
         asked = plan.items["item"].to_pylist()[:3]
         msg = (
             f"none of the {len(given):,} labels is for an item of this plan (design {plan.design}),"
-            f" which asks for {', '.join(map(repr, asked))}, …"
+            f" which needs {', '.join(map(repr, asked))}, …"
         )
         raise LabelError(msg)
     rows = [usable(plan, sample, settled) for sample in plan.samples]
@@ -211,11 +211,11 @@ def estimate(
 
 
 def usable(plan: Plan, sample: Sample, settled: Settled) -> Ints:
-    """Rows of a sample in line that are labelled, up to the first without an answer.
+    """Labelled rows of a sample in the plan's order, up to the first without an answer.
 
-    Skipped rows are passed over: the next number in line takes their place. A label beyond the
-    first gap is left out, because who comes first is what makes the sample random. Samples of the
-    parent/child method have no line: they are in random order, and any of their labels count.
+    Skipped rows are replaced by the next number in line. A label beyond the first gap is left out,
+    because the sample is random only if items are used in the order of their numbers. Samples of
+    the parent/child method need no order: they are in random order, and any of their labels count.
     """
     if plan.method == "parent_child":
         return sample.rows[settled.state[sample.rows] >= 0]
@@ -242,7 +242,9 @@ def _estimates(
         elif linear.exact is not None:
             each.append(_exact(plan, k, linear, settled, rows[k], confidence, anytime=anytime))
         elif anytime:
-            msg = f"{estimand.name} is no share of a random sample; estimate it with anytime=False"
+            msg = (
+                f"{estimand.name} is not a share of a random sample; estimate it with anytime=False"
+            )
             raise ArgumentError(msg)
         else:
             of = np.where(linear.domain, 0, -1)
@@ -338,7 +340,7 @@ def _exact(
 ) -> Estimate:
     """A share of a simple random sample, with its exact interval."""
     sample, estimand = plan.samples[k], plan.estimands[k]
-    assert linear.exact is not None  # noqa: S101  # the caller has looked
+    assert linear.exact is not None  # noqa: S101  # checked by the caller
     bottom, top = linear.exact
     pattern = plan.items["pattern"].to_numpy()
     high_state = linear.influence > linear.influence.mean(axis=0)
@@ -353,7 +355,7 @@ def _exact(
 
 
 def _without(estimand: Estimand, linear: Linear, plan: Plan, labels: int) -> Estimate:
-    """An estimand whose labels matter to nothing, or have not come."""
+    """An estimand on which no label has influence, or whose labels are missing."""
     if np.isnan(linear.value):
         note = "undefined: it counts no items (no predicted positives, or no such group)"
     elif linear.domain.any():

@@ -1,10 +1,10 @@
-"""Label one by one, and stop as soon as the numbers are narrow enough or the matter is decided.
+"""Label one by one, and stop as soon as the intervals are narrow enough or the question is decided.
 
-Looking at ordinary intervals again and again and stopping when they please makes them cover too
-little. Two remedies here. Where every estimand is a share of a simple random sample of its own, the
-intervals are a confidence sequence, valid at all times at once
-(`hypergeometric.sequence_interval`). Otherwise a fixed number of looks is agreed on beforehand and
-the error probability is shared out among them (Bonferroni), so that all looks together keep the
+Checking ordinary intervals repeatedly and stopping when they look favourable makes them cover too
+little. There are two remedies. Where every estimand is a share of a simple random sample of its
+own, the intervals are a confidence sequence, valid at all times at once
+(`hypergeometric.sequence_interval`). Otherwise a fixed number of looks is chosen beforehand and the
+error probability is divided among them (Bonferroni), so that all looks together keep the
 confidence. Between looks nothing is shown.
 """
 
@@ -22,12 +22,12 @@ from supersede.evaluate.linear import linearise
 __all__ = ["Following", "Look", "follow"]
 
 LOOKS = 4
-_FIRST = 0.4  # of the plan: earlier looks cost confidence and hardly ever stop
+_FIRST = 0.4  # of the plan: earlier looks use up error probability and hardly ever stop
 
 
 @dataclass(frozen=True)
 class Look:
-    """The state after some of the labels.
+    """The estimates after some of the labels.
 
     Attributes:
         labels: Labels in line so far.
@@ -43,10 +43,10 @@ class Following:
     """Estimates as labels came in.
 
     Attributes:
-        looks: What was seen, in order.
+        looks: The looks, in order.
         stopped: Whether the last look was enough.
-        reason: Why labelling stops or goes on.
-        next_items: Items to label next, where it goes on.
+        reason: Why labelling stops or continues.
+        next_items: Items to label next, if it continues.
     """
 
     looks: tuple[Look, ...]
@@ -78,15 +78,15 @@ def follow(
     looks: int = LOOKS,
     disagreement: Disagreement = "refuse",
 ) -> Following:
-    """Replay the labels that came so far and say whether more are needed.
+    """Replay the labels received so far and decide whether more are needed.
 
-    Call it again whenever labels have come: it looks at the same points each time.
+    Call it again whenever labels have arrived: it looks at the same points each time.
 
     Args:
         plan: The plan that chose the items.
         labels: All labels so far, labelled in the plan's order.
-        enough: Whether the matter is decided; by default, every interval is as narrow as asked.
-        looks: For plans without exact sequences, how often to look; each costs confidence.
+        enough: Predicate that ends labelling; by default, every interval is as narrow as requested.
+        looks: For plans without exact sequences, how often to look; each look widens the intervals.
         disagreement: What to do where annotators disagree.
 
     Returns:
@@ -96,7 +96,7 @@ def follow(
         ArgumentError: There are no looks.
         LabelError: The labels are for another design or contradict each other.
 
-    Assumes: what `estimate` assumes; and that `looks` is not changed on the way.
+    Assumes: what `estimate` assumes, and that `looks` is not changed while labels arrive.
     """
     if looks < 1:
         msg = f"looks={looks}; look at least once"
@@ -122,13 +122,14 @@ def follow(
     reason = f"{len(waiting):,} of {plan.size:,} items wait for a label"
     if not waiting:
         reason = (
-            "all items of the plan are labelled and it is not decided: plan more, after this one"
+            "all items of the plan are labelled and the question is undecided: plan more with"
+            " after="
         )
     return Following(tuple(seen), False, reason, tuple(waiting))
 
 
 def _in_line(plan: Plan, given: Labels, disagreement: Disagreement) -> int:
-    """How many items, in the plan's order, have an answer before the first that has none."""
+    """Number of items, in the plan's order, before the first without an answer."""
     answered = settle(plan, given, disagreement).state >= -1
     in_order = answered[np.argsort(plan.items["order"].to_numpy())]
     gaps = np.flatnonzero(~in_order)
@@ -142,8 +143,8 @@ def _first(plan: Plan, given: Labels, count: int) -> Labels:
 
 
 def _points(plan: Plan, looks: int, *, exact: bool) -> Iterator[int]:
-    """Numbers of labels at which to look: any for a sequence, else a few agreed beforehand."""
-    if exact:  # looking costs nothing; every percent is often enough to show
+    """Numbers of labels at which to look: any for a sequence, otherwise a few fixed beforehand."""
+    if exact:  # looks are free; one per percent of the plan is enough for a figure
         step = max(1, plan.size // 100)
         yield from range(min(10, plan.size), plan.size, step)
         yield plan.size
@@ -161,7 +162,7 @@ def _has_sequence(plan: Plan) -> bool:
 
 
 def _narrow(found: Estimates) -> bool:
-    """Whether every estimate that can be had is as narrow as its margin."""
+    """Whether every available estimate is as narrow as its margin."""
     margins = {e.name: e.margin for e in found.plan.expectations}
     known = [e for e in found if not e.note.startswith("undefined")]
     return all(e.half_width <= margins[e.name] for e in known)

@@ -1,7 +1,7 @@
 """Shares from simple random samples without replacement: sample sizes, exact intervals, sequences.
 
 Of N items an unknown number M are positive; a sample of n shows x of them, and
-``P(x) = C(M, x) C(N - M, n - x) / C(N, n)`` whatever M is, so that nothing need be approximated.
+``P(x) = C(M, x) C(N - M, n - x) / C(N, n)`` for every M, so no approximation is needed.
 
 References:
     Cochran (1977), Sampling Techniques, 3rd ed., eq. 4.1 and 4.2: the sample size.
@@ -33,7 +33,7 @@ def sample_size(items: int, margin: float, confidence: float = 0.95, share: floa
 
     Args:
         items: Number of items N, 0 or more.
-        margin: Half the width wanted for the interval, e; 0 takes all, 1 needs a single label.
+        margin: Requested half-width of the interval, e; 0 labels all, 1 needs a single label.
         confidence: Two-sided confidence in (0, 1).
         share: The share p expected; 0.5 is the worst case.
 
@@ -47,8 +47,8 @@ def sample_size(items: int, margin: float, confidence: float = 0.95, share: floa
         >>> [sample_size(n, 0.05) for n in (100, 4000, 20_000, 10**8)]
         [80, 351, 377, 385]
 
-    Assumes: the share is near normal, which Wald's interval needs; see `exact_interval` for what is
-    reached.
+    Assumes: the sample share is approximately normal, as Wald's interval requires; `exact_interval`
+    gives the width that is actually reached.
     """
     check_margin(margin)
     check_confidence(confidence)
@@ -62,10 +62,13 @@ def check_margin(margin: float) -> None:
     """Refuse a margin outside [0, 1].
 
     Raises:
-        ArgumentError: It is.
+        ArgumentError: It is outside that range.
     """
     if not 0 <= margin <= 1:
-        msg = f"margin={margin}; it is half the width of an interval of a share, so within 0 to 1"
+        msg = (
+            f"margin={margin} is half the interval width and must be in [0, 1] (0 labels"
+            " everything)"
+        )
         raise ArgumentError(msg)
 
 
@@ -73,17 +76,17 @@ def check_confidence(confidence: float) -> None:
     """Refuse a confidence outside (0, 1).
 
     Raises:
-        ArgumentError: It is.
+        ArgumentError: It is outside that range.
     """
     if not 0 < confidence < 1:
-        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.95"
+        msg = f"confidence={confidence} must lie between 0 and 1, for example 0.95"
         raise ArgumentError(msg)
 
 
 def exact_interval(
     positive: int, n: int, items: int, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Exact interval of a share of a finite set: it covers at least as often as it says.
+    """Exact interval of a share of a finite set: its coverage is at least nominal.
 
     Args:
         positive: Positives in the sample.
@@ -115,7 +118,7 @@ def exact_interval(
 def sequence_interval(
     positive: int, n: int, items: int, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """An interval that holds at all sample sizes at once, so that labelling may stop at any.
+    """An interval that holds at all sample sizes at once, so labelling can stop any time.
 
     All M with ``P(x | M) > (1 - confidence) / (n + 1)``: under a uniform prior on M, prior over
     posterior is a martingale, which exceeds ``1 / (1 - confidence)`` at any time with a
@@ -125,7 +128,7 @@ def sequence_interval(
         positive: Positives among the labels so far.
         n: Number of labels so far.
         items: Size of the set.
-        confidence: Probability that all intervals, at all times, hold the share.
+        confidence: Probability that all intervals, at all times, contain the share.
 
     Example:
         >>> low, high = sequence_interval(45, 50, 100)
@@ -143,7 +146,7 @@ def sequence_interval(
 
 
 def half_width(n: int, items: int, confidence: float = 0.95, share: float = 0.5) -> float:
-    """Half the width of the exact interval that a sample of n is expected to give.
+    """Expected half-width of the exact interval from a sample of n.
 
     Example:
         >>> round(half_width(351, 4000), 4)
@@ -167,7 +170,7 @@ def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
 
 
 def _probability(x: Ints, n: int, items: int, m: int) -> float:
-    """Probability that one of these numbers of positives is drawn, if m of the items are."""
+    """Probability that one of these numbers of positives is drawn, if m items are positive."""
     return float(np.exp(_log_probability(x, n, items, m)).sum())
 
 

@@ -1,4 +1,4 @@
-"""Labels as they come back: several annotators, skips, contradictions, other plans' labels."""
+"""Labels as received: several annotators, skips, contradictions, other plans' labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _UNSET = -2
 
 @dataclass(frozen=True)
 class Annotation:
-    """What one annotator said of one item.
+    """One annotator's answer for one item.
 
     Attributes:
         item: The item's id.
         label: The label; None where the annotator skipped the item. For graded outcomes, a mapping
             of models to right (1) or wrong (0).
-        annotator: Who; None if unknown.
+        annotator: Name of the annotator; None if unknown.
     """
 
     item: Any
@@ -38,11 +38,11 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Labels:
-    """Annotations, and the design they were made for.
+    """Annotations, and the design for which they were made.
 
     Attributes:
-        annotations: What was said, in order of arrival.
-        design: The hash of the plan they were made for; None where the file does not say.
+        annotations: The annotations, in order of arrival.
+        design: The hash of the plan they were made for; None where the file does not name it.
     """
 
     annotations: tuple[Annotation, ...]
@@ -58,11 +58,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class Settled:
-    """One state for each item of a plan.
+    """One state per item of a plan.
 
     Attributes:
-        state: State of each row of `Plan.items`; -1 where it was skipped and -2 where nothing came.
-        unasked: Ids that the plan did not ask for; they are not used.
+        state: State of each row of `Plan.items`; -1 where it was skipped and -2 where there is no
+            answer.
+        unasked: Ids outside the plan; they are not used.
         disputed: Items on which annotators disagreed.
         agreement: Share of items with several annotators on which all agreed; None without such.
     """
@@ -98,14 +99,14 @@ def read_labels(
         item: The column of item ids.
         label: The column of labels; an empty one is an item that nobody labelled yet. A column
             ``skipped``, if there is one, marks items that an annotator gave up on.
-        annotator: The column that says who, if there is one.
-        models: For graded outcomes, the columns that say whether each model was right.
+        annotator: The column of annotators' names, if there is one.
+        models: For graded outcomes, the columns of whether each model was right.
 
     Returns:
         The labels, in the file's order.
 
     Raises:
-        LabelError: A column is missing, or the rows are for several designs.
+        LabelError: A column is missing, or the rows belong to several designs.
 
     Example:
         >>> len(read_labels({"item": [3, 5], "label": [1, 0]}))
@@ -138,28 +139,29 @@ def read_labels(
 
 
 def settle(plan: Plan, labels: Labels, disagreement: Disagreement = "refuse") -> Settled:
-    """Bring annotations to one state an item.
+    """Reduce annotations to one state per item.
 
     Args:
-        plan: The plan that asked for them.
+        plan: The plan for which they were made.
         labels: The annotations.
         disagreement: Items on which annotators disagree are refused, or decided by ``"majority"``,
             where a tie counts as skipped.
 
     Returns:
-        The states, with what was left out and why.
+        The states, and the labels that were left out.
 
     Raises:
-        LabelError: The labels are for another design, say what no state says, or disagree.
+        LabelError: The labels are for another design, match no state, or disagree.
         ArgumentError: `disagreement` is neither of its values.
     """
     if disagreement not in {"refuse", "majority"}:
-        msg = f"disagreement={disagreement!r}; it may be 'refuse' or 'majority'"
+        msg = f"disagreement={disagreement!r} must be 'refuse' or 'majority'"
         raise ArgumentError(msg)
     if labels.design is not None and labels.design not in {plan.design, *plan.earlier}:
         msg = (
             f"these labels are for design {labels.design}, this plan is {plan.design}: their items"
-            " were chosen otherwise, so they are no random sample here; estimate with their own"
+            " were chosen differently, so they are not a random sample here; estimate with their"
+            " own"
             " plan, or make this one with plan(…, after=<their plan>) to reuse them"
         )
         raise LabelError(msg)
@@ -215,7 +217,7 @@ def _state(plan: Plan, label: Any) -> int:
     state = patterns.state(label)
     if state is None:
         known = ", ".join(map(repr, patterns.states))
-        msg = f"label {label!r} is none of {known}; pass plan(…, classes=[…]) if it may occur"
+        msg = f"label {label!r} is none of {known}; pass plan(…, classes=[…]) if it can occur"
         raise LabelError(msg)
     return state
 
@@ -223,7 +225,7 @@ def _state(plan: Plan, label: Any) -> int:
 def _grades(plan: Plan, label: Any) -> tuple[int, ...]:
     if not isinstance(label, Mapping) or any(m not in label for m in plan.patterns.graded):
         msg = (
-            f"these models are graded one by one, so a label says for each of"
+            "these models are graded one by one, so a label must state for each of"
             f" {', '.join(plan.patterns.graded)} whether it was right (1) or wrong (0); got"
             f" {label!r}"
         )
@@ -232,7 +234,7 @@ def _grades(plan: Plan, label: Any) -> tuple[int, ...]:
 
 
 def _majority(states: list[int]) -> int:
-    """The state said most often; -1 (skipped) for a tie or where all skipped."""
+    """The most frequent state; -1 (skipped) for a tie or where all skipped."""
     if not states:
         return -1
     counts = {s: states.count(s) for s in states}

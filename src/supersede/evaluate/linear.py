@@ -1,9 +1,9 @@
-"""Estimands as sums over items: what each item adds, and how uncertain that is before its label.
+"""Estimands as sums over items: each item's contribution, and its variance before labelling.
 
 To first order an estimand ``sum_j c_j A_j / B_j`` changes by
 ``d_i = sum_j c_j (a_ij - R_j b_ij) / B_j`` with what item i adds to its totals, where ``R_j = A_j
 / B_j`` (Särndal, Swensson & Wretman 1992, eq. 5.5.10). Items whose d does not depend on their
-label need none.
+label need no label.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ _SAME = 1e-9  # relative difference below which two contributions are equal
 
 @dataclass(frozen=True)
 class Linear:
-    """An estimand, linearised at what a belief expects.
+    """An estimand, linearised at the totals that a belief expects.
 
     Attributes:
         value: The expected value.
-        influence: What an item of each pattern adds in each state, d, shape ``(states, h)``.
+        influence: Contribution of an item of each pattern in each state, d, shape ``(states, h)``.
         domain: Patterns whose items' labels matter, shape ``(h,)``.
         exact: Lowest and highest value of the estimand, where it is a scaled share of the domain:
             all denominators are known, and a label of the domain adds one of two amounts.
@@ -39,7 +39,7 @@ class Linear:
     exact: tuple[float, float] | None
 
     def variance(self, belief: Floats) -> Floats:
-        """The variance of what an item of each pattern adds, shape ``(h,)``."""
+        """The variance of an item's contribution, by pattern, shape ``(h,)``."""
         mean = np.einsum("sh,hs->h", self.influence, belief)
         centred: Floats = self.influence - mean
         return np.asarray(np.einsum("sh,sh,hs->h", centred, centred, belief) * self.domain)

@@ -47,7 +47,7 @@ class Methods:
         table: The predictions.
         item: The column of ids.
         seed: Key of the permanent random numbers.
-        least: Inclusion probabilities that labels already paid for have, shape ``(h,)``, or 0.
+        least: Inclusion probabilities of labels already bought, shape ``(h,)``, or 0.
     """
 
     table: "Table"
@@ -56,9 +56,11 @@ class Methods:
     least: Floats | float = 0.0
 
     def allocated(self, problem: Problem) -> Chosen:
-        """Strata by optimal inclusion probability; coordinated samples where those are fewer."""
+        """Strata by optimal inclusion probability, or coordinated samples if those are smaller."""
         strata = optimal_strata(problem, self.least)
         shared = float(problem.patterns.count @ problem.share())
+        # every stratum needs at least two labels, so many small strata can need more labels than
+        # coordinated samples; with labels already bought, only strata keep their probabilities
         if strata.take.sum() > shared and not np.ndim(self.least):
             return self.coordinated(problem)
         needs = list(zip(strata.take.tolist(), strata.items.tolist(), strict=True))
@@ -66,6 +68,7 @@ class Methods:
         drawn = self._enough(str(self.seed), problem.patterns, inside, needs)
         place = strata.of[drawn.pattern]
         samples = [_sample(np.flatnonzero(place == g), n, of) for g, (n, of) in enumerate(needs)]
+        # the index -1 (no stratum) reads the last stratum, which `where` then discards
         share = np.where(strata.of >= 0, (strata.take / strata.items)[strata.of], 0.0)
         items, samples = _items(drawn, samples, share, strata.of)
         expected = z(problem.confidence) * np.sqrt(strata.usage * problem.budget)
@@ -87,6 +90,7 @@ class Methods:
         parts, samples, start = [], [], 0
         for k, linear in enumerate(problem.linear):
             need = (problem.alone[k], problem.items[k])
+            # a key of its own makes the sample independent of those of the other estimands
             key = f"{self.seed}/{problem.estimands[k].name}"
             part = self._enough(key, problem.patterns, [linear.domain], [need])
             parts.append(part)
@@ -113,6 +117,8 @@ class Methods:
                 continue
             rest = linear.domain & ~top
             outside = int(problem.patterns.count[rest].sum())
+            # with the parent's key these items would depend on the parent's sample, which S- and
+            # the remainder must not
             own = self._enough(
                 f"{self.seed}/{name}/own", problem.patterns, [rest], [(min(take, outside), outside)]
             )
@@ -125,6 +131,7 @@ class Methods:
             ids = first.item.to_pylist()[:n_top]
             shared = [i for i, p in zip(ids, first.pattern, strict=False) if linear.domain[p]]
             lists = (shared, own.item.to_pylist(), free.item.to_pylist())
+            # one integer per id, as an item can be in several of the lists
             number = {i: c for c, i in enumerate(dict.fromkeys(itertools.chain(*lists)))}
             plus, extra, spare = (np.array([number[i] for i in ids], np.int64) for ids in lists)
             names = list(number)
@@ -165,13 +172,15 @@ class Methods:
         *,
         reserve: bool = True,
     ) -> Drawn:
-        """Items with the smallest numbers, as many of each set as are needed, or a few more."""
+        """Items with the smallest numbers, at least as many of each set as are needed."""
         wanted = [min(of, n + (_reserves(n) if reserve else 0)) for n, of in needs]
         slack = 1.0
         while True:
             share = np.zeros(len(patterns))
             for mask, n, (_, of) in zip(inside, wanted, needs, strict=True):
                 if n:
+                    # the number of items below a threshold is binomial, with a deviation of about
+                    # √n: four deviations, and six items for small n, make a second query unlikely
                     limit = min(1.0, slack * (n + 4 * n**0.5 + 6) / of)
                     share = np.maximum(share, np.where(mask, limit, 0.0))
             drawn = draw(self.table, self.item, key, patterns, share)
@@ -189,7 +198,7 @@ def optimal_strata(problem: Problem, least: Floats | float = 0.0) -> Strata:
 
     Args:
         problem: The estimands and their margins.
-        least: Inclusion probabilities that must be kept at least, shape ``(h,)``, or 0.
+        least: Lower bounds of the inclusion probabilities, shape ``(h,)``, or 0.
     """
     patterns, budget = problem.patterns, problem.budget
     found = allocate(patterns.count.astype(float), problem.variance, budget, least)
@@ -205,13 +214,13 @@ def optimal_strata(problem: Problem, least: Floats | float = 0.0) -> Strata:
 
 
 def _parent_number(problem: Problem, parent: str | None, mix: Mix) -> int:
-    """Which estimand is the parent's.
+    """The number of the parent's estimand.
 
     Raises:
         ArgumentError: The parent is missing, or an estimand is not one model's precision.
     """
     if mix not in {"reshuffle", "resample"}:
-        msg = f"mix={mix!r}; it may be 'reshuffle' or 'resample'"
+        msg = f"mix={mix!r} must be 'reshuffle' or 'resample'"
         raise ArgumentError(msg)
     for estimand in problem.estimands:
         if len(estimand.terms) > 1 or estimand.terms[0].metric != "precision":
@@ -228,7 +237,7 @@ def _parent_number(problem: Problem, parent: str | None, mix: Mix) -> int:
 
 
 def _reserves(n: int) -> int:
-    """How many items stand ready to replace skipped ones."""
+    """Number of reserve items that replace skipped ones."""
     return 1 + n // 5
 
 
@@ -238,7 +247,7 @@ def _sample(rows: Ints, take: int, of: int) -> Sample:
 
 
 def _joined(parts: list[Drawn]) -> tuple[Drawn, Ints]:
-    """Several draws as one without repetition, and the place of each drawn row in it."""
+    """Several draws merged without repetition, and the position of each drawn row in the result."""
     first: dict[Any, int] = {}
     ids = [i for part in parts for i in part.item.to_pylist()]
     rows = np.array([first.setdefault(i, len(first)) for i in ids], np.int64)
@@ -252,17 +261,19 @@ def _joined(parts: list[Drawn]) -> tuple[Drawn, Ints]:
 def _items(
     drawn: Drawn, samples: list[Sample], share: Floats, stratum: Ints
 ) -> tuple[pa.Table, list[Sample]]:
-    """The items that any sample uses, in the order in which to label them.
+    """The items of all samples, in the order in which to label them.
 
-    Each sample is used up evenly: after half of the plan, half of every sample is labelled.
+    All samples advance at the same rate: after half of the plan, half of every sample is labelled.
     """
     order = np.full(len(drawn), np.inf)
     reserve = np.ones(len(drawn), bool)
     for sample in samples:
+        # an item in several samples is due when the first of them needs it
         due = (np.arange(len(sample.rows)) + 0.5) / max(sample.take, 1)
         order[sample.rows] = np.minimum(order[sample.rows], due)
         reserve[sample.rows[: sample.take]] = False
     used = np.flatnonzero(np.isfinite(order))
+    # reserves last; ties by position, so that the order is the same on every engine
     first = np.lexsort((used, order[used], reserve[used]))
     kept = used[first]
     place = np.full(len(drawn), -1, np.int64)

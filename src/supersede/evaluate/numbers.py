@@ -1,16 +1,16 @@
-"""Permanent random numbers: every item has one, for ever, on every engine.
+"""Permanent random numbers: the same for an item on every day and every engine.
 
-An item's number is the MD5 of ``key|id`` in hexadecimal, compared as text. It looks uniform, does
-not depend on the table's order, its engine or its other rows, and is the same tomorrow. Taking the
-n smallest numbers of a set is a simple random sample of it; the samples of overlapping sets then
-overlap as much as they can, and a larger sample holds the smaller one.
+An item's number is the MD5 of ``key|id`` in hexadecimal, compared as text. It is uniform for
+practical purposes, does not depend on the table's order, its engine or its other rows, and does not
+change over time. The n smallest numbers of a set are a simple random sample of it; the samples of
+overlapping sets then overlap as much as possible, and a larger sample contains the smaller one.
 
 References:
     Ohlsson (1995), Coordination of samples using permanent random numbers, in Business Survey
     Methods, ch. 9; Ernst, Valliant & Casady (2000), J. Off. Stat. 16(3), 211-228.
 
-Assumes: ids do not depend on the outcome through MD5, which nobody could arrange by accident. Where
-someone who chooses ids could gain from it, keep the key secret until the ids are fixed.
+Assumes: the MD5 of an id is independent of the outcome, which no id scheme violates by accident. If
+someone who chooses ids could benefit, keep the key secret until the ids are fixed.
 """
 
 import hashlib
@@ -43,10 +43,10 @@ def numbers(rows: "ir.Table", item: str, key: str) -> "ir.Value":
     Args:
         rows: The table's rows.
         item: The column of item ids, whole numbers or text.
-        key: What makes these numbers different from those of another study.
+        key: Text that makes these numbers different from those of another study.
 
     Raises:
-        ColumnTypeError: Ids are of a type that engines write differently.
+        ColumnTypeError: Ids are of a type that engines convert to text differently.
     """
     import ibis
 
@@ -57,15 +57,15 @@ def numbers(rows: "ir.Table", item: str, key: str) -> "ir.Value":
     column = rows[item]
     if not (column.type().is_integer() or column.type().is_string()):
         msg = (
-            f"item ids in column {item!r} are {column.type()}, which engines write differently;"
-            " cast them to whole numbers or text"
+            f"item ids in column {item!r} are {column.type()}, which engines convert to text"
+            " differently; cast them to whole numbers or text"
         )
         raise ColumnTypeError(msg)
     return md5(ibis.literal(f"{key}|") + column.cast("string"))
 
 
 def limit(share: float) -> str:
-    """The text that numbers of this share of all items sort below.
+    """The text below which the numbers of this share of all items sort.
 
     Example:
         >>> limit(0.5), limit(1.0)

@@ -1,14 +1,14 @@
 """Has a deployed model declined? Changes between two evaluations.
 
 Where both dates lie in one table, `supersede.evaluate.change` plans and estimates the difference at
-once, with errors that the dates share cancelled. Here two evaluations made apart are compared:
-their difference, with an interval from both intervals by the square-root rule (MOVER).
+once, with errors that the dates share cancelled. Here two separate evaluations are compared: the
+interval of their difference is computed from both intervals by the square-root rule (MOVER).
 
 References:
     Zou & Donner (2008), Stat. Med. 27, 1693-1702, eq. 4: the method of variance estimates recovery.
 
 Assumes: the two estimates are independent, or positively dependent (the same items labelled for
-    both models of one seed), for which the interval is wider than it need be.
+    both models of one seed), for which the interval is wider than necessary.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """``"fell"``, ``"rose"``, or ``"undecided"`` where the interval holds 0."""
+        """``"fell"``, ``"rose"``, or ``"undecided"`` where the interval contains 0."""
         if self.high < 0:
             return "fell"
         return "rose" if self.low > 0 else "undecided"
@@ -52,14 +52,14 @@ class Change:
 
 
 def change_between(earlier: Estimates, later: Estimates) -> list[Change]:
-    """How much each estimand that both evaluations have has changed.
+    """The change of each estimand that both evaluations share.
 
     Args:
-        earlier: The evaluation before.
-        later: The evaluation after, with the same confidence.
+        earlier: The earlier evaluation.
+        later: The later evaluation, with the same confidence.
 
     Returns:
-        One change an estimand, in the later evaluation's order; refused estimates are left out.
+        One change per estimand, in the later evaluation's order; refused estimates are left out.
     """
     before = {e.name: e for e in earlier if e.value is not None}
     return [_change(before[e.name], e) for e in later if e.name in before and e.value is not None]

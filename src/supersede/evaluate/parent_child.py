@@ -9,20 +9,21 @@ with the overlap I = A_0 ∩ A_k and the rest D = A_k \ A_0:
 4. mix them: *reshuffle* (random order) or *resample* (n_k draws with replacement).
 
 Each child is paired with the parent's sample, never with labels of other children, whose union is
-not a random sample of anything. Two repairs, without which the method fails: S+ and S- together are
-capped at n_k, in proportion, as a child much larger than the parent would otherwise cost more than
-its own sample; and sizes are rounded at random, because rounding to the nearest biases small
+not a random sample of anything. The method needs two corrections. S+ and S- together are capped at
+n_k, in proportion, because a child much larger than the parent would otherwise need more labels
+than its own sample; and sizes are rounded at random, because rounding to the nearest biases small
 strata (by 36 standard errors where D has 9 items of 4000).
 
-The result is a proportionally stratified sample, at most as variable as a simple random sample, so
-that the latter's interval is safe. Resampling doubles the variance and its repeated labels look
-like new ones: the usual 95 % interval then covers about 82 %. Intervals here count each label once
-instead, since the distinct items of a resample are a random part of the sample.
+The result is a proportionally stratified sample, with at most the variance of a simple random
+sample, so the latter's interval is conservative. Resampling doubles the variance and its repeated
+labels are mistaken for new ones: the usual 95 % interval then covers about 82 %. Intervals here
+count each label once instead, since the distinct items of a resample are a random part of the
+sample.
 
 References:
     Estimating Precisions for Multiple Binary Classifiers Under Limited Samples, ECML PKDD 2020,
-    DOI 10.1007/978-3-030-67667-4_15. Its body was not at hand: the steps are as its abstract and
-    the authors' article describe them.
+    DOI 10.1007/978-3-030-67667-4_15. The full text was not available: the steps follow its abstract
+    and the authors' article.
 """
 
 from dataclasses import dataclass
@@ -64,13 +65,14 @@ def draw_child(
 
     Args:
         shared: The parent's sample within the child's set, S+ before the cap.
-        own: Items of D in random order, as many as may be needed (at most `take`).
-        everything: Items of A_k in random order, drawn apart from `own`; at most ``3 * take``.
+        own: Items of D in random order, as many as can be needed (at most `take`).
+        everything: Items of A_k in random order, drawn independently of `own`; at most
+            ``3 * take``.
         overlap: Number of items of I.
         rest: Number of items of D.
         take: Sample size wanted, n_k, at most ``overlap + rest``.
         mix: ``"reshuffle"`` or ``"resample"``.
-        rng: Randomness of cap, rounding and mixing.
+        rng: Random generator for cap, rounding and mixing.
 
     Returns:
         n_k distinct items, or for ``"resample"`` a draw from them.
@@ -85,7 +87,7 @@ def draw_child(
     """
     plus = rng.permutation(shared)
     minus = 0
-    if len(plus):  # an empty overlap leaves all to the remainder
+    if len(plus):  # with an empty overlap, all items come from the remainder
         wanted = len(plus) * rest / overlap
         if len(plus) + wanted > take:
             plus = plus[: _round(take * overlap / (overlap + rest), rng)]
@@ -105,14 +107,14 @@ def draw_child(
 def expected_saving(parent_ratio: float, child_ratio: float, mix: Mix = "reshuffle") -> float:
     """The share of labels saved for two models of equal sample size n, in large sets.
 
-    A closed form, which the article had thought not to exist: the child needs
+    The article states that no closed form exists, but there is one: the child needs
     ``n (1 - min(r_P, r_C))`` new labels with the overlap as share of the parent's set, r_P, and of
     the child's, r_C.
 
     Args:
         parent_ratio: The overlap as a share of the parent's set.
         child_ratio: The overlap as a share of the child's set.
-        mix: Resampling also drops, of every part, the share 1/e that is never drawn.
+        mix: Resampling also drops the share 1/e of every part, which is never drawn.
 
     Example:
         >>> expected_saving(0.5, 0.8)
@@ -126,5 +128,5 @@ def expected_saving(parent_ratio: float, child_ratio: float, mix: Mix = "reshuff
 
 
 def _round(real: float, rng: np.random.Generator) -> int:
-    """A whole number whose expectation is the real one."""
+    """Randomised rounding: an integer whose expectation is the real number."""
     return int(np.floor(real + rng.random()))

@@ -1,11 +1,11 @@
-"""Count prediction patterns where the table lies: which items no label can tell apart beforehand.
+"""Count prediction patterns in the table's engine: items that are alike before labelling.
 
-A *pattern* is one combination of everything that is known of an item before it is labelled and that
-matters here: each model's answer, the conditions of the estimands, and a bin of the scores. Items
-of one pattern are exchangeable to a plan, so that counts of patterns are all it needs from the
-engine; 10⁸ items become at most a few million counts.
+A *pattern* is one combination of the relevant attributes of an item that are known before
+labelling: each model's answer, the conditions of the estimands, and a bin of the scores. Items of
+one pattern are exchangeable to a plan, so it needs only the counts of patterns from the engine;
+10⁸ items become at most a few million counts.
 
-What a label can say is one of finitely many *states*: a class, any other class, or for graded
+A label is one of finitely many *states*: a class, any other class, or for graded
 outcomes which of the models were right.
 """
 
@@ -40,7 +40,7 @@ _WORD = 2**62  # what fits a signed 64-bit integer
 
 @dataclass(frozen=True)
 class Key:
-    """One thing that patterns are told apart by.
+    """One attribute that distinguishes patterns.
 
     Attributes:
         kind: ``"answer"`` (code of the answer), ``"grade"`` (bin), ``"score"`` (bin of the mean
@@ -57,16 +57,16 @@ class Key:
 
 @dataclass(frozen=True)
 class Patterns:
-    """Patterns with their counts, one entry a pattern, or one entry an item after `take`.
+    """Patterns with their counts, one entry per pattern, or one per item after `take`.
 
     Attributes:
-        states: What a label may say: classes, perhaps `OTHER`; for graded outcomes, tuples that say
-            for each model of `graded` whether it was right.
-        keys: What patterns are told apart by.
+        states: Possible labels: classes, perhaps `OTHER`; for graded outcomes, tuples of whether
+            each model of `graded` was right.
+        keys: Attributes that distinguish patterns.
         codes: Code of each pattern for each key, shape ``(keys, h)``.
         count: Number of items of each pattern, shape ``(h,)``.
         graded: Models with graded outcomes; empty for classes.
-        positive: The only class that matters, where everything else is one state; else None.
+        positive: The only class that matters, if all others form one state; otherwise None.
     """
 
     states: tuple[Any, ...]
@@ -101,10 +101,12 @@ class Patterns:
         return None
 
     def state(self, label: Any) -> int | None:
-        """The number of the state that a label says; None where it says none of them.
+        """The number of a label's state; None if it matches no state.
 
-        Files turn numbers into text, so that ``"1"`` says the class 1 where no class is ``"1"``.
+        Files convert numbers to text, so ``"1"`` is read as the class 1 if no class is ``"1"``.
         """
+        # integer columns with nulls come back as floats, and flags as booleans: 1, 1.0 and True are
+        # one class
         value = int(label) if isinstance(label, bool | np.bool_) else label
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -117,11 +119,11 @@ class Patterns:
         return self.states.index(OTHER) if OTHER in self.states and not self.graded else None
 
     def parts(self, term: Term, state: int) -> tuple[Floats, Floats]:
-        """What each pattern's item adds to a ratio's numerator and denominator in a state."""
+        """Contribution of each pattern's item to a ratio's numerator and denominator in a state."""
         inside = np.ones(len(self))
         for condition in term.where:
             met = self.key("condition", condition)
-            assert met is not None  # noqa: S101  # counted for these very estimands
+            assert met is not None  # noqa: S101  # counted for exactly these estimands
             inside = inside * met
         if term.by_class:
             said = self._said(term.models[0], term.positive) * inside
@@ -160,21 +162,21 @@ def count_patterns(
 
     Args:
         table: The predictions.
-        estimands: What will be estimated; only what they need tells patterns apart.
-        classes: All classes that a label may have; by default those that the models predict, and,
-            if these are more than two, any other.
+        estimands: What will be estimated; only the attributes they need distinguish patterns.
+        classes: All classes that a label can have; by default those that the models predict, and if
+            there are more than two, also any other.
 
     Returns:
-        One entry a pattern that occurs.
+        One entry per pattern that occurs.
 
     Raises:
-        ArgumentError: Models with classes and with graded outcomes are mixed, or a graded model is
-            asked for its precision.
+        ArgumentError: Models with classes and with graded outcomes are mixed, or an estimand is the
+            precision of a graded model.
     """
     empty = read_keys(table, estimands, classes)
     packed = words(table, empty)
     rows = table.rows.select(**packed)
-    # an alias in the select list lets the engine compute each word once, not once a use
+    # an alias in the select list makes the engine compute each word once, not once per use
     counted = collect(rows.group_by(list(packed)).aggregate(n=rows.count()))
     columns = [counted[name].to_numpy().astype(np.int64) for name in packed]
     order = np.lexsort(columns[::-1])  # engines return groups in any order
@@ -185,7 +187,7 @@ def count_patterns(
 def read_keys(
     table: "Table", estimands: Sequence[Estimand], classes: Sequence[Any] | None = None
 ) -> Patterns:
-    """What patterns are told apart by, and the states, without counting."""
+    """The keys that distinguish patterns, and the states, without counting."""
     terms = terms_of(estimands)
     models = list(dict.fromkeys(model for term in terms for model in term.models))
     conditions = list(dict.fromkeys(condition for term in terms for condition in term.where))
@@ -197,12 +199,15 @@ def read_keys(
     if graded:
         return _graded(table, terms, graded, met)
     positives = list(dict.fromkeys(term.positive for term in terms if term.by_class))
+    # if only one class matters, the others are merged: fewer states, and far fewer patterns
     binary = len(positives) == 1 and all(term.by_class for term in terms)
     if binary:
         states: tuple[Any, ...] = (positives[0], OTHER)
     else:
         known = list(classes) if classes is not None else _answers(table, models)
         known += [c for c in positives if c not in known]
+        # two predicted classes are taken as all there are; with more, a label can be one that no model
+        # predicts
         open_ended = classes is None and len(known) > 2
         states = (*known, OTHER) if open_ended else tuple(known)
     size = 2 if binary else len(states) + 1  # the last code: an abstention, or a class not listed
@@ -210,6 +215,7 @@ def read_keys(
     if any(table.score(model) is not None for model in models):
         named = _answers(table, models) if binary else [s for s in states if s != OTHER]
         if {0, 1}.issuperset(named):
+            # one key for the mean score, not one per model: patterns would multiply with every model
             keys.append(Key("score", None, _SCORE_BINS))
         elif not binary and len(named) > 2:
             keys.append(Key("confidence", None, _SCORE_BINS))
@@ -220,6 +226,7 @@ def read_keys(
 
 def words(table: "Table", patterns: Patterns) -> "dict[str, ir.Value]":
     """The pattern of each row, packed into few whole numbers (mixed radix), as expressions."""
+    # the engine then groups by one or two integers, not by one column per model and condition
     packed: dict[str, ir.Value] = {}
     for number, group in enumerate(_groups(patterns.keys)):
         word, radix = None, 1
@@ -234,16 +241,17 @@ def words(table: "Table", patterns: Patterns) -> "dict[str, ir.Value]":
 
 
 def locate(patterns: Patterns, columns: Sequence[Ints]) -> Ints:
-    """The pattern number of items, from their words."""
-    if len(columns) == 1:  # patterns are in order of their words
+    """The pattern number of items, from their packed keys."""
+    if len(columns) == 1:  # patterns are sorted by their words
         return np.searchsorted(packed(patterns)[0], columns[0])
+    # several words have no common order to search in
     codes = _unpack(list(columns), patterns.keys)
     places = {code.tobytes(): h for h, code in enumerate(np.ascontiguousarray(patterns.codes.T))}
     return np.array([places[code.tobytes()] for code in np.ascontiguousarray(codes.T)], np.int64)
 
 
 def packed(patterns: Patterns) -> list[Ints]:
-    """The words of the patterns themselves."""
+    """The packed keys of the patterns themselves."""
     columns, at = [], 0
     for group in _groups(patterns.keys):
         word, radix = np.zeros(len(patterns), np.int64), 1
@@ -256,7 +264,7 @@ def packed(patterns: Patterns) -> list[Ints]:
 
 
 def _groups(keys: Sequence[Key]) -> list[list[Key]]:
-    """Keys in order, cut where a word is full."""
+    """Keys in order, split where a 64-bit word is full."""
     groups: list[list[Key]] = [[]]
     radix = 1
     for key in keys:
@@ -279,7 +287,7 @@ def _unpack(columns: list[Ints], keys: Sequence[Key]) -> npt.NDArray[np.int16]:
 
 
 def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
-    """A key's code for each row: never null, and the same on every engine."""
+    """A key's code for each row: never null, and identical on every engine."""
     import ibis
 
     rows = table.rows
@@ -301,14 +309,17 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
     if key.kind == "grade":
         return _bin(table.right(key.of), key.size)
     answer = table.answer(key.of)
-    assert answer is not None  # noqa: S101  # `read_keys` has told classes from grades
+    assert answer is not None  # noqa: S101  # `read_keys` has separated classes from grades
     if patterns.positive is not None:
         return (answer == patterns.positive).ifelse(0, 1)
+    # a null answer gets the last code: engines differ in how they group and compare nulls
     cases = [(answer == c, i) for i, c in enumerate(patterns.states) if c != OTHER]
     return ibis.cases(*cases, else_=key.size - 1)
 
 
 def _bin(share: "ir.Value", bins: int) -> "ir.Value":
+    # the clip keeps a share of exactly 1 in the last bin; a missing score must not look confident,
+    # so it gets the middle one
     return (share * bins).floor().cast("int64").clip(0, bins - 1).fill_null(bins // 2)
 
 
@@ -330,7 +341,7 @@ def _graded(
     table: "Table", terms: Sequence[Term], graded: Sequence[str], met: Sequence[Key]
 ) -> Patterns:
     if any(term.by_class for term in terms):
-        msg = f"models {list(graded)} have graded outcomes, so no precision, recall or F1"
+        msg = f"models {list(graded)} have graded outcomes, which have no precision, recall or F1"
         raise ArgumentError(msg)
     if len(graded) > _MOST_GRADED:
         msg = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["estimates_picture", "following_picture", "plan_picture", "time_picture"]
 
 _SHOWN = 20  # rows of a figure
-_DEAREST = 6  # questions whose own cost is drawn; all are in the table
+_DEAREST = 6  # estimands whose own sample size is drawn; the table has all
 _MAPPED = 12  # rows and columns of a map
 _METHODS: "dict[Method, str]" = {
     "allocated": "allocated instead",
@@ -26,7 +26,7 @@ _METHODS: "dict[Method, str]" = {
 
 
 def plan_picture(plan: "Plan") -> str:
-    """How many labels each method takes, what each estimand costs alone, and what labels share."""
+    """Labels that each method needs, that each estimand needs alone, and that estimands share."""
     dear = sorted(plan.expectations, key=lambda e: -e.alone)[:_DEAREST]
     by_method = labels_by_method(plan)
     bars: list[tuple[str, int]] = [(f"{plan.method}, this plan", by_method.pop(plan.method))]
@@ -45,10 +45,10 @@ def plan_picture(plan: "Plan") -> str:
         for at, (name, labels) in enumerate(bars)
     ]
     return _page(
-        title=f"{count(plan.size)} labels answer {len(plan.estimands)} questions",
+        title=f"{count(plan.size)} labels serve {len(plan.estimands)} estimands",
         dots=dots,
-        caption="Labels by method, then for the dearest questions by a simple random sample.",
-        head=["estimand", "expected", "asked", "items that matter", "labels alone"],
+        caption="Labels by method, then of a simple random sample for the most expensive estimands.",
+        head=["estimand", "expected", "requested", "items that matter", "labels alone"],
         rows=[
             [e.name, f"± {e.expected:.3g}", f"± {e.margin:.3g}", count(e.items), count(e.alone)]
             for e in plan.expectations
@@ -59,7 +59,7 @@ def plan_picture(plan: "Plan") -> str:
 
 
 def _shared_map(plan: "Plan") -> Markup:
-    """How many labels of one question serve another too; the shade is their share."""
+    """Number of labels of one estimand that also serve another; the shade is their share."""
     shared = shared_labels(plan)
     shown = sorted(range(len(shared.names)), key=lambda k: -shared.labels[k, k])[:_MAPPED]
     names = [f"{n} {shared.names[k]}" for n, k in enumerate(shown, 1)]
@@ -73,7 +73,7 @@ def _shared_map(plan: "Plan") -> Markup:
         [str(n) for n in range(1, len(shown) + 1)],
         [[cell(a, b) for b in shown] for a in shown],
         title=(
-            f"Labels that serve two questions at once; each serves {shared.each:.1f} of"
+            f"Labels that serve two estimands at once; each serves {shared.each:.1f} of"
             f" {len(shared.names)} on average"
         ),
         corner="labels for",
@@ -81,7 +81,7 @@ def _shared_map(plan: "Plan") -> Markup:
 
 
 def estimates_picture(estimates: "Estimates") -> str:
-    """A dot and an interval for each estimate, the least certain first."""
+    """A dot and an interval per estimate, the widest interval first."""
     known = [e for e in estimates if e.value is not None]
     shown = sorted(known, key=lambda e: -e.half_width)[:_SHOWN]
     title = f"{len(known)} estimates from {count(estimates.labels)} labels"
@@ -91,7 +91,7 @@ def estimates_picture(estimates: "Estimates") -> str:
     return _page(
         title=title,
         dots=[_dot(e.name, e) for e in shown],
-        caption="Lines are intervals; the least certain come first.",
+        caption="Lines are intervals; the widest come first.",
         head=["estimand", "estimate", "n", ""],
         rows=[[e.name, _words(e), count(e.labels), e.note] for e in estimates],
     )
@@ -108,10 +108,10 @@ def following_picture(following: "Following", name: str | None = None) -> str:
 
 
 def time_picture(points: "Sequence[tuple[str, Estimates]]", name: str) -> str:
-    """An estimand over time: one interval for each evaluation.
+    """An estimand over time: one interval per evaluation.
 
     Args:
-        points: Evaluations in order, each with what to call it (a date).
+        points: Evaluations in order, each with its name (a date).
         name: The estimand.
     """
     found = [(when, e) for when, each in points for e in each if e.name == name]

@@ -1,7 +1,7 @@
-"""Plans in files: what annotators get, and beside it the design that the estimate needs.
+"""Plans in files: the task list for annotators, and the design that the estimate needs.
 
-`write_plan` writes two files: the items to label as CSV, JSONL or Parquet (nothing in it tells
-what the models said), and ``<name>.design``, a compressed NumPy archive with a JSON header.
+`write_plan` writes two files: the items to label as CSV, JSONL or Parquet (without the models'
+answers), and ``<name>.design``, a compressed NumPy archive with a JSON header.
 """
 
 import csv
@@ -22,12 +22,12 @@ __all__ = ["read_plan", "write_plan", "write_rows"]
 
 
 def write_plan(plan: Plan, path: str | Path, *, votes: bool = False) -> list[Path]:
-    """Write a plan: the items to label, and the design beside them.
+    """Write a plan: the items to label, and the design next to them.
 
     Args:
         plan: The plan.
-        path: Where to; the name ends in ``.csv``, ``.jsonl`` or ``.parquet``.
-        votes: Whether annotators may see the models' answers.
+        path: The file; its name ends in ``.csv``, ``.jsonl`` or ``.parquet``.
+        votes: Whether to show the models' answers to annotators.
 
     Returns:
         The two files.
@@ -42,7 +42,7 @@ def write_plan(plan: Plan, path: str | Path, *, votes: bool = False) -> list[Pat
         with design.open("wb") as file:
             np.savez_compressed(file, **_arrays(plan))
     except OSError as error:
-        msg = f"cannot write {design}: {error.strerror}; is the folder there and writable?"
+        msg = f"cannot write {design}: {error.strerror}; does the folder exist, and is it writable?"
         raise ReportError(msg) from error
     return [target, design]
 
@@ -51,7 +51,7 @@ def read_plan(path: str | Path) -> Plan:
     """Read a plan that `write_plan` wrote, from either of its files.
 
     Raises:
-        SourceError: The design file is missing or is not one.
+        SourceError: The design file is missing or is not a design.
     """
     design = Path(path)
     if design.suffix != ".design":
@@ -60,7 +60,7 @@ def read_plan(path: str | Path) -> Plan:
         with np.load(design, allow_pickle=False) as arrays:
             return _plan({name: arrays[name] for name in arrays.files})
     except (OSError, ValueError, KeyError) as error:
-        msg = f"cannot read the plan's design {design}: {error}; it is written beside the plan"
+        msg = f"cannot read the plan's design {design}: {error}; it is stored next to the plan"
         raise SourceError(msg) from error
 
 
@@ -68,7 +68,7 @@ def write_rows(rows: pa.Table, path: Path) -> None:
     """Write a table as CSV, JSONL or Parquet, by the name's ending.
 
     Raises:
-        ReportError: The ending is another, or the file cannot be written.
+        ReportError: The ending is unknown, or the file cannot be written.
     """
     try:
         match path.suffix.lower():
@@ -87,12 +87,15 @@ def write_rows(rows: pa.Table, path: Path) -> None:
 
                 parquet.write_table(rows, path)
             case _:
-                msg = f"cannot tell the format of {str(path)!r}: end it in .csv, .jsonl or .parquet"
+                msg = (
+                    f"unknown format of {str(path)!r}: the name must end in .csv, .jsonl or"
+                    " .parquet"
+                )
                 raise ReportError(msg)
     except OSError as error:
         if isinstance(error, ReportError):
             raise
-        msg = f"cannot write {path}: {error.strerror}; is the folder there and writable?"
+        msg = f"cannot write {path}: {error.strerror}; does the folder exist, and is it writable?"
         raise ReportError(msg) from error
 
 

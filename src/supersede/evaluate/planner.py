@@ -26,7 +26,7 @@ __all__ = ["plan"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_HALVINGS = 20  # of the range of margins that a budget may mean
+_HALVINGS = 20  # of the range of margins searched for a budget
 _DEAR = 0.2  # an estimand that needs this share of a large table is called unaffordable
 _LARGE = 20_000
 
@@ -47,28 +47,28 @@ def plan(
     item: str | None = None,
     seed: int = 0,
 ) -> Plan:
-    """Choose the items whose labels answer all questions at once.
+    """Choose the items whose labels serve all estimands at once.
 
     Args:
         table: Predictions: a `Table`, read with ``labelled=False`` where there are no labels yet; or
             anything that `supersede.read` reads, which is then read so.
         estimands: What to estimate, such as ``[precision("a"), precision("b")]``.
-        margin: Half the width wanted for the intervals; 0 labels all that matters.
+        margin: Requested half-width of the intervals; 0 labels all items that matter.
         confidence: Two-sided confidence in (0, 1).
         method: ``"allocated"`` chooses inclusion probabilities that need the fewest labels and uses
             the models' answers (and scores) in the estimate; ``"coordinated"`` gives every
-            estimand an exact simple random sample of its own, overlapping as much as can be;
+            estimand an exact simple random sample of its own, overlapping as much as possible;
             ``"parent_child"`` is the article's; ``"independent"`` the baseline.
         parent: For ``"parent_child"``, the model whose sample the others reuse.
         mix: For ``"parent_child"``, how its parts are mixed.
-        budget: How many labels can be afforded: margins are then widened or narrowed together
-            until the plan takes as many. Not for ``"parent_child"``.
-        prior: What labels are expected to say: ``"votes"`` believes the models' majority (or mean
-            score) as far as it is clear, ``"worst"`` promises the margins whatever they say.
+        budget: How many labels can be afforded: all margins are then scaled by one factor until the
+            plan needs that number. Not for ``"parent_child"``.
+        prior: Expected labels: ``"votes"`` follows the models' majority (or mean score) as far as
+            it is clear, ``"worst"`` guarantees the margins for any labels.
         after: An earlier plan, whose labels then count for this one; or its estimates, from which
             this plan also learns (the second phase of two).
         classes: All classes that labels may have, if the models do not predict them all.
-        item: The column of item ids, where the table was read without.
+        item: The column of item ids, if the table was read without ids.
         seed: Key of the permanent random numbers. Keep it to reuse labels.
 
     Returns:
@@ -76,8 +76,8 @@ def plan(
         engine.
 
     Raises:
-        ArgumentError: An argument is outside what it may be, or the method cannot serve an
-            estimand.
+        ArgumentError: An argument is out of range or not one of the allowed values, or the method
+            cannot serve an estimand.
         ItemError: An item id occurs twice.
         MissingColumnError: A model or column is not in the table.
         TooFewLabelsError: There is nothing to label for any estimand.
@@ -93,8 +93,8 @@ def plan(
         >>> chosen.size  # only items on which the two disagree
         70
 
-    Assumes: see the method's file; ``"allocated"`` needs no model to be right, only that labels
-    come back for the items asked.
+    Assumes: see the method's file; ``"allocated"`` does not need any model to be right, only labels
+    for the planned items.
     """
     named = (estimands,) if isinstance(estimands, Estimand) else tuple(estimands)
     models = list(dict.fromkeys(model for term in terms_of(named) for model in term.models))
@@ -105,7 +105,7 @@ def plan(
     check_confidence(confidence)
     column = item_column(table, item)
     if budget is not None and budget < 1:
-        msg = f"budget={budget}; it is a number of labels, 1 or more"
+        msg = f"budget={budget} must be a number of labels, 1 or more"
         raise ArgumentError(msg)
     patterns = count_patterns(table, asked, classes)
     earlier, calibration, least = _learnt(after, patterns)
@@ -115,7 +115,7 @@ def plan(
     problem = Problem(asked, patterns, belief, margins(asked, margin), confidence)
     if not any(problem.items):
         msg = (
-            f"no label matters to {asked[0].name!r}: the model predicts the class for no item, or"
+            f"no label affects {asked[0].name!r}: the model predicts the class for no item, or"
             " the models agree everywhere; nothing needs to be labelled"
         )
         raise TooFewLabelsError(msg)
@@ -127,7 +127,7 @@ def plan(
         "parent_child": lambda p: make.parent_child(p, parent, mix),
     }
     if method not in methods:
-        msg = f"method={method!r}; it may be {', '.join(map(repr, methods))}"
+        msg = f"method={method!r} must be one of {', '.join(map(repr, methods))}"
         raise ArgumentError(msg)
     if budget is not None:
         problem = _afford(problem, budget, method, make)
@@ -155,7 +155,7 @@ def plan(
 def _learnt(
     after: "Plan | Estimates | None", patterns: Patterns
 ) -> tuple[tuple[str, ...], Calibration, Floats | float]:
-    """Designs whose labels count, what they taught, and the items that they paid for."""
+    """Designs whose labels count, their recalibration, and the items already labelled for them."""
     if after is None:
         return (), Calibration(), 0.0
     before = after if isinstance(after, Plan) else after.plan
@@ -170,7 +170,7 @@ def _learnt(
 
 
 def _afford(problem: Problem, budget: int, method: Method, make: Methods) -> Problem:
-    """The problem with all margins scaled so that a plan takes as many labels as can be paid."""
+    """The problem with all margins scaled so that a plan uses up the budget."""
     if method == "parent_child":
         msg = "a budget is for 'allocated', 'coordinated' or 'independent', not 'parent_child'"
         raise ArgumentError(msg)
@@ -186,8 +186,8 @@ def _afford(problem: Problem, budget: int, method: Method, make: Methods) -> Pro
     low, high = 1e-3, 1.0 / max(float(problem.margin.min()), 1e-3)
     if cost(high) > budget:
         msg = (
-            f"budget={budget} labels cannot carry {len(problem.estimands)} estimands: even margins"
-            f" of 1 take {cost(high):.0f}; ask for fewer, or pay for more"
+            f"budget={budget} labels cannot support {len(problem.estimands)} estimands: even"
+            f" margins of 1 need {cost(high):.0f}; name fewer estimands, or raise the budget"
         )
         raise TooFewLabelsError(msg)
     for _ in range(_HALVINGS):
@@ -214,10 +214,10 @@ def _expectations(problem: Problem, expected: list[float]) -> tuple[Expectation,
 
 
 def _notes(problem: Problem, chosen: Chosen, asked: Method, mix: Mix) -> tuple[str, ...]:
-    """What to know before paying for labels."""
+    """Caveats before labels are bought."""
     notes = []
     if chosen.method != asked:
-        notes.append("coordinated random samples need no more labels here, so they are used")
+        notes.append("coordinated random samples do not need more labels here, so they are used")
     if asked == "parent_child" and mix == "resample":
         notes.append(
             "resampling repeats labels: its usual 95 % interval covers about 82 %, so intervals"
@@ -226,7 +226,8 @@ def _notes(problem: Problem, chosen: Chosen, asked: Method, mix: Mix) -> tuple[s
     for k, estimand in enumerate(problem.estimands):
         if not problem.items[k]:
             notes.append(
-                f"{estimand.name}: no label matters to it (no such items, or none disagree)"
+                f"{estimand.name}: no label affects it (no such items, or the models agree on all"
+                " of them)"
             )
             continue
         dear = problem.patterns.size > _LARGE and problem.alone[k] > _DEAR * problem.items[k]

@@ -1,4 +1,4 @@
-"""What a plan must achieve, in numbers: patterns, beliefs, and the margin of every estimand."""
+"""The planning problem: patterns, beliefs, and the margin of every estimand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,13 +22,13 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Problem:
-    """Estimands with the margins asked for, on counted patterns.
+    """Estimands with their requested margins, on counted patterns.
 
     Attributes:
         estimands: What is estimated.
         patterns: The patterns and their counts.
         belief: Probability of each state for each pattern, shape ``(h, states)``.
-        margin: Half the widths wanted, shape ``(k,)``.
+        margin: Requested half-widths, shape ``(k,)``.
         confidence: Two-sided confidence of the intervals.
     """
 
@@ -45,7 +45,7 @@ class Problem:
 
     @cached_property
     def variance(self) -> Floats:
-        """Variance of what an item of each pattern adds to each estimand, shape ``(k, h)``."""
+        """Variance of an item's contribution to each estimand, by pattern, shape ``(k, h)``."""
         return np.stack([linear.variance(self.belief) for linear in self.linear])
 
     @property
@@ -68,7 +68,7 @@ class Problem:
         return replace(self, margin=np.minimum(self.margin * factor, 1.0))
 
     def share(self) -> Floats:
-        """Inclusion probability of each pattern's items if samples overlap as much as they can."""
+        """Inclusion probability of each pattern's items if samples overlap as much as possible."""
         share = np.zeros(len(self.patterns))
         for linear, items, take in zip(self.linear, self.items, self.alone, strict=True):
             if items:
@@ -76,7 +76,7 @@ class Problem:
         return share
 
     def expected_alone(self, k: int) -> float:
-        """Half the width that estimand k's own random sample is expected to give."""
+        """Expected half-width from estimand k's own random sample."""
         linear, items, take = self.linear[k], self.items[k], self.alone[k]
         if not items or take >= items:
             return 0.0
@@ -98,7 +98,7 @@ class Problem:
         return min(items, max(2, int(np.ceil(n0 / (1 + n0 / items)))))
 
     def _spread(self, k: int) -> float:
-        """Variance of what an item of estimand k's domain adds, patterns not told apart."""
+        """Variance of the contribution of an item of estimand k's domain, pooled over patterns."""
         linear = self.linear[k]
         inside = linear.influence[:, linear.domain]
         weight = (self.patterns.count[linear.domain, None] * self.belief[linear.domain]).T
@@ -116,6 +116,6 @@ def margins(estimands: Sequence[Estimand], margin: float) -> Floats:
     wanted = np.array([margin if e.margin is None else e.margin for e in estimands], float)
     if not ((wanted >= 0) & (wanted <= 1)).all():
         bad = wanted[~((wanted >= 0) & (wanted <= 1))][0]
-        msg = f"margin={bad}; it is half an interval's width, so within 0 (label all) to 1"
+        msg = f"margin={bad} is half the interval width and must be in [0, 1] (0 labels everything)"
         raise ArgumentError(msg)
     return wanted

@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 _FAR = 1e-9  # of the numbers of disagreements, what is left out on either side
-_MOST = 10**8  # items; more are no answer to anybody
+_MOST = 10**8  # items; larger numbers are of no practical use
 _CLOSE = 1e-3  # of a regression, as a share of it
 
 

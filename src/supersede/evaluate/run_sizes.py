@@ -1,4 +1,4 @@
-"""What a run of so many items can show: sizes, as text, data and a picture."""
+"""The regressions that a run of a given size can show, as text, data and a picture."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class RunSize:
         low: Lower end of the disagreement's interval; the disagreement itself where it is assumed.
         high: Upper end.
         design_effect: By how much clusters and weights multiply variances.
-        items: Items of the group in the run that is asked about; None where none is.
+        items: Items of the group in a run of the given size; None if no size is given.
         shows: For each power, the smallest regression that these items show; None where none does.
         needs: For each power, the items **of the group** that show the regression asked about.
         at_most: The same at the upper end of the disagreement.

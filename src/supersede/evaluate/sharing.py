@@ -1,4 +1,4 @@
-"""Which labels of a plan serve several estimands, and how many other methods would take."""
+"""Which labels of a plan serve several estimands, and how many other methods would need."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ def shared_labels(plan: Plan) -> SharedLabels:
     """Count the labels that serve two estimands at once, reserves left out.
 
     A label serves an estimand if the item is in the estimand's own sample or, where all estimands
-    share strata, if what the label says can change the estimate.
+    share strata, if its label can change the estimate.
 
     Example:
         >>> import supersede
@@ -64,10 +64,10 @@ def shared_labels(plan: Plan) -> SharedLabels:
 
 
 def labels_by_method(plan: Plan) -> dict[Method, int]:
-    """Labels that each method is expected to take for the plan's margins, the fewest first.
+    """Labels that each method is expected to need for the plan's margins, the fewest first.
 
-    The article's method is told of only where the plan uses it: its number depends on the parent.
-    Labels of earlier plans are not counted as paid.
+    The article's method is included only if the plan uses it: its number depends on the parent.
+    Labels of earlier plans are not deducted.
 
     Example:
         >>> import supersede

@@ -1,10 +1,9 @@
-"""Gather patterns into strata from which fixed numbers of items are drawn.
+"""Group patterns into strata from which fixed numbers of items are drawn.
 
 Most patterns are so rare that the best plan would label a fraction of an item of each. Patterns
 that deserve nearly the same inclusion probability, and whose labels are expected to be alike, are
-therefore put together until a stratum yields several labels; within it all items are equally
-likely. The sample is then a stratified simple random sample, whose variance is known without
-approximation.
+therefore merged until a stratum yields several labels; within it all items are equally likely. The
+sample is then a stratified simple random sample, whose variance is known without approximation.
 """
 
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ __all__ = ["Strata", "stratify"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_LABELS = 8.0  # labels that a stratum should yield; fewer make its variance a guess
-_LEAST = 2  # the least from which a variance can be told
+_LABELS = 8.0  # labels that a stratum should yield; with fewer its variance is unreliable
+_LEAST = 2  # fewest labels from which a variance can be estimated
 _LEVEL = 1.5  # inclusion probabilities within this factor count as the same
 
 
@@ -53,14 +52,15 @@ def stratify(
 
     Args:
         count: Items of each pattern, shape ``(h,)``.
-        variance: Variance of what an item adds to each estimate, shape ``(k, h)``.
+        variance: Variance of an item's contribution to each estimate, shape ``(k, h)``.
         budget: Largest variance of each estimate, shape ``(k,)``.
         probability: Inclusion probabilities that meet the targets pattern by pattern.
-        likeness: What alike labels are told by, such as the belief in one state, shape ``(h,)``.
-        least: Inclusion probabilities that must be kept at least (labels paid for already).
+        likeness: Similarity key of expected labels, such as the belief in one state, shape
+            ``(h,)``.
+        least: Lower bounds of the inclusion probabilities (labels already bought).
 
     Returns:
-        Strata with whole numbers of labels.
+        Strata with integer numbers of labels.
     """
     needed = (probability > 0) & (count > 0)
     of = np.full(len(count), -1, np.int64)
@@ -82,13 +82,13 @@ def stratify(
 
 
 def _gather(count: Ints, probability: Floats, likeness: Floats) -> Ints:
-    """Stratum numbers: patterns in order of level and likeness, cut where enough labels are met."""
+    """Stratum numbers: patterns by level and likeness, cut once enough labels are reached."""
     level = np.round(np.log(probability) / np.log(_LEVEL))
     order = np.lexsort((likeness, level))
     expected = (count * probability)[order]
     middle = np.cumsum(expected) - expected / 2
     chunk = np.floor(middle / _LABELS)
-    certain = probability[order] > 1 / _LEVEL**0.5  # nearly all: take them all apart from the rest
+    certain = probability[order] > 1 / _LEVEL**0.5  # nearly certain: kept separate from the rest
     chunk = np.where(certain, -1, chunk)
     _, number = np.unique(chunk, return_inverse=True)
     out = np.empty(len(count), np.int64)
@@ -97,7 +97,7 @@ def _gather(count: Ints, probability: Floats, likeness: Floats) -> Ints:
 
 
 def _whole(real: Floats, items: Floats, mean: Floats, budget: Floats, lower: Floats) -> Ints:
-    """Whole numbers of labels: rounded down, then added where the worst target gains most."""
+    """Integer numbers of labels: rounded down, then added where the worst target gains most."""
     take = np.minimum(np.maximum(np.floor(real + 1e-9), np.ceil(lower * items - 1e-9)), items)
     for _ in range(len(items) * 4):
         with np.errstate(divide="ignore", invalid="ignore"):

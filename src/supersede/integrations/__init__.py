@@ -1,1 +1,1 @@
-"""Adapters to other tools: one short file a host."""
+"""Adapters to other tools: one short file per host."""

@@ -1,7 +1,7 @@
 """SageMaker Ground Truth: input manifests out, augmented manifests back; JSON Lines, no SDK.
 
-Format: docs.aws.amazon.com, "Use input and output data": one JSON object a line with ``source`` or
-``source-ref``; the output adds the label attribute and ``<attribute>-metadata``.
+Format: docs.aws.amazon.com, "Use input and output data": one JSON object per line with ``source``
+or ``source-ref``; the output adds the label attribute and ``<attribute>-metadata``.
 """
 
 import json
@@ -24,7 +24,8 @@ def write_manifest(
     Args:
         plan: The plan.
         path: The manifest, JSON Lines.
-        source_ref: Where an item's object lies, by its id; by default the id is the source text.
+        source_ref: Function from an item's id to the location of its object; by default the id is
+            the source text.
     """
     lines = []
     for row in plan.tasks().to_pylist():
@@ -44,11 +45,11 @@ def read_manifest(path: str | Path, attribute: str) -> Labels:
         attribute: The job's label attribute name.
 
     Returns:
-        Labels: the class name where the metadata has one, otherwise the attribute's value. Lines
+        Labels: the class name if the metadata has one, otherwise the attribute's value. Lines
         without the attribute are not labelled yet; a failed one counts as skipped.
 
     Raises:
-        LabelError: A line lacks the item that it was written with.
+        LabelError: A line has lost its item id.
     """
     found, designs = [], set()
     for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
@@ -56,7 +57,7 @@ def read_manifest(path: str | Path, attribute: str) -> Labels:
             continue
         row = json.loads(line)
         if "supersede-item" not in row:
-            msg = f"line {number} of {path} names no supersede-item; was another manifest labelled?"
+            msg = f"line {number} of {path} has no supersede-item; was another manifest labelled?"
             raise LabelError(msg)
         designs.add(row.get("supersede-design"))
         metadata = row.get(f"{attribute}-metadata", {})

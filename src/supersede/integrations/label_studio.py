@@ -27,9 +27,9 @@ def write_tasks(
     Args:
         plan: The plan.
         path: The JSON file.
-        data: What to show for an item, by its id, such as ``{"text": …}`` or ``{"image": …}``; by
-            default the id alone.
-        votes: Whether to show the models' answers, which pull annotators towards them.
+        data: Function from an item's id to the data to show, such as ``{"text": …}`` or
+            ``{"image": …}``; by default the id alone.
+        votes: Whether to show the models' answers, which bias annotators.
     """
     tasks = []
     for row in plan.tasks(votes=votes).to_pylist():
@@ -43,23 +43,23 @@ def write_tasks(
 
 
 def read_annotations(path: str | Path) -> Labels:
-    """Read an export (JSON, full or minimal) of tasks that `write_tasks` wrote.
+    """Read an export (JSON, full or minimal) of tasks written by `write_tasks`.
 
     Args:
         path: The JSON file.
 
     Returns:
-        One annotation for each that Label Studio holds; skipped tasks have no label.
+        One annotation for each in the export; skipped tasks have no label.
 
     Raises:
-        LabelError: A task lacks the item that it was written with, or its result is no choice.
+        LabelError: A task has lost its item id, or its result is not a choice.
     """
     found, designs = [], set()
     for task in json.loads(Path(path).read_text(encoding="utf-8")):
         meta = task.get("meta") or {}
         item = meta.get("item", (task.get("data") or {}).get("item"))
         if item is None:
-            msg = f"task {task.get('id')} names no item; export with its meta, as it was imported"
+            msg = f"task {task.get('id')} has no item; export it with its meta, as it was imported"
             raise LabelError(msg)
         designs.add(meta.get("design"))
         for said in task.get("annotations", []):
@@ -78,7 +78,7 @@ def _choice(said: Mapping[str, Any], task: Mapping[str, Any]) -> Any:
         if choices:
             return choices[0]
     msg = (
-        f"task {task.get('id')}: an annotation holds no choice; label with a Choices control of"
-        " Label Studio"
+        f"task {task.get('id')}: an annotation has no choice; label with a Choices control of Label"
+        " Studio"
     )
     raise LabelError(msg)

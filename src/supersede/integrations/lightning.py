@@ -18,12 +18,12 @@ class PositiveCongruentCallback(lightning.Callback):
     """Adds strength times focal distillation to a Lightning module's loss while it trains.
 
     The module computes its loss as ``self.<criterion>(logits, target)``; during `fit` the callback
-    puts a loss in that place which also knows the old model. Validation sees the usual loss.
+    replaces it by a loss that also uses the old model. Validation uses the base loss.
 
     Args:
         old: The old model's outputs by item.
-        items: From a batch to the ids of its items.
-        strength: How strongly; 0 leaves training as it is, to the last bit.
+        items: Function from a batch to the ids of its items.
+        strength: Weight of the term; 0 leaves training exactly as it is.
         distillation: The term; `FocalDistillation()` if None.
         criterion: The name of the module's loss, an ``nn.Module``.
     """
@@ -38,7 +38,7 @@ class PositiveCongruentCallback(lightning.Callback):
         criterion: str = "criterion",
     ) -> None:
         if not strength >= 0:
-            msg = f"strength={strength!r}; it is 0 (plain training) or more"
+            msg = f"strength={strength!r} must be 0 (ordinary training) or more"
             raise ArgumentError(msg)
         self.old, self.items, self.strength = old, items, strength
         self.distillation = FocalDistillation() if distillation is None else distillation
@@ -46,7 +46,7 @@ class PositiveCongruentCallback(lightning.Callback):
         self._loss: _Remembering | None = None
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        """Put the loss in its place.
+        """Replace the loss.
 
         Raises:
             ArgumentError: The module has no such loss.
@@ -54,7 +54,7 @@ class PositiveCongruentCallback(lightning.Callback):
         usual = getattr(pl_module, self.criterion, None)
         if not isinstance(usual, nn.Module):
             msg = (
-                f"{type(pl_module).__name__} has no loss module {self.criterion!r}; keep it as"
+                f"{type(pl_module).__name__} has no loss module {self.criterion!r}; store it as"
                 f" self.{self.criterion} = nn.CrossEntropyLoss(), or pass criterion='<name>'"
             )
             raise ArgumentError(msg)
@@ -64,7 +64,7 @@ class PositiveCongruentCallback(lightning.Callback):
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look up what the old model says on this batch."""
+        """Look up the old model's outputs on this batch."""
         if self._loss is not None and self.strength:
             ids = self.items(batch)
             found = self.old.logits(ids.cpu() if isinstance(ids, Tensor) else ids)
@@ -73,19 +73,19 @@ class PositiveCongruentCallback(lightning.Callback):
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Forget it again, so that validation sees the usual loss."""
+        """Remove them again, so that validation uses the base loss."""
         if self._loss is not None:
             self._loss.old_output = None
 
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
-        """Put the usual loss back."""
+        """Restore the base loss."""
         if self._loss is not None:
             setattr(pl_module, self.criterion, self._loss.usual)
             self._loss = None
 
 
 class _Remembering(nn.Module):
-    """The usual loss, plus the term while old outputs are at hand."""
+    """The base loss, plus the term while old outputs are set."""
 
     def __init__(self, usual: nn.Module, term: FocalDistillation, strength: float) -> None:
         super().__init__()

@@ -1,9 +1,10 @@
 """Stop an Optuna study, with one worker or many.
 
-``study.optimize(objective, callbacks=[StopWhen()])`` in each worker is all it takes. Workers that
-share a storage agree through it: one of them, the leader, judges the study after each of its own
-trials and publishes the decision; the others read one attribute. A leader that goes silent is
-replaced. Since a decision is a pure function of the study, two leaders at a time do no harm.
+``study.optimize(objective, callbacks=[StopWhen()])`` in each worker is enough. Workers that share a
+storage coordinate through it: one of them, the leader, judges the study after each of its own
+trials and publishes the decision; the others read one attribute. A leader that stops responding is
+replaced. Since a decision is a pure function of the study, two leaders at the same time are
+harmless.
 """
 
 import logging
@@ -58,7 +59,7 @@ __all__ = [
 _log = logging.getLogger("supersede")
 
 _FOLDS, _LOSSES, _ERROR = "supersede:folds", "supersede:losses", "supersede:standard_error"
-_OPTUNA_FOLDS = "terminator:cv_scores"  # where the deprecated optuna.terminator kept them
+_OPTUNA_FOLDS = "terminator:cv_scores"  # the attribute of the deprecated optuna.terminator
 _STOPPED, _LEADER = "supersede:stopped", "supersede:leader"
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
@@ -69,24 +70,24 @@ _STATES = {
 
 
 def report_folds(trial: optuna.Trial, scores: Sequence[float]) -> None:
-    """Keep the scores of the folds with a trial; call it in the objective.
+    """Store the fold scores with a trial; call it in the objective.
 
-    Scores that ``optuna.terminator.report_cross_validation_scores`` kept are read as well.
+    Scores stored by ``optuna.terminator.report_cross_validation_scores`` are read as well.
 
     Args:
         trial: The running trial.
-        scores: One for each fold, shape ``(k,)``; an array will do.
+        scores: One per fold, shape ``(k,)``; a list or an array.
     """
     trial.set_user_attr(_FOLDS, [float(score) for score in scores])
 
 
 def report_losses(trial: optuna.Trial, losses: Sequence[float]) -> None:
-    """Keep the losses of the items of one validation set with a trial, shape ``(n,)``."""
+    """Store the losses of the items of one validation set with a trial, shape ``(n,)``."""
     trial.set_user_attr(_LOSSES, [float(loss) for loss in losses])
 
 
 def report_standard_error(trial: optuna.Trial, error: float) -> None:
-    """Keep your own standard error of the value with a trial."""
+    """Store your own standard error of the value with a trial."""
     trial.set_user_attr(_ERROR, float(error))
 
 
@@ -94,7 +95,7 @@ def load(name: str, storage: str) -> optuna.Study:
     """A study by its name.
 
     Args:
-        name: Of the study.
+        name: Name of the study.
         storage: A URL, or the path of a journal file.
 
     Returns:
@@ -122,14 +123,14 @@ def load(name: str, storage: str) -> optuna.Study:
 
 
 def history_of(study: optuna.Study) -> History:
-    """The study as a plain history.
+    """The study as a history.
 
     Args:
-        study: With one objective.
+        study: A study with one objective.
 
     Returns:
-        Its trials in the order in which they ended; a parameter whose range was changed while the
-        study ran has the range that covers all.
+        Its trials in the order in which they ended; a parameter whose range changed while the study
+        ran gets the range that covers all.
 
     Raises:
         HistoryError: The study has several objectives.
@@ -138,13 +139,13 @@ def history_of(study: optuna.Study) -> History:
 
 
 def decision_of(study: optuna.Study) -> Decision | None:
-    """The decision that stopped the study; None as long as it goes on."""
+    """The decision that stopped the study; None while it runs."""
     kept = study.user_attrs.get(_STOPPED)
     return Decision(**kept) if kept else None
 
 
 def resume(study: optuna.Study) -> None:
-    """Take the decision back, so that `StopWhen` judges anew."""
+    """Withdraw the decision, so that `StopWhen` judges again."""
     study.set_user_attr(_STOPPED, None)
 
 
@@ -158,12 +159,12 @@ class _Reader:
     def read(self, study: optuna.Study) -> History:
         if len(study.directions) != 1:
             msg = (
-                f"the study has {len(study.directions)} objectives; expected one. There is no "
-                "single best value to bound: judge each objective in a study of its own"
+                f"the study has {len(study.directions)} objectives; expected one. There is no"
+                " single best value to bound: judge each objective in its own study"
             )
             raise HistoryError(msg)
         ended, running = [], []
-        for frozen in study.get_trials(deepcopy=False):  # storages read only what is new
+        for frozen in study.get_trials(deepcopy=False):  # storages read only new trials
             if frozen.state.is_finished():
                 ended.append(frozen)
                 if frozen.number not in self.finished:
@@ -210,7 +211,7 @@ def _parameter(distribution: BaseDistribution) -> Parameter:
 
 
 def _covering(a: Parameter, b: Parameter) -> Parameter:
-    """One parameter for two ranges that the same name had."""
+    """One parameter that covers two ranges of the same name."""
     if isinstance(a, Categorical) or isinstance(b, Categorical):
         choices = [*getattr(a, "choices", ()), *getattr(b, "choices", ())]
         return Categorical(tuple(dict.fromkeys(choices)))
@@ -221,17 +222,17 @@ def _covering(a: Parameter, b: Parameter) -> Parameter:
 
 
 class StopWhen:
-    """A callback that stops a study when more search cannot pay.
+    """A callback that stops a study when further search is not worth it.
 
-    It never raises into the study: what goes wrong is logged (logger ``supersede``), and the search
-    goes on.
+    It never raises into the study: errors are logged (logger ``supersede``), and the search
+    continues.
 
     Args:
         rule: When to stop.
-        error: How the statistical error is found; from what the trials report if None.
-        settings: Of the surrogate.
-        lease: Seconds of silence after which another worker takes the lead; the time that many
-            trials take is enough, whichever comes first.
+        error: How the statistical error is found; by default from the trials' own reports.
+        settings: Settings of the surrogate.
+        lease: Seconds without a sign of the leader after which another worker takes over. The same
+            number of trials has the same effect, whichever comes first.
 
     Example:
         >>> import optuna
@@ -262,14 +263,14 @@ class StopWhen:
         self._warned: set[str] = set()
 
     def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Stop the study if that is decided; decide, if this worker leads."""
+        """Stop the study if that is decided; decide if this worker is the leader."""
         try:
             self._check(study, trial)
-        except Exception as problem:  # a judge must not break what it watches
+        except Exception as problem:  # an error of the criterion must not break the search
             words = f"{type(problem).__name__}: {problem}"
             if words not in self._warned:
                 self._warned.add(words)
-                _log.warning("the search goes on unjudged: %s", words)
+                _log.warning("the search continues unjudged: %s", words)
 
     def _check(self, study: optuna.Study, trial: FrozenTrial) -> None:
         attributes = study.user_attrs
@@ -277,7 +278,7 @@ class StopWhen:
             self.latest = Decision(**attributes[_STOPPED])
             study.stop()
             return
-        # threads of one process share this object: one of them judges, the others go on
+        # threads of one process share this object: one of them judges, the others continue
         if not self._leads(attributes.get(_LEADER), trial) or not self._judging.acquire(False):
             return
         try:
@@ -303,9 +304,10 @@ class StopWhen:
             study.stop()
 
     def _leads(self, beat: dict[str, Any] | None, trial: FrozenTrial) -> bool:
-        """Whether this worker is the leader, or the leader has gone silent.
+        """Whether this worker is the leader, or the leader has stopped responding.
 
-        Silence is measured by this worker's own clock, and in trials: clocks of machines differ.
+        Its inactivity is measured by this worker's own clock, and in trials: clocks of machines
+        differ.
         """
         if beat is None or beat["worker"] == self.worker:
             return True

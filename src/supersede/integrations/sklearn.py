@@ -1,4 +1,4 @@
-"""A scikit-learn search that stops when more candidates cannot pay."""
+"""A scikit-learn search that stops when more candidates are not worth it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -37,24 +37,24 @@ __all__ = ["StoppingSearchCV", "space_of"]
 
 
 class StoppingSearchCV(BaseSearchCV):  # type: ignore[misc]
-    """`RandomizedSearchCV` without a number of candidates to choose beforehand.
+    """`RandomizedSearchCV` that chooses the number of candidates itself.
 
-    Candidates are drawn and cross-validated one after another; the statistical error follows from
-    the true sizes of the splits. Everything else is as in scikit-learn's searches.
+    Candidates are drawn and cross-validated one after another; the statistical error is computed
+    from the true sizes of the splits. Everything else is as in scikit-learn's searches.
 
     Args:
-        estimator: What is tuned.
+        estimator: The estimator to tune.
         param_distributions: Name to a list of values or a scipy distribution.
-        n_iter: Most candidates to try.
-        rule: When to stop before.
+        n_iter: Largest number of candidates.
+        rule: Rule for stopping earlier.
         scoring: As in scikit-learn; with several scores, ``refit`` names the one that is judged.
         n_jobs: Processes over the folds of a candidate.
-        refit: Whether, or by which score, the best candidate is fitted on all data.
+        refit: Whether the best candidate is fitted on all data, or the score that determines it.
         cv: As in scikit-learn.
         verbose: As in scikit-learn.
         pre_dispatch: As in scikit-learn.
         random_state: Seed of the candidates.
-        error_score: Score of a candidate that fails; NaN keeps it out of the judgement.
+        error_score: Score of a candidate that fails; NaN excludes it from the judgement.
         return_train_score: Whether ``cv_results_`` has training scores.
 
     Attributes:
@@ -106,7 +106,7 @@ class StoppingSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> "StoppingSearchCV":
-        """Search, and stop when it is time; arguments as in scikit-learn."""
+        """Search, and stop when the rule is met; arguments as in scikit-learn."""
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = [(len(train), len(test)) for train, test in cv.split(X, y, params.get("groups"))]
         self._error = ReportedError(
@@ -127,7 +127,7 @@ class StoppingSearchCV(BaseSearchCV):  # type: ignore[misc]
             try:
                 trial = _trial(evaluate_candidates([candidate]), candidate, score)
             except ValueError as failure:
-                # scikit-learn gives up when all fits of one call fail, as they do for one candidate
+                # scikit-learn raises if all fits of one call fail, and here a call is one candidate
                 if self.error_score == "raise" or "fits failed" not in str(failure):
                     raise
                 trial = Trial(candidate, state=State.FAILED)
@@ -177,7 +177,7 @@ def _parameter(given: Any) -> Parameter:
         high = float(given.ppf(0.999))
     if hasattr(given.dist, "pmf"):
         return Int(int(low), int(high))
-    # most of the mass far below the middle of the range: the logarithm is what varies evenly
+    # most of the mass far below the middle of the range: treat the scale as logarithmic
     log = low > 0 and float(given.ppf(0.5)) < low + 0.1 * (high - low)
     return Float(low, high, log)
 

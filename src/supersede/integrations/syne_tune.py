@@ -1,7 +1,7 @@
 """Syne Tune's ``stop_criterion``: ``Tuner(..., stop_criterion=StopTuning(...))``.
 
-Nothing of Syne Tune is imported: it asks for a callable, and its status and its search spaces are
-read by their fields.
+Syne Tune is not imported: a criterion is a callable, and its status and its search spaces are read
+by their fields.
 """
 
 import logging
@@ -59,11 +59,11 @@ def history_of(
     Each has its last reported value; trials that were stopped count as pruned.
 
     Args:
-        status: What Syne Tune hands to a stopping criterion.
+        status: The status that Syne Tune passes to a stopping criterion.
         config_space: The space of the tuner's scheduler.
-        metric: What is optimised.
+        metric: The optimised metric.
         mode: ``"min"`` or ``"max"``.
-        folds: Begin of the names under which fold scores are reported, such as ``"fold_"``.
+        folds: Prefix of the names of fold scores, such as ``"fold_"``.
     """
     space = space_of(config_space)
     trials = [_trial(row, space, metric, folds) for row in status.trial_rows.values()]
@@ -87,7 +87,7 @@ class StopTuning:
 
     Args:
         config_space: The space of the tuner's scheduler.
-        metric: What is optimised.
+        metric: The optimised metric.
         mode: ``"min"`` or ``"max"``.
         rule: When to stop.
         error: How the statistical error is found.
@@ -114,13 +114,13 @@ class StopTuning:
         self._judged = -1
 
     def __call__(self, status: Any) -> bool:
-        """Whether to stop; judged anew only when another trial has ended."""
+        """Whether to stop; judged again only when another trial has ended."""
         try:
             history = history_of(status, self.config_space, self.metric, self.mode, self.folds)
             if len(history.finished) != self._judged:
                 self._judged = len(history.finished)
                 self.latest = decide(history, self.rule, error=self.error, memory=self._memory)
-        except Exception as problem:  # a judge must not break what it watches
-            _log.warning("the search goes on unjudged: %s: %s", type(problem).__name__, problem)
+        except Exception as problem:  # an error of the criterion must not break the search
+            _log.warning("the search continues unjudged: %s: %s", type(problem).__name__, problem)
             return False
         return self.latest is not None and self.latest.stop

@@ -12,7 +12,7 @@ __all__ = ["NegativeFlipRate", "PositiveFlipRate"]
 
 
 class _FlipRate(Metric):
-    """Counts of one kind of flip and of all items; sums, so that processes add up."""
+    """Counts of one kind of flip and of all items, as sums that merge over processes."""
 
     is_differentiable = False
     full_state_update = False
@@ -35,7 +35,7 @@ class _FlipRate(Metric):
             old_preds: The old model's classes or logits, likewise.
 
         Raises:
-            ArgumentError: Shapes do not fit.
+            ArgumentError: Shapes do not match.
         """
         new, old = (_classes(values, target) for values in (preds, old_preds))
         valid = target != self.ignore_index
@@ -43,13 +43,13 @@ class _FlipRate(Metric):
         self.items += valid.sum()
 
     def compute(self) -> Tensor:
-        """Flips as a share of all items; NaN before the first."""
+        """Flips as a share of all items; NaN before the first item."""
         return self.flips / self.items
 
     @staticmethod
     @abstractmethod
     def _flip(new_right: Tensor, old_right: Tensor) -> Tensor:
-        """Which items are flips, of which both models' being right is known."""
+        """The items that are flips, given whether each model is right."""
 
 
 def _classes(values: Tensor, target: Tensor) -> Tensor:

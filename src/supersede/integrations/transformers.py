@@ -17,14 +17,14 @@ class PositiveCongruentTrainerMixin:
 
     For models that classify sequences or tokens and return ``.loss`` and ``.logits``, classes last.
     Write ``class MyTrainer(PositiveCongruentTrainerMixin, Trainer): pass``; the training data set
-    has a column with item ids beside ``labels``. Evaluation sees the usual loss.
+    must have a column with item ids in addition to ``labels``. Evaluation uses the base loss.
 
     Args:
         *args: As for the Trainer.
         old_outputs: The old model's outputs by item.
-        strength: How strongly; 0 leaves training as it is.
+        strength: Weight of the term; 0 leaves training as it is.
         distillation: The term; `FocalDistillation(class_dim=-1)` if None.
-        item: The name of the column with item ids, whole numbers.
+        item: The name of the column with item ids, which are integers.
         **kwargs: As for the Trainer.
 
     Raises:
@@ -41,7 +41,7 @@ class PositiveCongruentTrainerMixin:
         **kwargs: Any,
     ) -> None:
         if not strength >= 0:
-            msg = f"strength={strength!r}; it is 0 (plain training) or more"
+            msg = f"strength={strength!r} must be 0 (ordinary training) or more"
             raise ArgumentError(msg)
         self.old_outputs, self.strength, self.item = old_outputs, strength, item
         self.distillation = (
@@ -54,14 +54,14 @@ class PositiveCongruentTrainerMixin:
     ) -> Any:
         """The Trainer's loss, and while training the term on top of it."""
         items = inputs.pop(self.item, None)
-        labels = inputs.get("labels")  # the Trainer may take them out
+        labels = inputs.get("labels")  # the Trainer can remove them
         host = cast("Any", super())
         loss, outputs = host.compute_loss(model, inputs, return_outputs=True, **kwargs)
         if model.training and self.strength:
             if items is None or labels is None:
                 msg = (
                     f"batches have no {'labels' if labels is None else repr(self.item)}; the training data"
-                    f" set needs the columns 'labels' and {self.item!r}, with whole numbers as item ids"
+                    f" set needs the columns 'labels' and {self.item!r}, with integers as item ids"
                 )
                 raise ArgumentError(msg)
             logits: Tensor = outputs["logits"]
@@ -71,7 +71,7 @@ class PositiveCongruentTrainerMixin:
         return (loss, outputs) if return_outputs else loss
 
     def _set_signature_columns_if_needed(self) -> None:
-        # the Trainer drops columns that the model does not take; item ids must reach compute_loss
+        # the Trainer drops columns that are not inputs of the model; item ids must reach compute_loss
         host = cast("Any", super())
         host._set_signature_columns_if_needed()
         columns = cast("Any", self)._signature_columns

@@ -1,4 +1,4 @@
-"""One look for every report: the page, the figures, and how numbers are written."""
+"""One look for every report: the page, the figures, and the format of numbers."""
 
 from supersede.look.figures import (
     Dot,

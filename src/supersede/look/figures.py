@@ -1,4 +1,4 @@
-"""Figures as inline SVG whose text keeps its size at any width: positions are in per cent."""
+"""Figures as inline SVG with fixed text size at any width: positions are in per cent."""
 
 import itertools
 import math
@@ -30,13 +30,13 @@ class Dot:
     """One row of a dot plot.
 
     Attributes:
-        label: What the row is.
+        label: Name of the row.
         value: The estimate.
         low: Lower end of its interval.
         high: Upper end.
-        n: Number of items behind it.
+        n: Number of items.
         tone: ``"fail"``, ``"pass"``, ``"undecided"`` or ``"quiet"``.
-        note: Words in place of the number, such as "4 items: too few to judge".
+        note: Text in place of the number, such as "4 items: too few to judge".
     """
 
     label: str
@@ -60,15 +60,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Mark:
-    """One point of a front: a candidate by what it costs and what it saves.
+    """One point of a front: a candidate with two numbers to minimise.
 
     Attributes:
-        label: What the candidate is.
-        x: What it costs.
-        y: What is left of what it should save.
-        tone: ``"baseline"`` for what the others are held against, else ``"quiet"``.
-        chosen: Whether it was taken; it is then ringed.
-        named: Whether its name stands in the figure; all names stand in the table below.
+        label: Name of the candidate.
+        x: The first number, such as the error.
+        y: The second number, such as the negative flip rate.
+        tone: ``"baseline"`` for the reference, otherwise ``"quiet"``.
+        chosen: Whether it was chosen; it is then ringed.
+        named: Whether its name is shown in the figure; the table below has all names.
     """
 
     label: str
@@ -84,8 +84,8 @@ class Line:
     """One line over a few steps.
 
     Attributes:
-        label: What it is; it stands at the line's end.
-        values: One value a step; None is a gap.
+        label: Its name, shown at the line's end.
+        values: One value per step; None is a gap.
         tone: ``"baseline"`` or ``"quiet"``.
     """
 
@@ -103,8 +103,8 @@ def dot_plot(
     limit_word: str = "limit",
     form: Format = share,
 ) -> Markup:
-    """Estimates with their intervals, one below the other, and a rule at the limit."""
-    # rows that are too small to judge must not squeeze the others: their lines run off the axis
+    """Estimates with their intervals, one below the other, and a vertical line at the limit."""
+    # rows that are too small to judge must not compress the axis: their lines are cut off at its ends
     judged = [row for row in rows if not row.note] or rows
     ends = [v for row in judged for v in (row.low, row.high)]
     scale = _Scale.over([*ends, 0.0] if limit is None else [*ends, 0.0, limit])
@@ -121,7 +121,7 @@ def dot_plot(
 
 
 def dumbbell(rows: Sequence[Pair], *, title: str, description: str, form: Format = share) -> Markup:
-    """Old and new side by side, slice by slice; the axis spans the values, since it compares."""
+    """Old and new side by side, by slice; the axis spans the values to make differences visible."""
     scale = _Scale.over([value for row in rows for value in (row.old, row.new)])
     texts = [
         f"{form(row.old, resolution=0.005)} → {form(row.new, resolution=0.005)} · n {count(row.n)}"
@@ -145,7 +145,7 @@ def _layout(labels: Sequence[str], texts: Sequence[str]) -> dict[str, int]:
 def flip_matrix(
     both_right: float, negative: float, positive: float, both_wrong: float, n: float
 ) -> Markup:
-    """The four fates of an item as areas; the shares add up to one and n is the number of items."""
+    """The four outcomes of an item as areas; the shares sum to one, n is the number of items."""
     return _render("flip_matrix", both_right=both_right, negative=negative, positive=positive,
                    both_wrong=both_wrong, n=n)  # fmt: skip
 
@@ -160,9 +160,9 @@ def front_plot(
     limit: float | None = None,
     form: Format = share,
 ) -> Markup:
-    """Candidates by two numbers of which less is better, the one taken ringed, as a table too.
+    """Candidates by two numbers to minimise, the chosen one ringed, with a table.
 
-    The vertical axis starts at zero; the horizontal one spans the values, since it compares.
+    The vertical axis starts at zero; the horizontal one spans the values.
     """
     across = _Scale.over([mark.x for mark in marks] + ([] if limit is None else [limit]))
     up = _Scale.over([0.0, *(mark.y for mark in marks)])
@@ -179,9 +179,9 @@ def line_plot(
     zero: bool = True,
     form: Format = share,
 ) -> Markup:
-    """Values over named steps, as a table too; the vertical axis starts at zero, or not.
+    """Values over named steps, with a table; the vertical axis optionally starts at zero.
 
-    A name stands where its line is first broken off, or at its end.
+    A name is placed before the first gap of its line, or at its end.
     """
     known = [value for line in lines for value in line.values if value is not None]
     up = _Scale.over([0.0, *known] if zero else known)
@@ -201,7 +201,7 @@ _HEIGHT, _TOP, _LETTERS = 220, 30, 15  # of a line plot and of a name in it, in 
 
 
 def _names(drawn: Sequence[Sequence[tuple[float, float] | None]]) -> list[tuple[float, float]]:
-    """Where the lines' names stand: at their ends, but none over another."""
+    """Positions of the lines' names: at their ends, without overlap."""
     ends = [[point for point in itertools.takewhile(bool, points) if point][-1] for points in drawn]
     placed = [(0.0, 0.0)] * len(ends)
     at = -math.inf
@@ -229,7 +229,7 @@ class _Scale:
         return cls(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, step)
 
     def at(self, value: float) -> float:
-        """Where a value lies, in per cent of the width."""
+        """The position of a value, in per cent of the width."""
         span = (self.stop - self.start) or 1.0
         return round(2 + 96 * min(max((value - self.start) / span, 0), 1), 2)
 

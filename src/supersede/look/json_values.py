@@ -1,4 +1,4 @@
-"""Results as JSON: what it has no form for, in a form that it has."""
+"""Results as JSON values: other types are converted."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ __all__ = ["json_values"]
 
 
 def json_values(value: Any) -> Any:
-    """The value as objects, lists, text and finite numbers; dates and the like become text.
+    """The value as objects, lists, text and finite numbers; dates and similar types become text.
 
     Example:
         >>> json_values({"high": float("inf"), ("a", 1): (1.5, None)})

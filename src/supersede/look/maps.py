@@ -1,6 +1,6 @@
-"""Maps of two axes as tables: each cell holds its number, and its shade says how much that is.
+"""Heat maps as tables: each cell contains its number, and its shade shows the level.
 
-A table rather than a drawing, so that it is read aloud, selected, printed and scrolled like one.
+A table rather than a drawing, so that it works with screen readers, selection, print and scrolling.
 """
 
 import math
@@ -20,10 +20,10 @@ class Cell:
     """One cell of a map.
 
     Attributes:
-        text: What it says; empty for nothing.
+        text: Its text; empty for nothing.
         detail: A second, smaller line, such as the number of items.
-        level: How much that is, in [0, 1]; NaN for a cell without a shade.
-        kind: ``"missing"`` is hatched and ``"thin"`` has a dashed frame; neither hides.
+        level: Its level, in [0, 1]; NaN for a cell without a shade.
+        kind: ``"missing"`` is hatched and ``"thin"`` has a dashed frame; both stay readable.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Cell:
 
 
 def shade(value: float, low: float, high: float) -> float:
-    """Where a value lies between two others, in [0, 1]; NaN stays NaN.
+    """The relative position of a value between two others, in [0, 1]; NaN stays NaN.
 
     Example:
         >>> shade(0.3, 0.2, 0.6)
@@ -58,8 +58,8 @@ def heat_map(
         rows: Names of the rows.
         columns: Names of the columns.
         cells: The cells, row by row.
-        title: What the map shows; its caption.
-        corner: What stands in the corner, such as ``sex, race``.
+        title: The caption.
+        corner: Text of the corner cell, such as ``sex, race``.
     """
     module = environment().get_template("look/maps.html").module
     return Markup(  # noqa: S704  # escaped by the template

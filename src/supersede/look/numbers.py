@@ -1,7 +1,7 @@
-"""How numbers are written: no more digits than their interval carries.
+"""The format of numbers: no more digits than their interval supports.
 
-Two things come before that. A limit is written as it was set, and an estimate held against one has as
-many digits as it takes to see on which side of it its ends lie.
+Two rules take precedence. A limit is written as it was set, and an estimate that is compared with a
+limit has as many digits as are needed to show on which side of it its ends lie.
 """
 
 import math
@@ -14,7 +14,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def count(value: float) -> str:
-    """A count in full, thousands set apart.
+    """A count in full, with separated thousands.
 
     Example:
         >>> count(12345).replace(THIN, "_")
@@ -63,7 +63,7 @@ def share(
     against: float | None = None,
     exact: bool = False,
 ) -> str:
-    """A share in per cent, with its interval where there is one.
+    """A share in per cent, with its interval if there is one.
 
     Args:
         value: The share.
@@ -119,7 +119,7 @@ def amount(
     against: float | None = None,
     exact: bool = False,
 ) -> str:
-    """A number without a unit of its own, such as a cost; arguments as for `share`.
+    """A number without a unit, such as a cost; arguments as for `share`.
 
     Example:
         >>> amount(0.848, 0.785, 0.910)
@@ -183,7 +183,7 @@ def _fixed(value: float, digits: int, *, signed: bool) -> str:
 
 
 def _digits(scale: float) -> int:
-    """Decimals that a number of this resolution carries."""
+    """Number of decimals for this resolution."""
     if scale <= 0 or not math.isfinite(scale):
         return 0
     return min(_MOST, max(0, math.floor(-math.log10(scale) + 1e-9) + 1))

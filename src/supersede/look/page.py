@@ -1,4 +1,4 @@
-"""Pages from templates, and files that are written whole or not at all."""
+"""Pages from templates, and atomic writing of files."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ __all__ = ["environment", "figure_page", "framed", "save_as", "write_whole"]
 
 
 class _Rooms(dict[str, PackageLoader]):
-    """The loader of each room's templates, made when first asked for."""
+    """The loader of each room's templates, created on first use."""
 
     def __missing__(self, room: str) -> PackageLoader:
         return self.setdefault(room, PackageLoader(f"supersede.{room}"))
@@ -41,28 +41,28 @@ def environment() -> Environment:
 
 
 def figure_page(title: str, lead: str, figure: Markup) -> str:
-    """One figure as a page of its own: its message as the heading, a sentence, the figure."""
+    """One figure as a page: its message as the heading, a sentence, the figure."""
     template = environment().get_template("look/figure.html")
     return template.render(title=title, lead=lead, figure=figure)
 
 
 def framed(page: str, title: str, height: str = "48rem") -> str:
-    """A page for a notebook, in a frame of its own so that no style leaks either way."""
+    """A page for a notebook, in an iframe so that no style leaks either way."""
     style = f"width:100%;height:{height};border:0"
     return f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" style="{style}"></iframe>'
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new, never half of it.
+    """Write a file atomically: a reader sees the old content or the new, never a part of it.
 
     Raises:
-        ReportError: The folder cannot be written to; what was there before is still there.
+        ReportError: The folder cannot be written to; an existing file is left unchanged.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        msg = f"cannot write {path}: {error.strerror}; choose another place for the report"
+        msg = f"cannot write {path}: {error.strerror}; choose another location for the report"
         raise ReportError(msg) from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -71,22 +71,22 @@ def write_whole(path: Path, text: str) -> None:
         Path(scratch).replace(path)
     except OSError as error:
         Path(scratch).unlink(missing_ok=True)
-        msg = f"cannot write {path}: {error.strerror}; choose another place for the report"
+        msg = f"cannot write {path}: {error.strerror}; choose another location for the report"
         raise ReportError(msg) from error
-    except BaseException:  # an interrupt leaves nothing behind either
+    except BaseException:  # an interrupt must not leave a partial file either
         Path(scratch).unlink(missing_ok=True)
         raise
 
 
 def save_as(path: str | Path, what: str, forms: Mapping[str, Callable[[], str]]) -> Path:
-    """Write one of several forms, chosen by the path's ending.
+    """Write one of several formats, chosen by the path's ending.
 
     Raises:
-        ArgumentError: The ending is none of the forms'.
+        ArgumentError: The ending is not that of a format.
     """
     path = Path(path)
     if path.suffix not in forms:
-        msg = f"cannot write {what} as {path.name!r}; its name may end in {', '.join(forms)}"
+        msg = f"cannot write {what} as {path.name!r}; its name must end in {', '.join(forms)}"
         raise ArgumentError(msg)
     write_whole(path, forms[path.suffix]())
     return path

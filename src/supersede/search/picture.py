@@ -1,4 +1,4 @@
-"""A replayed or running search as one page: best value, what was left to gain, and the stop."""
+"""A replayed or running search as one page: best value, remaining gain, and the stop."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class _Tick:
 
 @dataclass(frozen=True)
 class _Line:
-    """A curve of a panel, its name, and where the name stands."""
+    """A curve of a panel, its name, and the position of the name."""
 
     tone: str
     path: str
@@ -63,12 +63,12 @@ class _Page:
 def replay_page(
     replay: Replay, title: str = "A search, replayed", *, refresh: float | None = None
 ) -> str:
-    """The page, complete in one text: styles and figures are inside, nothing is loaded.
+    """The self-contained page: styles and figures are inline, nothing is loaded.
 
     Args:
-        replay: Of a finished search, or of what a running one has done so far.
-        title: Names the search.
-        refresh: Seconds after which a browser loads the page again, for a search that runs.
+        replay: Replay of a finished search, or of a running one so far.
+        title: Title of the page.
+        refresh: Seconds after which a browser reloads the page, for a running search.
 
     Returns:
         HTML.
@@ -84,12 +84,12 @@ def replay_page(
     headline = (
         f"The search could have stopped after {replay.stop} of {replay.trials} trials"
         if stopped
-        else f"More search may have paid at each of {replay.trials} trials"
+        else f"Further search was still worthwhile at each of {replay.trials} trials"
     )
     page = _Page(
         title=title,
         headline=headline,
-        word="✔ Stop" if stopped else "▸ Go on",
+        word="✔ Stop" if stopped else "▸ Continue",
         tone="pass" if stopped else "undecided",
         reason=replay.reason[0].upper() + replay.reason[1:] + ".",
         facts=_facts(replay),
@@ -117,7 +117,7 @@ def _facts(replay: Replay) -> list[str]:
 
 def _value_panel(replay: Replay, steps: Sequence[Decision]) -> _Panel:
     best = [s.best for s in steps if s.best is not None]
-    down = -1.0 if len(best) < 2 or best[-1] <= best[0] else 1.0  # the way that is better
+    down = -1.0 if len(best) < 2 or best[-1] <= best[0] else 1.0  # the direction of improvement
     reach = [b + down * (s.improvement or 0) for b, s in zip(best, steps, strict=True)]
     settled = best[len(best) // 10 :] or [0.0]
     span = max(settled) - min(settled) or abs(settled[-1]) or 1.0
@@ -132,7 +132,7 @@ def _value_panel(replay: Replay, steps: Sequence[Decision]) -> _Panel:
         replay,
         key="value",
         title="Best value after each trial",
-        caption="Shaded: as far as the bound of what is left to gain reaches.",
+        caption="Shaded: the best value that the bound on the remaining gain allows.",
         rows=[_Tick(_number(v), _down(v, low, high)) for v in _round_values(low, high)],
         areas=[_path(outline) + "Z"] if outline else [],
         lines=lines,
@@ -148,7 +148,7 @@ def _left_panel(replay: Replay, steps: Sequence[Decision]) -> _Panel | None:
     low, high = math.floor(min(logs)), math.ceil(max(logs) + 1e-9)
     low = max(low, high - 6)
     lines = []
-    for tone, name, points in (("new", "left to gain", left), ("worth", "worth having", worth)):
+    for tone, name, points in (("new", "left to gain", left), ("worth", "threshold", worth)):
         if points:
             x = [_across(t, replay.trials) for t, _ in points]
             y = [_down(math.log10(v), low, high) for _, v in points if v]
@@ -156,7 +156,7 @@ def _left_panel(replay: Replay, steps: Sequence[Decision]) -> _Panel | None:
     return _panel(
         replay,
         key="left",
-        title="What is left to gain after each trial, and what is worth having",
+        title="Remaining gain after each trial, and the threshold to stop",
         caption="Units of the objective, on a logarithmic scale.",
         rows=[_Tick(f"{10.0**e:g}", _down(e, low, high)) for e in range(low, high + 1)],
         areas=[],
@@ -204,7 +204,7 @@ def _table(replay: Replay) -> list[list[str]]:
             _number(steps[i].best),
             _number(steps[i].improvement),
             _number(steps[i].error),
-            ("stop: " if steps[i].stop else "go on: ") + steps[i].reason,
+            ("stop: " if steps[i].stop else "continue: ") + steps[i].reason,
         ]
         for i in sorted(chosen)
     ]
@@ -215,7 +215,7 @@ def _named(tone: str, x: Sequence[float], y: Sequence[float], label: str) -> _Li
 
 
 def _apart(lines: list[_Line]) -> list[_Line]:
-    """Names of curves that end close together, moved so that none covers another."""
+    """Names of curves that end close together, moved so that they do not overlap."""
     ordered = sorted(lines, key=lambda line: line.y)
     placed: list[_Line] = []
     for line in ordered:

@@ -21,7 +21,7 @@ __all__ = ["read_csv"]
 
 
 def read_csv(path: Path, *, value: str = "value", maximize: bool = False) -> History:
-    """A history from a CSV file; each column's numbers span its parameter's range.
+    """A history from a CSV file; each parameter's range is that of its column.
 
     Args:
         path: A file with a header.
@@ -40,12 +40,14 @@ def read_csv(path: Path, *, value: str = "value", maximize: bool = False) -> His
             reader = csv.DictReader(file)
             rows, names = list(reader), list(reader.fieldnames or [])
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        msg = f"cannot read {path}: {problem}; for an Optuna study, give --storage as well"
+        msg = f"cannot read {path}: {problem}; for an Optuna study, pass --storage as well"
         raise HistoryError(msg) from problem
     if value not in names:
-        raise MissingColumnError.of(value, names, "the values of the trials", "or name it: --value")
+        raise MissingColumnError.of(
+            value, names, "the values of the trials", "or name the column: --value"
+        )
     if not rows:
-        msg = f"{path} has no rows; expected one for each trial"
+        msg = f"{path} has no rows; expected one per trial"
         raise HistoryError(msg)
     folds = [n for n in names if n.startswith("fold_") and n[5:].isdigit()]
     known = {value, "standard_error", "seconds", "state", "trial", "number", "test", *folds}
@@ -85,12 +87,12 @@ def _number(row: Mapping[str, str], name: str, line: int) -> float | None:
     try:
         return float(text)
     except ValueError:
-        msg = f"line {line}, column {name!r}: got {text!r}; expected a number, or nothing"
+        msg = f"line {line}, column {name!r}: got {text!r}; expected a number, or an empty cell"
         raise HistoryError(msg) from None
 
 
 def _parameter(texts: Sequence[str | None]) -> Parameter:
-    """What the texts of one column look like: whole numbers, numbers, or choices."""
+    """The parameter type of a column's texts: integers, numbers, or choices."""
     present = [text.strip() for text in texts if text not in ("", None)]
     try:
         numbers = [float(text) for text in present]
@@ -99,7 +101,7 @@ def _parameter(texts: Sequence[str | None]) -> Parameter:
     except ValueError:
         return Categorical(tuple(dict.fromkeys(present)) or ("",))
     low, high = min(numbers), max(numbers)
-    # a range of three powers of ten or more was searched on a logarithmic scale, by all custom
+    # a range of three powers of ten or more is conventionally searched on a logarithmic scale
     log = low > 0 and high / low >= 1000
     if all(text.lstrip("+-").isdigit() for text in present):
         return Int(int(low), int(high), log)

@@ -1,4 +1,4 @@
-"""Where training meets the table: a model's answers as a column of it."""
+"""A trained model's answers as a column of the table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +16,13 @@ __all__ = ["predict"]
 def predict(
     model: Any, table: Table, *, features: Sequence[str], name: str = "new_prediction"
 ) -> pa.Table:
-    """A classifier's answers on the items of a table.
+    """A classifier's answers for the items of a table.
 
     Args:
         model: Anything whose ``predict`` takes an array ``(n, features)`` of numbers.
         table: The items, with ids.
-        features: The table's columns that the model takes, numeric, in its order.
-        name: What the column of answers is called.
+        features: The table's columns that are the model's inputs, numeric, in its order.
+        name: Name of the column of answers.
 
     Returns:
         The item ids and the answers, to be joined with the table by id.

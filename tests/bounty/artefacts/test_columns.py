@@ -88,7 +88,7 @@ def test_booleans_are_their_own_kind():
     assert parse("b != true").mask({"b": [True, False, None]}).tolist() == [False, True, False]
     assert parse("b in [true]").mask({"b": np.array([True, False])}).tolist() == [True, False]
     with pytest.raises(
-        ExpressionError, match="is a number, but the column 'b' holds true and false"
+        ExpressionError, match="is a number, but the column 'b' contains true and false"
     ):
         parse("b == 1").mask({"b": [True]})
 
@@ -96,14 +96,14 @@ def test_booleans_are_their_own_kind():
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ([1, "a"], "not of one kind"),
-        ([True, 2], "not of one kind"),
+        ([1, "a"], "not of one type"),
+        ([True, 2], "not of one type"),
         ([[1], [2]], r"shape \(2, 1\)"),
         (3, r"shape \(\)"),
-        (np.array(["2020-01-01"], dtype="M8[D]"), "not of one kind"),
-        (np.array([b"a"]), "not of one kind"),
-        (np.array([1j]), "not of one kind"),
-        ([object()], "not of one kind"),
+        (np.array(["2020-01-01"], dtype="M8[D]"), "not of one type"),
+        (np.array([b"a"]), "not of one type"),
+        (np.array([1j]), "not of one type"),
+        ([object()], "not of one type"),
     ],
 )
 def test_other_things_are_no_columns(values, says):

@@ -34,7 +34,7 @@ def test_has_one_way_of_being_written(text, written):
         ("age = 3", 4, "write == for equal"),
         ("age > 3 AND b == 1", 8, "write and"),
         ("age > 3 && b == 1", 8, "write and"),
-        ("sex == f", 7, "a text stands in quotes: 'f'"),
+        ("sex == f", 7, "texts are written in quotes: 'f'"),
         ("sex == 'f", 7, "never closed"),
         ("age + 1 > 3", 4, "no arithmetic"),
         ("a in []", 6, "expected a number"),
@@ -45,8 +45,8 @@ def test_has_one_way_of_being_written(text, written):
         ("a", 1, "found 'the end'"),
         ("a is there", 5, "expected 'missing'"),
         ("(a == 1", 7, "expected ')'"),
-        ("a == 12b", 5, "no number"),
-        ("a == 1.2.3", 5, "no number"),
+        ("a == 12b", 5, "not a number"),
+        ("a == 1.2.3", 5, "not a number"),
     ],
 )
 def test_shows_the_place(text, place, says):
@@ -73,11 +73,11 @@ def test_knows_the_columns_where_it_is_given_them():
     with pytest.raises(ExpressionError, match=r"did you mean 'age'.*\(character 14\)"):
         parse("sex == 'f' or agee > 1", columns)
     with pytest.raises(
-        ExpressionError, match="'3' is a text, but the column 'age' is of kind number"
+        ExpressionError, match="'3' is a text, but the column 'age' is of type number"
     ):
         parse("age == '3'", columns)
     with pytest.raises(
-        ExpressionError, match="3 is a number, but the column 'sex' is of kind text"
+        ExpressionError, match="3 is a number, but the column 'sex' is of type text"
     ):
         parse("3 < sex", columns)
 

@@ -196,11 +196,11 @@ def test_whatever_a_model_could_answer_is_looked_at():
     for model, answers, says in (
         (Constant((2,)), Codes(2), "a constant .* codes from 0 to 1"),
         (Constant((0.5, 0.6)), Probabilities(2), "sum to 1"),
-        (leaves, Codes(2), "a tree .* answered with 7"),
+        (leaves, Codes(2), "a tree .* has the answer 7"),
         (leaves, Numbers(0, 5), "outside"),
         (line, Codes(2), "any number"),
         (Linear(x, [[1.0], [2.0]], [0.0, 0.0], "largest"), Probabilities(2), "shape"),
-        (Linear(x, [[1.0]] * 3, [0.0] * 3, "largest"), Codes(2), "answered with 2"),
+        (Linear(x, [[1.0]] * 3, [0.0] * 3, "largest"), Codes(2), "has the answer 2"),
         (two, Probabilities(3), "shape"),
     ):
         with pytest.raises(AnswerError, match=says):
@@ -250,7 +250,7 @@ def test_answers_must_make_sense():
         ({"features": (Feature("a"),) * 1001}, "1001 features"),
         ({"feature": [0.5, -1, -1]}, "integers"),
         ({"feature": [], "threshold": [], "left": [], "right": [], "values": []}, "array"),
-        ({"left": [0, -1, -1]}, "comes later"),
+        ({"left": [0, -1, -1]}, "must come later"),
         ({"missing_left": [1, 0, 1]}, "true and false"),
         ({"values": [0, 1, 2]}, "2 dimensions"),
         ({"values": np.zeros((3, 101))}, "101 numbers"),
@@ -273,8 +273,8 @@ def test_what_is_no_tree(changes, says):
         ({"weights": [[1.0, 2.0]]}, "shape"),
         ({"weights": [1.0]}, "2 dimensions"),
         ({"link": "exec"}, "no link 'exec'"),
-        ({"link": "softmax"}, "does not go with 1 scores"),
-        ({"features": (Feature("a"),)}, "what stands for a missing 'a'"),
+        ({"link": "softmax"}, "does not work with 1 scores"),
+        ({"features": (Feature("a"),)}, "a replacement for a missing 'a'"),
         ({"intercept": [np.inf]}, "finite"),
     ],
 )
@@ -296,28 +296,28 @@ def test_estimators_that_cannot_be_taken_over():
         (StandardScaler().fit(x), "convert it to ONNX"),
         (DecisionTreeClassifier().fit(np.zeros((4, 2)), y), "fitted on 2 features, but 1"),
         (DecisionTreeClassifier(), "fitted on None"),
-        (DecisionTreeClassifier().fit(x, np.array([y, y]).T), "more than one question"),
-        (DecisionTreeRegressor().fit(x, np.array([y, y]).T), "more than one question"),
-        (LinearRegression().fit(x, np.array([y, y]).T), "more than one question"),
+        (DecisionTreeClassifier().fit(x, np.array([y, y]).T), "more than one output"),
+        (DecisionTreeRegressor().fit(x, np.array([y, y]).T), "more than one output"),
+        (LinearRegression().fit(x, np.array([y, y]).T), "more than one output"),
         (PoissonRegressor().fit([[0], [1], [2], [3]], [1, 2, 4, 8]), "its linear score"),
     ):
         with pytest.raises(ModelFormError, match=says):
             from_sklearn(estimator, ["x"])
-    with pytest.raises(ModelFormError, match="no classifier"):
+    with pytest.raises(ModelFormError, match="not a classifier"):
         from_sklearn(LinearRegression().fit(x, y), ["x"], probabilities=True)
 
 
 def test_features_ask_their_own_kind_of_column():
-    with pytest.raises(ColumnTypeError, match="of kind text"):
+    with pytest.raises(ColumnTypeError, match="of type text"):
         design([Feature("sex")], {"sex": ["f"]})
-    with pytest.raises(ColumnTypeError, match="of kind number"):
+    with pytest.raises(ColumnTypeError, match="of type number"):
         design([Feature("age", "f")], {"age": [3]})
     for wrong in (
         {"column": 3},
         {"column": "a", "category": 3},
         {"column": "a", "missing": np.nan},
     ):
-        with pytest.raises(ModelFormError, match="no feature"):
+        with pytest.raises(ModelFormError, match="not a feature"):
             Feature(**wrong)
     many = features_of(
         {
@@ -336,8 +336,8 @@ def test_onnx_as_plain_data():
     assert model_from_dict(model.to_dict()) == model
     for changes, says in (
         ({"base64": "???"}, "base64"), ({"base64": 3}, "base64"), ({"columns": "ab"}, "list"),
-        ({"columns": []}, "which columns"), ({"columns": ["a", "a"]}, "each once"),
-        ({"columns": [3]}, "which columns"),
+        ({"columns": []}, "name the columns"), ({"columns": ["a", "a"]}, "each once"),
+        ({"columns": [3]}, "name the columns"),
     ):  # fmt: skip
         with pytest.raises(ModelFormError, match=says):
             model_from_dict(model.to_dict() | changes)

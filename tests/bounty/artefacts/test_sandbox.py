@@ -84,7 +84,7 @@ def test_inputs_by_name_of_every_type():
     with pytest.raises(AnswerError, match="but values are missing"):
         by_name().predict(columns | {"i": [1, 2, None]}, ANY)
     with pytest.raises(
-        AnswerError, match=r"'s' is a tensor\(string\), which the column's values are not"
+        AnswerError, match=r"'s' is a tensor\(string\), and the column's values are of another type"
     ):
         by_name().predict(columns | {"s": [1, 2, 3]}, ANY)
 

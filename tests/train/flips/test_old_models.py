@@ -79,7 +79,7 @@ def test_tables_of_classes_and_of_scores():
     with pytest.raises(ItemError, match="no item ids"):
         from_table(bare, "a")
     graded = supersede.read({"id": [1], "a": [True], "b": [True]}, models=["a", "b"])
-    with pytest.raises(ArgumentError, match="says no class"):
+    with pytest.raises(ArgumentError, match="has no class"):
         from_table(graded, "a")
     with pytest.raises(ItemError, match="no item ids"):
         predict(None, bare, features=["a"])
@@ -104,7 +104,7 @@ def test_outputs_are_kept_and_found(tmp_path):
 def test_outputs_that_cannot_be():
     with pytest.raises(ItemError, match="occur twice, such as 1"):
         OldOutputs.of([1, 1], np.zeros((2, 2)))
-    with pytest.raises(ItemError, match="an id of its own"):
+    with pytest.raises(ItemError, match="its own id"):
         OldOutputs.of([1, 2, 3], np.zeros((2, 2)))
     with pytest.raises(ArgumentError, match="2 items have outputs that are not finite"):
         OldOutputs.of([1, 2], np.full((2, 2), np.nan))

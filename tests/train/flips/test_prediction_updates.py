@@ -155,14 +155,14 @@ def test_what_cannot_be():
         kept.renewed([7], NEW.evidence(["a"]))
     with pytest.raises(ArgumentError, match="occurs twice"):
         kept.renewed([1, 1], NEW.evidence(["a", "b"]))
-    with pytest.raises(ArgumentError, match="'c' is none of the classes"):
+    with pytest.raises(ArgumentError, match="'c' is not one of the classes"):
         NEW.evidence(["c"])
     other = Confusion(("b", "a"), NEW.given_label)
     with pytest.raises(ArgumentError, match="they must agree"):
         kept.renewed([0], other.evidence(["a"]))
     with pytest.raises(ArgumentError, match="they must agree"):
         kept.worth_renewing(1, new=other)
-    with pytest.raises(ArgumentError, match="both are"):
+    with pytest.raises(ArgumentError, match="both must be"):
         Confusion.of([1, 2], [1])
     with pytest.raises(ArgumentError, match="smoothing=-1"):
         Confusion.of([1], [1], smoothing=-1)

@@ -99,7 +99,9 @@ def test_shared_rows_are_refused_or_answered_out_of_sample(data):
     with pytest.raises(ArgumentError, match="seen_by_old"):  # right on all
         new.fit(X[:500], y[:500])
     searching = PositiveCongruentClassifier(BOOSTING, old, mode="weights")
-    with pytest.raises(ArgumentError, match="a new one on"):  # better than any new one
+    with pytest.raises(
+        ArgumentError, match="a new model, out of sample, on"
+    ):  # better than any new one
         searching.fit(X[:800], y[:800])
     seen = np.arange(1500) < 500
     by_copies = searching.fit(X, y, seen_by_old=seen).front_
@@ -108,7 +110,7 @@ def test_shared_rows_are_refused_or_answered_out_of_sample(data):
     assert skipping.fit(X, y, seen_by_old=seen).front_.items == 1000
     with pytest.raises(TooFewLabelsError, match="every validation row"):
         skipping.fit(X[:500], y[:500], seen_by_old=seen[:500])
-    with pytest.raises(ArgumentError, match="too few for copies"):
+    with pytest.raises(ArgumentError, match="too few to refit copies"):
         new.fit(X, y, seen_by_old=np.arange(1500) < 5)
     with pytest.raises(ArgumentError, match="one boolean for each"):
         new.fit(X, y, seen_by_old=[0, 1])
@@ -126,13 +128,13 @@ def test_outputs_alone_are_enough(data):
         kept.fit(X, y, old_output=old.predict(X), seen_by_old=np.arange(1500) < 500)
     with pytest.raises(ArgumentError, match="has 10 rows and y has 1500"):
         kept.fit(X, y, old_output=old.predict(X)[:10])
-    with pytest.raises(ArgumentError, match="no probabilities"):
+    with pytest.raises(ArgumentError, match="are not probabilities"):
         kept.fit(X, y, old_output=np.full((1500, 3), np.nan))
     with pytest.raises(ArgumentError, match="for 3 classes"):
         kept.fit(X, y, old_output=np.ones((1500, 2)))
     with pytest.raises(ArgumentError, match="no old model"):
         kept.fit(X, y)
-    with pytest.raises(ArgumentError, match="needs the old model when predicting"):
+    with pytest.raises(ArgumentError, match="needs the old model for prediction"):
         PositiveCongruentClassifier(BOOSTING, mode="blend").fit(X, y, old_output=old.predict(X))
 
 
@@ -226,7 +228,7 @@ def test_what_cannot_be_asked(data):
         PositiveCongruentClassifier(BOOSTING, old, mode="hard").fit(X, y)
     with pytest.raises(ArgumentError, match="tolerance"):
         PositiveCongruentClassifier(BOOSTING, old, tolerance=-1, strengths=[1]).fit(X, y)
-    with pytest.raises(ArgumentError, match="takes no sample_weight"):
+    with pytest.raises(ArgumentError, match="does not accept sample_weight"):
         PositiveCongruentClassifier(KNeighborsClassifier(), old).fit(X, y)
     with pytest.raises(ArgumentError, match="strength=nan"):
         Treatment("weights", float("nan"))

@@ -1,4 +1,4 @@
-"""What strangers may send, and how it is read and run: groups as expressions, models in four forms.
+"""Accepted submissions, and how they are read and run: groups as expressions, models in four forms.
 
 A **group** is an expression of a small language (`parse`), never code. A **model** is a `Constant`, a
 `Tree` or a `Linear` model as JSON, or an `OnnxModel` that runs in a process of its own

@@ -1,4 +1,4 @@
-"""What a model may answer: the code of a class, a number, or a probability for each class."""
+"""The allowed answers of a model: a class code, a number, or a probability per class."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,18 +11,18 @@ __all__ = ["Answers", "Codes", "Numbers", "Probabilities"]
 
 
 class Answers(Protocol):
-    """What a model may answer."""
+    """The allowed answers of a model."""
 
     @property
     def width(self) -> int:
-        """Numbers a row."""
+        """Numbers per row."""
         ...
 
     def check(self, answers: np.ndarray, n: int) -> np.ndarray:
-        """The answers in their own type, or a refusal.
+        """Check the answers, and return them in their own type.
 
         Raises:
-            AnswerError: They are none for each row, or outside what they may be.
+            AnswerError: They are missing for some row, or out of range.
         """
         ...
 
@@ -32,7 +32,7 @@ class Codes:
     """Classes, as codes 0 … count - 1 of the owner's list of classes.
 
     Attributes:
-        count: How many classes there are.
+        count: Number of classes.
 
     Example:
         >>> import numpy as np
@@ -49,22 +49,22 @@ class Codes:
 
     @property
     def width(self) -> int:
-        """One number a row."""
+        """One number per row."""
         return 1
 
     def check(self, answers: np.ndarray, n: int) -> np.ndarray:
         """Shape (n,), int64.
 
         Raises:
-            AnswerError: They are not one whole number in 0 … count - 1 a row.
+            AnswerError: They are not one integer in 0 … count - 1 per row.
         """
         found = _one_a_row(answers, n)
         wrong = (found != np.floor(found)) | (found < 0) | (found >= self.count)
         if wrong.any():
             row = int(wrong.argmax())
             msg = (
-                f"row {row} is answered with {found[row]:g}; classes are codes from 0 to"
-                f" {self.count - 1} ({wrong.sum()} of {n} rows are none)"
+                f"row {row} has the answer {found[row]:g}; classes must be codes from 0 to"
+                f" {self.count - 1} ({wrong.sum()} of {n} rows are not)"
             )
             raise AnswerError(msg)
         return found.astype(np.int64)
@@ -72,7 +72,7 @@ class Codes:
 
 @dataclass(frozen=True)
 class Numbers:
-    """One number a row, within a range.
+    """One number per row, within a range.
 
     Attributes:
         low: The smallest that is allowed.
@@ -89,21 +89,21 @@ class Numbers:
 
     @property
     def width(self) -> int:
-        """One number a row."""
+        """One number per row."""
         return 1
 
     def check(self, answers: np.ndarray, n: int) -> np.ndarray:
         """Shape (n,), float.
 
         Raises:
-            AnswerError: They are not one number within the range a row.
+            AnswerError: They are not one number within the range per row.
         """
         found = _one_a_row(answers, n)
         wrong = (found < self.low) | (found > self.high)
         if wrong.any():
             row = int(wrong.argmax())
             msg = (
-                f"row {row} is answered with {found[row]:g}, outside {self.low:g} … {self.high:g}"
+                f"row {row} has the answer {found[row]:g}, outside {self.low:g} … {self.high:g}"
                 f" ({wrong.sum()} of {n} rows are); clip the model's answers"
             )
             raise AnswerError(msg)
@@ -112,10 +112,10 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Probabilities:
-    """A probability for each class, in the order of the owner's list of classes.
+    """A probability per class, in the order of the owner's list of classes.
 
     Attributes:
-        count: How many classes there are.
+        count: Number of classes.
     """
 
     count: int
@@ -127,7 +127,7 @@ class Probabilities:
 
     @property
     def width(self) -> int:
-        """One number a class."""
+        """One number per class."""
         return self.count
 
     def check(self, answers: np.ndarray, n: int) -> np.ndarray:
@@ -141,7 +141,7 @@ class Probabilities:
         if wrong.any():
             row = int(wrong.argmax())
             msg = (
-                f"row {row} is answered with {found[row].tolist()}; probabilities are at least 0"
+                f"row {row} has the answer {found[row].tolist()}; probabilities must be at least 0"
                 f" and sum to 1 ({wrong.sum()} of {n} rows do not)"
             )
             raise AnswerError(msg)
@@ -157,15 +157,20 @@ def _one_a_row(answers: np.ndarray, n: int) -> np.ndarray:
 
 def _finite(answers: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if answers.shape != shape:
-        msg = f"the answers have the shape {answers.shape}, not {shape}; answer each row, in order"
+        msg = (
+            f"the answers have the shape {answers.shape}, not {shape}; give one answer per row, in"
+            " order"
+        )
         raise AnswerError(msg)
     if answers.dtype.kind not in "biuf":
-        msg = f"the answers are of type {answers.dtype}, not numbers; classes are answered as codes"
+        msg = (
+            f"the answers are of type {answers.dtype}, not numbers; classes must be given as codes"
+        )
         raise AnswerError(msg)
     found = answers.astype(float)
     bad = ~np.isfinite(found)
     if bad.any():
         row = int(bad.reshape(len(found), -1).any(axis=1).argmax())
-        msg = f"row {row} is answered with {answers[row]}; every answer is finite, whatever the row"
+        msg = f"row {row} has the answer {answers[row]}; every answer must be finite"
         raise AnswerError(msg)
     return found

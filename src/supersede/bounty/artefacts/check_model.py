@@ -1,4 +1,4 @@
-"""Whether every answer that a model can give is allowed, also to rows that nobody has seen yet."""
+"""Whether every possible answer of a model is allowed, including answers to unseen rows."""
 
 import numpy as np
 
@@ -10,24 +10,24 @@ __all__ = ["check_model"]
 
 
 def check_model(model: Model, answers: Answers) -> None:
-    """Refuse a model as data that can answer what it may not, whichever rows come.
+    """Refuse a model as data that could give an answer that is not allowed, for any row.
 
-    A leaf that no row of a holdout reaches would else fail on the first row that does. What an ONNX
-    model or logged answers will say is not known before they are asked: they pass.
+    A leaf that no row of a holdout reaches would otherwise fail on the first row that does. The
+    answers of an ONNX model and logged answers are not known in advance: they pass.
 
     Args:
         model: The model.
-        answers: What may be answered.
+        answers: The allowed answers.
 
     Raises:
-        AnswerError: Its constant, one of its leaves, or its link goes against that.
+        AnswerError: Its constant, one of its leaves, or its link violates them.
 
     Example:
         >>> from supersede.bounty.artefacts import Codes
         >>> check_model(Constant((1,)), Codes(2))
         >>> check_model(Constant((7,)), Codes(2))
         Traceback (most recent call last):
-        supersede.errors.AnswerError: a constant that can give such answers is refused: row 0 is ...
+        supersede.errors.AnswerError: a constant that can give such answers is refused: row 0 has ...
     """
     if isinstance(model, Constant):
         possible = np.array([model.values])
@@ -46,7 +46,7 @@ def check_model(model: Model, answers: Answers) -> None:
 
 
 def _of_link(model: Linear, answers: Answers) -> np.ndarray:
-    """Answers that stand for all that a link can give."""
+    """Representative answers of a link."""
     width = len(model.intercept)
     if model.link == "sign":
         return np.array([[0.0], [1.0]])
@@ -55,7 +55,7 @@ def _of_link(model: Linear, answers: Answers) -> np.ndarray:
     if model.link == "number":
         if not isinstance(answers, Numbers):
             msg = (
-                "the link 'number' answers with any number, which is no class and no probability;"
+                "the link 'number' returns any number, which is neither a class nor a probability;"
                 " use 'sign' or 'largest', 'logistic' or 'softmax'"
             )
             raise AnswerError(msg)

@@ -12,7 +12,7 @@ from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError
 __all__ = ["Column", "Columns", "column_of", "columns_of", "is_text", "looks_like", "rows_of"]
 
 Columns = Mapping[str, Any]
-"""Columns by name: arrays of shape (n,), or `Column`s, which are read faster."""
+"""Columns by name: arrays of shape (n,), or parsed `Column`s, which are faster."""
 
 # Cyrillic and Greek letters that are drawn like Latin ones, in the order of LATIN
 STRANGE = "аАВсСеЕНіІјЈКМоОрРТхХуУѕЅԁɡһԛԝѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαγικνορτυχ"
@@ -22,14 +22,14 @@ ALIKE = str.maketrans(STRANGE, LATIN)
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column, ready to be asked.
+    """One parsed column.
 
     Attributes:
-        kind: What its values are; unknown where all are missing and nothing says what they would be.
+        kind: Type of its values; unknown if all are missing and untyped.
         values: Shape (n,): the numbers; booleans; or for texts the codes into ``categories``, -1
             where missing.
         missing: Shape (n,), True where the value is missing; None where none is.
-        categories: The texts that the codes stand for.
+        categories: The texts of the codes.
     """
 
     kind: Literal["number", "boolean", "text", "unknown"]
@@ -63,15 +63,15 @@ def column_of(values: Any, name: str = "") -> Column:
     """Read one column.
 
     ``None``, NaN and pandas' NA are missing. Numbers keep their type, except that small floats
-    become double, so that a literal is compared with the value as it stands.
+    become double, so that a literal is compared with the exact value.
 
     Args:
         values: Shape (n,): an array, a list, a pandas or polars series, or a `Column`.
         name: Its name, for messages.
 
     Raises:
-        ColumnTypeError: The values are not all numbers, all booleans or all texts, or not one
-            a row.
+        ColumnTypeError: The values are not all numbers, all booleans or all texts, or not one per
+            row.
 
     Example:
         >>> column_of(["f", None, "m", "f"]).values.tolist()
@@ -81,11 +81,11 @@ def column_of(values: Any, name: str = "") -> Column:
         return values
     if isinstance(values, np.ma.MaskedArray):
         values = np.array(values.tolist(), dtype=object)  # None where masked
-    # a list is looked at value by value: numpy alone would make texts of [1, "a"]
+    # a list is checked value by value: numpy alone would convert [1, "a"] to texts
     array = np.asarray(values, dtype=None if hasattr(values, "dtype") else object)
     where = f"column {name!r}" if name else "the column"
     if array.ndim != 1:
-        msg = f"{where} has the shape {array.shape}; give one value a row, shape (n,)"
+        msg = f"{where} has the shape {array.shape}; give one value per row, shape (n,)"
         raise ColumnTypeError(msg)
     if array.dtype.kind == "b":
         return Column("boolean", array)
@@ -98,7 +98,7 @@ def column_of(values: Any, name: str = "") -> Column:
 
 
 def _from_arrow(array: np.ndarray, where: str) -> Column:
-    """Texts, and objects of any kind, by way of Arrow, which looks at every value in C++."""
+    """Texts, and objects of any kind, via Arrow, which checks every value in C++."""
     import pyarrow as pa
     import pyarrow.types as types
 
@@ -114,7 +114,7 @@ def _from_arrow(array: np.ndarray, where: str) -> Column:
         OverflowError,
     ) as error:
         msg = (
-            f"{where} is not of one kind ({error}); make it all numbers, all booleans or all texts"
+            f"{where} is not of one type ({error}); make it all numbers, all booleans or all texts"
         )
         raise ColumnTypeError(msg) from error
     missing = found.is_null().to_numpy(zero_copy_only=False)
@@ -129,18 +129,18 @@ def _from_arrow(array: np.ndarray, where: str) -> Column:
         coded = found.dictionary_encode()
         codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return Column("text", codes, mask, tuple(coded.dictionary.to_pylist()))
-    msg = f"{where} holds values of type {found.type}; make them numbers, booleans or texts"
+    msg = f"{where} has values of type {found.type}; make them numbers, booleans or texts"
     raise ColumnTypeError(msg)
 
 
 def columns_of(columns: Columns, names: Iterable[str] | None = None) -> dict[str, Column]:
-    """Read the columns that are asked for, all where none are named.
+    """Parse the named columns, or all if none are named.
 
-    Read them once and pass the result on where many groups look at the same rows.
+    Parse them once and reuse the result if many groups read the same rows.
 
     Raises:
-        MissingColumnError: A name is not there; look-alike letters are pointed out.
-        ColumnTypeError: A column is not of one kind.
+        MissingColumnError: A column is missing; look-alike letters are pointed out.
+        ColumnTypeError: A column is not of one type.
         ArgumentError: The columns are not equally long.
     """
     found = {}
@@ -151,31 +151,31 @@ def columns_of(columns: Columns, names: Iterable[str] | None = None) -> dict[str
         found[name] = column_of(columns[name], name)
     sizes = {name: len(column) for name, column in found.items()}
     if len(set(sizes.values())) > 1:
-        msg = f"the columns are not equally long: {sizes}; give one value a row to each"
+        msg = f"the columns are not equally long: {sizes}; each needs one value per row"
         raise ArgumentError(msg)
     return found
 
 
 def rows_of(columns: Columns) -> int:
-    """How many rows there are, by the first column.
+    """The number of rows, from the first column.
 
     Raises:
         ArgumentError: There is no column.
     """
     if not columns:
-        msg = "there are no columns, so nobody knows how many rows there are; give at least one"
+        msg = "there are no columns, so the number of rows is unknown; give at least one column"
         raise ArgumentError(msg)
     name = next(iter(columns))
     return len(column_of(columns[name], name))
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is a text that can be stored: JSON can name half a character, a file cannot hold it."""
+    """Whether a value is a text that can be stored: lone surrogates cannot be encoded in a file."""
     return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def looks_like(name: str, known: Iterable[str]) -> str:
-    """A hint where a name only looks like a known one, or mixes scripts; else an empty string."""
+    """A hint if a name only looks like a known one, or mixes scripts; otherwise an empty string."""
     drawn_as = [_drawn_as(c) for c in name]
     folded = "".join(drawn_as)
     if folded == name:
@@ -183,13 +183,13 @@ def looks_like(name: str, known: Iterable[str]) -> str:
     strange = next(c for c, drawn in zip(name, drawn_as, strict=True) if c != drawn)
     letter = f"{strange!r} is {unicodedata.name(strange, 'an unnamed character')}"
     if folded in set(known):
-        return f"{name!r} looks like {folded!r}, but {letter}; type {folded!r} anew"
+        return f"{name!r} looks like {folded!r}, but {letter}; retype {folded!r}"
     if any(c.isascii() and c.isalpha() for c in name):
-        return f"{name!r} mixes scripts: {letter}; type it anew"
+        return f"{name!r} mixes scripts: {letter}; retype it"
     return ""
 
 
 def _drawn_as(letter: str) -> str:
-    """The Latin letter that looks like this one, where there is one."""
+    """The Latin letter that looks like this one, if there is one."""
     latin = unicodedata.normalize("NFKC", letter).translate(ALIKE)
     return latin if len(latin) == 1 and latin.isascii() and latin.isalpha() else letter

@@ -1,9 +1,8 @@
-"""A group as an expression: whom it holds, how long it is, and its one way of being written.
+"""A group as an expression: its rows, its description length and its canonical text.
 
 A missing value passes no test but ``is missing``: where the age is missing, ``age > 30``,
-``age <= 30``, ``age != 30`` and ``age not in [30]`` are all false. ``not`` turns an answer around,
-so ``not age > 30`` holds there. A text that nobody saw before is a text like any other: equal to no
-other one.
+``age <= 30``, ``age != 30`` and ``age not in [30]`` are all false. ``not`` negates the result, so
+``not age > 30`` is true there. An unseen text is a text like any other: equal to no other one.
 """
 
 import operator
@@ -42,15 +41,15 @@ COMPARE: dict[str, Callable[..., np.ndarray]] = {
 class Expression:
     """A group of rows.
 
-    Two expressions are equal when they are written alike; ``parse(str(e)) == e``. Combine them with
-    ``&``, ``|`` and ``~``.
+    Two expressions are equal if their canonical texts are; ``parse(str(e)) == e``. Combine them
+    with ``&``, ``|`` and ``~``.
 
     Attributes:
         root: The tree.
 
     Raises:
-        ExpressionError: The tree is larger or deeper than is allowed, or holds what cannot be
-            written: see the limits of the grammar.
+        ExpressionError: The tree is larger or deeper than allowed, or contains values that cannot
+            be written: see the limits of the grammar.
 
     Example:
         >>> from supersede.bounty.artefacts import parse
@@ -88,7 +87,7 @@ class Expression:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it asks, in the order in which it names them."""
+        """The columns that it reads, in order of appearance."""
         nodes = (node for node, _ in walk(self.root))
         return tuple(
             dict.fromkeys(n.column for n in nodes if isinstance(n, Compare | In | IsMissing))
@@ -96,15 +95,15 @@ class Expression:
 
     @property
     def nodes(self) -> int:
-        """How many tests, and, or, not it is made of."""
+        """Number of its tests and of its ``and``, ``or``, ``not``."""
         return sum(1 for _ in walk(self.root))
 
     @property
     def bits(self) -> int:
-        """Its description length: eight bits a byte of its text, and a byte that ends it.
+        """Its description length: eight bits per byte of its text and of its terminator.
 
-        No description is the beginning of another one, so 2^-bits sums to at most one over all
-        expressions (Kraft), whatever the columns are called.
+        No description is a prefix of another one, so 2^-bits sums to at most one over all
+        expressions (Kraft), for any column names.
         """
         return 8 * (len(str(self).encode()) + 1)
 
@@ -112,17 +111,17 @@ class Expression:
         """Which rows belong to the group.
 
         Args:
-            columns: Columns by name, shape (n,) each; those that are not asked are not looked at,
-                except that everyone is as many rows as the first column has.
+            columns: Columns by name, shape (n,) each; unused columns are ignored, except that the
+                first column gives the number of rows of ``everyone``.
 
         Returns:
             Shape (n,), bool.
 
         Raises:
-            MissingColumnError: A column is not there.
+            MissingColumnError: A column is missing.
             ColumnTypeError: A column is not of one kind.
-            ArgumentError: There is no column at all.
-            ExpressionError: A literal is not of its column's kind.
+            ArgumentError: There are no columns.
+            ExpressionError: A literal is not of its column's type.
         """
         asked = columns_of(columns, self.columns)
         n = len(next(iter(asked.values()))) if asked else rows_of(columns)
@@ -138,7 +137,9 @@ def _mask(node: Node, columns: dict[str, Column], n: int) -> np.ndarray:
         column = columns[node.column]
         if isinstance(node, IsMissing):
             missing = np.zeros(n, dtype=bool) if column.missing is None else column.missing
-            return ~missing if node.negated else missing.copy()  # the column's own stays
+            return (
+                ~missing if node.negated else missing.copy()
+            )  # a copy: the column's own array must not change
         if column.kind == "unknown":
             return np.zeros(n, dtype=bool)
         passed = _compared(node, column) if isinstance(node, Compare) else _among(node, column)
@@ -162,7 +163,7 @@ def _among(node: In, column: Column) -> np.ndarray:
     for value in node.values:
         _fits(value, column, node.column)
     if column.kind == "text":
-        # the last place answers for -1, which stands for missing values
+        # the last entry is for -1, the code of missing values
         wanted = frozenset(node.values)
         held = np.array([*(text in wanted for text in column.categories), False])
         found: np.ndarray = held[column.values] ^ node.negated
@@ -175,7 +176,8 @@ def _fits(value: Literal, column: Column, name: str) -> None:
     if kind != column.kind:
         kinds = {"boolean": "true and false", "text": "texts", "number": "numbers"}
         msg = (
-            f"{write_literal(value)} is a {kind}, but the column {name!r} holds {kinds[column.kind]};"
+            f"{write_literal(value)} is a {kind}, but the column {name!r} contains"
+            f" {kinds[column.kind]};"
             f" compare it with {'a literal like 3' if column.kind == 'number' else kinds[column.kind]}"
         )
         raise ExpressionError(msg)

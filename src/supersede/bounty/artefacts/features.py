@@ -1,4 +1,4 @@
-"""Numbers that declarative models read: a column as it is, or whether it holds one category."""
+"""Inputs of declarative models: a numeric column, or an indicator of one category."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ MAX_FEATURES = 1000
 
 @dataclass(frozen=True)
 class Feature:
-    """One number a row.
+    """One number per row.
 
     Attributes:
-        column: The column that it is read from.
-        category: None: the column's number (a boolean is 0 or 1). A text: 1 where the column holds
-            it, 0 elsewhere, also where it is missing or holds a category never seen.
-        missing: What stands for a missing number; None keeps it missing, for trees.
+        column: The column.
+        category: None: the column's number (a boolean is 0 or 1). A text: 1 where the column has
+            that value, 0 elsewhere, including missing values and unseen categories.
+        missing: Replacement of a missing number; None keeps it missing, for trees.
     """
 
     column: str
@@ -33,23 +33,26 @@ class Feature:
         ok = self.missing is None or (number and abs(self.missing) <= float(np.finfo(float).max))
         ok = ok and (self.category is None or is_text(self.category))
         if not is_text(self.column) or not ok:
-            msg = f"{self} is no feature: a column, a category or null, and a finite number or null"
+            msg = (
+                f"{self} is not a feature: expected a column, a category or null, and a finite"
+                " number or null"
+            )
             raise ModelFormError(msg)
 
 
 def design(features: Sequence[Feature], columns: Columns) -> np.ndarray:
-    """The matrix that a model with these features sees, for fitting one on it.
+    """The design matrix of these features, on which a model can be fitted.
 
     Args:
         features: k features.
         columns: Columns by name, shape (n,) each.
 
     Returns:
-        Shape (n, k), float; NaN where a number is missing and nothing stands for it.
+        Shape (n, k), float; NaN where a number is missing and has no replacement.
 
     Raises:
         MissingColumnError: A column is not there.
-        ColumnTypeError: A category is asked of numbers, or a number of texts.
+        ColumnTypeError: A feature with a category reads numbers, or one without reads texts.
 
     Example:
         >>> columns = {"age": [30, None], "sex": ["f", "m"]}
@@ -64,8 +67,8 @@ def design(features: Sequence[Feature], columns: Columns) -> np.ndarray:
         column = asked[feature.column]
         if column.kind != "unknown" and (feature.category is None) == (column.kind == "text"):
             msg = (
-                f"the column {feature.column!r} is of kind {column.kind}; a feature with a category"
-                " asks a text, one without asks a number or a boolean"
+                f"the column {feature.column!r} is of type {column.kind}; a feature with a category"
+                " needs texts, one without needs numbers or booleans"
             )
             raise ColumnTypeError(msg)
         if feature.category is None:
@@ -80,13 +83,13 @@ def design(features: Sequence[Feature], columns: Columns) -> np.ndarray:
 
 
 def features_of(columns: Columns, *, most_categories: int = 20) -> tuple[Feature, ...]:
-    """Features of all columns: numbers as they are, texts as one feature a category.
+    """Features of all columns: numbers as they are, texts as one feature per category.
 
-    A number's median stands for it where it is missing. A column of which nothing is known is left out.
+    Missing numbers are replaced by the median. A column without any value is left out.
 
     Args:
-        columns: Columns by name; leave out what the model must not see, like the label.
-        most_categories: At most so many categories of a column, the most frequent.
+        columns: Columns by name; leave out those that the model must not see, such as the label.
+        most_categories: Largest number of categories per column; the most frequent are used.
 
     Example:
         >>> for feature in features_of({"age": [30, 40], "sex": ["f", "m"]}):

@@ -1,4 +1,4 @@
-"""Fitted scikit-learn trees and linear models as plain data, which anybody may run."""
+"""Fitted scikit-learn trees and linear models as plain data, which is safe to run."""
 
 import warnings
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ def from_sklearn(
     classes: Sequence[Any] | None = None,
     probabilities: bool = False,
 ) -> Tree | Linear:
-    """Take over a fitted tree or linear model; it answers as ``estimator.predict`` does.
+    """Convert a fitted tree or linear model; its answers equal those of ``estimator.predict``.
 
     Args:
         estimator: A decision tree, or anything with ``coef_`` and ``intercept_`` whose ``predict``
             is the score itself (regression) or its sign or largest entry (classification).
-        features: What the columns of its matrix were, as given to `design`; a name alone stands
-            for that column's number, 0 where it is missing.
-        classes: The owner's list of classes; the model then answers with their codes. Not needed
-            where the estimator was fitted on the codes themselves, 0, 1, ….
-        probabilities: Answer with a probability for each class, like ``predict_proba``.
+        features: The columns of its matrix, as given to `design`; a name alone means that column's
+            number, with missing values replaced by 0.
+        classes: The owner's list of classes; the model then answers with their codes. Not needed if
+            the estimator was fitted on the codes themselves, 0, 1, ….
+        probabilities: Answer with a probability per class, as ``predict_proba`` does.
 
     Raises:
-        ModelFormError: The estimator is of another kind, not fitted, or knows other classes.
+        ModelFormError: The estimator is of another kind, not fitted, or has other classes.
 
     Example:
         >>> from sklearn.tree import DecisionTreeClassifier
@@ -50,7 +50,7 @@ def from_sklearn(
         raise ModelFormError(msg)
     codes = _codes(estimator, classes)
     if probabilities and codes is None:
-        msg = f"{type(estimator).__name__} is no classifier and has no probabilities"
+        msg = f"{type(estimator).__name__} is not a classifier and has no probabilities"
         raise ModelFormError(msg)
     width = 0 if not probabilities or codes is None else len(classes) if classes else len(codes)
     model: Tree | Linear | None = None
@@ -60,7 +60,7 @@ def from_sklearn(
         model = _linear(estimator, wanted, codes, width)
     if model is None or not _agree(model, estimator, codes, width):
         msg = (
-            f"{type(estimator).__name__} is neither a tree nor a model that answers with its linear"
+            f"{type(estimator).__name__} is neither a tree nor a model whose answer is its linear"
             " score; convert it to ONNX (skl2onnx with zipmap=False) and send that"
         )
         raise ModelFormError(msg)
@@ -68,7 +68,7 @@ def from_sklearn(
 
 
 def _agree(model: Tree | Linear, estimator: Any, codes: np.ndarray | None, width: int) -> bool:
-    """Whether both answer random rows alike: some estimators put their scores through a function."""
+    """Whether both agree on random rows: some estimators apply a function to their scores."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, len(model.features))) * np.repeat([1e-2, 1.0, 1e2], 100)[:, None]
     found = model.answer(x)
@@ -87,24 +87,27 @@ def _agree(model: Tree | Linear, estimator: Any, codes: np.ndarray | None, width
 
 
 def _codes(estimator: Any, classes: Sequence[Any] | None) -> np.ndarray | None:
-    """The code of each class that the estimator knows; None for a regression."""
+    """The code of each class of the estimator; None for a regression."""
     found = getattr(estimator, "classes_", None)
     if found is None:
         return None
     if not isinstance(found, np.ndarray):
-        msg = f"{type(estimator).__name__} answers more than one question; send one model for each"
+        msg = f"{type(estimator).__name__} has more than one output; send one model per output"
         raise ModelFormError(msg)
     owner = list(range(len(found))) if classes is None else list(classes)
     labels = found.tolist()
     if not set(labels) <= set(owner):
-        msg = f"the model knows the classes {labels}, the owner {owner}; give classes= in the owner's order"
+        msg = (
+            f"the model has the classes {labels}, the owner's list is {owner}; give classes= in the"
+            " owner's order"
+        )
         raise ModelFormError(msg)
     return np.array([owner.index(label) for label in labels])
 
 
 def _tree(tree: Any, features: tuple[Feature, ...], codes: np.ndarray | None, width: int) -> Tree:
     if tree.value.shape[1] != 1:
-        msg = "the tree answers more than one question; send one model for each"
+        msg = "the tree has more than one output; send one model per output"
         raise ModelFormError(msg)
     value = tree.value[:, 0, :]
     if codes is not None and width:
@@ -129,9 +132,9 @@ def _tree(tree: Any, features: tuple[Feature, ...], codes: np.ndarray | None, wi
 def _in_double(threshold: np.ndarray) -> np.ndarray:
     """The largest double that, rounded to single precision, is at most the threshold.
 
-    scikit-learn rounds the data to single precision before it holds them against a threshold. Data
-    that stay double must be held against the middle between two neighbouring single numbers; the
-    middle itself rounds to the even one.
+    scikit-learn rounds the data to single precision before it compares them with a threshold.
+    Double-precision data must be compared with the midpoint between two neighbouring
+    single-precision numbers; the midpoint itself rounds to the even one.
     """
     below = np.where(np.isfinite(threshold), threshold, 0).astype(np.float32)
     below = np.where(below > threshold, np.nextafter(below, np.float32(-np.inf)), below)
@@ -139,7 +142,7 @@ def _in_double(threshold: np.ndarray) -> np.ndarray:
     middle = below.astype(float) / 2 + above.astype(float) / 2
     even = below.view(np.int32) % 2 == 0
     edge = np.where(even, middle, np.nextafter(middle, -np.inf))
-    # an infinite threshold parts missing numbers from all others
+    # an infinite threshold separates missing numbers from all others
     return np.where(np.isfinite(threshold), edge, np.finfo(float).max)
 
 
@@ -150,7 +153,7 @@ def _linear(
     intercept = np.broadcast_to(np.ravel(estimator.intercept_), (len(weights),)).astype(float)
     if codes is None:
         if len(weights) > 1:
-            msg = "the model answers more than one question; send one model for each"
+            msg = "the model has more than one output; send one model per output"
             raise ModelFormError(msg)
         return Linear(features, weights, intercept, "number")
     if width and not hasattr(estimator, "predict_proba"):
@@ -171,7 +174,7 @@ def _spread(
     codes: np.ndarray,
     width: int,
 ) -> Linear:
-    """One score for each of the owner's classes; those that the model never saw get none."""
+    """One score for each of the owner's classes; unseen ones get a score that never wins."""
     count = width or int(codes.max()) + 1
     spread = np.zeros((count, weights.shape[1]))
     never = np.full(count, NEVER)

@@ -1,4 +1,4 @@
-"""The grammar of groups: text in, expression out, or an error that shows the place.
+"""The grammar of groups: text in, expression out, or an error that shows the position.
 
 ::
 
@@ -13,8 +13,9 @@
     column   = word | "`" characters "`" ;
     literal  = number | "'" characters "'" | '"' characters '"' | "true" | "false" ;
 
-A word is made of ASCII letters, digits and ``_``; a quotation mark within quotes is written twice. There
-is nothing else: no arithmetic, no functions, no attributes. The text is never handed to Python.
+A word is made of ASCII letters, digits and ``_``; a quotation mark within quotes is doubled. There
+is nothing else: no arithmetic, no functions, no attributes. The text is never passed to Python's
+parser.
 """
 
 import re
@@ -62,7 +63,7 @@ TOKEN = re.compile(
 MEANT = {
     "=": "write == for equal", "&": "write and", "|": "write or", "!": "write not, or != for unequal",
     "~": "write not", "'": "this quotation mark is never closed", '"': "this quotation mark is never closed",
-    "`": "this backquote is never closed", "{": "lists stand in [ ]",
+    "`": "this backquote is never closed", "{": "lists are written in [ ]",
     "+": "there is no arithmetic", "-": "there is no arithmetic", "*": "there is no arithmetic",
     "/": "there is no arithmetic", ".": "there are no attributes",
 }  # fmt: skip
@@ -79,13 +80,13 @@ def parse(text: str, columns: Columns | None = None) -> Expression:
     """Read a group.
 
     Args:
-        text: The expression; the grammar stands at the top of this module.
-        columns: Columns by name. Where they are given, names and kinds are checked against them at
-            once, so that messages can point at the place.
+        text: The expression; see this module for the grammar.
+        columns: Columns by name. If given, names and types are checked immediately, so that
+            messages can show the position.
 
     Raises:
         ExpressionError: The text does not follow the grammar, is too long or too deep, or does not
-            fit the columns.
+            match the columns.
 
     Example:
         >>> parse("sex == 'f' and (age >= 65 or age is missing)").columns
@@ -97,7 +98,7 @@ def parse(text: str, columns: Columns | None = None) -> Expression:
                     ^
     """
     if not isinstance(text, str):
-        msg = f"a group is a text, not {type(text).__name__}"
+        msg = f"a group must be a text, not {type(text).__name__}"
         raise ExpressionError(msg)
     if len(text) > MAX_LENGTH:
         msg = f"the expression has {len(text)} characters, more than {MAX_LENGTH}"
@@ -122,17 +123,17 @@ def _tokens(text: str) -> list[_Token]:
 def _unreadable(text: str, at: int) -> str:
     strange = text[at]
     if strange.isdecimal() and strange.isascii():
-        return "this is no number"
+        return "this is not a number"
     if strange.isalnum():
         name = unicodedata.name(strange, "an unnamed character")
-        return f"{strange!r} is {name}; type it anew, or put a column's name in backquotes"
+        return f"{strange!r} is {name}; retype it, or put a column's name in backquotes"
     if refuse := refuse_literal(strange):
         return refuse
     return f"cannot read {strange!r}" + (f"; {MEANT[strange]}" if strange in MEANT else "")
 
 
 class _Parser:
-    """Recursive descent; depth is counted on the way down, so it never goes deeper than MAX_DEPTH."""
+    """Recursive descent; depth is counted on the way down, so recursion ends at MAX_DEPTH."""
 
     def __init__(self, text: str, columns: Columns | None) -> None:
         self.text = text
@@ -156,7 +157,7 @@ class _Parser:
         raise ExpressionError.at(self.text, (token or self.now).start, problem)
 
     def shouted(self) -> str:
-        """A hint where a keyword is written in capitals."""
+        """A hint if a keyword is written in capitals."""
         word = self.now.text.lower()
         return f"; write {word}" if self.now.kind == "word" and word in KEYWORDS else ""
 
@@ -189,7 +190,7 @@ class _Parser:
 
     def part(self, depth: int) -> Node | list[Node]:
         if depth > MAX_DEPTH + 1:
-            self.fail(f"nested more than {MAX_DEPTH} deep; say it in a simpler way")
+            self.fail(f"nested more than {MAX_DEPTH} deep; simplify the expression")
         if self.take("not"):
             part = self.part(depth + 1)
             return Not(And(tuple(part)) if isinstance(part, list) else part)
@@ -199,7 +200,7 @@ class _Parser:
             return inside
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            self.fail(f"more than {MAX_NODES} tests; say it in a simpler way")
+            self.fail(f"more than {MAX_NODES} tests; simplify the expression")
         if self.take("everyone"):
             return Everyone()
         starts_word = self.now.kind == "word" and self.now.text not in KEYWORDS
@@ -276,7 +277,7 @@ class _Parser:
             value = token.text == "true"
         else:
             found = token.text or "the end"
-            hint = f"; a text stands in quotes: '{found}'" if token.kind == "word" else ""
+            hint = f"; texts are written in quotes: '{found}'" if token.kind == "word" else ""
             self.fail(f"expected a number, a text, true or false, found {found!r}{hint}")
         if problem := refuse_literal(value):
             self.fail(problem)
@@ -289,11 +290,11 @@ class _Parser:
         if sign not in {"==", "!="} and isinstance(value, bool | str):
             self.fail(f"{sign} compares numbers, not {token.text}; use == or in", token)
         if self.columns is not None:
-            if column not in self.kinds:  # reading a column may take long
+            if column not in self.kinds:  # parsing a column can take long
                 self.kinds[column] = columns_of(self.columns, [column])[column].kind
             kind = self.kinds[column]
             found = {bool: "boolean", str: "text"}.get(type(value), "number")
             if kind not in {found, "unknown"}:
                 self.fail(
-                    f"{token.text} is a {found}, but the column {column!r} is of kind {kind}", token
+                    f"{token.text} is a {found}, but the column {column!r} is of type {kind}", token
                 )

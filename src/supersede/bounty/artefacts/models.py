@@ -1,7 +1,7 @@
-"""Models as plain data: a constant, a tree, a linear model. Interpreted here, in numpy alone.
+"""Models as plain data: a constant, a tree, a linear model. Evaluated here, in numpy alone.
 
-They are small and their cost is bounded when they are made, so that they need no process of their
-own. They answer a row by that row alone, twice alike.
+They are small and their cost is bounded on construction, so they need no separate process. The
+answer to a row depends on that row alone, and is reproducible.
 """
 
 import json
@@ -29,7 +29,7 @@ __all__ = [
 
 MAX_NODES = 8191  # of a tree
 MAX_DEPTH = 64  # of a tree
-MAX_WIDTH = 100  # numbers that a model answers a row
+MAX_WIDTH = 100  # numbers per answer
 MAX_WEIGHTS = 20_000  # of a linear model
 BLOCK = 2**20  # numbers of the design held at a time: 8 MB
 
@@ -37,7 +37,7 @@ Link = Literal["number", "logistic", "softmax", "sign", "largest"]
 
 
 class Model(Protocol):
-    """Something that answers rows."""
+    """A model that predicts rows."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -46,22 +46,23 @@ class Model(Protocol):
 
     @property
     def bits(self) -> int:
-        """Its description length: eight bits a byte as it is stored, and a byte that ends it."""
+        """Its description length: eight bits per byte of its stored form and of its terminator."""
         ...
 
     def predict(self, columns: Columns, answers: Answers) -> np.ndarray:
-        """Answer every row.
+        """Predict every row.
 
         Args:
             columns: Columns by name, shape (n,) each.
-            answers: What may be answered.
+            answers: The allowed answers.
 
         Returns:
             Shape (n,), or (n, count) for probabilities.
 
         Raises:
-            ArtefactError: The model cannot be run, runs over a limit, or answers what it may not.
-            MissingColumnError: A column is not there.
+            ArtefactError: The model cannot be run, exceeds a limit, or gives an answer that is not
+                allowed.
+            MissingColumnError: A column is missing.
         """
         ...
 
@@ -91,7 +92,7 @@ class Constant:
 
     @property
     def bits(self) -> int:
-        """Eight bits a byte of its JSON, and a byte that ends it."""
+        """Eight bits per byte of its JSON and of its terminator."""
         return _bits(self.to_dict())
 
     def predict(self, columns: Columns, answers: Answers) -> np.ndarray:
@@ -106,23 +107,23 @@ class Constant:
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """A decision tree in flat arrays, one entry a node; the root is node 0, children come later.
+    """A decision tree in flat arrays, one entry per node; the root is node 0, children come later.
 
     A row goes left where its feature is at most the threshold. Features and thresholds are double
-    precision: `from_sklearn` and the documentation say what that means for trees that were fitted
-    in single precision.
+    precision: `from_sklearn` and the documentation describe the consequences for trees that were
+    fitted in single precision.
 
     Attributes:
         features: k features.
-        feature: Shape (m,): which feature a node asks; -1 at a leaf.
-        threshold: Shape (m,): what it is held against; 0 at a leaf.
+        feature: Shape (m,): index of a node's feature; -1 at a leaf.
+        threshold: Shape (m,): the threshold of that feature; 0 at a leaf.
         left: Shape (m,): the node to go to when at most the threshold; -1 at a leaf.
         right: Shape (m,): the other one.
         missing_left: Shape (m,), bool: whether missing numbers go left.
-        values: Shape (m, width): what a leaf answers; any number at inner nodes.
+        values: Shape (m, width): the answer of a leaf; any number at inner nodes.
 
     Raises:
-        ModelFormError: The arrays are no tree, or larger than allowed.
+        ModelFormError: The arrays do not form a tree, or are larger than allowed.
 
     Example:
         >>> from supersede.bounty.artefacts import Codes, Feature, Tree
@@ -165,7 +166,7 @@ class Tree:
 
     @property
     def bits(self) -> int:
-        """Eight bits a byte of its JSON, and a byte that ends it."""
+        """Eight bits per byte of its JSON and of its terminator."""
         return _bits(self.to_dict())
 
     def predict(self, columns: Columns, answers: Answers) -> np.ndarray:
@@ -201,19 +202,19 @@ class Tree:
 class Linear:
     """A linear model: ``scores = design @ weights.T + intercept``, and a link from scores to answers.
 
-    Links: ``number`` answers the score, moved to the ends of the range that is allowed;
-    ``logistic`` (one score) probabilities of two classes; ``softmax`` one of each class; ``sign`` (one score) class 1 where it is above 0, else 0;
-    ``largest`` the class with the largest score, the first of equals. Every row is answered: a score
-    too large to be held is the largest there is, one that is no number is 0.
+    Links: ``number`` returns the score, clipped to the allowed range; ``logistic`` (one score) the
+    probabilities of two classes; ``softmax`` one probability per class; ``sign`` (one score) class
+    1 if it is above 0, otherwise 0; ``largest`` the class with the largest score, the first of
+    ties. Every row gets an answer: a score that overflows becomes the largest float, NaN becomes 0.
 
     Attributes:
-        features: k features; each must say what stands for a missing number.
+        features: k features; each must have a replacement for missing numbers.
         weights: Shape (width, k).
         intercept: Shape (width,).
-        link: How scores become answers.
+        link: Function from scores to answers.
 
     Raises:
-        ModelFormError: The arrays do not fit together, or are larger than allowed.
+        ModelFormError: The shapes of the arrays do not match, or are larger than allowed.
     """
 
     features: tuple[Feature, ...]
@@ -227,7 +228,10 @@ class Linear:
         object.__setattr__(self, "intercept", _array(self.intercept, "intercept", 1))
         shape = (len(self.intercept), len(self.features))
         if self.weights.shape != shape:
-            msg = f"weights have the shape {self.weights.shape}; intercept and features ask for {shape}"
+            msg = (
+                f"weights have the shape {self.weights.shape}; intercept and features require"
+                f" {shape}"
+            )
             raise ModelFormError(msg)
         _within(self.weights.size, MAX_WEIGHTS, "weights")
         _within(shape[0], MAX_WIDTH, "scores")
@@ -235,11 +239,13 @@ class Linear:
             msg = f"there is no link {self.link!r}; use one of {', '.join(LINKS)}"
             raise ModelFormError(msg)
         if (self.link in {"sign", "logistic"}) != (shape[0] == 1) and self.link != "number":
-            msg = f"the link {self.link!r} does not go with {shape[0]} scores"
+            msg = f"the link {self.link!r} does not work with {shape[0]} scores"
             raise ModelFormError(msg)
         for feature in self.features:
             if feature.category is None and feature.missing is None:
-                msg = f"say what stands for a missing {feature.column!r}: a weight needs a number"
+                msg = (
+                    f"give a replacement for a missing {feature.column!r}: a weight needs a number"
+                )
                 raise ModelFormError(msg)
 
     @property
@@ -249,7 +255,7 @@ class Linear:
 
     @property
     def bits(self) -> int:
-        """Eight bits a byte of its JSON, and a byte that ends it."""
+        """Eight bits per byte of its JSON and of its terminator."""
         return _bits(self.to_dict())
 
     def predict(self, columns: Columns, answers: Answers) -> np.ndarray:
@@ -266,7 +272,7 @@ class Linear:
     def answer(self, x: np.ndarray) -> np.ndarray:
         """Shape (n, width): answers, not yet checked, to a design of shape (n, k)."""
         with np.errstate(over="ignore", invalid="ignore"):
-            # not BLAS, whose sums depend on how many rows there are
+            # not BLAS, whose sums depend on the number of rows
             scores = np.einsum("nk,wk->nw", x, self.weights, optimize=False) + self.intercept
             return LINKS[self.link](np.nan_to_num(scores))
 
@@ -302,7 +308,7 @@ def _in_blocks(
     answer: Callable[[np.ndarray], np.ndarray],
     answers: Answers,
 ) -> np.ndarray:
-    """Answer so many rows at a time that the design stays small."""
+    """Predict in blocks of rows, so that the design matrix stays small."""
     asked = columns_of(columns, dict.fromkeys(feature.column for feature in features))
     n = len(next(iter(asked.values())))
     step = max(1, BLOCK // len(features))
@@ -314,16 +320,22 @@ def _in_blocks(
 
 
 def _depth(tree: Tree) -> int:
-    """Levels of a tree, after a look at each of its links."""
+    """Number of levels of a tree; checks each of its links."""
     m = len(tree.feature)
     inner = np.flatnonzero(tree.feature >= 0)
     if m == 0 or tree.feature.max() >= len(tree.features) or tree.feature.min() < -1:
-        msg = f"feature holds -1 at leaves, else 0 to {len(tree.features) - 1}; and there is a node"
+        msg = (
+            f"feature must be -1 at leaves, otherwise 0 to {len(tree.features) - 1}, and there must"
+            " be a node"
+        )
         raise ModelFormError(msg)
     for name, child in (("left", tree.left), ("right", tree.right)):
         wrong = inner[(child[inner] <= inner) | (child[inner] >= m)]
         if len(wrong):
-            msg = f"{name} of node {wrong[0]} is {child[wrong[0]]}; a child comes later, below {m}"
+            msg = (
+                f"{name} of node {wrong[0]} is {child[wrong[0]]}; a child must come later and be"
+                f" below {m}"
+            )
             raise ModelFormError(msg)
     depth = [1] * m  # children come later, so one pass suffices
     for node in inner.tolist():
@@ -335,7 +347,7 @@ def _depth(tree: Tree) -> int:
 def _features(features: Sequence[Feature]) -> tuple[Feature, ...]:
     _within(len(features), MAX_FEATURES, "features")
     if not features:
-        msg = "a tree or a linear model has at least one feature; send a constant instead"
+        msg = "a tree or a linear model needs at least one feature; send a constant instead"
         raise ModelFormError(msg)
     return tuple(features)
 
@@ -347,7 +359,7 @@ def _array(values: Any, name: str, dimensions: int) -> np.ndarray:
             raise ValueError
         found = (
             found.astype(float) + 0.0
-        )  # -0.0 becomes 0.0, its equal: equal models are stored alike
+        )  # -0.0 becomes 0.0, so that equal models have equal stored forms
     except (ValueError, OverflowError):
         found = np.array([np.nan])
     if not np.isfinite(found).all():

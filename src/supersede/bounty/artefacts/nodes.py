@@ -1,6 +1,6 @@
-"""What an expression can be made of: seven kinds of node, their limits, and how they are written.
+"""The parts of an expression: seven kinds of node, their limits, and their canonical text.
 
-Nothing in such a tree can call, import or look anything up but a column.
+Nothing in such a tree can call, import or look up anything except a column.
 """
 
 import math
@@ -22,7 +22,7 @@ MAX_NODES = 64  # tests, and, or, not
 MAX_DEPTH = 8  # of nested and, or, not; a test alone has depth 1
 MAX_LITERALS = 256  # over all tests, those of lists included
 MAX_TEXT = 200  # characters of one text or column name
-MAX_DIGITS = 18  # of an integer: all of those fit into 64 bits
+MAX_DIGITS = 18  # of an integer: these fit into 64 bits
 
 Literal = int | float | bool | str
 
@@ -37,7 +37,7 @@ class Everyone:
 
 @dataclass(frozen=True)
 class Compare:
-    """A column against a literal: ``==``, ``!=``, and for numbers ``<``, ``<=``, ``>``, ``>=``."""
+    """A column compared with a literal: ``==``, ``!=``, and for numbers ``<``, ``<=``, ``>``, ``>=``."""
 
     column: str
     sign: str
@@ -46,7 +46,7 @@ class Compare:
 
 @dataclass(frozen=True)
 class In:
-    """A column's value is one of a list, or none of it."""
+    """A column's value is in a list, or not."""
 
     column: str
     values: tuple[Literal, ...]
@@ -55,7 +55,7 @@ class In:
 
 @dataclass(frozen=True)
 class IsMissing:
-    """A column's value is missing, or is there."""
+    """A column's value is missing, or not."""
 
     column: str
     negated: bool = False
@@ -63,21 +63,21 @@ class IsMissing:
 
 @dataclass(frozen=True)
 class Not:
-    """The rows that its part leaves out."""
+    """The rows that are not in its part."""
 
     part: "Node"
 
 
 @dataclass(frozen=True)
 class And:
-    """The rows that all of two or more parts hold."""
+    """The rows that are in all of two or more parts."""
 
     parts: tuple["Node", ...]
 
 
 @dataclass(frozen=True)
 class Or:
-    """The rows that one of two or more parts holds."""
+    """The rows that are in at least one of two or more parts."""
 
     parts: tuple["Node", ...]
 
@@ -86,10 +86,10 @@ Node = Everyone | Compare | In | IsMissing | Not | And | Or
 
 
 def check(root: Node) -> None:
-    """Refuse a tree that is too large, or that holds what cannot be written.
+    """Refuse a tree that is too large, or that contains values that cannot be written.
 
     Raises:
-        ExpressionError: It is; the message says which limit.
+        ExpressionError: It exceeds a limit, which the message names.
     """
     found = list(walk(root))
     for what, size, most in (
@@ -98,7 +98,7 @@ def check(root: Node) -> None:
         ("literals", sum(len(_literals(node)) for node, _ in found), MAX_LITERALS),
     ):
         if size > most:
-            msg = f"the expression has {size} {what}, more than {most}; say it in a simpler way"
+            msg = f"the expression has {size} {what}, more than {most}; simplify the expression"
             raise ExpressionError(msg)
     problems = [problem for node, _ in found if (problem := _refuse(node))]
     if problems:
@@ -109,7 +109,7 @@ def check(root: Node) -> None:
 
 
 def walk(node: Node, depth: int = 1) -> Iterator[tuple[Node, int]]:
-    """All nodes with their depth; goes one level deeper than is allowed, and no further."""
+    """All nodes with their depth; stops one level below the allowed depth."""
     yield node, depth
     if depth <= MAX_DEPTH:
         for part in _parts(node):
@@ -129,15 +129,15 @@ def _literals(node: Node) -> tuple[Literal, ...]:
 
 
 def _refuse(node: Node) -> str:
-    """What is wrong with one node; an empty string where nothing is."""
+    """The error of one node; an empty string if it is valid."""
     if isinstance(node, And | Or):
-        return "" if len(node.parts) > 1 else "and, or join at least two parts"
+        return "" if len(node.parts) > 1 else "and, or need at least two parts"
     if isinstance(node, Everyone | Not):
         return ""
     if problem := refuse_name(node.column):
         return problem
     if isinstance(node, In) and not node.values:
-        return f"the list of {node.column!r} is empty; nobody would belong to the group"
+        return f"the list of {node.column!r} is empty, so the group would be empty"
     if isinstance(node, Compare):
         if node.sign not in SIGNS:
             return f"there is no comparison {node.sign!r}; use one of {' '.join(SIGNS)}"
@@ -147,14 +147,14 @@ def _refuse(node: Node) -> str:
 
 
 def refuse_name(name: str) -> str:
-    """What is wrong with a column's name; an empty string where nothing is."""
+    """The error of a column's name; an empty string if it is valid."""
     if not 1 <= len(name) <= MAX_TEXT:
-        return f"a column's name has 1 to {MAX_TEXT} characters, not {len(name)}"
+        return f"a column's name must have 1 to {MAX_TEXT} characters, not {len(name)}"
     return _unprintable(name) or looks_like(name, ())
 
 
 def refuse_literal(value: Literal) -> str:
-    """What is wrong with a literal; an empty string where nothing is."""
+    """The error of a literal; an empty string if it is valid."""
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
             return f"a text has at most {MAX_TEXT} characters, not {len(value)}"
@@ -165,20 +165,18 @@ def refuse_literal(value: Literal) -> str:
         return f"a literal is a number, a text, true or false, not a {type(value).__name__}"
     if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
         return f"an integer has at most {MAX_DIGITS} digits"
-    return "" if math.isfinite(value) else "a number is finite"
+    return "" if math.isfinite(value) else "a number must be finite"
 
 
 def _unprintable(text: str) -> str:
     strange = next((c for c in text if unicodedata.category(c)[0] == "C"), None)
     return (
-        ""
-        if strange is None
-        else f"the character U+{ord(strange):04X} cannot be seen; leave it out"
+        "" if strange is None else f"the character U+{ord(strange):04X} is invisible; leave it out"
     )
 
 
 def write(node: Node) -> str:
-    """The one way in which a tree is written."""
+    """The canonical text of a tree."""
     if isinstance(node, Everyone):
         return "everyone"
     if isinstance(node, Compare):
@@ -198,7 +196,7 @@ def _within(node: Node) -> str:
 
 
 def write_name(name: str) -> str:
-    """A column's name: bare where it is a plain word, else in backquotes."""
+    """A column's name: as it is if it is a word, otherwise in backquotes."""
     plain = name.isascii() and name.isidentifier() and name not in KEYWORDS
     return name if plain else "`" + name.replace("`", "``") + "`"
 
@@ -210,5 +208,5 @@ def write_literal(value: Literal) -> str:
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, float) and value.is_integer() and abs(value) < 10**15:
-        value = int(value)  # 1.0 and 1 are one literal
+        value = int(value)  # 1.0 and 1 are the same literal
     return repr(value)

@@ -1,4 +1,4 @@
-"""Models in ONNX files: bytes here, looked at and run in a process of their own."""
+"""Models in ONNX files: only bytes here, parsed and run in a separate process."""
 
 import base64
 import binascii
@@ -21,16 +21,16 @@ MAX_BYTES = 5_000_000
 class OnnxModel:
     """A model in ONNX, run in a child process with limits; see `supersede.bounty.artefacts.sandbox`.
 
-    Its first output answers, for probabilities its last one. It has either one input of shape
-    (rows, k), which gets k columns of numbers, or one input a column of shape (rows, 1) or (rows,).
-    Missing numbers are NaN, missing texts are empty.
+    Its first output is the answer, for probabilities its last one. It has either one input of shape
+    (rows, k), which receives k numeric columns, or one input per column, of shape (rows, 1) or
+    (rows,). Missing numbers are NaN, missing texts are empty.
 
     Attributes:
         data: The file's bytes.
         columns: The columns in the order of the one input, or the names of the inputs.
 
     Raises:
-        ModelFormError: It is too large, or names no columns.
+        ModelFormError: It is too large, or has no column names.
     """
 
     data: bytes
@@ -38,19 +38,19 @@ class OnnxModel:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.data) <= MAX_BYTES:
-            msg = f"an ONNX model has 1 to {MAX_BYTES:,} bytes, not {len(self.data):,}"
+            msg = f"an ONNX model must have 1 to {MAX_BYTES:,} bytes, not {len(self.data):,}"
             raise ModelFormError(msg)
         names = self.columns
         if not names or not all(is_text(name) for name in names) or len(set(names)) < len(names):
             msg = (
-                "say which columns the ONNX model reads: columns=('age', 'hours'), each once,"
+                "name the columns that the ONNX model reads: columns=('age', 'hours'), each once,"
                 " in the order of its input"
             )
             raise ModelFormError(msg)
 
     @property
     def bits(self) -> int:
-        """Eight bits a byte as it is stored, and a byte that ends it."""
+        """Eight bits per byte of its stored form and of its terminator."""
         names = sum(len(name.encode()) + 1 for name in self.columns)
         return 8 * (len(self.data) + names + 1) + 64
 
@@ -61,15 +61,17 @@ class OnnxModel:
 
         Args:
             columns: Columns by name, shape (n,) each.
-            answers: What may be answered.
-            limits: What the process may use.
+            answers: The allowed answers.
+            limits: Limits of the process.
 
         Raises:
-            ModelFormError: The file is no ONNX model, or holds what is not allowed.
-            LimitError: It ran over its memory or time, or died.
-            AnswerError: Its answers do not fit, differ between runs, or depend on the other rows.
-            MissingColumnError: A column is not there.
-            SandboxError: The child does not start; that says nothing of the model.
+            ModelFormError: The file is not an ONNX model, or contains something that is not
+                allowed.
+            LimitError: It exceeded its memory or time, or its process died.
+            AnswerError: Its answers are not allowed, differ between runs, or depend on the other
+                rows.
+            MissingColumnError: A column is missing.
+            SandboxError: The child does not start; the model is not the cause.
             MissingExtraError: onnx or onnxruntime are not installed.
         """
         asked = columns_of(columns, self.columns)
@@ -88,13 +90,13 @@ class OnnxModel:
 
     @classmethod
     def from_base64(cls, text: Any, columns: Any) -> "OnnxModel":
-        """Read what `to_dict` wrote.
+        """The inverse of `to_dict`.
 
         Raises:
-            ModelFormError: It is not base64, or the columns are no list.
+            ModelFormError: It is not base64, or the columns are not a list.
         """
         if not isinstance(text, str) or not isinstance(columns, list):
-            msg = "an onnx has its bytes in base64, and a list of columns"
+            msg = "an onnx model needs its bytes in base64, and a list of columns"
             raise ModelFormError(msg)
         try:
             return cls(base64.b64decode(text, validate=True), tuple(columns))

@@ -1,4 +1,4 @@
-"""Read a model that a stranger sent: JSON or ONNX, and nothing that could run while it is read."""
+"""Read a stranger's model: JSON or ONNX, and nothing that could run code while it is read."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from supersede.errors import ModelFormError
 
 __all__ = ["MAX_JSON", "model_from_dict", "read_model"]
 
-MAX_JSON = 1_000_000  # bytes: what a million of them can become in memory is bearable
+MAX_JSON = 1_000_000  # bytes: a million of them need an acceptable amount of memory once parsed
 
 REFUSED = (
-    (b"\x80", "a pickle: loading one runs whatever its author wrote"),
+    (b"\x80", "a pickle: loading it runs code of its author"),
     (
         b"PK\x03\x04",
-        "a zip archive (skops, torch, npz): it may unpack to any size and hold anything",
+        "a zip archive (skops, torch, npz): it can unpack to any size and contain anything",
     ),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -38,15 +38,15 @@ REFUSED = (
 def read_model(source: str | Path | bytes, *, columns: Sequence[str] = ()) -> Model:
     """Read a model from a file or its bytes.
 
-    What it is follows from its content, never from its name. An ONNX model is only looked at in
-    the process that runs it, so that much of what is wrong with one is said by its ``predict``.
+    The form is detected from the content, never from the name. An ONNX model is only parsed in the
+    process that runs it, so many of its errors are raised by its ``predict``.
 
     Args:
         source: A path, or the bytes.
         columns: For ONNX: the columns in the order of its one input, or the names of its inputs.
 
     Raises:
-        ModelFormError: It is a link, empty, too large, of another form, or malformed.
+        ModelFormError: It is a link, empty, too large, of an unsupported form, or malformed.
 
     Example:
         >>> read_model(b'{"form": "constant", "values": [1]}')
@@ -54,7 +54,7 @@ def read_model(source: str | Path | bytes, *, columns: Sequence[str] = ()) -> Mo
         >>> import pickle
         >>> read_model(pickle.dumps("anything"))
         Traceback (most recent call last):
-        supersede.errors.ModelFormError: a pickle: loading one runs whatever its author wrote; ...
+        supersede.errors.ModelFormError: a pickle: loading it runs code of its author; ...
     """
     data = source if isinstance(source, bytes) else _bytes(Path(source))
     allowed = "send JSON (constant, tree, linear) or ONNX"
@@ -77,7 +77,7 @@ def model_from_dict(data: Any) -> Model:
     """Read a model from plain data, as its ``to_dict`` gives it.
 
     Raises:
-        ModelFormError: It is no model.
+        ModelFormError: It is not a model.
     """
     forms = {
         "constant": (Constant, {"values"}),
@@ -91,13 +91,14 @@ def model_from_dict(data: Any) -> Model:
     form = data.get("form") if isinstance(data, dict) else None
     if not isinstance(form, str) or form not in forms:
         msg = (
-            f"a model is an object with a form, one of {', '.join(forms)}; found {str(form)[:50]!r}"
+            f"a model must be an object with a form, one of {', '.join(forms)}; found"
+            f" {str(form)[:50]!r}"
         )
         raise ModelFormError(msg)
     kind, keys = forms[form]
     if set(data) - {"form"} != keys:
         found = sorted(str(key)[:50] for key in set(data) - {"form"})[:20]
-        msg = f"a {form} has the keys {sorted(keys)}, found {found}"
+        msg = f"a {form} must have the keys {sorted(keys)}, found {found}"
         raise ModelFormError(msg)
     rest = {key: value for key, value in data.items() if key != "form"}
     if kind is OnnxModel:
@@ -111,18 +112,20 @@ def model_from_dict(data: Any) -> Model:
 
 
 def _bytes(path: Path) -> bytes:
-    """The content of a plain file that is not too large; links are not followed."""
+    """The content of a regular file that is not too large; links are not followed."""
     try:
         file = os.open(
             path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         )
     except OSError as error:
-        msg = f"cannot open {path.name!r} as a plain file: {error.strerror}; links are not followed"
+        msg = (
+            f"cannot open {path.name!r} as a regular file: {error.strerror}; links are not followed"
+        )
         raise ModelFormError(msg) from error
     try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or path.is_symlink():
-            msg = f"{path.name!r} is no plain file; links, folders and devices are refused"
+            msg = f"{path.name!r} is not a regular file; links, folders and devices are refused"
             raise ModelFormError(msg)
         if found.st_size > MAX_BYTES:
             msg = f"{path.name!r} has {found.st_size:,} bytes, more than {MAX_BYTES:,}"
@@ -145,14 +148,14 @@ def _json(data: bytes) -> Any:
 
 
 def _no_constant(word: str) -> None:
-    msg = f"{word} is no JSON number"
+    msg = f"{word} is not a JSON number"
     raise ModelFormError(msg)
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        msg = "an object names a key twice"
+        msg = "an object has a duplicate key"
         raise ModelFormError(msg)
     return found
 
@@ -170,6 +173,6 @@ def _feature(data: Any) -> Feature:
         "category",
         "missing",
     }:
-        msg = "a feature is an object with a column, and perhaps a category and a missing"
+        msg = "a feature must be an object with a column, and optionally a category and a missing"
         raise ModelFormError(msg)
     return Feature(**data)

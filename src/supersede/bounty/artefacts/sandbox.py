@@ -1,11 +1,11 @@
-"""Run a stranger's ONNX model in a process that can do little else.
+"""Run a stranger's ONNX model in a locked child process.
 
 The parent writes the model and the columns into one unnamed temporary file and starts a fresh
-interpreter on it, in an empty folder, with a clean environment. That child imports its libraries, takes
-the file in, then locks itself (`child/lock.py`) and only then parses the model: from there on it can
-open nothing, start nothing, and use so much memory and time. What comes back is a head of 13 bytes and
-either numbers, as many as were asked for, or a reason of at most 500 bytes. The parent never parses
-the model.
+interpreter on it, in an empty folder, with a clean environment. That child imports its libraries,
+reads the file into memory, then locks itself (`child/lock.py`) and only then parses the model: from
+there on it cannot open files or start processes, and its memory and time are limited. The result is
+a header of 13 bytes and either the expected number of numbers, or a reason of at most 500 bytes.
+The parent never parses the model.
 """
 
 import importlib.util
@@ -42,19 +42,19 @@ __all__ = ["Isolation", "Limits", "WeakerSandboxWarning", "isolation", "run_onnx
 CHILD = Path(__file__).with_name("child")
 HEAD = struct.Struct("<IBQ")
 ERRORS: dict[int, type[ArtefactError]] = {1: ModelFormError, 2: AnswerError, 3: LimitError}
-NEEDED = ("memory", "processor", "descriptors")  # without one of them the parent warns
+NEEDED = ("memory", "processor", "descriptors")  # if one is missing, the parent warns
 
 
 class WeakerSandboxWarning(UserWarning):
-    """This system cannot hold a stranger's model as tightly as Linux does."""
+    """This system cannot confine a stranger's model as strictly as Linux does."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model may use.
+    """Resource limits of a model.
 
     Attributes:
-        memory_mb: Memory beyond that of the idle child with its data, in MB.
+        memory_mb: Memory in addition to that of the idle child with its data, in MB.
         cpu_seconds: CPU seconds.
         wall_seconds: Seconds by the clock, from the child's start.
     """
@@ -65,17 +65,17 @@ class Limits:
 
     def __post_init__(self) -> None:
         if min(self.memory_mb, self.cpu_seconds, self.wall_seconds) <= 0:
-            msg = f"{self}: every limit is above 0"
+            msg = f"{self}: every limit must be above 0"
             raise ArgumentError(msg)
 
 
 @dataclass(frozen=True)
 class Isolation:
-    """What the child was held by; the words are explained in `child/lock.py`.
+    """The measures that confined the child; `child/lock.py` explains their names.
 
     Attributes:
-        held: The measures that took hold.
-        missing: Those that this system does not offer.
+        held: The measures that took effect.
+        missing: The measures that this system does not offer.
     """
 
     held: tuple[str, ...]
@@ -83,7 +83,7 @@ class Isolation:
 
 
 def isolation() -> Isolation:
-    """Try on this machine which measures hold; starts one child.
+    """Test which measures take effect on this machine; starts one child.
 
     Raises:
         MissingExtraError: onnx or onnxruntime are not installed.
@@ -101,16 +101,16 @@ def run_onnx(
     Args:
         data: The model's bytes.
         columns: The columns that it reads.
-        answers: What may be answered; here only how many numbers a row.
-        limits: What the process may use.
+        answers: The allowed answers; only the number of values per row is used here.
+        limits: Limits of the process.
 
     Returns:
-        Shape (n,), or (n, width) where more than one number answers a row; not yet checked.
+        Shape (n,), or (n, width) if an answer has more than one number; not yet checked.
 
     Raises:
-        ModelFormError: The bytes are no ONNX model, or hold what is not allowed.
-        LimitError: It ran over its memory or time, or died.
-        AnswerError: Its answers do not fit, differ between runs, or depend on the other rows.
+        ModelFormError: The bytes are not an ONNX model, or contain something that is not allowed.
+        LimitError: It exceeded its memory or time, or its process died.
+        AnswerError: Its answers are not allowed, differ between runs, or depend on the other rows.
         SandboxError: The child does not start.
         MissingExtraError: onnx or onnxruntime are not installed.
     """
@@ -121,7 +121,10 @@ def run_onnx(
     if status in ERRORS:
         raise ERRORS[status](_printable(payload))
     if status != 0 or len(payload) != 8 * n * answers.width:
-        msg = f"the child answered {len(payload)} bytes with status {status}; it is broken or taken over"
+        msg = (
+            f"the child returned {len(payload)} bytes with status {status}; it is broken or was"
+            " taken over"
+        )
         raise LimitError(msg)
     missing = [name for name in _isolation(bits).missing if name in NEEDED]
     if missing:
@@ -134,7 +137,7 @@ def run_onnx(
 def _ask(
     data: bytes, columns: Mapping[str, Column], answers: Answers, limits: Limits
 ) -> tuple[int, int, bytes]:
-    """Start a child, wait for it; what locked it, its status, and what it says."""
+    """Start a child and wait for it; returns its lock bits, its status, and its output."""
     for package in ("onnx", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError.of(package=package, extra="bounty", purpose="a model in ONNX")
@@ -162,7 +165,7 @@ def _ask(
             child.wait()
         out.seek(0)
         head = out.read(HEAD.size)
-        if not head:  # it says so as soon as it is locked
+        if not head:  # the header is written as soon as the child is locked
             complaints.seek(0)
             msg = f"the process for ONNX models does not start: {_printable(complaints.read()[-300:])}"
             raise SandboxError(msg)
@@ -205,7 +208,7 @@ def _hand_over(
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of the parent's but what an interpreter may need to start."""
+    """Only the parent's variables that an interpreter can need to start."""
     kept = {
         name: os.environ[name] for name in ("LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ
     }
@@ -217,7 +220,7 @@ def _died(code: int, limits: Limits) -> str:
     if code == -getattr(signal, "SIGXCPU", 0) or code == -getattr(signal, "SIGKILL", 0):
         return f"the model took more than {limits.cpu_seconds} CPU seconds, or too much memory"
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"the model's process died ({name}); it asks for too much, or breaks the runtime"
+    return f"the model's process died ({name}); it needs too much memory or time, or crashes the runtime"
 
 
 def _isolation(bits: int) -> Isolation:

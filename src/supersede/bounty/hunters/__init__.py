@@ -1,4 +1,4 @@
-"""Hunters: look for groups that a model fails, and for models that do better on them."""
+"""Hunters: search for groups that a model fails, and for models that do better on them."""
 
 from supersede.bounty.hunters.ground import Ground
 from supersede.bounty.hunters.hunt import Attempt, hunt

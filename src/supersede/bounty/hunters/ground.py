@@ -1,4 +1,4 @@
-"""What hunters see: public rows with labels, and what the current model loses on them."""
+"""The input of hunters: public rows with labels, and the current model's losses on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,16 +21,16 @@ _CATEGORIES = 12  # of a column of texts, the most frequent
 
 @dataclass(frozen=True)
 class Ground:
-    """Where hunters hunt.
+    """The public rows, prepared for hunters.
 
     Attributes:
         sample: The public rows.
-        loss: What a row loses.
-        answers: What a model may answer.
-        features: What trees may split on.
+        loss: The loss of a row.
+        answers: The allowed answers of a model.
+        features: The features on which trees are allowed to split.
         matrix: The features of the rows, shape ``(n, features)``.
-        lost: What each row loses under the current model, shape ``(n,)``.
-        weight: What each row counts for, shape ``(n,)``.
+        lost: Each row's loss under the current model, shape ``(n,)``.
+        weight: Weight of each row, shape ``(n,)``.
     """
 
     sample: Sample
@@ -50,8 +50,8 @@ class Ground:
         Args:
             sample: The public rows.
             model: The current model.
-            loss: What a row loses.
-            columns: Those that hunters' models may read; by default all.
+            loss: The loss of a row.
+            columns: Columns that hunters' models are allowed to read; by default all.
 
         Returns:
             The ground.
@@ -70,5 +70,5 @@ class Ground:
         return replace(self, lost=losses_of(self.loss, self.sample.labels, answers))
 
     def gains(self, answers: npt.NDArray[Any]) -> Floats:
-        """What each row would gain with other answers, shape ``(n,)``."""
+        """Each row's gain with other answers, shape ``(n,)``."""
         return self.weight * (self.lost - losses_of(self.loss, self.sample.labels, answers))

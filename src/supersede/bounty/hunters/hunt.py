@@ -14,13 +14,13 @@ __all__ = ["Attempt", "hunt"]
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of one hunter.
+    """The outcome of one hunter.
 
     Attributes:
         hunter: Its name.
-        team: What kind of hunter it is.
-        group: The group that it proposed; empty where it found none.
-        receipt: The receipt; None where it found nothing or was refused, which costs nothing.
+        team: Its kind.
+        group: The group that it proposed; empty if it found none.
+        receipt: The receipt; None if it found nothing or was refused, which uses no capacity.
         refused: Why it was refused.
     """
 
@@ -38,26 +38,26 @@ def hunt(
     *,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Attempt]:
-    """Let hunters loose on a bounty.
+    """Let hunters submit to a bounty.
 
-    Hunters whose submissions stand in the bounty's log already are passed over, so that a hunt that was
-    interrupted goes on when it is started again.
+    Hunters whose submissions are already in the bounty's log are skipped, so an interrupted hunt
+    resumes when it is started again.
 
     Args:
         bounty: The bounty.
-        hunters: Who hunts, in order.
+        hunters: The hunters, in order.
         ground: The public rows.
-        progress: Told what goes on.
+        progress: Function that is called with a line of text before each hunter.
 
     Returns:
-        One attempt a hunter; it ends early when the bounty's submissions are spent.
+        One attempt per hunter; it ends early when the bounty's submissions are used up.
 
     Raises:
-        BountyError: Two hunters have one name.
+        BountyError: Two hunters have the same name.
     """
     names = [hunter.name for hunter in hunters]
     if len(set(names)) < len(names):
-        msg = "hunters must have different names; a hunt that goes on knows them by these"
+        msg = "hunters must have different names, by which an interrupted hunt identifies them"
         raise BountyError(msg)
     done = {
         entry["note"]: receipt

@@ -1,12 +1,14 @@
-"""Hunters look for groups that a model fails, and for models that do better on them.
+"""Hunters search for groups that a model fails, and for models that do better on them.
 
-An owner lets them loose before strangers come. They see the public rows alone, and submit like everyone else.
+An owner runs them before outsiders submit. They see the public rows alone, and submit like everyone
+else.
 
-- *Specialists* train a model on a group that has a name: a value of a column, or where two meet.
-- *Cost-sensitive* hunters (Globus-Harris, Kearns & Roth 2022, section 4) regress what each answer would cost more than the
-  current one on all features at once; where some answer's predicted cost lies below 0 is the group.
-- *Alternating* hunters (the same) train a model on a group, let the group become where that model is better, and so on
-  until nothing more is gained.
+- *Specialists* train a model on a named group: a value of a column, or a combination of two values.
+- *Cost-sensitive* hunters (Globus-Harris, Kearns & Roth 2022, section 4) regress the excess loss of
+each answer over the current one on all features at once; the group consists of the rows where some
+answer's predicted excess is below 0.
+- *Alternating* hunters (the same) train a model on a group, replace the group by the rows on which
+that model is better, and repeat until there is no further gain.
 - *Slice* hunters train a model on slices with high losses, found by SliceLine.
 
 Reference:
@@ -41,14 +43,14 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 _LEAST = 20  # rows of a group
-_GROUP_DEPTH = 4  # of the trees that groups are read off: expressions stay short
-_FEW_VALUES = 6  # of a column of numbers: each names a group
-_CANDIDATES = 5  # answers that are tried where there are no classes
+_GROUP_DEPTH = 4  # of the trees that define groups, so that expressions stay short
+_FEW_VALUES = 6  # up to this many numbers in a column, each defines a group
+_CANDIDATES = 5  # answers that are tried if there are no classes
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A group, and who is to answer for it."""
+    """A group, and a model for it."""
 
     group: Expression
     answer: Model
@@ -59,9 +61,9 @@ class Hunter:
     """One attempt.
 
     Attributes:
-        team: What kind of hunter it is; credit goes there.
-        name: Its own name, different from all others'.
-        propose: Looks at the ground; None where it finds nothing.
+        team: Its kind, which gets the credit.
+        name: Its unique name.
+        propose: Function from the ground to a proposal; None if it finds nothing.
     """
 
     team: str
@@ -72,17 +74,17 @@ class Hunter:
 def specialists(
     ground: Ground, columns: Sequence[str], *, most: int, least: int = 100
 ) -> list[Hunter]:
-    """Hunters of groups that have a name: values of columns, and where two columns meet.
+    """Hunters of named groups: values of columns, and combinations of two columns.
 
     Args:
         ground: The public rows.
-        columns: Columns whose values name groups; a column of numbers is cut at its quartiles.
-        most: How many at most, the largest groups.
-        least: Rows in the smallest group.
+        columns: Columns whose values define groups; a column of numbers is cut at its quartiles.
+        most: Largest number of hunters; the largest groups are used.
+        least: Smallest number of rows in a group.
 
     Returns:
-        The hunters, the largest groups first: large gains are easier to prove, and what has been
-        proven early costs the later ones little.
+        The hunters, the largest groups first: large gains are easier to prove, and early
+        acceptances lengthen later transcripts little.
     """
     named = {name: _conditions(ground, name) for name in columns}
     texts = [text for listed in named.values() for text in listed]
@@ -100,7 +102,7 @@ def _specialist(text: str) -> Callable[[Ground], Proposal]:
 
 
 def specialist(group: Expression, ground: Ground, *, seed: int = 0) -> Proposal:
-    """Train a model for a group: so a finding without a model becomes a submission.
+    """Train a model for a group, for example to turn a finding into a submission.
 
     Args:
         group: The group, such as that of a finding of kind ``slice``.
@@ -121,11 +123,11 @@ def specialist(group: Expression, ground: Ground, *, seed: int = 0) -> Proposal:
 
 
 def cost_sensitive(count: int, *, seed: int) -> list[Hunter]:
-    """Hunters by cost-sensitive regression, each on features of its own choice.
+    """Hunters by cost-sensitive regression, each on its own random features.
 
     Args:
-        count: How many.
-        seed: Of the features that each may look at.
+        count: Number of hunters.
+        seed: Seed of the features that each is allowed to use.
 
     Returns:
         The hunters.
@@ -157,9 +159,9 @@ def alternating(count: int, *, seed: int, rounds: int = 3) -> list[Hunter]:
     """Hunters that train and regroup in turn, each from a random half of the rows.
 
     Args:
-        count: How many.
-        seed: Of the halves that they begin with.
-        rounds: Turns at most.
+        count: Number of hunters.
+        seed: Seed of the halves that they start with.
+        rounds: Largest number of rounds.
 
     Returns:
         The hunters.
@@ -193,11 +195,11 @@ def alternating(count: int, *, seed: int, rounds: int = 3) -> list[Hunter]:
 
 
 def slices(columns: Sequence[str], count: int, *, share: float = 0.01) -> list[Hunter]:
-    """Hunters of slices in which losses pile up, found by SliceLine.
+    """Hunters of slices with concentrated losses, found by SliceLine.
 
     Args:
         columns: Columns whose values or ranges make up slices.
-        count: How many; each takes a slice further down the list.
+        count: Number of hunters; each takes the next slice of the list.
         share: The smallest slice, as a share of the rows.
 
     Returns:
@@ -247,7 +249,7 @@ def _sliced(ground: Ground, columns: tuple[str, ...], most: int, share: float) -
 
 
 def _costs(ground: Ground) -> Floats:
-    """What each candidate answer costs more than the current one, shape ``(n, candidates)``."""
+    """Excess loss of each candidate answer over the current one, shape ``(n, candidates)``."""
     labels = ground.sample.labels
     if isinstance(ground.answers, Codes):
         candidates = np.arange(ground.answers.count, dtype=float)

@@ -1,4 +1,4 @@
-"""Trees as artefacts: scikit-learn grows them, answers and groups are read off as plain data."""
+"""Trees grown by scikit-learn; answers and groups are extracted as plain data."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,11 +23,11 @@ Floats = npt.NDArray[np.float64]
 
 _DEPTH = 8  # of trees that answer
 _LEAST = 20  # rows in a leaf
-_MOST = 10_000  # rows that a tree is grown on: its splits hardly change with more
+_MOST = 10_000  # rows for growing a tree; its splits hardly change with more
 
 
 def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
-    """A tree that answers for a group, grown on its rows alone.
+    """A tree for a group, grown on its rows alone.
 
     Args:
         ground: The public rows.
@@ -50,7 +50,7 @@ def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
         # for labels of 0 and 1, means of leaves are probabilities
         grown = trees.DecisionTreeRegressor(**settings)
     else:
-        msg = f"no tree can be grown for the {loss.name} and {answers}; submit models of your own"
+        msg = f"no tree can be grown for the {loss.name} and {answers}; submit your own models"
         raise ArgumentError(msg)
     rows = _some(np.flatnonzero(mask), seed)
     grown.fit(ground.matrix[rows], ground.sample.labels[rows], sample_weight=ground.weight[rows])
@@ -63,7 +63,7 @@ def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
 
 
 def _lean(tree: Tree) -> Tree:
-    """The same tree with only the features that it asks: it reads fewer columns, and is faster."""
+    """The same tree with only the features that it uses: it reads fewer columns, and is faster."""
     used = np.unique(tree.feature[tree.feature >= 0])
     if not len(used):
         used = np.array([0])
@@ -82,8 +82,8 @@ def regression_tree(ground: Ground, targets: Floats, *, depth: int, seed: int, s
         ground: The public rows.
         targets: Shape ``(n,)`` or ``(n, targets)``.
         depth: The tree's depth.
-        seed: Of the features that are tried.
-        share: Of the features, how many are tried at each split.
+        seed: Seed of the features that are tried.
+        share: Share of the features that are tried at each split.
 
     Returns:
         The fitted tree.
@@ -102,16 +102,16 @@ def _some(rows: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.intp]:
 
 
 def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expression, Bools] | None:
-    """The leaves in which something is gained, as one group.
+    """The leaves with a gain, as one group.
 
     Args:
         ground: The public rows.
         grown: A fitted tree.
-        gains: What each row gains, shape ``(n,)``.
+        gains: Each row's gain, shape ``(n,)``.
 
     Returns:
-        The group and its rows; None where no leaf gains. Leaves that gain most come first, as many
-        as an expression may have tests for.
+        The group and its rows; None if no leaf gains. Leaves with the largest gain are added first,
+        up to the allowed number of tests.
     """
     tree = grown.tree_
     total = np.bincount(grown.apply(ground.matrix), weights=gains, minlength=tree.node_count)
@@ -119,7 +119,7 @@ def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expressio
     gaining = {int(leaf) for leaf in np.flatnonzero(total > 0)}
     for node in range(tree.node_count - 1, 0, -1):  # children come after their parents
         children = {int(tree.children_left[node]), int(tree.children_right[node])}
-        if children <= gaining:  # both sides gain, so the split says nothing
+        if children <= gaining:  # both sides gain, so the split is redundant
             gaining = (gaining - children) | {node}
             total[node] = sum(total[child] for child in children)
     chosen: list[str] = []
@@ -133,12 +133,12 @@ def gaining_leaves(ground: Ground, grown: Any, gains: Floats) -> tuple[Expressio
     if not chosen:
         return None
     group = parse(" or ".join(f"({path})" for path in chosen))
-    # not the leaves' rows: missing values fail tests that a tree lets them pass
+    # not the leaves' rows: missing values fail tests that they pass in a tree
     return group, group.mask(ground.sample.columns)
 
 
 def _paths(tree: Any, ground: Ground) -> dict[int, list[str]]:
-    """The conditions that lead to each node, of each feature only the tightest."""
+    """The conditions that lead to each node; for each feature only the tightest."""
     found: dict[int, list[str]] = {}
     waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
     while waiting:
@@ -162,7 +162,7 @@ def _conditions(ground: Ground, bounds: dict[int, tuple[float, float]]) -> list[
     return [
         test
         for i, ends in bounds.items()
-        # where a column has a value, that it does not have another one goes without saying
+        # if a column has a value, the condition that it does not have another is redundant
         if not features[i].category or ends[0] > 0 or features[i].column not in named
         for test in _tests(features[i], ends, ground.sample.columns[features[i].column].kind)
     ]

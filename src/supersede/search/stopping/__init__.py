@@ -1,13 +1,13 @@
-"""When to stop a search: as soon as more of it cannot pay.
+"""When to stop a search: as soon as further search is not worth it.
 
 A search for hyperparameters picks its winner by an estimate that has a statistical error. Once
-what is left to gain is below that error, more trials buy noise. The parts:
+what is left to gain is below that error, more trials only fit noise. The parts:
 
-- `History`, a plain list of `Trial` over a typed `Space`;
+- `History`, a list of `Trial` over a typed `Space`;
 - `decide`, from a history to a `Decision` with its reason: a pure function;
-- criteria, each a frozen object with one method, joined by `AllOf`, `AnyOf` and `InARow`;
-- `ReportedError` and its kin, which say how far an estimate may be off;
-- `replay`, which asks when a finished search could have stopped, and what that would have cost.
+- criteria, each a frozen object with one method, combined by `AllOf`, `AnyOf` and `InARow`;
+- `ReportedError` and its alternatives, which estimate the error of a validation score;
+- `replay`, which computes when a finished search could have stopped, and what that would have cost.
 """
 
 from supersede.search.stopping.bootstrap import bootstrap_error

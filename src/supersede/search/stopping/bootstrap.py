@@ -1,11 +1,10 @@
-"""Standard error of a score on one validation set, by drawing its items anew.
+"""Standard error of a score on one validation set, by resampling its items.
 
 Efron (1979): the spread of a statistic over samples drawn with replacement estimates its standard
-error. For items that depend on their neighbours, whole blocks are drawn (Künsch, 1989, moving
-blocks).
+error. For serially dependent items, whole blocks are drawn (Künsch, 1989, moving blocks).
 
 Assumes: the validation items are a random sample of what the model will meet, and the model is
-given (its own training randomness is not in this error).
+fixed (the randomness of its training is not part of this error).
 """
 
 import math
@@ -32,11 +31,11 @@ def bootstrap_error(
     """Standard error of a statistic of per-item losses.
 
     Args:
-        losses: One for each validation item, shape ``(n,)``; those not finite are left out.
-        statistic: What the search optimises, from losses; the mean if None.
+        losses: One per validation item, shape ``(n,)``; those that are not finite are left out.
+        statistic: The score that the search optimises, from losses; the mean if None.
         block: How many neighbouring items to draw together; above 1 for time series.
         resamples: How many samples to draw.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
         The error. For the mean of single items it is the exact limit, std / sqrt(n), without draws.

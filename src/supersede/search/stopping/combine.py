@@ -1,4 +1,4 @@
-"""Criteria joined: all of them, any of them, or one of them several times in a row."""
+"""Combined criteria: all of them, any of them, or one of them several times in a row."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ __all__ = ["AllOf", "AnyOf", "InARow"]
 
 
 def _joined(stop: bool, chosen: list[Judgement], every: list[Judgement]) -> Judgement:
-    """The reasons of the chosen ones that have something to say, and the first numbers."""
+    """The non-empty reasons of the chosen judgements, and the first available numbers."""
     numbers = next((j for j in every if j.improvement is not None), chosen[0])
     reason = "; ".join(j.reason for j in chosen if j.reason)
     return Judgement(stop, reason, numbers.improvement, numbers.error)
@@ -25,7 +25,7 @@ class AllOf:
         object.__setattr__(self, "criteria", _some(criteria))
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Ask all; the reasons given are those that decided."""
+        """Judge by all; the reasons given are those that decided."""
         said = [criterion.judge(evidence) for criterion in self.criteria]
         against = [j for j in said if not j.stop]
         return _joined(not against, against or said, said)
@@ -41,10 +41,10 @@ class AnyOf:
         object.__setattr__(self, "criteria", _some(criteria))
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Ask all; the reasons given are those that decided."""
+        """Judge by all; the reasons given are those that decided."""
         said = [criterion.judge(evidence) for criterion in self.criteria]
         wanted = [j for j in said if j.stop]
-        # the numbers shown are those of the last criterion, so that they stay of one kind
+        # the numbers shown are those of the last criterion, so that their meaning does not change
         return _joined(bool(wanted), wanted or said, said[::-1])
 
 
@@ -53,8 +53,8 @@ class InARow:
     """Stop when a criterion would have stopped at each of the last ``times`` trials.
 
     Args:
-        criterion: What is asked of the history as it is, and as it was one trial ago, and so on.
-        times: How many times.
+        criterion: Criterion that judges the history as it is, as it was one trial ago, and so on.
+        times: Number of trials.
     """
 
     criterion: Criterion
@@ -66,7 +66,7 @@ class InARow:
             raise ArgumentError(msg)
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Ask about the last trials, the latest first, until one says no."""
+        """Judge at the last trials, the latest first, until one judgement is negative."""
         latest = self.criterion.judge(evidence)
         count = len(evidence.history.finished)
         held = int(latest.stop)

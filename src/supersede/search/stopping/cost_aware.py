@@ -1,12 +1,12 @@
-"""Stop when no trial is expected to gain what it costs.
+"""Stop when no trial is expected to gain more than its cost.
 
 Xie et al. (2025, "Cost-aware stopping for Bayesian optimization", arXiv:2507.12453): stop when
 EI(x) <= lambda cost(x) for all x, that is, when even the best expected improvement per cost is
 below the price lambda of a unit of cost.
 
-Here the price is said as ``seconds_per_error``: how long one would work for a gain of one
-statistical error. Cost is predicted by a second Gaussian process, of the logarithm of the seconds
-of each trial.
+Here the price is given as ``seconds_per_error``: how many seconds a gain of one statistical error
+is worth. Cost is predicted by a second Gaussian process, of the logarithm of the seconds of each
+trial.
 
 Assumes: as in `improvement`; cost depends smoothly on the parameters.
 """
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 def _seconds_at(surrogate: Surrogate, seconds: Array, x: Array) -> Array:
-    """Predicted seconds at features ``(q, m)``: the median where costs hardly vary."""
+    """Predicted seconds at features ``(q, m)``; the median where costs hardly vary."""
     timed = np.flatnonzero(np.isfinite(seconds) & (seconds > 0))
     y = np.log(seconds[timed])
     scale = float(y.std())
@@ -47,7 +47,7 @@ def _seconds_at(surrogate: Surrogate, seconds: Array, x: Array) -> Array:
 
 @dataclass(frozen=True)
 class CostAware:
-    """Expected improvement per second against a price.
+    """Expected improvement per second, compared with a price.
 
     Args:
         seconds_per_error: Seconds that a gain of one statistical error is worth.
@@ -61,14 +61,14 @@ class CostAware:
             raise ArgumentError(msg)
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Weigh the best buy that is left."""
+        """Compare the gain and the cost of the most cost-effective point."""
         surrogate = evidence.surrogate
         one_error, _ = worth(evidence, 1.0)
         if evidence.settled:
             return Judgement(True, "nothing is left to gain", 0.0, one_error)
         seconds = np.array([t.seconds or np.nan for t in evidence.history.finished], dtype=float)
         if surrogate is None or not one_error or not np.isfinite(seconds).any():
-            return Judgement(False, "too few trials have a value, or none says what it cost")
+            return Judgement(False, "too few trials have a value, or none reports its cost")
         x = searched(surrogate)
         gain = expected_improvement(surrogate, x) * surrogate.transform.scale
         cost = _seconds_at(surrogate, seconds, x)
@@ -76,7 +76,7 @@ class CostAware:
         worth_seconds = float(gain[buy]) / one_error * self.seconds_per_error
         sign = "<=" if worth_seconds <= cost[buy] else ">"
         reason = (
-            f"the best buy left is expected to gain {gain[buy]:.3g}, worth {worth_seconds:.3g} s, "
-            f"{sign} the {cost[buy]:.3g} s it costs"
+            f"the most cost-effective trial is expected to gain {gain[buy]:.3g}, worth"
+            f" {worth_seconds:.3g} s, {sign} its cost of {cost[buy]:.3g} s"
         )
         return Judgement(worth_seconds <= float(cost[buy]), reason, float(gain[buy]), one_error)

@@ -1,10 +1,10 @@
-"""Trials as points of a unit cube, in an order that no name and no shuffling of names changes.
+"""Trials as points of a unit cube, in an order that does not depend on parameter names.
 
-A conditional parameter that does not apply sits in the middle of its range, at a fixed distance
-from where it applies: one more feature says whether it does. Squared distances stay Euclidean, so
-any stationary kernel of them is valid (the idea of the arc kernel of Swersky et al., 2014,
-arXiv:1409.4011, with a line in place of the arc). The choices of a categorical parameter are all
-one apart.
+A conditional parameter that does not apply is placed in the middle of its range, at a fixed
+distance from the points where it applies: one more feature encodes whether it does. Squared
+distances stay Euclidean, so any stationary kernel of them is valid (the idea of the arc kernel of
+Swersky et al., 2014, arXiv:1409.4011, with a line in place of the arc). Any two choices of a
+categorical parameter have distance one.
 """
 
 import math
@@ -28,9 +28,9 @@ from supersede.search.stopping.space import (
 __all__ = ["Cube", "cube_of"]
 
 Array = NDArray[np.float64]
-_ACTIVITY = 0.5  # how far "does not apply" lies from the line on which a parameter varies
+_ACTIVITY = 0.5  # distance of "does not apply" from the line on which a parameter varies
 _LARGEST_GRID = 10_000
-_CHOICE = 1 / math.sqrt(2)  # so that two choices are one apart
+_CHOICE = 1 / math.sqrt(2)  # so that two choices have distance one
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Cube:
 
     @cached_property
     def numeric(self) -> dict[int, int]:
-        """The feature that carries the position of each numeric parameter."""
+        """The feature that contains the position of each numeric parameter."""
         starts = np.cumsum([0, *(_width(p, c) for p, c in self._kinds)])
         return {
             i: int(starts[i])
@@ -88,7 +88,7 @@ class Cube:
         return np.hstack(columns) if columns else np.zeros((len(units), 0))
 
     def sample(self, count: int, rng: np.random.Generator) -> Array:
-        """Points spread evenly over what is possible, shape ``(count, d)``."""
+        """Points spread evenly over the possible values, shape ``(count, d)``."""
         units = rng.random((count, len(self.names)))
         for i, parameter in enumerate(self.parameters):
             if isinstance(parameter, Categorical):
@@ -124,8 +124,8 @@ class Cube:
     def grid(self) -> Array | None:
         """All points of a finite space, or None where there are more than 10,000.
 
-        Where conditions were not declared, the combinations that no trial has shown are unknown, so
-        that such a space counts as infinite.
+        If conditions were not declared, it is unknown which untried combinations are possible, so
+        such a space counts as infinite.
         """
         unknown = any(self.conditional) and not self._declared
         if unknown or self.space.size > _LARGEST_GRID:
@@ -139,7 +139,7 @@ class Cube:
 
     @cached_property
     def exhausted(self) -> bool:
-        """Whether a finite space has no point left that was not tried."""
+        """Whether all points of a finite space were tried."""
         if self.grid is None or not len(self.units):
             return False
         tried = {row.tobytes() for row in np.nan_to_num(self.units.round(9), nan=-1.0)}
@@ -165,7 +165,7 @@ class Cube:
                 units[~met, column] = np.nan
 
     def _deactivate_as_seen(self, units: Array, rng: np.random.Generator) -> None:
-        """Copy from the trials who is there together; a choice seen elsewhere stays there."""
+        """Draw activity patterns of trials, without choices seen only under other patterns."""
         active = ~np.isnan(self.units)
         patterns, of_trial = np.unique(active, axis=0, return_inverse=True)
         of_point = rng.integers(len(patterns), size=len(units))
@@ -187,12 +187,12 @@ def _width(parameter: Parameter, conditional: bool) -> int:
 
 
 def cube_of(history: History) -> Cube:
-    """The finished trials of a history, columns ordered by what they hold, not by name."""
+    """The finished trials of a history, with columns ordered by content, not by name."""
     parameters = history.space.parameters
     columns = {
         name: units_of(p, [t.params.get(name) for t in history.finished])
         for name, p in parameters.items()
-        if p.size > 1  # what cannot vary tells nothing apart
+        if p.size > 1  # a constant parameter does not distinguish trials
     }
 
     def order(name: str) -> tuple[str, list[float]]:

@@ -1,4 +1,4 @@
-"""The one question: stop, or go on?"""
+"""The decision: stop, or continue?"""
 
 import html
 import math
@@ -18,7 +18,7 @@ from supersede.search.stopping.surrogate import Memory, Settings
 
 __all__ = ["DEFAULT", "Decision", "decide"]
 
-# Chosen by leaving data sets out, on recorded searches: docs/explanation/stopping.md says how.
+# Chosen by leaving data sets out, on recorded searches: docs/explanation/stopping.md describes how.
 DEFAULT: Criterion = AnyOf(
     Settled(trials=20),
     AllOf(
@@ -38,14 +38,14 @@ class Decision:
 
     Args:
         stop: True to stop.
-        reason: In words.
-        best: Best value so far, in the objective's own units and direction; None without one.
+        reason: The reason, as text.
+        best: Best value so far, in the objective's own units and direction; None if there is none.
         improvement: What is left to gain, in the same units, at least 0; None if it is not known.
-        error: The gain that was held to be worth having; None if it is not known.
-        unseen: Share of the space, in [0, 1], that no trial came near (within a tenth of each
-            range): there a narrow optimum would go unnoticed. None without a surrogate.
-        trials: How many have ended.
-        pending: How many are running.
+        error: The smallest gain that counts as worthwhile; None if it is not known.
+        unseen: Share of the space, in [0, 1], without a trial nearby (within a tenth of each
+            range): a narrow optimum there would go unnoticed. None without a surrogate.
+        trials: Number of trials that have ended.
+        pending: Number of running trials.
     """
 
     stop: bool
@@ -62,10 +62,10 @@ class Decision:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{'stop' if self.stop else 'go on'}: {self.reason}"
+        return f"{'stop' if self.stop else 'continue'}: {self.reason}"
 
     def _repr_html_(self) -> str:
-        word = "Stop" if self.stop else "Go on"
+        word = "Stop" if self.stop else "Continue"
         return f"<p><strong>{word}</strong>: {html.escape(self.reason)}</p>"
 
 
@@ -77,17 +77,18 @@ def decide(
     settings: Settings | None = None,
     memory: Memory | None = None,
 ) -> Decision:
-    """Judge whether more search can pay.
+    """Judge whether further search is worthwhile.
 
-    The same history gives the same answer in every process. Nothing in a history makes this raise:
-    where no judgement is possible, the decision is to go on, and its reason says what is missing.
+    The same history gives the same answer in every process. No content of a history makes this
+    raise: if no judgement is possible, the decision is to continue, and its reason names what is
+    missing.
 
     Args:
-        history: What was tried.
+        history: The history.
         rule: When to stop.
-        error: How the statistical error is found; from what the trials carry if None.
-        settings: How much work the surrogate does.
-        memory: Fits of earlier calls, to save time.
+        error: How the statistical error is found; by default from the trials' own reports.
+        settings: Settings of the surrogate.
+        memory: Fits of earlier calls, which save time.
 
     Returns:
         The decision.
@@ -102,7 +103,7 @@ def decide(
     evidence = Evidence(
         history, error or ReportedError(), settings or Settings(), memory or Memory()
     )
-    # Numbers of any size may come in; where they overflow the outcome is not finite and says so.
+    # Values of any size are accepted; if they overflow, the outcome is not finite and is reported.
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -129,7 +130,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _missing(history: History) -> str:
-    """What the reader should know of trials without a value."""
+    """A note about trials without a value."""
     ended = len(history.finished)
     pruned = sum(t.state == State.PRUNED for t in history.finished)
     without = ended - len(history.complete) - pruned

@@ -23,8 +23,8 @@ def auc_error(y_true: Sequence[int] | NDArray[np.int64], scores: Sequence[float]
     """Standard error of the AUC of one model on one validation set.
 
     Args:
-        y_true: 0 or 1 for each item, shape ``(n,)``.
-        scores: The model's scores, larger for 1, shape ``(n,)``.
+        y_true: 0 or 1 per item, shape ``(n,)``.
+        scores: The model's scores, larger means more likely 1, shape ``(n,)``.
 
     Returns:
         The error of the AUC, in [0, 0.5]; NaN where a class has fewer than two items.
@@ -50,7 +50,7 @@ def auc_error(y_true: Sequence[int] | NDArray[np.int64], scores: Sequence[float]
 
 
 def _outranked(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each of some, the share of the others that it exceeds; equals count half."""
+    """The share of `others` that each element of `some` exceeds; ties count half."""
     ordered = np.sort(others)
     below = np.searchsorted(ordered, some, "left") + np.searchsorted(ordered, some, "right")
     share: NDArray[np.float64] = below / (2 * len(others))

@@ -1,4 +1,4 @@
-"""What a criterion judges by: a history, its surrogate and its statistical error."""
+"""The input of a criterion: a history, its surrogate and its statistical error."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,13 +20,13 @@ __all__ = ["Criterion", "Evidence", "Judgement"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one criterion says.
+    """The judgement of one criterion.
 
     Args:
         stop: Whether it would stop.
-        reason: Why, in words; empty where it goes without saying.
-        improvement: What is left to gain, in units of the objective, if the criterion tells.
-        error: The size of gain that it holds to be worth having, in the same units.
+        reason: Why, as text; empty where it is obvious.
+        improvement: What is left to gain, in units of the objective, if the criterion computes it.
+        error: The smallest gain that it counts as worthwhile, in the same units.
     """
 
     stop: bool
@@ -37,13 +37,13 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A history and what follows from it.
+    """A history, and the quantities derived from it.
 
     Args:
         history: The trials.
         estimate: How the statistical error is found.
-        settings: Of the surrogate.
-        memory: Of the surrogate's fits.
+        settings: Settings of the surrogate.
+        memory: Memory of the surrogate's fits.
     """
 
     history: History
@@ -53,27 +53,27 @@ class Evidence:
 
     @cached_property
     def surrogate(self) -> Surrogate | None:
-        """The Gaussian process of all trials; None with too few of them, or values all alike."""
+        """The Gaussian process of all trials; None with too few, or if all values are equal."""
         return surrogate_of(self.history, self.settings, self.memory)
 
     @cached_property
     def error(self) -> StatisticalError | None:
-        """The statistical error; None where the trials do not carry it."""
+        """The statistical error; None if the trials do not report it."""
         return self.estimate(self.history)
 
     @cached_property
     def yardstick(self) -> StatisticalError | None:
-        """The statistical error; without one, the noise that the surrogate finds in the values."""
+        """The statistical error, or without one, the residual noise of the surrogate."""
         if self.error is not None and np.isfinite(self.error.value):
             return self.error
         if self.surrogate is None:
             return None
         noise = self.surrogate.transform.scale * self.surrogate.posterior.hyper.noise**0.5
-        return StatisticalError(noise, "noise about the surrogate: no error was reported")
+        return StatisticalError(noise, "residual noise of the surrogate, as no error was reported")
 
     @cached_property
     def flat(self) -> bool:
-        """Whether at least two trials have a value, and all the same."""
+        """Whether at least two trials have a value, and all values are equal."""
         values = self.history.losses[self.history.complete]
         return len(values) > 1 and bool(np.all(values == values[0]))
 
@@ -86,7 +86,7 @@ class Evidence:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing can change: no other value was seen, or no other point is left."""
+        """Whether nothing can change: all values are equal, or all points were tried."""
         return self.flat or self.exhausted
 
     def earlier(self, count: int) -> "Evidence":
@@ -94,7 +94,7 @@ class Evidence:
         return replace(self, history=self.history.first(count))
 
     def of_best(self, share: float) -> "Evidence":
-        """The same, had only the best ``share`` of the trials (at least 20) been made."""
+        """The same for only the best ``share`` of the trials (at least 20)."""
         history = self.history
         order = history.complete[np.argsort(history.losses[history.complete], kind="stable")]
         kept = np.sort(order[: max(20, int(share * len(order)))])
@@ -103,8 +103,8 @@ class Evidence:
 
 
 class Criterion(Protocol):
-    """A reason to stop, or not to."""
+    """A rule that judges whether to stop."""
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """What the criterion says of this evidence; it never raises."""
+        """The criterion's judgement of this evidence; it never raises."""
         ...

@@ -1,4 +1,4 @@
-"""Stop when the last trial changed the expected minimum simple regret (EMMR) by little.
+"""Stop when the last trial barely changed the expected minimum simple regret (EMMR).
 
 Ishibashi, Karasuyama, Takeuchi & Hino (2023, "A stopping criterion for Bayesian optimization by
 the gap of expected minimum simple regrets", AISTATS). With posteriors t - 1 and t, their best
@@ -70,7 +70,7 @@ def expected_regret_gap(surrogate: Surrogate) -> float | None:
 
 @dataclass(frozen=True)
 class ExpectedRegretGap:
-    """The gap against the statistical error.
+    """The gap, compared with the statistical error.
 
     Args:
         times: How many statistical errors the gap must be below.

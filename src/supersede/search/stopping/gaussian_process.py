@@ -9,7 +9,7 @@ generalised-least-squares value for each (w, a, s), which are a posterior mode:
   (Hvarfner et al., 2024, arXiv:2402.02229),
 - noise s ~ LogNormal(-4, 1), amplitude a ~ LogNormal(0, 1), for values of variance 1.
 
-Assumes: values standardised; noise that does not depend on where one looks.
+Assumes: standardised values; homoscedastic noise.
 """
 
 import math
@@ -46,7 +46,7 @@ class Hyper:
 
 
 def prior_mode(d: int) -> Array:
-    """The hyperparameters that are most probable before any data, shape ``(d + 2,)``."""
+    """The prior mode of the hyperparameters, shape ``(d + 2,)``."""
     log_length = _LENGTH_MEAN + math.log(max(d, 1)) / 2 - _LENGTH_VARIANCE
     return np.array([-2 * log_length] * d + [-_AMPLITUDE_VARIANCE, _NOISE_MEAN - _NOISE_VARIANCE])
 
@@ -79,7 +79,7 @@ def _matern(squared: Array) -> tuple[Array, Array]:
 
 
 def _solve(lower: Array, right: Array, transposed: bool = False) -> Array:
-    """The solution z of L z = right, or of its transpose; lapack itself, for its small overhead."""
+    """The solution z of L z = right, or of its transpose, by LAPACK directly (less overhead)."""
     from scipy.linalg import lapack  # see fit
 
     solution: Array = lapack.dtrtrs(lower, right, lower=1, trans=int(transposed))[0]
@@ -111,7 +111,7 @@ def objective(theta: Array, x: Array, group: NDArray[np.int64], y: Array) -> tup
 
     Returns:
         The value and the gradient (Rasmussen & Williams, equation 5.9; the mean's own dependence
-        drops out, because it is at its optimum).
+        vanishes, because it is at its optimum).
     """
     from scipy.linalg import lapack  # see fit
 
@@ -156,7 +156,7 @@ def fit(x: Array, group: NDArray[np.int64], y: Array, start: Hyper | None = None
     Returns:
         The mode that L-BFGS-B reaches.
     """
-    # scipy costs half a CPU second to import: whoever only keeps a history does not pay it
+    # importing scipy takes half a CPU second, which keeping a history alone should not need
     from scipy.optimize import minimize
 
     d = int(group.max()) + 1 if len(group) else 0
@@ -181,7 +181,7 @@ def fit(x: Array, group: NDArray[np.int64], y: Array, start: Hyper | None = None
 
 @dataclass(frozen=True)
 class Posterior:
-    """f given data; grows by rows.
+    """The posterior of f given data; it can be extended by rows.
 
     Args:
         hyper: The hyperparameters.
@@ -252,7 +252,7 @@ def condition(
         lower: The factor for the first rows of ``x``, which then is extended row by row.
 
     Returns:
-        The posterior. Extending gives the same factor as starting anew, up to rounding.
+        The posterior. Extending gives the same factor as a new factorisation, up to rounding.
     """
     scale = np.exp(hyper.theta[:-2] / 2)[group]
     z = x * scale

@@ -1,4 +1,4 @@
-"""What a search has tried so far: a plain list of trials over a typed space."""
+"""The history of a search: a list of trials over a typed space."""
 
 import math
 import sys
@@ -18,7 +18,7 @@ __all__ = ["History", "State", "Trial"]
 
 
 class State(StrEnum):
-    """What became of a trial."""
+    """The outcome of a trial."""
 
     COMPLETE = "complete"
     PRUNED = "pruned"
@@ -32,13 +32,13 @@ class Trial:
 
     Args:
         params: Parameter name to value; an absent name means that the parameter does not apply.
-        value: What the search optimises, in its own units. None where there is none.
+        value: The value that the search optimises, in its own units; None if there is none.
         folds: Scores of the folds whose mean is the value, shape ``(k,)``.
         losses: Losses of the validation items, shape ``(n,)``, in the same order in each trial.
-        standard_error: The user's own standard error of the value.
-        seconds: What the trial cost.
-        state: Complete, pruned, failed or pending. A complete trial whose value is missing, NaN
-            or infinitely bad counts as failed.
+        standard_error: Standard error of the value, as reported by the user.
+        seconds: Cost of the trial in seconds.
+        state: Complete, pruned, failed or pending. A complete trial whose value is missing, NaN or
+            infinite in the worse direction counts as failed.
 
     Raises:
         HistoryError: The value is not one number, or folds or losses are not a list of numbers.
@@ -55,12 +55,12 @@ class Trial:
     def __post_init__(self) -> None:
         if not isinstance(self.value, int | float | np.number | None):
             msg = (
-                f"a trial's value is {self.value!r}; expected one number. A search with several "
-                "objectives has no single best value: judge each objective by itself"
+                f"a trial's value is {self.value!r}; expected one number. A search with several"
+                " objectives has no single best value: judge each objective separately"
             )
             raise HistoryError(msg)
         if isinstance(self.value, int) and abs(self.value) > sys.float_info.max:
-            msg = "a trial's value is a whole number beyond what a float holds; scale the objective"
+            msg = "a trial's value is an integer too large for a float; scale the objective"
             raise HistoryError(msg)
         for name in ("folds", "losses"):
             _check_numbers(name, getattr(self, name))
@@ -83,7 +83,7 @@ class History:
     """The trials of one search, in the order in which they ended; pending ones last.
 
     Args:
-        space: What is searched.
+        space: The searched space.
         trials: The trials.
         maximize: Whether larger values are better.
 
@@ -103,7 +103,7 @@ class History:
         object.__setattr__(self, "trials", tuple(self.trials))
 
     def told(self, *trials: Trial) -> "History":
-        """The history after some more trials."""
+        """The history with further trials."""
         return replace(self, trials=(*self.trials, *trials))
 
     def first(self, count: int) -> "History":
@@ -112,7 +112,7 @@ class History:
 
     @cached_property
     def finished(self) -> tuple[Trial, ...]:
-        """The trials that ended, well or not."""
+        """The trials that ended, including failed ones."""
         return tuple(t for t in self.trials if t.state != State.PENDING)
 
     @cached_property
@@ -136,7 +136,7 @@ class History:
 
     @cached_property
     def complete(self) -> NDArray[np.int64]:
-        """Positions, among the finished, of trials with a value that counts."""
+        """Positions, among the finished, of trials with a valid value."""
         return np.flatnonzero(~np.isnan(self.losses))
 
     @property
@@ -151,12 +151,12 @@ class History:
 
     @cached_property
     def stagnation(self) -> int:
-        """How many trials with a value came after the best one."""
+        """Number of trials with a value after the best one."""
         if self.best_index is None:
             return 0
         return int(np.sum(self.complete > self.best_index))
 
     @cached_property
     def seconds(self) -> float:
-        """What all finished trials cost, as far as it is known."""
+        """Total cost of the finished trials, as far as it is known."""
         return float(sum(t.seconds for t in self.finished if t.seconds is not None))

@@ -6,10 +6,10 @@ smallest posterior mean b among the trials and z = (b - mean) / deviation,
 
     EI = deviation (z Phi(z) + phi(z)),    PI = Phi(z).
 
-Their thresholds are usually absolute numbers that fit one objective. Here they may also be in units
+Their thresholds are usually absolute numbers that fit one objective. Here they can also be in units
 of the statistical error: EI below a tenth of it; the probability of a gain that exceeds it.
 
-Assumes: as in `regret_bound`. EI weighs one more trial, not many.
+Assumes: as in `regret_bound`. EI considers one more trial, not many.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _TOO_FEW = "too few trials have a value to predict the next"
 
 
 def searched(surrogate: Surrogate) -> Array:
-    """The pool and the minima of two lower bounds: where improvement is looked for, ``(q, m)``."""
+    """Candidate points for improvement: the pool and the minima of two lower bounds, ``(q, m)``."""
     minima = [surrogate.lowest(width)[1] for width in (0.5, 2.0)]
     return np.vstack([surrogate.pool, *minima])
 
@@ -45,7 +45,7 @@ def expected_improvement(surrogate: Surrogate, x: Array) -> Array:
 
 @dataclass(frozen=True)
 class ExpectedImprovement:
-    """The largest expected improvement of one more trial, against a threshold.
+    """The largest expected improvement of one more trial, compared with a threshold.
 
     Args:
         times: How many statistical errors it must be below.
@@ -99,7 +99,7 @@ class ProbabilityOfImprovement:
         chance = float(ndtr((target - mean) / deviation).max())
         sign = "<=" if chance <= self.below else ">"
         reason = (
-            f"one more trial gains over {gain:.3g} with probability {chance:.2g}, "
+            f"one more trial gains more than {gain:.3g} with probability {chance:.2g}, "
             f"{sign} {self.below:g}"
         )
         return Judgement(chance <= self.below, reason, None, gain)

@@ -1,15 +1,15 @@
 """Standard error of a cross-validated score.
 
-Folds share their training data, so their scores agree more than independent ones would, and the
+Folds share their training data, so their scores are positively correlated, and the
 naive s / sqrt(k) is too small. Nadeau & Bengio (2003, Machine Learning 52, "Inference for the
 generalization error", the corrected resampled variance) enlarge it:
 
     variance of the mean  =  (1/k + n_test / n_train) s^2
 
-with s^2 the sample variance of the k scores. For plain k-fold n_test / n_train = 1 / (k - 1).
+with s^2 the sample variance of the k scores. For ordinary k-fold n_test / n_train = 1 / (k - 1).
 
-Assumes: the correlation of two scores is n_test / (n_test + n_train); the scores' order carries
-nothing (for time series use `blocked`).
+Assumes: the correlation of two scores is n_test / (n_test + n_train); the scores' order has no
+meaning (for time series use `blocked`).
 """
 
 import math
@@ -29,10 +29,10 @@ def variance_factor(
     test_sizes: Sequence[float] | None = None,
     train_sizes: Sequence[float] | None = None,
 ) -> float:
-    """What the variance of one score is multiplied by to give that of the mean of ``k`` scores.
+    """The factor from the variance of one score to that of the mean of ``k`` scores.
 
     Args:
-        k: How many scores there are.
+        k: Number of scores.
         folds_per_repeat: Folds of one repetition, for repeated cross-validation; ``k`` if None.
         test_sizes: Items of each test part, shape ``(k,)``: for shuffled splits or unequal folds.
         train_sizes: Items of each training part, shape ``(k,)``.
@@ -64,7 +64,7 @@ def variance_factor(
 def _sizes(name: str, sizes: Sequence[float] | None, k: int) -> np.ndarray:
     found = np.asarray([] if sizes is None else sizes, dtype=np.float64)
     if found.shape != (k,) or not np.all(found > 0):
-        msg = f"{name}: got {sizes!r}; expected {k} positive numbers, one for each score"
+        msg = f"{name}: got {sizes!r}; expected {k} positive numbers, one per score"
         raise ArgumentError(msg)
     return found
 
@@ -73,8 +73,8 @@ def corrected_error(scores: Sequence[float], factor: float | None = None) -> flo
     """Standard error of the mean of fold scores; NaN with fewer than two finite ones.
 
     Args:
-        scores: One for each fold, shape ``(k,)``; those that are not finite are left out.
-        factor: See `variance_factor`; None for plain k-fold.
+        scores: One per fold, shape ``(k,)``; those that are not finite are left out.
+        factor: See `variance_factor`; None for ordinary k-fold.
 
     Returns:
         The error, in units of the score.
@@ -87,7 +87,7 @@ def corrected_error(scores: Sequence[float], factor: float | None = None) -> flo
     finite = finite[np.isfinite(finite)]
     if len(finite) < 2:
         return math.nan
-    # dividing by the largest first keeps scores of 1e300 from overflowing when squared
+    # dividing by the largest first prevents scores of 1e300 from overflowing when squared
     unit = float(np.abs(finite).max()) or 1.0
     spread = float(np.std(finite / unit, ddof=1)) * unit
     return math.sqrt(variance_factor(len(finite)) if factor is None else factor) * spread
@@ -96,9 +96,9 @@ def corrected_error(scores: Sequence[float], factor: float | None = None) -> flo
 def blocked(scores: Sequence[float]) -> float:
     """Standard error of the mean of scores that follow one another in time.
 
-    Neighbouring scores are alike, so the variance of the mean gains the covariances, weighted down
-    with the distance (Newey & West, 1987, with floor(4 (k/100)^(2/9)) lags), and it is never taken
-    to be below that of independent scores.
+    Neighbouring scores are correlated, so the covariances are added to the variance of the mean,
+    with weights that decrease with distance (Newey & West, 1987, with floor(4 (k/100)^(2/9)) lags),
+    and the result is at least that of independent scores.
 
     Args:
         scores: One for each successive test period, shape ``(k,)``.

@@ -1,12 +1,12 @@
-"""Stop when even the most optimistic place could improve the best value by little.
+"""Stop when even the most optimistic point could barely improve the best value.
 
-The gain is the best value seen less the smallest lower bound of the Gaussian process,
+The gain is the best value seen minus the smallest lower bound of the Gaussian process,
 
     gain = min y - min over the space of (mean - w deviation),    w as in `regret_bound`,
 
 that is, the regret bound of Makarova et al. (2022) with the value seen in place of the upper bound
-of the best trial: the search is judged by what it would return, and the noise of that value is
-already what the gain is compared with.
+of the best trial: the search is judged by the value that it would return, and the noise of that
+value is already the threshold for the gain.
 
 Assumes: as in `regret_bound`.
 """
@@ -23,7 +23,7 @@ def optimistic_gain(evidence: Evidence, delta: float = 0.1) -> float | None:
     """The gain, in units of the objective, at least 0; None without a surrogate.
 
     Args:
-        evidence: What was tried.
+        evidence: The history and its derived quantities.
         delta: See `regret_bound`.
     """
     if evidence.settled:
@@ -38,7 +38,7 @@ def optimistic_gain(evidence: Evidence, delta: float = 0.1) -> float | None:
 
 @dataclass(frozen=True)
 class OptimisticGain:
-    """The gain against the statistical error.
+    """The gain, compared with the statistical error.
 
     Args:
         times: How many errors the gain must be below.

@@ -1,4 +1,4 @@
-"""Reasons to stop that need no model: enough trials, money or time spent, nothing new for long."""
+"""Model-free criteria: budget or time spent, no improvement for long, nothing left to try."""
 
 import math
 import time
@@ -21,12 +21,12 @@ def _positive(name: str, value: float | None) -> None:
 
 @dataclass(frozen=True)
 class NoImprovement:
-    """The best value did not change for long.
+    """The best value has not changed for many trials.
 
     Args:
-        trials: In how many trials that have a value, at least.
-        share: In what share of all trials that have a value, at least, in [0, 1): half means that
-            the second half of the search found nothing better.
+        trials: Smallest number of trials with a value since the best one.
+        share: Smallest share of all trials with a value since the best one, in [0, 1): half means
+            that the second half of the search found nothing better.
     """
 
     trials: int = 30
@@ -42,12 +42,12 @@ class NoImprovement:
         """Count the trials after the best."""
         since = evidence.history.stagnation
         wait = max(self.trials, math.ceil(self.share * len(evidence.history.complete)))
-        return Judgement(since >= wait, f"{since} trials since the best one, of {wait} to wait")
+        return Judgement(since >= wait, f"{since} trials since the best one, {wait} needed")
 
 
 @dataclass(frozen=True)
 class AtLeast:
-    """So many trials have a value; to be joined with other criteria by `AllOf`."""
+    """At least ``trials`` trials have a value; combine it with other criteria by `AllOf`."""
 
     trials: int = 20
 
@@ -56,21 +56,21 @@ class AtLeast:
         count = len(evidence.history.complete)
         if count >= self.trials:
             return Judgement(True, "")
-        return Judgement(False, f"{count} trials have a value, at least {self.trials} are to")
+        return Judgement(False, f"{count} trials have a value, at least {self.trials} needed")
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """The values differ by more than the statistical error, or luck had its chance.
+    """The values differ by more than the statistical error, or many trials were made.
 
-    On a plain, where the middle half of the values agrees within the error, a model of them has
-    nothing to go by: a narrow optimum would go unnoticed however sure the model is. Only numbers help
-    there: ``trials`` random places miss a basin of share p of the space with probability
-    (1 - p)^trials, below 5 % for p = 5 % and 60 trials.
+    On a plateau, where the interquartile range of the values is within the error, a model has no
+    signal to fit: a narrow optimum would go unnoticed, however confident the model is. Only more
+    trials help there: ``trials`` random points miss a basin of share p of the space with
+    probability (1 - p)^trials, below 5 % for p = 5 % and 60 trials.
 
     Args:
-        errors: How many errors the quartiles of the values must be apart.
-        trials: How many trials with a value are enough without that.
+        errors: Smallest interquartile range of the values, in errors.
+        trials: Number of trials with a value that is enough without such a difference.
     """
 
     errors: float = 1.0
@@ -83,13 +83,15 @@ class Contrast:
         if len(known) >= self.trials:
             return Judgement(True, "")
         if len(known) < 2 or error is None:
-            return Judgement(False, "too few trials have a value to tell a slope from a plain")
+            return Judgement(
+                False, "too few trials have a value to distinguish a slope from a plateau"
+            )
         low, high = np.quantile(known, [0.25, 0.75])
         if high - low > self.errors * error.value:
             return Judgement(True, "")
         reason = (
-            f"half of the values agree within {high - low:.3g}, the error is {error.value:.3g}: on "
-            f"such a plain {self.trials} trials are to be made"
+            f"half of the values agree within {high - low:.3g}, the error is {error.value:.3g}: on"
+            f" such a plateau {self.trials} trials are needed"
         )
         return Judgement(False, reason)
 
@@ -105,7 +107,7 @@ class Settled:
     trials: int = 20
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Look for both."""
+        """Check both conditions."""
         size = evidence.history.space.size
         if evidence.exhausted:
             return Judgement(True, f"all of the at most {size:.0f} points were tried", 0.0)
@@ -117,11 +119,11 @@ class Settled:
 
 @dataclass(frozen=True)
 class Budget:
-    """So much was spent.
+    """The budget was spent.
 
     Args:
-        trials: Trials that ended or are running: a running one is spent.
-        seconds: Sum of the trials' own seconds.
+        trials: Number of trials that ended or are running.
+        seconds: Sum of the trials' seconds.
     """
 
     trials: int | None = None
@@ -132,7 +134,7 @@ class Budget:
         _positive("seconds", self.seconds)
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Add up."""
+        """Sum the costs."""
         history = evidence.history
         if self.trials is not None and len(history.trials) >= self.trials:
             return Judgement(True, f"the {self.trials} trials of the budget were started")
@@ -143,18 +145,18 @@ class Budget:
 
 @dataclass(frozen=True)
 class Deadline:
-    """A time of day has come: the one criterion that does not follow from the history alone.
+    """A point in time has passed: the only criterion that does not depend on the history alone.
 
     Args:
         at: Seconds since 1970, as of `time.time`.
-        clock: Tells the time.
+        clock: Function that returns the time.
     """
 
     at: float
     clock: Callable[[], float] = time.time
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Look at the clock."""
+        """Compare with the clock."""
         left = self.at - self.clock()
         if left <= 0:
             return Judgement(True, "the deadline has passed")

@@ -1,11 +1,11 @@
-"""Stop when the best trial is, with high probability, within a small gain of the optimum (PRB).
+"""Stop when the best trial is probably within a small gain of the optimum (PRB).
 
 Wilson (2024, "Stopping Bayesian optimization with probabilistic regret bounds", NeurIPS,
 arXiv:2402.16811): stop when P(f(x) - min f <= epsilon) >= 1 - delta under the posterior, estimated
-by drawing f, and tested in batches: drawing goes on until a Clopper-Pearson interval of the
-probability excludes 1 - delta, or the draws are spent.
+by drawing f, and tested in batches: drawing continues until a Clopper-Pearson interval of the
+probability excludes 1 - delta, or the draws are used up.
 
-Deviation: f is drawn jointly at the most promising places found (lowest lower bounds of the pool,
+Deviation: f is drawn jointly at the most promising points found (lowest lower bounds of the pool,
 and their minima), not along continuous paths; epsilon is in units of the statistical error.
 
 Assumes: as in `regret_bound`.
@@ -33,7 +33,7 @@ class Chance:
         value: Share of the draws.
         low: Lower end of the 99 % interval.
         high: Upper end.
-        draws: How many were made.
+        draws: Number of draws.
     """
 
     value: float
@@ -71,13 +71,13 @@ def probability_within(
 
 @dataclass(frozen=True)
 class ProbabilisticRegretBound:
-    """The probability against a level.
+    """The probability, compared with a level.
 
     Args:
-        times: The gain that may be missed, in statistical errors.
-        delta: Probability with which more may be missed, in (0, 1).
-        draws: Most draws to make.
-        places: Most places to draw at; the cost grows with the cube.
+        times: The tolerated regret, in statistical errors.
+        delta: Tolerated probability of a larger regret, in (0, 1).
+        draws: Largest number of draws.
+        places: Largest number of points to draw at; the cost grows with its cube.
     """
 
     times: float = 1.0
@@ -92,7 +92,9 @@ class ProbabilisticRegretBound:
         if evidence.settled:
             return Judgement(True, "nothing is left to gain", 0.0, gain)
         if surrogate is None or gain is None:
-            return Judgement(False, "too few trials have a value to draw what the objective may be")
+            return Judgement(
+                False, "too few trials have a value to draw the objective from its posterior"
+            )
         epsilon = gain / surrogate.transform.scale
         chance = probability_within(surrogate, epsilon, 1 - self.delta, self.draws, self.places)
         stop = chance.value >= 1 - self.delta

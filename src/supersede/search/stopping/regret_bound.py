@@ -7,13 +7,13 @@ arXiv:2104.08166). With bounds mean -+ w deviation of a Gaussian process,
     deviation), w^2   = 2 log(d n^2 pi^2 / (6 delta)) / 5,   n trials, d parameters,  delta = 0.1,
 
 and the search stops when the bound is below ``times`` the statistical error. The fifth is the
-scaling of Srinivas et al. (2010), so that the bound holds by experience and not by a theorem.
+scaling of Srinivas et al. (2010), so the bound holds empirically and not by a theorem.
 
 Deviations: all trials are fitted (the article: the best half, which makes bounds too small; see
-``share``); the second minimum follows gradients (the article: 2,000 random points).
+``share``); the second minimum is found by gradient descent (the article: 2,000 random points).
 
-Assumes: the objective is a draw of the Gaussian process (continuous, no needle narrower than its
-length scale that no trial came near), and the noise of trials is alike everywhere.
+Assumes: the objective is a draw of the Gaussian process (continuous, without a narrow optimum below
+its length scale that no trial came near), and the noise of trials is homoscedastic.
 """
 
 import math
@@ -32,8 +32,8 @@ def regret_bound(evidence: Evidence, delta: float = 0.1) -> float | None:
     """The bound on what is left to gain, in units of the objective; None without a surrogate.
 
     Args:
-        evidence: What was tried.
-        delta: Probability with which the bound may fail, in the sense of the formula above.
+        evidence: The history and its derived quantities.
+        delta: Probability that the bound fails, in the sense of the formula above.
 
     Returns:
         The bound, at least 0; exactly 0 where all points of a finite space were tried.
@@ -51,7 +51,7 @@ def regret_bound(evidence: Evidence, delta: float = 0.1) -> float | None:
 
 @dataclass(frozen=True)
 class RegretBound:
-    """The bound against the present statistical error.
+    """The bound, compared with the current statistical error.
 
     Args:
         times: How many errors the bound must be below.
@@ -78,7 +78,7 @@ class RegretBound:
 
 
 def worth(evidence: Evidence, times: float) -> tuple[float | None, str]:
-    """The gain that is worth having, ``times`` the error, and what to call it."""
+    """The smallest worthwhile gain, ``times`` the error, and its description."""
     error = evidence.yardstick
     if error is None:
         return None, ""
@@ -101,14 +101,14 @@ def _published_bound(evidence: Evidence) -> float | None:
 
 @dataclass(frozen=True)
 class FrozenRegretBound:
-    """The rule that made the published table: the error is that of the first check, ever after.
+    """The rule behind the published table: the error is fixed at the first check.
 
     The article describes `RegretBound`; its published stops follow from this one.
 
     Args:
         label: The published parameter: 0.21, 0.5 or 1.0. The threshold is label / 0.21 errors.
         first: Trials at the first check.
-        bound: Tells the bound; by default that of the best half.
+        bound: Function that computes the bound; by default that of the best half.
 
     Example:
         >>> round(FrozenRegretBound(label=0.5).times, 3)
@@ -121,11 +121,11 @@ class FrozenRegretBound:
 
     @property
     def times(self) -> float:
-        """How many errors of the first check the bound must be below."""
+        """The threshold of the bound, in errors of the first check."""
         return self.label / 0.21
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Compare the present bound with the first error."""
+        """Compare the current bound with the first error."""
         if len(evidence.history.finished) < self.first:
             return Judgement(False, f"fewer than {self.first} trials have ended")
         error = published_error(evidence.history.first(self.first))
@@ -134,7 +134,8 @@ class FrozenRegretBound:
             return Judgement(False, f"no bound, or no fold scores within {self.first} trials")
         threshold = self.times * error
         reason = (
-            f"at most {bound:.3g} is left to gain, against {threshold:.3g} = {self.times:.3g} x "
+            f"at most {bound:.3g} is left to gain, compared with {threshold:.3g} = {self.times:.3g}"
+            " x "
             f"the statistical error after {self.first} trials"
         )
         return Judgement(bound < threshold, reason, bound, threshold)

@@ -20,14 +20,15 @@ class Replay:
 
     Args:
         steps: The decision after each checked trial, in order.
-        stop: How many trials had ended at the first decision to stop; None if there was none.
-        trials: How many trials ended in all.
-        best_at_stop: Best value at the stop (at the end, without one).
+        stop: Number of trials that had ended at the first decision to stop; None if there was none.
+        trials: Number of trials that ended in total.
+        best_at_stop: Best value at the stop (at the end if there is no stop).
         best_at_end: Best value of all trials.
-        lost: How much better the end is than the stop, in units of the objective; not negative.
+        lost: Difference of the best values at the end and at the stop, in units of the objective;
+            not negative.
         trials_saved: Share of the trials that came after the stop, in [0, 1] (RTC).
-        seconds_saved: What the trials after the stop cost; None where costs are unknown.
-        reason: Of the stop, or of the last decision.
+        seconds_saved: Cost of the trials after the stop; None if costs are unknown.
+        reason: Reason of the stop, or of the last decision.
     """
 
     steps: tuple[Decision, ...]
@@ -68,15 +69,15 @@ def replay(
     every: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Replay:
-    """Judge a search after each of its trials, past the first stop to the end.
+    """Judge a search after each of its trials, beyond the first stop, to the end.
 
     Args:
-        history: With at least one trial that ended.
+        history: A history with at least one trial that ended.
         rule: When to stop.
-        error: How the statistical error is found; from what the trials carry if None.
-        settings: Of the surrogate.
-        every: Check after each so-many-th trial only.
-        progress: Called with the trials checked and all trials.
+        error: How the statistical error is found; by default from the trials' own reports.
+        settings: Settings of the surrogate.
+        every: Check only after every N-th trial.
+        progress: Function that is called with the numbers of checked and of all trials.
 
     Returns:
         The decisions, the first stop, and what it saves and loses.

@@ -1,4 +1,4 @@
-"""The typed space of a search: numbers, choices, parameters that are not always there."""
+"""The typed space of a search: numbers, choices and conditional parameters."""
 
 import math
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ class Float:
     Args:
         low: Smallest value.
         high: Largest value.
-        log: Whether the logarithm is what varies evenly; then ``low > 0``.
-        step: Distance of neighbouring values, where only a grid is possible.
-        when: The parameter is there only when each named parameter has one of these values.
+        log: Whether the scale is logarithmic; then ``low > 0``.
+        step: Distance of neighbouring values, if only a grid is possible.
+        when: The parameter applies only if each named parameter has one of these values.
     """
 
     low: float
@@ -50,7 +50,7 @@ class Float:
 
     @property
     def size(self) -> float:
-        """How many values there are; infinite without a step."""
+        """Number of values; infinite without a step."""
         if self.high == self.low:
             return 1
         return math.inf if self.step is None else 1 + math.floor(_steps(self))
@@ -71,7 +71,7 @@ class Int:
 
     @property
     def size(self) -> float:
-        """How many values there are."""
+        """Number of values."""
         return 1 + math.floor(_steps(self))
 
 
@@ -90,7 +90,7 @@ class Categorical:
 
     @property
     def size(self) -> float:
-        """How many choices there are."""
+        """Number of choices."""
         return len(self.choices)
 
 
@@ -102,9 +102,9 @@ def _steps(number: Float | Int) -> float:
 
 
 def to_unit(parameter: Parameter, value: object) -> float:
-    """Where ``value`` lies between low and high, or the index of a choice; NaN where it is neither.
+    """The position of ``value`` between low and high, or the index of a choice; otherwise NaN.
 
-    Values outside the range are kept (below 0, above 1): ranges get changed while a search runs.
+    Values outside the range are kept (below 0, above 1): ranges can change while a search runs.
     """
     if isinstance(parameter, Categorical):
         return next(
@@ -122,7 +122,7 @@ def to_unit(parameter: Parameter, value: object) -> float:
 
 
 def units_of(parameter: Parameter, values: list[Any]) -> NDArray[np.float64]:
-    """`to_unit` of many values; at once where all are plain numbers, shape ``(n,)``."""
+    """`to_unit` of many values, vectorised if all are numbers, shape ``(n,)``."""
     plain = all(type(v) in (float, int) for v in values)
     if isinstance(parameter, Categorical) or not plain or parameter.low == parameter.high:
         return np.array([to_unit(parameter, v) for v in values], dtype=np.float64)
@@ -163,14 +163,14 @@ def grid_units(parameter: Parameter) -> NDArray[np.float64]:
 class Space:
     """Named parameters.
 
-    A parameter that some trials lack is conditional. Say so with ``when``, or leave it: then what
-    goes with what is learned from the trials.
+    A parameter that some trials lack is conditional. Declare that with ``when``; otherwise the
+    valid combinations are learned from the trials.
 
     Args:
         parameters: Name to `Float`, `Int` or `Categorical`.
 
     Raises:
-        SpaceError: A ``when`` names a parameter that is not there, or is circular.
+        SpaceError: A ``when`` names an unknown parameter, or is circular.
 
     Example:
         >>> space = Space({
@@ -190,18 +190,19 @@ class Space:
             for other in parameter.when:
                 if other not in self.parameters:
                     msg = (
-                        f"parameter {name!r} is there only when {other!r} has a value; no such one"
+                        f"parameter {name!r} applies only if {other!r} has a value; there is no"
+                        " such parameter"
                     )
                     raise SpaceError(msg)
         self.parents_first()
 
     @property
     def size(self) -> float:
-        """How many points there are at most; infinite with a continuous parameter."""
+        """Largest possible number of points; infinite with a continuous parameter."""
         return math.prod(p.size for p in self.parameters.values())
 
     def parents_first(self) -> list[str]:
-        """The names, each after the parameters that its ``when`` asks for."""
+        """The names, each after the parameters in its ``when``."""
         done: list[str] = []
         left = list(self.parameters)
         while left:

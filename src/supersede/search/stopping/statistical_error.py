@@ -1,6 +1,6 @@
-"""How far a validation estimate may be from the truth: the size below which a gain is no news.
+"""The standard error of a validation estimate: smaller gains are indistinguishable from noise.
 
-Which estimate applies follows from what the trials carry: the user's standard error, per-item
+Which estimate applies depends on what the trials report: the user's standard error, per-item
 losses of one validation set, or fold scores.
 """
 
@@ -24,7 +24,7 @@ class StatisticalError:
 
     Args:
         value: In units of the objective; not negative.
-        source: In words, where it comes from.
+        source: Description of its source.
     """
 
     value: float
@@ -32,10 +32,10 @@ class StatisticalError:
 
 
 class ErrorEstimate(Protocol):
-    """Tells the statistical error of a history's best trials."""
+    """A function from a history to the statistical error of its best trials."""
 
     def __call__(self, history: History) -> StatisticalError | None:
-        """The error, or None where the trials do not carry it."""
+        """The error, or None if the trials do not report it."""
         ...
 
 
@@ -52,19 +52,19 @@ class FixedError:
 
 @dataclass(frozen=True)
 class ReportedError:
-    """The error that the trials' own fold scores, losses or standard errors show.
+    """The error computed from the trials' own fold scores, losses or standard errors.
 
     Args:
-        pool: Over how many of the best trials variances are averaged. One trial's folds give a
-            noisy variance; neighbours in quality have nearly the same.
+        pool: Number of best trials over which variances are averaged. One trial's folds give a
+            noisy variance; trials of similar quality have nearly the same.
         paired: Whether the noise is that of the difference between the best trial and each of the
-            others in the pool, on the same folds or items: what blurs the choice between two
-            configurations, usually much smaller than what blurs the score of one.
+            others in the pool, on the same folds or items. This noise affects the choice between
+            two configurations, and is usually much smaller than the noise of one score.
         folds_per_repeat: For repeated cross-validation; see `variance_factor`.
         test_sizes: Test items of each split, shape ``(k,)``.
         train_sizes: Training items of each split, shape ``(k,)``.
         in_time: Whether folds, or items, follow one another in time.
-        block: Neighbouring items that are drawn together when ``in_time``.
+        block: Number of neighbouring items that are drawn together when ``in_time``.
 
     Example:
         >>> from supersede.search.stopping import Float, History, Space, Trial
@@ -83,7 +83,7 @@ class ReportedError:
     block: int = 10
 
     def __call__(self, history: History) -> StatisticalError | None:
-        """The pooled error of the best trials that carry what it takes; None if none does."""
+        """The pooled error of the best trials that report one; None if none does."""
         order = history.complete[np.argsort(history.losses[history.complete], kind="stable")]
         ranked = [history.finished[i] for i in order[: max(20, 4 * self.pool)]]
         carrying = [trial for trial in ranked if not math.isnan(self._of(trial)[0])]
@@ -126,7 +126,7 @@ class ReportedError:
 
 
 def _differences(best: Trial, others: list[Trial]) -> list[Trial]:
-    """Trials whose folds and losses are those of ``other`` less those of ``best``."""
+    """Trials whose folds and losses are the differences of ``others`` and ``best``."""
     pairs = []
     for other in others:
         folds = _less(other.folds, best.folds)

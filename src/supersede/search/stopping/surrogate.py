@@ -1,9 +1,9 @@
-"""What is still to gain, seen through a Gaussian process of all trials.
+"""The surrogate of a search: a Gaussian process of all trials.
 
 Hyperparameters are fitted when the history reaches scheduled sizes (each about a tenth larger than
-the last) and kept in between, where the Cholesky factor grows by rows. Each fit starts from the one
-before, and every eighth from the prior, so that a fresh process repeats at most eight fits and ends
-with the same numbers: a surrogate is a pure function of the history.
+the last) and kept in between, where the Cholesky factor is extended by rows. Each fit starts from
+the previous one, and every eighth from the prior, so a new process repeats at most eight fits and
+obtains the same numbers: a surrogate is a pure function of the history.
 
 Values are clipped above, at the median plus three times its distance from the best, and
 standardised. Failed trials count as bad as the worst, pruned ones as the upper quartile.
@@ -27,22 +27,22 @@ __all__ = ["Memory", "Settings", "Surrogate", "surrogate_of"]
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
-_CHAIN = 8  # fits from the last cold one to the next
-_NEAR = (
-    0.1  # how close, as a share of each range, a trial must be for a place to count as looked at
-)
+_CHAIN = 8  # a cold fit (from the prior) and the warm ones that follow it
+_NEAR = 0.1  # a point counts as seen if a trial is this close, as a share of each range
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the surrogate spends its time.
+    """Size and accuracy of the surrogate's computations.
 
     Args:
         growth: Ratio of the sizes at which hyperparameters are fitted; 1 fits at each trial.
-        largest: Above so many trials, the best half and those farthest apart stand for all.
+        largest: Largest number of trials used; beyond it, the best half and the most distant ones
+            represent all.
         largest_fit: The same for the choice of hyperparameters.
-        candidates: Random points at which the space is searched; as many again lie near the best.
-        seed: Of the random points.
+        candidates: Number of random points at which the space is searched; the same number lies
+            near the best trials.
+        seed: Seed of the random points.
     """
 
     growth: float = 1.1
@@ -54,7 +54,7 @@ class Settings:
 
 @dataclass
 class Memory:
-    """Fits that need not be repeated; forgetting it changes no answer, only the time it takes."""
+    """A cache of fits; discarding it changes the time, not the results."""
 
     fits: OrderedDict[bytes, Hyper] = field(default_factory=OrderedDict)
     factors: OrderedDict[bytes, Array] = field(default_factory=OrderedDict)
@@ -85,16 +85,19 @@ class Transform:
 
 
 def transform_of(losses: Array) -> Transform | None:
-    """The transform that a list of losses (NaN: none) asks for; None where they do not vary."""
+    """The transform for a list of losses (NaN: none); None if they do not vary."""
     known = losses[~np.isnan(losses)]
     if len(known) < 2:
         return None
     low, median = float(known.min()), float(np.median(known))
+    # if half of the trials share the best value, the next larger one gives the scale
     if median == low:
         median = float(min(known[known > low], default=low))
+    # diverged trials would otherwise set the scale, and the values near the best would look equal
     ceiling = median + 3 * (median - low)
     clipped = np.minimum(known, ceiling)
     scale = float(clipped.std())
+    # differences at the level of rounding are not variation
     if not math.isfinite(ceiling) or scale <= 1e-13 * max(abs(low), abs(median)):
         return None
     return Transform(
@@ -131,6 +134,7 @@ class Surrogate:
         rng = np.random.default_rng(self.settings.seed)
         random = self.cube.sample(self.settings.candidates, rng)
         mean, _ = self.at_trials
+        # by posterior mean, because the lowest observed values are partly noise
         leaders = self.complete[np.argsort(mean, kind="stable")[:6]]
         near = self.cube.near(self.cube.units[leaders], self.settings.candidates // 6, rng)
         return self.cube.features(np.vstack([random, near]))
@@ -151,7 +155,7 @@ class Surrogate:
         return math.sqrt(0.4 * math.log(d * n * n * math.pi**2 / (6 * delta)))
 
     def lowest(self, width: float) -> tuple[float, Array]:
-        """The smallest lower bound (mean - width x deviation), and the point that has it."""
+        """The smallest lower bound (mean - width x deviation), and its point."""
         if width not in self._minima:
             self._minima[width] = self._search(width)
         return self._minima[width]
@@ -170,7 +174,7 @@ class Surrogate:
         return found, point
 
     def _descend(self, starts: Array, width: float) -> Array:
-        """Local minima of the lower bound, by the numeric parameters that apply; all at once."""
+        """Local minima of the lower bound in the active numeric parameters, found together."""
         from scipy.optimize import minimize  # costly to import, so only when needed
 
         columns = np.array(list(self.cube.numeric.values()))
@@ -178,10 +182,13 @@ class Surrogate:
         free[:, columns] = True
         for parameter, column in self.cube.numeric.items():
             if self.cube.conditional[parameter]:
+                # the feature after a conditional position encodes whether the parameter applies
                 free[:, column] = starts[:, column + 1] > 0
         if not free.any():
             return starts
 
+        # the sum over starts is separable, so one run minimises all of them, with one call of the
+        # posterior per step
         def total(v: Array) -> tuple[float, Array]:
             x = starts.copy()
             x[free] = v
@@ -198,7 +205,7 @@ class Surrogate:
         return self._snapped(points)
 
     def _snapped(self, points: Array) -> Array:
-        """Positions rounded to what whole-number and stepped parameters can take."""
+        """Positions rounded to the values of integer and stepped parameters."""
         units = np.full((len(points), len(self.cube.names)), np.nan)
         for parameter, column in self.cube.numeric.items():
             units[:, parameter] = points[:, column]
@@ -214,7 +221,8 @@ class Surrogate:
         places = self.cube.sample(512, rng) if self.cube.grid is None else self.cube.grid
         near = np.ones((len(places), len(self.cube.units)), dtype=bool)
         for place, trial in zip(places.T, self.cube.units.T, strict=True):
-            # where a parameter applies to neither, they agree on it
+            # where a parameter applies to neither of two points, they agree on it
+            # 99 is far from every position in [0, 1], so "does not apply" is near nothing else
             gap = np.abs(np.nan_to_num(place, nan=99.0)[:, None] - np.nan_to_num(trial, nan=99.0))
             near &= gap <= _NEAR
         return float(1 - near.any(axis=1).mean())
@@ -230,7 +238,7 @@ def fit_sizes(count: int, growth: float) -> list[int]:
 
 
 def representatives(x: Array, y: Array, most: int) -> NDArray[np.int64]:
-    """Positions of the best half and of those farthest from all chosen; all where they fit."""
+    """Positions of the best half and of the points farthest from those chosen; all if they fit."""
     if len(y) <= most:
         return np.arange(len(y))
     chosen = list(np.argsort(y, kind="stable")[: most // 2])
@@ -250,8 +258,8 @@ def surrogate_of(
     """Fit or recall the surrogate of a history.
 
     Args:
-        history: What was tried.
-        settings: How much work to do.
+        history: The history.
+        settings: Settings of the surrogate.
         memory: Fits from earlier calls; filled in place.
 
     Returns:
@@ -264,6 +272,7 @@ def surrogate_of(
         return None
     size = sizes[-1]
     transform = transform_of(losses[:size])
+    # the values vary only since the last scheduled size: fit now instead
     if transform is None:
         sizes, size, transform = [len(losses)], len(losses), transform_of(losses)
     if transform is None:
@@ -273,7 +282,9 @@ def surrogate_of(
     hyper = _chained(x, cube.group, losses, pruned, sizes, settings, memory)
     y = transform(losses, pruned)
     rows = representatives(x[:size], y[:size], settings.largest)
+    # all trials since the last fit are kept, so that the factor can be extended row by row
     rows = np.concatenate([rows, np.arange(size, len(y))])
+    # the factor of all rows but the last, from the call one trial ago, if it is still there
     key = _digest(x[rows[:-1]], hyper.theta)
     posterior = condition(hyper, x[rows], cube.group, y[rows], memory.factors.get(key))
     _remember(memory.factors, _digest(x[rows], hyper.theta), posterior.lower, most=2)
@@ -291,14 +302,17 @@ def _chained(
     settings: Settings,
     memory: Memory,
 ) -> Hyper:
-    """The fit at the last size: a chain since the last that began from the prior."""
+    """The fit at the last size: a chain of warm fits since the last fit from the prior."""
     missing: list[tuple[int, bytes, Array]] = []
     hyper: Hyper | None = None
+    # from the last size back to the latest multiple of _CHAIN, where the fit is cold; if that is the
+    # first size, the slice's end of -1 makes it empty, and all sizes are used
     for size in sizes[: (len(sizes) - 1) // _CHAIN * _CHAIN - 1 : -1] or sizes[::-1]:
         transform = transform_of(losses[:size])
         if transform is None:
             continue
         y = transform(losses[:size], pruned[:size])
+        # the starting point is not part of the key: these rows and the growth determine it
         key = _digest(
             x[:size], y, group.astype(np.float64), np.array([settings.growth, settings.largest_fit])
         )
@@ -310,7 +324,7 @@ def _chained(
         rows = representatives(x[:size], y, settings.largest_fit)
         hyper = _remember(memory.fits, key, fit(x[rows], group, y[rows], hyper), most=64)
     if hyper is None:
-        msg = "no size with values that vary"  # surrogate_of has checked the last
+        msg = "no size with values that vary"  # surrogate_of has checked the last size
         raise AssertionError(msg)
     return hyper
 

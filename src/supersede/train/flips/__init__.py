@@ -1,7 +1,7 @@
 """Positive-congruent training: penalise forgetting what the old model got right.
 
-The names below are imported when first used, so that neither torch nor scikit-learn is needed for
-the parts that do without.
+The names below are imported on first use, so parts that need neither torch nor scikit-learn work
+without them.
 """
 
 import importlib

@@ -1,14 +1,14 @@
 """Updates that follow updates: what each further compatibility constraint costs.
 
-Version k may be held to none, to the latest one, two, … or to all of the versions before it. Each of
-these is a chain of its own: what version 4 is held to are the versions 1 to 3 of its own chain.
-Beside them stands the paragon of the literature: ensembles at every version, which flip little
-because they vary little, at several times the cost of serving.
+Version k can be constrained by none, by the latest one, two, … or by all of the versions before it.
+Each of these is a separate chain: version 4 is constrained by the versions 1 to 3 of its own chain.
+They are compared with the paragon of the literature: ensembles at every version, which have few
+flips because their variance is low, at several times the cost of serving.
 
 References:
     Yan et al. (2021), Positive-congruent training, CVPR, section 4: ensembles as paragon.
 
-Assumes: no row is in two batches, and the test items are in none.
+Assumes: batches share no rows with each other or with the test items.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ class Version:
     """One version of one chain, measured on the test items.
 
     Attributes:
-        number: Which version, from 1.
-        held_to: How many of the latest versions before it it was held to; None for an ensemble.
+        number: Number of the version, from 1.
+        held_to: Number of latest earlier versions that constrain it; None for an ensemble.
         error: Share of items that it gets wrong.
-        nfr: Share of items that an earlier version of its chain gets right and this one wrong, for
-            each earlier version, the first one first.
+        nfr: Share of items that an earlier version of its chain gets right and this one wrong, per
+            earlier version, in order.
     """
 
     number: int
@@ -56,9 +56,9 @@ class Chain:
     """All versions of all chains.
 
     Attributes:
-        versions: What was measured.
+        versions: The measured versions.
         items: Number of test items.
-        members: How many models an ensemble has.
+        members: Number of models in an ensemble.
     """
 
     versions: tuple[Version, ...]
@@ -67,7 +67,7 @@ class Chain:
 
     @property
     def last(self) -> tuple[Version, ...]:
-        """The last version: held to none, to one, …, to all before it, and as an ensemble."""
+        """The last version: constrained by none, one, …, all earlier ones, and as an ensemble."""
         newest = max(version.number for version in self.versions)
         return tuple(version for version in self.versions if version.number == newest)
 
@@ -86,10 +86,10 @@ class Chain:
         return "\n".join(lines)
 
     def to_html(self) -> str:
-        """The curves as a page of their own."""
+        """The curves as a page."""
         free, full = self.last[0], self.last[-2]
         lead = (
-            f"Held to all {full.held_to} versions before it, version {full.number} has"
+            f"Constrained by all {full.held_to} earlier versions, version {full.number} has"
             f" {share(full.mean_nfr, resolution=1e-3)} negative flips against them on average instead of"
             f" {share(free.mean_nfr, resolution=1e-3)}, and an error of"
             f" {share(full.error, resolution=1e-3)} instead of {share(free.error, resolution=1e-3)}."
@@ -100,7 +100,7 @@ class Chain:
         return framed(self.to_html(), "chain of updates", height="44rem")
 
     def figure(self) -> Markup:
-        """Error and negative flips of the last version, by how many versions it is held to."""
+        """Error and negative flips of the last version, by the number of constraining versions."""
         *held, ensemble = self.last
         steps = [*(self._named(version) for version in held), "", self._named(ensemble)]
         shown = [*held, None, ensemble]
@@ -135,14 +135,14 @@ def chain(
     """Train every version of every chain, and measure error and flips on test items.
 
     Args:
-        congruent: How a version is held to others: estimator, modes, strengths, tolerance, seed. Its
+        congruent: How versions are constrained: estimator, modes, strengths, tolerance, seed. Its
             `old` is not used.
         batches: Training rows and labels of each version, two versions or more.
-        test: Rows and labels that no version was trained on.
-        members: How many models an ensemble has; each is trained on a bootstrap sample.
+        test: Rows and labels on which no version was trained.
+        members: Number of models in an ensemble; each is trained on a bootstrap sample.
 
     Returns:
-        The chains; for four versions, 4 held to none, 6 held to others, 4 ensembles.
+        The chains; for four versions, 4 without constraints, 6 with constraints, 4 ensembles.
 
     Raises:
         ArgumentError: There are fewer than two batches, or fewer than two members.
@@ -166,7 +166,7 @@ def chain(
     plain = [clone(congruent.estimator).fit(*batch) for batch in batches]
     chains: list[tuple[int | None, list[Any]]] = [(0, plain)]
     for reach in range(1, len(batches)):
-        # a chain that reaches back k versions is that of k − 1 until there are more than k
+        # up to version k, a chain with k constraining versions equals the one with k − 1
         models = list(chains[-1][1][:reach])
         for X, y in batches[reach:]:
             model = clone(congruent).set_params(old=models[-reach:])

@@ -7,13 +7,13 @@ Added to the usual loss is, for each item with label y, old logits z° and new l
 with D either T² · KL(softmax(z°/T) ‖ softmax(z/T)) or ½ · mean (z − z°)². The factor T² keeps
 the gradient's size when T grows: without it, T = 100 makes the term ten thousand times weaker.
 
-Where classes were added, removed or reordered, D compares the classes that both models know, on
-items whose label the old model knows; the others count zero. A batch without any such item gives 0
-with a gradient path.
+If classes were added, removed or reordered, D compares the classes that both models have, on items
+whose label is a class of the old model; the others count zero. A batch without any such item gives
+0 with a gradient path.
 
 References:
     Yan et al. (2021), Positive-congruent training, CVPR, equations 4 to 6; its α = 1, β = 5, T = 100
-    suit ImageNet networks and raise a small network's error by several points: search the strength.
+    suit ImageNet networks and raise a small network's error by several points: tune the strength.
     Hinton, Vinyals & Dean (2015), arXiv 1503.02531, section 2.1: the factor T².
 """
 
@@ -34,14 +34,14 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def class_map(old: Sequence[object], new: Sequence[object]) -> tuple[int, ...]:
-    """Where each of the old model's classes stands among the new one's; −1 where it was removed.
+    """The index of each old class among the new classes; −1 if it was removed.
 
     Args:
         old: Names of the old model's classes, in the order of its outputs.
         new: Names of the new model's classes, in the order of its outputs.
 
     Returns:
-        One index an old class.
+        One index per old class.
 
     Raises:
         ArgumentError: A name occurs twice.
@@ -80,25 +80,25 @@ def focal_distillation(
             tokens ``(B, T, C)``.
         target: Classes, of the shape of `input` without its class dimension; or shares of classes,
             of the shape of `input`.
-        old_output: Old logits, of the shape of `input` but for the number of classes (log
+        old_output: Old logits, of the shape of `input` except for the number of classes (log
             probabilities are logits too); or the old model's classes alone, integers of the shape
-            of class targets, negative where not known. Classes alone are compared with KL at
-            temperature 1, as probabilities that are all on one class.
+            of class targets, negative where not known. Classes alone are compared by KL at
+            temperature 1, as one-hot probabilities.
         alpha: Weight on every item, 0 or more.
         beta: Further weight on items that the old model got right, 0 or more.
         distance: ``"kl"``, or ``"logits"`` for logit matching.
         temperature: T of KL, above 0.
-        class_map: Where each old class stands among the new ones, −1 where it was removed; from
+        class_map: Index of each old class among the new ones, −1 if it was removed; from
             `class_map`. None: the classes are the same.
-        ignore_index: Class targets that do not count.
-        class_dim: Where the classes stand in `input` and old logits.
+        ignore_index: Class target that is ignored.
+        class_dim: Dimension of the classes in `input` and old logits.
         reduction: ``"mean"`` over the items that are not ignored, ``"sum"`` or ``"none"``.
 
     Returns:
-        A scalar, or one value an item (without the class dimension).
+        A scalar, or one value per item (without the class dimension).
 
     Raises:
-        ArgumentError: A shape or value is not as it must be.
+        ArgumentError: A shape or value is invalid.
 
     Example:
         >>> new, old = torch.tensor([[2.0, 0.0]]), torch.tensor([[2.0, 0.0]])
@@ -121,8 +121,8 @@ def focal_distillation(
         _check_shapes(new, labels, said, new.shape[:-1])
         if distance != "kl" or temperature != 1:
             msg = (
-                "old_output holds classes only: they can be compared with distance='kl' at"
-                " temperature=1; logits or probabilities of the old model allow the rest"
+                "old_output contains classes only: they can be compared only with distance='kl' at"
+                " temperature=1; pass logits or probabilities of the old model for other settings"
             )
             raise ArgumentError(msg)
     said = _renamed(said, places)
@@ -142,7 +142,7 @@ def focal_distillation(
 
 
 def _wide(values: Tensor) -> Tensor:
-    """Half precision as float32: exponentials and T² overflow or vanish in less."""
+    """Half precision as float32: exponentials and T² overflow or underflow in less."""
     return values.float() if values.dtype in {torch.float16, torch.bfloat16} else values
 
 
@@ -151,7 +151,7 @@ def _places(class_map: Sequence[int] | Tensor | None, device: torch.device) -> T
 
 
 def _renamed(said: Tensor, places: Tensor | None) -> Tensor:
-    """Old classes by their places among the new ones; −1 where removed or not known."""
+    """Old classes by their indices among the new ones; −1 where removed or not known."""
     if places is None:
         return said
     if len(places) == 0:
@@ -167,7 +167,7 @@ def _weights(
     taught = torch.ones(classes, device=labels.device)
     if places is not None:
         taught = torch.zeros_like(taught).index_fill(0, places[places >= 0], 1.0)
-    if labels.is_floating_point():  # how right an answer is: the share of the label it meets
+    if labels.is_floating_point():  # the grade of an answer is the share of its class in the label
         valid = torch.ones(labels.shape[:-1], dtype=torch.bool, device=labels.device)
         right = labels.gather(-1, said.clamp(min=0)[..., None])[..., 0] * (said >= 0)
         teachable = (labels * taught).sum(-1)
@@ -181,7 +181,7 @@ def _weights(
 def _apart(
     new: Tensor, old: Tensor, places: Tensor | None, distance: Distance, temperature: float
 ) -> Tensor:
-    """How far apart old and new logits are, over the classes that both know; one value an item."""
+    """Distance of old and new logits over the classes that both have; one value per item."""
     if places is not None:
         kept = (places >= 0).nonzero()[:, 0]
         old, new = old.index_select(-1, kept), new.index_select(-1, places[kept])
@@ -193,7 +193,7 @@ def _apart(
 
 
 def _to_class(new: Tensor, said: Tensor, active: Tensor, places: Tensor | None) -> Tensor:
-    """KL to all mass on one class: minus its log probability, over the classes that both know."""
+    """KL from a one-hot target: minus its log probability, over the classes that both have."""
     if places is not None:
         removed = torch.ones(new.shape[-1], dtype=torch.bool, device=new.device)
         removed = removed.index_fill(0, places[places >= 0], value=False)
@@ -212,7 +212,7 @@ def _check(alpha: float, beta: float, distance: str, temperature: float, reducti
         ("reduction", reduction, "'mean', 'sum' or 'none'", reduction in get_args(Reduction)),
     ):
         if not fine:
-            msg = f"{name}={value!r}; it must be {meant}"
+            msg = f"{name}={value!r} must be {meant}"
             raise ArgumentError(msg)
 
 
@@ -227,13 +227,13 @@ def _check_shapes(new: Tensor, labels: Tensor, old: Tensor, expected: Sequence[i
     if old.shape != torch.Size(expected):
         msg = (
             f"old_output has shape {tuple(old.shape)}, expected {tuple(expected)} (classes last); it"
-            " must be for the same items, and class_map=… must say where each old class stands"
+            " must be for the same items, and class_map=… must give the index of each old class"
         )
         raise ArgumentError(msg)
 
 
 def _refuse_broken(each: Tensor, old: Tensor, active: Tensor) -> None:
-    """Say so where NaN comes from the old outputs; that of new logits shows in the usual loss."""
+    """Raise if NaN comes from the old outputs; NaN in the new logits shows in the base loss."""
     if torch.compiler.is_compiling() or bool(torch.isfinite(each).all()):
         return
     broken = int((~torch.isfinite(old).all(-1) & active).sum())
@@ -270,7 +270,7 @@ class FocalDistillation(nn.Module):
         self.alpha, self.beta = alpha, beta
         self.distance, self.temperature = distance, temperature
         self.ignore_index, self.class_dim, self.reduction = ignore_index, class_dim, reduction
-        # not saved: it follows from the two models, not from training
+        # not saved: it depends on the two models, not on training
         self.register_buffer(
             "places", None if class_map is None else torch.tensor(class_map), persistent=False
         )
@@ -284,18 +284,18 @@ class FocalDistillation(nn.Module):
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        """What tells two of them apart."""
+        """The settings."""
         return f"alpha={self.alpha}, beta={self.beta}, distance={self.distance!r}, temperature={self.temperature}"
 
 
 class PositiveCongruentLoss(nn.Module):
-    """The usual loss plus strength times focal distillation.
+    """The base loss plus strength times focal distillation.
 
     Args:
-        strength: 0 is plain training, to the last bit, and infinity imitates the old model alone.
-            Search it on validation data, with `search_strength`.
-        distillation: The term; plain `FocalDistillation` if None.
-        base: The usual loss, of ``(input, target)`` with classes in dimension 1; cross-entropy with
+        strength: 0 is exactly ordinary training, and infinity imitates the old model alone. Tune it
+            on validation data, with `search_strength`.
+        distillation: The term; `FocalDistillation()` if None.
+        base: The base loss, of ``(input, target)`` with classes in dimension 1; cross-entropy with
             the term's `ignore_index` and `reduction` if None.
 
     Raises:
@@ -317,7 +317,7 @@ class PositiveCongruentLoss(nn.Module):
     ) -> None:
         super().__init__()
         if not strength >= 0:
-            msg = f"strength={strength!r}; it is 0 (plain training) or more"
+            msg = f"strength={strength!r} must be 0 (ordinary training) or more"
             raise ArgumentError(msg)
         self.strength = strength
         self.distillation = FocalDistillation() if distillation is None else distillation
@@ -336,11 +336,11 @@ class PositiveCongruentLoss(nn.Module):
 
     def _usual(self, input: Tensor, target: Tensor) -> Tensor:
         dim = self.distillation.class_dim
-        if input.dim() > 2:  # torch's losses want classes in dimension 1
+        if input.dim() > 2:  # torch's losses expect classes in dimension 1
             input = input.movedim(dim, 1)
             target = target.movedim(dim, 1) if target.is_floating_point() else target
         return cast("Tensor", self.base(input, target))
 
     def extra_repr(self) -> str:
-        """What tells two of them apart."""
+        """The settings."""
         return f"strength={self.strength}"

@@ -1,13 +1,13 @@
-"""The error–NFR front: what each strength costs and saves, and which one is taken.
+"""The error–NFR front: error and flips of each strength, and the chosen one.
 
-Taken is, among the strengths whose validation error is at most the untreated model's plus a
-tolerance, the one with the fewest negative flips. Published strengths do not carry over: those of
-the paper raise a small network's error by several points.
+The strength with the fewest negative flips is chosen, among those whose validation error is at most
+the untreated model's plus a tolerance. Published strengths do not transfer: those of the paper
+raise a small network's error by several points.
 
 References:
     Yan et al. (2021), Positive-congruent training, CVPR: minimise the NFR at equal error.
 
-Assumes: the validation items are unseen by both models and typical of what the new one will meet.
+Assumes: the validation items are unseen by both models and representative of future items.
 The choice among many strengths is optimistic on the items it was made on; report on others.
 """
 
@@ -30,12 +30,12 @@ class Point:
 
     Attributes:
         treatment: How the new model was trained; ``"none"`` is the untreated one.
-        strength: How strongly, from 0.
+        strength: The strength, from 0.
         error: Share of items that the new model gets wrong.
         nfr: Share of items that an old model gets right and the new one wrong; the mean over the
             old models where there are several.
         pfr: Share of items that an old model gets wrong and the new one right, likewise.
-        flip_cost: Mean cost of negative flips; the NFR itself where all flips cost the same.
+        flip_cost: Mean cost of negative flips; equal to the NFR if all flips cost the same.
     """
 
     treatment: str
@@ -48,12 +48,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Front:
-    """All points of a search, and the one that was taken.
+    """All points of a search, and the chosen one.
 
     Attributes:
-        points: What was measured, the untreated model first.
-        chosen: The point that was taken.
-        tolerance: How much more error than the untreated model's was allowed, as a share.
+        points: The measured points, the untreated model first.
+        chosen: The chosen point.
+        tolerance: Allowed increase in error over the untreated model, as a share.
         items: Number of validation items.
     """
 
@@ -64,12 +64,12 @@ class Front:
 
     @property
     def untreated(self) -> Point:
-        """The model trained without regard to the old one."""
+        """The model trained without using the old one."""
         return self.points[0]
 
     @property
     def efficient(self) -> tuple[Point, ...]:
-        """The points that no other beats in both error and flip cost, by rising error."""
+        """The Pareto-optimal points in error and flip cost, by increasing error."""
         best, kept = np.inf, []
         for point in sorted(self.points, key=lambda p: (p.error, p.flip_cost)):
             if point.flip_cost < best:
@@ -84,7 +84,7 @@ class Front:
     def __str__(self) -> str:
         taken, plain = self.chosen, self.untreated
         if taken is plain:
-            return f"no strength lowers negative flips within +{self.tolerance:g} of the error"
+            return f"no strength lowers negative flips with at most +{self.tolerance:g} error"
         return (
             f"{taken.treatment} at strength {taken.strength:g}: negative flips"
             f" {share(plain.nfr)} → {share(taken.nfr)}, error {share(plain.error, resolution=1e-3)}"
@@ -92,8 +92,8 @@ class Front:
         )
 
     def to_html(self) -> str:
-        """The front as a page of its own."""
-        return figure_page("What each strength costs and saves", f"Taken: {self}.", self.figure())
+        """The front as a page."""
+        return figure_page("Error and flips by strength", f"Chosen: {self}.", self.figure())
 
     def _repr_html_(self) -> str:
         return framed(self.to_html(), "front", height="34rem")
@@ -115,9 +115,9 @@ class Front:
         limit = self.untreated.error + self.tolerance
         return front_plot(
             marks,
-            title="What each strength costs and saves",
+            title="Error and flips by strength",
             description=(
-                f"Error and negative flip rate on {self.items} validation items; taken is"
+                f"Error and negative flip rate on {self.items} validation items; chosen is"
                 f" {self.chosen.treatment} at {self.chosen.strength:g}, with error"
                 f" {share(self.chosen.error)} and NFR {share(self.chosen.nfr)}; untreated:"
                 f" {share(self.untreated.error)} and {share(self.untreated.nfr)}."
@@ -143,11 +143,11 @@ def measure(
     Args:
         y_true: Labels, shape ``(n,)``.
         y_pred: The new model's classes, shape ``(n,)``.
-        old_right: How right each old model was, in [0, 1], shape ``(n,)`` or ``(n, k)``.
+        old_right: Grade of each old model's answer, in [0, 1], shape ``(n,)`` or ``(n, k)``.
         treatment: How the model was trained.
-        strength: How strongly.
-        sample_weight: What each item counts for, shape ``(n,)``.
-        flip_cost: What a negative flip on an item costs, shape ``(n,)``.
+        strength: The strength.
+        sample_weight: Weight of each item, shape ``(n,)``.
+        flip_cost: Cost of a negative flip on each item, shape ``(n,)``.
 
     Returns:
         The point.
@@ -162,8 +162,8 @@ def measure(
     truth, said, known = np.asarray(y_true), np.asarray(y_pred), np.asarray(old_right, float)
     if truth.ndim != 1 or said.shape != truth.shape or known.shape[:1] != truth.shape:
         msg = (
-            f"labels have shape {truth.shape}, answers {said.shape}, old_right {known.shape}; expected"
-            " one row an item, the same items in the same order"
+            f"labels have shape {truth.shape}, answers {said.shape}, old_right {known.shape};"
+            " expected one row per item, the same items in the same order"
         )
         raise ArgumentError(msg)
     wrong = (truth != said).astype(float)
@@ -185,15 +185,15 @@ def measure(
 
 
 def choose(points: Sequence[Point], *, tolerance: float, items: int) -> Front:
-    """Take the point with the least flip cost whose error is within the tolerance.
+    """Choose the point with the least flip cost whose error is within the tolerance.
 
     Args:
-        points: What was measured, the untreated model first.
-        tolerance: How much more error than the untreated model's is allowed, as a share.
+        points: The measured points, the untreated model first.
+        tolerance: Allowed increase in error over the untreated model, as a share.
         items: Number of validation items.
 
     Returns:
-        The front; where no treatment qualifies, the untreated model is taken.
+        The front; if no treatment qualifies, the untreated model is chosen.
 
     Raises:
         ArgumentError: There is no point, or the tolerance is negative.
@@ -202,9 +202,9 @@ def choose(points: Sequence[Point], *, tolerance: float, items: int) -> Front:
         msg = "no point to choose from: measure the untreated model first"
         raise ArgumentError(msg)
     if not tolerance >= 0:
-        msg = f"tolerance={tolerance}; it is a share of items, 0 or more, such as 0.001"
+        msg = f"tolerance={tolerance} must be a share of items, 0 or more, such as 0.001"
         raise ArgumentError(msg)
-    limit = points[0].error + tolerance + 1e-12  # rounding must not refuse an equal error
+    limit = points[0].error + tolerance + 1e-12  # rounding must not exclude an equal error
     allowed = [point for point in points if point.error <= limit]
     chosen = min(allowed, key=lambda point: (point.flip_cost, point.error, point.strength))
     return Front(points=tuple(points), chosen=chosen, tolerance=tolerance, items=items)
@@ -222,18 +222,18 @@ def search_strength(
     """Train at each strength, measure on validation items, and choose.
 
     Args:
-        predict_at: Trains at a strength and returns the classes of the validation items, ``(n,)``;
-            called first with 0, the untreated model.
+        predict_at: Function that trains at a strength and returns the classes of the validation
+            items, ``(n,)``; called first with 0, the untreated model.
         y_true: Labels of the validation items, ``(n,)``.
-        old_right: How right the old model was on them, in [0, 1], ``(n,)``, or ``(n, k)`` for
+        old_right: Grade of the old model's answers on them, in [0, 1], ``(n,)``, or ``(n, k)`` for
             several old models.
-        strengths: What to try besides 0.
-        tolerance: How much more error than the untreated model's is allowed, as a share.
-        treatment: The name of what is tried.
+        strengths: Strengths to try besides 0.
+        tolerance: Allowed increase in error over the untreated model, as a share.
+        treatment: Name of the treatment.
 
     Returns:
-        The front, with the strength that was taken. To let several treatments compete, choose from
-        the points of all: ``choose((*a.points, *b.points[1:]), tolerance=…, items=…)``.
+        The front, with the chosen strength. To compare several treatments, choose from the points
+        of all: ``choose((*a.points, *b.points[1:]), tolerance=…, items=…)``.
 
     Raises:
         ArgumentError: Shapes differ, or a strength is negative.

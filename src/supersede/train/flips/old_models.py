@@ -22,12 +22,12 @@ __all__ = ["OldModel", "from_estimator", "from_module", "from_onnx", "from_table
 
 @dataclass(frozen=True)
 class OldModel:
-    """An old model as a function.
+    """An old model, as a function.
 
     Attributes:
         predict: From a batch of inputs to outputs ``(b, C)``, or classes ``(b,)``.
-        kind: What the outputs are; None: seen from their values.
-        classes: Names of the classes, in the order of the outputs, where they are known.
+        kind: Kind of the outputs; None: inferred from their values.
+        classes: Names of the classes, in the order of the outputs, if known.
     """
 
     predict: Callable[[Any], npt.NDArray[Any]]
@@ -36,7 +36,7 @@ class OldModel:
 
 
 def remember(old: OldModel, batches: Iterable[tuple[npt.ArrayLike, Any]]) -> OldOutputs:
-    """Run an old model once over all items, and keep what it says.
+    """Run an old model once over all items, and store its outputs.
 
     Args:
         old: The model.
@@ -69,12 +69,12 @@ def remember(old: OldModel, batches: Iterable[tuple[npt.ArrayLike, Any]]) -> Old
 def from_module(
     module: "torch.nn.Module", *, classes: Sequence[Any] | None = None, device: str | None = None
 ) -> OldModel:
-    """A torch module that returns logits; it runs in evaluation mode, without gradients.
+    """An old model from a torch module that returns logits, in evaluation mode, without gradients.
 
     Args:
         module: The module, or one whose result has ``.logits``.
         classes: Names of its classes.
-        device: Where inputs are moved to; they stay where they are if None.
+        device: Device to which inputs are moved; they are not moved if None.
 
     Returns:
         The old model.
@@ -102,12 +102,12 @@ def from_onnx(
     kind: Kind | None = None,
     classes: Sequence[Any] | None = None,
 ) -> OldModel:
-    """A model in an ONNX file with one input; it runs on the CPU.
+    """An old model from an ONNX file with one input; it runs on the CPU.
 
     Args:
         path: The file.
-        output: The name of its output; if None, the first that holds ``(b, C)`` numbers.
-        kind: What the output is; if None, seen from its values.
+        output: The name of its output; if None, the first with ``(b, C)`` numbers.
+        kind: Kind of the output; if None, inferred from its values.
         classes: Names of its classes.
 
     Returns:
@@ -158,26 +158,29 @@ def from_estimator(estimator: Any) -> OldModel:
 
 
 def from_table(table: Table, model: str, *, classes: Sequence[Any] | None = None) -> OldOutputs:
-    """A model's column in a prediction table: its classes, or the score of the class 1.
+    """Old outputs from a column of a prediction table: classes, or the score of class 1.
 
     Args:
         table: The predictions, with item ids.
         model: The model.
-        classes: Names of the classes it knows; those it predicts, if None.
+        classes: Names of its classes; those it predicts, if None.
 
     Returns:
         Its outputs by item.
 
     Raises:
         ItemError: The table has no item ids.
-        ArgumentError: The column holds neither classes nor probabilities.
+        ArgumentError: The column contains neither classes nor probabilities.
     """
     outcome = table.outcome(model)
     if table.item is None:
-        msg = "the table has no item ids to keep outputs by; read it with item='<column>'"
+        msg = "the table has no item ids to identify outputs; read it with item='<column>'"
         raise ItemError(msg)
     if not isinstance(outcome, Classes | Scores):
-        msg = f"{model!r} is graded by {type(outcome).__name__}, which says no class; expected classes or scores"
+        msg = (
+            f"{model!r} is graded by {type(outcome).__name__}, which has no class; expected classes"
+            " or scores"
+        )
         raise ArgumentError(msg)
     value = plain(table.rows[outcome.column])
     rows = collect(table.rows.select(item=table.rows[table.item], value=value))
@@ -185,7 +188,9 @@ def from_table(table: Table, model: str, *, classes: Sequence[Any] | None = None
     values = rows["value"].to_numpy()
     if isinstance(outcome, Scores):
         if not ((values >= 0) & (values <= 1)).all():
-            msg = f"scores of {model!r} go beyond [0, 1]: they are no probabilities of the class 1"
+            msg = (
+                f"scores of {model!r} lie outside [0, 1], so they are not probabilities of class 1"
+            )
             raise ArgumentError(msg)
         both = np.column_stack([1 - values, values])
         return OldOutputs.of(items, both, kind="probabilities", classes=classes or (0, 1))

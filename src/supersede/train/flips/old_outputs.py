@@ -1,6 +1,6 @@
-"""What the old model says on each item, computed once and kept by item id.
+"""The old model's outputs on each item, computed once and stored by item id.
 
-With these the old model need not run while the new one trains, and need not even be there.
+With these the old model need not run while the new one trains, and need not be available.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from supersede.look import count
 __all__ = ["Kind", "OldOutputs"]
 
 Kind = Literal["logits", "probabilities", "classes"]
-_SMALLEST = 1e-7  # probabilities below this are one float32 step from none
+_SMALLEST = 1e-7  # probabilities below this are about one float32 step from 0
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,9 @@ class OldOutputs:
         items: Item ids, sorted, ``(n,)``.
         values: Logits or probabilities ``(n, C)``, or indices of classes ``(n,)``, −1 where the
             class is not among `classes`.
-        kind: Which of these.
-        classes: Names of the classes, in the order of the outputs; None where they are only counted.
+        kind: Kind of the values.
+        classes: Names of the classes, in the order of the outputs; None if only their number is
+            known.
     """
 
     items: npt.NDArray[Any]
@@ -45,13 +46,13 @@ class OldOutputs:
         kind: Kind | None = None,
         classes: npt.ArrayLike | None = None,
     ) -> "OldOutputs":
-        """Keep outputs by item.
+        """Store outputs by item.
 
         Args:
-            items: Item ids, whole numbers or text, each once, ``(n,)``.
+            items: Item ids, integers or text, each once, ``(n,)``.
             values: Logits or probabilities ``(n, C)``, or predicted classes ``(n,)`` as names.
-            kind: What they are; None: classes where there is one value an item, probabilities
-                where each row is one or more shares that add up to one, else logits.
+            kind: Kind of the values; None: classes if there is one value per item, probabilities if
+                each row consists of one or more shares that sum to one, otherwise logits.
             classes: Names of the classes; for predicted classes those that occur, if None.
 
         Returns:
@@ -69,8 +70,8 @@ class OldOutputs:
         ids, held = np.asarray(items), np.asarray(values)
         if ids.ndim != 1 or len(ids) != len(held) or ids.dtype.kind not in "iuU":
             msg = (
-                f"items have shape {ids.shape} and type {ids.dtype}, outputs shape {held.shape}; each"
-                " output needs an id of its own, a whole number or text"
+                f"items have shape {ids.shape} and type {ids.dtype}, outputs shape {held.shape};"
+                " each output needs its own id, an integer or text"
             )
             raise ItemError(msg)
         order = np.argsort(ids, kind="stable")
@@ -91,7 +92,7 @@ class OldOutputs:
         return len(self.items)
 
     def take(self, items: Any) -> npt.NDArray[Any]:
-        """The outputs of some items, in the order asked for.
+        """The outputs of some items, in the given order.
 
         Args:
             items: Ids, an array, list, or tensor on the CPU, ``(b,)``.
@@ -118,7 +119,7 @@ class OldOutputs:
         return taken
 
     def logits(self, items: Any) -> npt.NDArray[Any]:
-        """As `take`, with probabilities as their logarithms, which is what a torch loss takes."""
+        """As `take`, with probabilities as their logarithms, as torch losses expect."""
         taken = self.take(items)
         if self.kind != "probabilities":
             return taken
@@ -141,10 +142,10 @@ class OldOutputs:
 
     @classmethod
     def load(cls, path: str | Path) -> "OldOutputs":
-        """Read what `save` wrote; nothing in the file is executed.
+        """The inverse of `save`; nothing in the file is executed.
 
         Raises:
-            SourceError: The file is not there, or holds something else.
+            SourceError: The file is missing, or contains something else.
         """
         try:
             with np.load(path, allow_pickle=False) as held:
@@ -155,7 +156,7 @@ class OldOutputs:
             msg = f"cannot read old outputs from {path}: {error}; write them with OldOutputs.save"
             raise SourceError(msg) from error
         if kind not in get_args(Kind):
-            msg = f"{path} holds outputs of kind {kind!r}; expected {', '.join(get_args(Kind))}"
+            msg = f"{path} contains outputs of kind {kind!r}; expected {', '.join(get_args(Kind))}"
             raise SourceError(msg)
         return cls(items, values, cast("Kind", kind), names)
 
@@ -171,12 +172,10 @@ def _checked(values: npt.NDArray[Any], kind: Kind | None, classes: tuple[Any, ..
     if broken.any():
         msg = f"{count(broken.sum())} items have outputs that are not finite; check the old model on them"
         raise ArgumentError(msg)
-    # half precision adds up to one within 2⁻¹¹ a class
+    # in half precision, rows sum to one within 2⁻¹¹ per class
     slack = 1e-3 if values.dtype != np.float16 else 1e-2
     shares = bool((values >= 0).all() and (abs(values.sum(axis=1, dtype=float) - 1) < slack).all())
     if kind == "probabilities" and not shares:
-        msg = (
-            "outputs are no probabilities: each row must be >= 0 and add up to 1; are they logits?"
-        )
+        msg = "outputs are not probabilities: each row must be >= 0 and sum to 1; are they logits?"
         raise ArgumentError(msg)
     return kind or ("probabilities" if shares else "logits")

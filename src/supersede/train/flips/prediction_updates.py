@@ -1,13 +1,15 @@
 """Which stored predictions to renew when a better model appears, and which of them to change.
 
-A large set of items without labels carries the answers of a model in service. A new model is better
-on average, but running it on everything costs, and taking all its answers brings negative flips.
-Kept instead is a belief about each item's label. With y the label and a_1, …, a_t the answers so far,
+A large set of unlabelled items has stored answers of a model in service. A new model is better on
+average, but running it on everything is expensive, and accepting all its answers brings negative
+flips. Instead, a posterior over each item's label is stored. With y the label and a_1, …, a_t the
+answers so far,
 
     P(y | a_1, …, a_t)  ∝  P(y) · P(a_1 | y) · … · P(a_t | y),
 
-where P(a | y) is the confusion of each model, estimated on labelled items. The belief says which
-items are worth a further answer, and whether that answer is enough to change what is stored.
+where P(a | y) is the confusion matrix of each model, estimated on labelled items. The posterior
+shows which items are worth a further answer, and whether that answer justifies a change of the
+stored one.
 
 References:
     Träuble et al. (2021), Backward-compatible prediction updates: a probabilistic approach, NeurIPS,
@@ -15,8 +17,8 @@ References:
     expected value of one more answer, in closed form.
 
 Assumes: given the label, the models err independently, and on these items as on the labelled ones.
-Models of one kind err alike, so that beliefs become too sure of what both got wrong; check on
-labelled items before relying on them.
+Models of one kind make the same errors, so posteriors become overconfident there; check on labelled
+items before relying on them.
 """
 
 from collections.abc import Sequence
@@ -34,18 +36,18 @@ Floats = npt.NDArray[np.float64]
 Items = npt.NDArray[np.intp]
 By = Literal["gain", "entropy", "margin", "random"]
 Rule = Literal["cost ratio", "less entropy", "replace"]
-_SMALLEST = 1e-12  # a probability of exactly 0 could never be doubted again
+_SMALLEST = 1e-12  # a probability of exactly 0 could never become positive again
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one model says on m items, and how likely it is to say so under each label.
+    """One model's answers on m items, and their likelihood under each label.
 
     Attributes:
         classes: Names of the C classes.
         said: Indices of its answers, ``(m,)``.
         likelihood: Proportional to P(answer | label), ``(m, C)``.
-        shares: Shares of the classes where that was learnt, ``(C,)``.
+        shares: Shares of the classes where the likelihoods were estimated, ``(C,)``.
     """
 
     classes: tuple[Any, ...]
@@ -56,11 +58,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How a model answers, label by label.
+    """A model's confusion matrix.
 
     Attributes:
         classes: Names of the C classes.
-        given_label: P(answer | label), labels down and answers across, ``(C, C)``.
+        given_label: P(answer | label), labels in rows and answers in columns, ``(C, C)``.
         shares: Shares of the classes among the labels, ``(C,)``; equal, if None.
 
     Example:
@@ -82,13 +84,13 @@ class Confusion:
         classes: Sequence[Any] | None = None,
         smoothing: float = 1.0,
     ) -> "Confusion":
-        """Count a model's answers on labelled items that it was not trained on.
+        """Count a model's answers on labelled items on which it was not trained.
 
         Args:
             y_true: Labels, ``(n,)``.
             y_pred: Its answers, ``(n,)``.
             classes: All classes; those that occur, if None.
-            smoothing: Added to each count, so that nothing seems impossible that was not seen.
+            smoothing: Added to each count, so that unseen answers do not get probability 0.
 
         Raises:
             ArgumentError: Shapes differ, a class is not among `classes`, or smoothing is negative.
@@ -96,10 +98,10 @@ class Confusion:
         """
         truth, said = np.asarray(y_true), np.asarray(y_pred)
         if truth.ndim != 1 or truth.shape != said.shape:
-            msg = f"labels have shape {truth.shape}, answers {said.shape}; both are (n,)"
+            msg = f"labels have shape {truth.shape}, answers {said.shape}; both must be (n,)"
             raise ArgumentError(msg)
         if not (np.isfinite(smoothing) and smoothing >= 0):
-            msg = f"smoothing={smoothing!r}; it is a finite number, 0 or more"
+            msg = f"smoothing={smoothing!r} must be a finite number, 0 or more"
             raise ArgumentError(msg)
         names = np.unique(np.concatenate([truth, said])) if classes is None else np.asarray(classes)
         known = tuple(names.tolist())
@@ -113,13 +115,13 @@ class Confusion:
         return cls(known, counts / total, total[:, 0] / total.sum())
 
     def evidence(self, y_pred: npt.ArrayLike) -> Evidence:
-        """What answers on further items say.
+        """The evidence from answers on further items.
 
         Args:
             y_pred: The model's answers, ``(m,)``.
 
         Raises:
-            ArgumentError: An answer is none of the classes, or is impossible by this confusion.
+            ArgumentError: An answer is not one of the classes, or has probability 0 in this matrix.
         """
         said = _places(np.asarray(y_pred), self.classes)
         likelihood = self.given_label.T[said]
@@ -136,7 +138,7 @@ def evidence_of_probabilities(
     *,
     prior: npt.ArrayLike,
 ) -> Evidence:
-    """What calibrated probabilities say: more than the answer alone, since they know their doubt.
+    """The evidence from calibrated probabilities, which is more informative than answers alone.
 
     Args:
         probabilities: P(label | item) by the model, ``(m, C)``.
@@ -147,7 +149,7 @@ def evidence_of_probabilities(
         The evidence, with likelihoods ``probabilities / prior``.
 
     Raises:
-        ArgumentError: These are no probabilities of these classes.
+        ArgumentError: The values are not probabilities of these classes.
 
     Example:
         >>> evidence_of_probabilities([[0.9, 0.1]], ["a", "b"], prior=[0.5, 0.5]).said.tolist()
@@ -167,13 +169,13 @@ def evidence_of_probabilities(
 
 @dataclass(frozen=True)
 class Predictions:
-    """Stored answers on n items, and the belief about the label of each.
+    """Stored answers on n items, and the posterior over the label of each.
 
     Attributes:
         classes: Names of the C classes.
         belief: P(label | answers so far), ``(n, C)``.
         stored: Indices of the stored answers, ``(n,)``.
-        doubt: Entropy of the belief when the stored answer was last set, in nats, ``(n,)``.
+        doubt: Entropy of the posterior when the stored answer was last set, in nats, ``(n,)``.
 
     Example:
         >>> old = Confusion(("a", "b"), np.array([[0.8, 0.2], [0.2, 0.8]]))
@@ -194,12 +196,12 @@ class Predictions:
         """Store a first model's answers on all items.
 
         Args:
-            evidence: What it says.
+            evidence: The evidence from its answers.
             prior: Shares of the classes among these items, ``(C,)``; if None, those of the labels
-                that the model's confusion was counted on, or of its training.
+                of the model's confusion matrix, or of its training.
 
         Raises:
-            ArgumentError: The prior holds no shares of the classes.
+            ArgumentError: The prior does not consist of shares of the classes.
         """
         shares = evidence.shares if prior is None else _shares(prior, len(evidence.classes))
         belief = _normalised(evidence.likelihood * shares)
@@ -226,25 +228,25 @@ class Predictions:
         new: Confusion | None = None,
         seed: int = 0,
     ) -> Items:
-        """The items on which a new model's answer is worth most.
+        """The items on which a new model's answer is most valuable.
 
         Args:
-            budget: How many items may be predicted again.
-            by: ``"gain"``: how much more often the most probable class would be right, in
-                expectation over what the new model would say; ``"entropy"`` of the belief;
-                ``"margin"`` between its two most probable classes; ``"random"``.
-            new: The new model's confusion, needed for the gain.
-            seed: Which of equally good items are taken, and the random choice.
+            budget: Number of items that can be predicted again.
+            by: ``"gain"``: expected increase in the probability of the most probable class, over
+                the new model's possible answers; ``"entropy"`` of the posterior; ``"margin"``
+                between its two most probable classes; ``"random"``.
+            new: The new model's confusion matrix, needed for the gain.
+            seed: Seed for ties and for the random choice.
 
         Returns:
             Indices of items, ascending.
 
         Raises:
-            ArgumentError: The budget is not between 0 and the number of items, or the gain is asked
-                for without the new model's confusion.
+            ArgumentError: The budget is not between 0 and the number of items, or the gain is
+                requested without the new model's confusion matrix.
         """
         if not isinstance(budget, int | np.integer) or not 0 <= budget <= len(self):
-            msg = f"budget={budget!r}; it is a number of items from 0 to {len(self)}"
+            msg = f"budget={budget!r} must be a number of items from 0 to {len(self)}"
             raise ArgumentError(msg)
         shuffled = np.random.default_rng(seed).permutation(len(self))
         worth = self._worth(by, new)[shuffled]
@@ -253,7 +255,7 @@ class Predictions:
 
     def _worth(self, by: By, new: Confusion | None) -> Floats:
         if by not in get_args(By):
-            msg = f"by={by!r}; it is one of {', '.join(map(repr, get_args(By)))}"
+            msg = f"by={by!r} must be one of {', '.join(map(repr, get_args(By)))}"
             raise ArgumentError(msg)
         if by == "random":
             return np.zeros(len(self))
@@ -264,7 +266,7 @@ class Predictions:
             margin: Floats = top[:, 0] - top[:, -1]
             return margin
         if new is None:
-            msg = "by='gain' needs the new model's confusion: pass new=Confusion.of(…)"
+            msg = "by='gain' needs the new model's confusion matrix: pass new=Confusion.of(…)"
             raise ArgumentError(msg)
         self._same(new.classes)
         best = np.zeros(len(self))
@@ -281,37 +283,38 @@ class Predictions:
         rule: Rule = "cost ratio",
         flip_cost: float = 1.0,
     ) -> "Predictions":
-        """Take a new model's answers on some items into account.
+        """Update with a new model's answers on some items.
 
         Args:
-            items: Which items were predicted again, each once, ``(m,)``.
-            evidence: What the new model says on them, in the same order.
+            items: Indices of the items that were predicted again, each once, ``(m,)``.
+            evidence: The evidence from the new model's answers on them, in the same order.
             rule: ``"cost ratio"`` changes an answer where another class is more than `flip_cost`
                 times as probable as the stored one; ``"less entropy"`` takes the most probable class
-                where the belief is also surer than when the answer was last set; ``"replace"``
-                takes what the new model says, as is usually done.
-            flip_cost: What a negative flip costs, in units of what a positive flip gains. At 1, the
-                most probable class is stored.
+                if the posterior entropy is also lower than when the answer was last set;
+                ``"replace"`` takes the new model's answer, as is usually done.
+            flip_cost: How many gained answers it takes to outweigh one lost answer. At 1, the most
+                probable class is stored.
 
         Returns:
             The predictions afterwards.
 
         Raises:
-            ArgumentError: Items do not fit the evidence, or a value is not what it may be.
+            ArgumentError: Items do not match the evidence, or a value is out of range or not one of
+                the allowed values.
         """
         rows = np.asarray(items)
         self._same(evidence.classes)
         if rows.shape != (len(evidence.said),) or rows.dtype.kind not in "iu":
             msg = (
-                f"items have shape {rows.shape} and type {rows.dtype}; expected whole numbers, one"
-                f" for each of {len(evidence.said)} answers"
+                f"items have shape {rows.shape} and type {rows.dtype}; expected integers, one for"
+                f" each of {len(evidence.said)} answers"
             )
             raise ArgumentError(msg)
         if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
-            msg = f"items reach from {rows.min()} to {rows.max()}; there are {len(self)}"
+            msg = f"items range from {rows.min()} to {rows.max()}, but there are {len(self)} items"
             raise ArgumentError(msg)
         if len(np.unique(rows)) < len(rows):
-            msg = "an item occurs twice; one model's answer counts once, since a second repeats it"
+            msg = "an item occurs twice; each item takes one answer per model"
             raise ArgumentError(msg)
         belief, stored, doubt = self.belief.copy(), self.stored.copy(), self.doubt.copy()
         belief[rows] = after = _normalised(self.belief[rows] * evidence.likelihood)
@@ -324,11 +327,11 @@ class Predictions:
             now, change = likely, entropy < self.doubt[rows]
         elif rule == "cost ratio":
             if not (np.isfinite(flip_cost) and flip_cost >= 1):
-                msg = f"flip_cost={flip_cost!r}; it is a finite number, 1 or more"
+                msg = f"flip_cost={flip_cost!r} must be a finite number, 1 or more"
                 raise ArgumentError(msg)
             now, change = likely, after[each, likely] > flip_cost * after[each, before]
         else:
-            msg = f"rule={rule!r}; it is one of {', '.join(map(repr, get_args(Rule)))}"
+            msg = f"rule={rule!r} must be one of {', '.join(map(repr, get_args(Rule)))}"
             raise ArgumentError(msg)
         stored[rows] = np.where(change, now, before)
         doubt[rows] = np.where(change, entropy, doubt[rows])
@@ -345,7 +348,8 @@ def _places(names: npt.NDArray[Any], classes: tuple[Any, ...]) -> Items:
     unknown = sorted({repr(name) for name in np.unique(names).tolist() if name not in place})
     if unknown:
         msg = (
-            f"{', '.join(unknown[:5])} is none of the classes {classes}; pass classes=<all of them>"
+            f"{', '.join(unknown[:5])} is not one of the classes {classes}; pass classes=<all of"
+            " them>"
         )
         raise ArgumentError(msg)
     found, inverse = np.unique(names, return_inverse=True)
@@ -357,7 +361,7 @@ def _shares(prior: npt.ArrayLike | None, classes: int) -> Floats:
         return np.full(classes, 1 / classes)
     shares = np.asarray(prior, float)
     if shares.shape != (classes,) or not np.isfinite(shares).all() or (shares <= 0).any():
-        msg = f"prior={prior!r}; it is one share above 0 for each of {classes} classes"
+        msg = f"prior={prior!r} must have one share above 0 for each of {classes} classes"
         raise ArgumentError(msg)
     normalised: Floats = shares / shares.sum()
     return normalised

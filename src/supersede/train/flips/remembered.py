@@ -1,7 +1,7 @@
-"""What old models say on the rows that a new model is trained on, class by class of the new model.
+"""Old models' outputs on the training rows of a new model, in the new model's classes.
 
-An old model is nearly always right on its own training rows. Where old and new share rows, its
-answers there say nothing about what its users get; `out_of_sample` replaces them.
+An old model is nearly always right on its own training rows. If old and new share rows, its answers
+there are not representative of its answers in use; `out_of_sample` replaces them.
 """
 
 from dataclasses import dataclass, replace
@@ -31,8 +31,8 @@ class Remembered:
     """One old model on n items, in the C classes of the new model.
 
     Attributes:
-        probabilities: Shape ``(n, C)``; each row adds up to one, or to zero where the old model
-            has nothing to teach: the label is a class it does not know.
+        probabilities: Shape ``(n, C)``; each row sums to one, or to zero where the old model cannot
+            help: the label is not one of its classes.
         right: Whether its answer is the label, shape ``(n,)``; 0 where it is not known.
         known: Whether its answer is known, shape ``(n,)``.
     """
@@ -46,7 +46,7 @@ class Remembered:
         return Remembered(self.probabilities[rows], self.right[rows], self.known[rows])
 
     def without(self, rows: npt.NDArray[np.bool_]) -> "Remembered":
-        """The same, with nothing known of some items."""
+        """A copy in which the outputs on some items are unknown."""
         return Remembered(
             np.where(rows[:, None], 0.0, self.probabilities),
             np.where(rows, 0.0, self.right),
@@ -55,7 +55,7 @@ class Remembered:
 
 
 def answers(model: Any, X: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """What a fitted classifier says: its probabilities, or its classes where it has none.
+    """A fitted classifier's output: its probabilities, or its classes if it has none.
 
     Returns:
         The output, ``(n, C)`` or ``(n,)``, and the model's classes.
@@ -69,7 +69,7 @@ def answers(model: Any, X: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 def aligned(
     output: npt.ArrayLike, old_classes: npt.ArrayLike | None, classes: npt.NDArray[Any]
 ) -> tuple[Floats, npt.NDArray[Any]]:
-    """Bring an old model's output to the new model's classes, matched by name.
+    """Map an old model's output to the new model's classes, matched by name.
 
     Args:
         output: Probabilities ``(n, C_old)``, or predicted classes ``(n,)``.
@@ -77,8 +77,8 @@ def aligned(
         classes: The new model's classes, sorted.
 
     Returns:
-        Probabilities ``(n, C)``, whose rows add up to one, or to zero where the old model says
-        only classes that are no more; and its answers ``(n,)``.
+        Probabilities ``(n, C)``, whose rows sum to one, or to zero where the old model predicts
+        only removed classes; and its answers ``(n,)``.
 
     Raises:
         ArgumentError: The output is not finite, or its classes are not named.
@@ -107,16 +107,16 @@ def from_output(
     y: npt.NDArray[Any],
     classes: npt.NDArray[Any],
 ) -> Remembered:
-    """What an old model's output says on labelled rows; arguments as for `aligned`.
+    """An old model's output on labelled rows; arguments as for `aligned`.
 
     Raises:
-        ArgumentError: The output is for other items, not finite, its classes are not named, or none
-            of them is a class of y.
+        ArgumentError: The number of rows differs, the output is not finite, its classes are not
+            named, or none of them is a class of y.
     """
     if len(np.asarray(output)) != len(y):
         msg = (
-            f"the old output has {len(np.asarray(output))} rows and y has {len(y)}: one row an item,"
-            " in the same order"
+            f"the old output has {len(np.asarray(output))} rows and y has {len(y)}; expected one"
+            " row per item, in the same order"
         )
         raise ArgumentError(msg)
     moved, said = aligned(output, old_classes, classes)
@@ -140,13 +140,13 @@ def _probabilities(
     if values.ndim != 2 or values.shape[1] != len(names):
         msg = (
             f"the old output has shape {values.shape}, for {len(names)} classes; pass (n, classes),"
-            " and old_classes=… where the old model's classes are not those of y"
+            " and old_classes=… if the old model's classes are not those of y"
         )
         raise ArgumentError(msg)
     numbers = np.asarray(values, float)
     if not np.isfinite(numbers).all() or (numbers < 0).any():
         bad = int((~(np.isfinite(numbers) & (numbers >= 0)).all(axis=1)).sum())
-        msg = f"{bad} rows of the old output are no probabilities: they must be finite and >= 0"
+        msg = f"{bad} rows of the old output are not probabilities: they must be finite and >= 0"
         raise ArgumentError(msg)
     return numbers, names
 
@@ -163,11 +163,11 @@ def out_of_sample(
     folds: int = 5,
     seed: int = 0,
 ) -> Remembered:
-    """Replace an old model's answers on rows that it was trained on.
+    """Replace an old model's answers on its own training rows.
 
-    With `refit`, each fold of these rows is answered by a copy of the old model trained on the
-    others: not the deployed model, but one of its kind that has not seen the row. Otherwise nothing
-    is taken as known there, and the rows count as in plain training.
+    With `refit`, each fold of these rows is predicted by a copy of the old model trained on the
+    others: not the deployed model, but one of its kind that has not seen the row. Otherwise the
+    answers there are treated as unknown, and the rows count as in ordinary training.
 
     Args:
         remembered: The old model on all rows.
@@ -175,8 +175,8 @@ def out_of_sample(
         X: All rows.
         y: Labels, ``(n,)``.
         classes: The new model's classes.
-        seen: Which rows the old model was trained on, ``(n,)``.
-        refit: Whether to answer by copies.
+        seen: Mask of the old model's training rows, ``(n,)``.
+        refit: Whether to predict by refitted copies.
         folds: Number of folds.
         seed: Seed of the folds.
 
@@ -194,8 +194,8 @@ def out_of_sample(
     names, counts = np.unique(labels, return_counts=True)
     if len(names) < 2 or counts.min() < folds:
         msg = (
-            f"class {names[counts.argmin()]!r} has {counts.min()} of the {len(rows)} rows that the old"
-            f" model was trained on, too few for copies on {folds} folds; pass shared='skip'"
+            f"class {names[counts.argmin()]!r} has {counts.min()} of the {len(rows)} training rows"
+            f" of the old model, too few to refit copies on {folds} folds; pass shared='skip'"
         )
         raise ArgumentError(msg)
     output = cross_val_predict(

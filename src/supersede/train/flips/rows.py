@@ -1,4 +1,4 @@
-"""Labelled rows together with what the old models say on them."""
+"""Labelled rows together with the old models' outputs on them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +16,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rows:
-    """What a model is trained or measured on.
+    """The rows on which a model is trained or measured.
 
     Attributes:
-        X: The features, in any form that scikit-learn can take rows of.
+        X: The features, in any form whose rows scikit-learn can index.
         y: Labels, ``(n,)``.
         remembered: Each old model on these rows, out of sample.
-        sample_weight: What each row counts for, ``(n,)``.
-        flip_cost: What a negative flip on each row costs, ``(n,)``.
+        sample_weight: Weight of each row, ``(n,)``.
+        flip_cost: Cost of a negative flip on each row, ``(n,)``.
     """
 
     X: Any
@@ -46,7 +46,7 @@ class Rows:
         )
 
     def right(self) -> Floats:
-        """How right each old model was, ``(n, k)``."""
+        """Grade of each old model's answers, ``(n, k)``."""
         return np.column_stack([old.right for old in self.remembered])
 
     def known(self) -> npt.NDArray[np.bool_]:

@@ -1,11 +1,11 @@
-"""Train any classifier that takes sample weights on soft targets.
+"""Train any classifier that accepts sample weights on soft targets.
 
-The cross-entropy to a soft target is a weighted sum of cross-entropies to the classes, so a row may
-be repeated once for each class that has mass, with that mass as its weight. Classes with less than
-a hundredth of a row's mass are left out: with many classes the rows would else not fit in memory,
-and hardly any of them would count. Gradient boosting of
-LightGBM and XGBoost takes the gradient itself (``p − q`` times the row's mass, and its diagonal
-curvature ``p (1 − p)``): the rows stay as many as they are.
+The cross-entropy to a soft target is a weighted sum of cross-entropies to the classes, so a row is
+repeated once for each class that has mass, with that mass as its weight. Classes with less than a
+hundredth of a row's mass are left out: with many classes the rows would otherwise not fit in
+memory, and hardly any of them would matter. LightGBM and XGBoost accept the gradient itself
+(``p − q`` times the row's mass, and its diagonal curvature ``p (1 − p)``), so rows are not
+repeated.
 """
 
 import sys
@@ -23,22 +23,22 @@ from supersede.errors import ArgumentError
 __all__ = ["SoftBoosting", "fit_soft", "fit_weighted"]
 
 Floats = npt.NDArray[np.float64]
-_LEAST = 0.01  # of a row's mass; less for a class is left out where rows are repeated
+_LEAST = 0.01  # of a row's mass; classes with less are left out where rows are repeated
 
 
 def fit_weighted(model: Any, X: Any, y: Any, sample_weight: Floats | None) -> Any:
-    """Fit with sample weights, through a pipeline to its last step where there is one.
+    """Fit with sample weights; in a pipeline they are passed to its last step.
 
     Raises:
-        ArgumentError: The estimator takes no sample weights.
+        ArgumentError: The estimator does not accept sample weights.
     """
     if sample_weight is None:
         return model.fit(X, y)
     last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
     if not has_fit_parameter(last[1], "sample_weight"):
         msg = (
-            f"{type(last[1]).__name__} takes no sample_weight, which the treatment needs; use another"
-            " estimator, or mode='blend'"
+            f"{type(last[1]).__name__} does not accept sample_weight, which the treatment needs;"
+            " use another estimator, or mode='blend'"
         )
         raise ArgumentError(msg)
     name = f"{last[0]}__sample_weight" if last[0] else "sample_weight"
@@ -51,7 +51,7 @@ def fit_soft(model: Any, X: Any, mass: Floats, classes: npt.NDArray[Any]) -> Any
     Args:
         model: An unfitted classifier.
         X: Rows, n of them.
-        mass: What each class of each row counts for, ``(n, C)``; not normalised.
+        mass: Weight of each class of each row, ``(n, C)``; not normalised.
         classes: The classes, sorted.
 
     Returns:
@@ -66,7 +66,7 @@ def fit_soft(model: Any, X: Any, mass: Floats, classes: npt.NDArray[Any]) -> Any
 
 
 def _is(model: Any, package: str, name: str) -> bool:
-    """Whether a model is of a class whose package may not be installed."""
+    """Whether a model is of a class from a package that need not be installed."""
     return package in sys.modules and isinstance(model, getattr(sys.modules[package], name))
 
 
@@ -75,9 +75,9 @@ class SoftBoosting:
     """Gradient boosting trained on soft targets.
 
     Attributes:
-        booster: What LightGBM or XGBoost trained.
-        margin: The name of the argument of its `predict` that asks for margins.
-        start: Margins that boosting started from, ``(C,)``, or ``(1,)`` for two classes.
+        booster: The booster trained by LightGBM or XGBoost.
+        margin: The name of its `predict` argument that selects margins.
+        start: Initial margins of boosting, ``(C,)``, or ``(1,)`` for two classes.
         classes_: The classes, sorted.
     """
 
@@ -98,7 +98,7 @@ class SoftBoosting:
 
 
 def _softmax(margin: Floats) -> Floats:
-    """Probabilities from margins; one margin is that of the second of two classes."""
+    """Probabilities from margins; a single margin is that of the second of two classes."""
     full = np.hstack([np.zeros_like(margin), margin]) if margin.shape[1] == 1 else margin
     odds = np.exp(full - full.max(axis=1, keepdims=True))
     answer: Floats = odds / odds.sum(axis=1, keepdims=True)
@@ -111,7 +111,7 @@ def _gradient(margin: Floats, mass: Floats) -> tuple[Floats, Floats]:
     p = _softmax(margin)
     if margin.shape[1] == 1:
         p, mass = p[:, 1:], mass[:, 1:]
-    # the factor C / (C − 1) on the curvature is what both packages use for several classes
+    # both packages use the factor C / (C − 1) on the curvature for several classes
     factor = 1.0 if margin.shape[1] == 1 else margin.shape[1] / (margin.shape[1] - 1)
     return total * p - mass, np.maximum(factor * total * p * (1 - p), 1e-16)
 
@@ -123,7 +123,7 @@ def _start(mass: Floats) -> Floats:
 
 
 def _standing(mass: Floats) -> npt.NDArray[np.intp]:
-    """Hard labels that stand in for the targets, so that the package counts the classes right."""
+    """Hard labels in place of the targets, so that the package finds the right classes."""
     labels: npt.NDArray[np.intp] = mass.argmax(axis=1)
     lacking = np.setdiff1d(np.arange(mass.shape[1]), labels)
     spare = np.bincount(labels, minlength=mass.shape[1])
@@ -145,7 +145,7 @@ def _lightgbm(model: Any, X: Any, mass: Floats, classes: npt.NDArray[Any]) -> So
     model.set_params(objective=objective)
     begin = np.tile(start, (len(mass), 1))
     model.fit(X, _standing(mass), init_score=begin.ravel() if len(start) == 1 else begin)
-    # the booster, not the classifier: that one holds the objective, which holds the rows
+    # the booster, not the classifier, which references the objective and thereby the rows
     return SoftBoosting(model.booster_, "raw_score", start, classes)
 
 
@@ -159,5 +159,5 @@ def _xgboost(model: Any, X: Any, mass: Floats, classes: npt.NDArray[Any]) -> Sof
     model.set_params(objective=objective, base_score=0.5)
     begin = np.tile(start, (len(mass), 1))
     model.fit(X, _standing(mass), base_margin=begin.ravel() if len(start) == 1 else begin)
-    model.set_params(objective=None)  # it holds the rows
+    model.set_params(objective=None)  # it references the rows
     return SoftBoosting(model, "output_margin", start, classes)

@@ -1,4 +1,4 @@
-"""A classifier that is right where the old one was right, around any scikit-learn classifier."""
+"""A wrapper that makes any scikit-learn classifier right where the old one was right."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self
@@ -24,35 +24,36 @@ SINGLE_MODEL: tuple[Mode, ...] = ("weights", "soft")
 
 
 class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """Trains a classifier to forget little of what the old one got right.
+    """Trains a classifier with few negative flips against the old one.
 
     With ``strength="auto"``, every mode is tried at every strength in cross-validation; among those
     whose error is within `tolerance` of the untreated model, the one with the fewest negative flips
-    is trained on all rows. What was tried is kept in ``front_``.
+    is trained on all rows. All tried strengths are stored in ``front_``.
 
     Args:
         estimator: Any classifier whose ``fit`` takes ``sample_weight`` (a pipeline: whose last step
             does).
-        old: The model in service, fitted; or several of them. None where `fit` is given
-            `old_output`.
+        old: The model in service, fitted; or several of them. None if `old_output` is passed to
+            `fit`.
         mode: ``"weights"``, ``"soft"`` or ``"blend"``, a sequence of them to choose from, or
             ``"auto"``: weights and soft, which leave one model in service.
-        strength: How strongly forgetting is penalised, from 0 (plain training); or ``"auto"``.
-        focus: Which part of a soft penalty falls only on items that the old model got right, from
-            0 (plain distillation) to 1 (focal); ``"auto"`` tries both ends.
-        tolerance: How much more validation error than the untreated model's is allowed, as a
-            share of items.
-        strengths: What ``"auto"`` tries.
+        strength: Weight of the penalty on negative flips, from 0 (ordinary training); or
+            ``"auto"``.
+        focus: Share of a soft penalty that applies only to items that the old model got right, from
+            0 (ordinary distillation) to 1 (focal); ``"auto"`` tries both ends.
+        tolerance: Allowed increase in validation error over the untreated model, as a share of
+            items.
+        strengths: Strengths that ``"auto"`` tries.
         cv: Number of folds, a scikit-learn splitter, or pairs of (training, validation) rows, such
-            as validation rows of the latest period only, which is more like what comes next.
-        shared: How rows that the old model was trained on are treated: ``"refit"`` answers by
-            copies of the old model that have not seen them, ``"skip"`` trains plainly on them.
+            as validation rows of the latest period only, which are more like future rows.
+        shared: How the old model's training rows are treated: ``"refit"`` predicts them by copies
+            of the old model that have not seen them, ``"skip"`` trains on them without a penalty.
         seed: Seed of the folds; the estimator keeps its own ``random_state``.
 
     Attributes:
         classes_: The classes, sorted.
         model_: The trained classifier.
-        treatment_: What it was trained with.
+        treatment_: The treatment used to train it.
         front_: The error–NFR front of the search; None with a given strength.
 
     Example:
@@ -112,26 +113,27 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         Args:
             X: Rows, in any form that the estimator takes.
             y: Labels, ``(n,)``.
-            sample_weight: What each row counts for, ``(n,)``.
-            seen_by_old: Which rows the old model was trained on, ``(n,)``, or ``(n, k)`` for
-                several old models; False says none. Unsaid, a model that is right on all rows, or
+            sample_weight: Weight of each row, ``(n,)``.
+            seen_by_old: Mask of the old model's training rows, ``(n,)``, or ``(n, k)`` for several
+                old models; False means none. If None, a model that is right on all rows, or
                 suspiciously better than the untreated one in cross-validation, is refused; one that
-                has seen some of the rows may pass, so say it where you know.
+                has seen only some of the rows can go undetected, so pass the mask if you know it.
             old_output: The old model's probabilities ``(n, C_old)`` or classes ``(n,)`` on these
                 rows, in place of `old`.
-            old_classes: Names of the columns of `old_output`, where they are not those of y.
-            flip_cost: What a negative flip on each row costs, ``(n,)``: large where a mistake must
+            old_classes: Names of the columns of `old_output`, if they are not those of y.
+            flip_cost: Cost of a negative flip on each row, ``(n,)``: large where a mistake must
                 never come back.
-            validation: Rows and labels to measure strengths on, in place of cross-validation;
-                unseen by old and new, and best of the latest period. Needs `old`. Each row counts
-                the same there: weights and flip costs enter the choice in cross-validation only.
+            validation: Rows and labels on which strengths are measured, in place of
+                cross-validation; unseen by old and new, preferably from the latest period. Needs
+                `old`. Each row counts the same there: weights and flip costs affect the choice in
+                cross-validation only.
 
         Returns:
             The fitted classifier.
 
         Raises:
-            ArgumentError: There is no old model, it was trained on these rows, or a value is
-                outside what it may be.
+            ArgumentError: There is no old model, it was trained on these rows, or a value is out of
+                range or not one of the allowed values.
         """
         labels = column_or_1d(y)
         check_classification_targets(labels)
@@ -181,14 +183,14 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         return list(self.old) if isinstance(self.old, Sequence) else [self.old]
 
     def _treatments(self) -> list[Treatment]:
-        """What may be taken, in the order in which it is tried."""
+        """The candidate treatments, in the order in which they are tried."""
         modes = SINGLE_MODEL if self.mode == "auto" else self.mode
         modes = (modes,) if isinstance(modes, str) else tuple(modes)
         if self.strength != "auto" and (self.mode == "auto" or len(modes) != 1):
             msg = f"strength={self.strength!r} needs one mode, such as mode='weights', not {self.mode!r}"
             raise ArgumentError(msg)
         if "blend" in modes and self.old is None:
-            msg = "mode='blend' needs the old model when predicting: pass old=…"
+            msg = "mode='blend' needs the old model for prediction: pass old=…"
             raise ArgumentError(msg)
         strengths = self.strengths if self.strength == "auto" else (self.strength,)
         if not len(strengths) or not all(np.isfinite(s) and s >= 0 for s in strengths):
@@ -211,7 +213,7 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         output: npt.ArrayLike | None,
         old_classes: npt.ArrayLike | None,
     ) -> tuple[Remembered, ...]:
-        """What each old model says on these rows, out of sample."""
+        """Each old model's outputs on these rows, out of sample."""
         olds = self._olds()
         if output is not None:
             remembered = [from_output(output, old_classes, y, self.classes_)]
@@ -225,15 +227,15 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         seen = np.asarray(seen_by_old)
         if seen.dtype != bool or len(seen) != len(y):
             msg = (
-                f"seen_by_old has type {seen.dtype} and shape {seen.shape}; it is one boolean for each"
-                f" of the {len(y)} rows"
+                f"seen_by_old has type {seen.dtype} and shape {seen.shape}; expected one boolean"
+                f" for each of the {len(y)} rows"
             )
             raise ArgumentError(msg)
         refit = self.shared == "refit"
         if refit and output is not None and seen.any():
             msg = (
-                "rows that the old model was trained on cannot be answered by copies of it, since"
-                " only its outputs are known; pass shared='skip', or old_output out of sample"
+                "the old model's training rows cannot be predicted by copies of it, since only its"
+                " outputs are known; pass shared='skip', or old_output out of sample"
             )
             raise ArgumentError(msg)
         masks = np.broadcast_to(seen.reshape(len(y), -1), (len(y), len(remembered)))
@@ -244,17 +246,17 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         )  # fmt: skip
 
     def _parts(self, rows: Rows, validation: tuple[Any, npt.ArrayLike] | None) -> Iterable[Fold]:
-        """What strengths are tried on."""
+        """The folds on which strengths are measured."""
         if validation is None:
             return folds(rows, self.cv, self.seed)
         X, y = validation[0], column_or_1d(validation[1])
         if not self._olds():
-            msg = "validation rows need the old model itself to answer them: pass old=…"
+            msg = "validation rows need the old model itself to predict them: pass old=…"
             raise ArgumentError(msg)
         return [(rows, Rows(X, y, self._remember(X, y, False, None, None)))]
 
     def __sklearn_clone__(self) -> "PositiveCongruentClassifier":
-        """A copy that is not fitted; the old model stays fitted, since it is what it is."""
+        """An unfitted copy; the old model stays fitted, since it is an input."""
         params = self.get_params(deep=False)
         kept = params.pop("old")
         return type(self)(old=kept, **{k: clone(v, safe=False) for k, v in params.items()})
@@ -265,6 +267,9 @@ def _per_item(values: npt.ArrayLike | None, name: str, n: int) -> Floats | None:
         return None
     numbers = np.asarray(values, float)
     if numbers.shape != (n,) or not np.isfinite(numbers).all() or (numbers < 0).any():
-        msg = f"{name} has shape {numbers.shape}; it is one finite number >= 0 for each of {n} rows"
+        msg = (
+            f"{name} has shape {numbers.shape}; expected one finite number >= 0 for each of {n}"
+            " rows"
+        )
         raise ArgumentError(msg)
     return numbers

@@ -1,15 +1,14 @@
-"""Ways to train a tabular model so that it forgets little of what old models got right.
+"""Ways to train a tabular model with few negative flips against old models.
 
-With p the old model's probabilities, r whether it was right, and per item the weight
-``w = strength · cost · ((1 − focus) + focus · r)``, averaged over the old models where there are
-several:
+With p the old model's probabilities, r whether it was right, and the weight of an item ``w =
+strength · cost · ((1 − focus) + focus · r)``, averaged over several old models:
 
-- ``weights``: plain training with sample weights ``1 + w`` at focus 1 (the "naive" baseline of the
-  paper, and often the one to beat);
+- ``weights``: ordinary training with sample weights ``1 + w`` at focus 1 (the "naive" baseline of
+the paper, and often the one to beat);
 - ``soft``: cross-entropy to the label plus w times cross-entropy to p, which is cross-entropy to
-  the target ``(y + w·p) / (1 + w)`` with weight ``1 + w``: focal distillation at focus 1, plain
+  the target ``(y + w·p) / (1 + w)`` with weight ``1 + w``: focal distillation at focus 1, ordinary
   distillation at focus 0;
-- ``blend``: plain training; the probabilities of old and new are averaged when predicting, with
+- ``blend``: ordinary training; the probabilities of old and new are averaged when predicting, with
   ``strength / (1 + strength)`` for the old. Both models then stay in service.
 
 References:
@@ -38,13 +37,13 @@ Mode = Literal["weights", "soft", "blend"]
 
 @dataclass(frozen=True)
 class Treatment:
-    """How, how strongly, and on which items forgetting is penalised.
+    """The mode, strength and focus of the penalty on negative flips.
 
     Attributes:
         mode: ``"weights"``, ``"soft"`` or ``"blend"``.
-        strength: From 0, which is plain training.
-        focus: The part of the penalty that falls only on items that the old model got right:
-            0 is plain distillation, 1 wholly focal. Weights are always focal.
+        strength: From 0, which is ordinary training.
+        focus: Share of the penalty that applies only to items that the old model got right: 0 is
+            ordinary distillation, 1 fully focal. Weights are always focal.
     """
 
     mode: Mode
@@ -53,18 +52,18 @@ class Treatment:
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
-            msg = f"mode={self.mode!r}; it is one of {', '.join(map(repr, get_args(Mode)))}"
+            msg = f"mode={self.mode!r} must be one of {', '.join(map(repr, get_args(Mode)))}"
             raise ArgumentError(msg)
         if not (np.isfinite(self.strength) and self.strength >= 0):
-            msg = f"strength={self.strength}; it is a finite number, 0 or more, or 'auto'"
+            msg = f"strength={self.strength} must be a finite number, 0 or more, or 'auto'"
             raise ArgumentError(msg)
         if not 0 <= self.focus <= 1:
-            msg = f"focus={self.focus}; it lies between 0 (plain distillation) and 1 (focal)"
+            msg = f"focus={self.focus} must lie between 0 (ordinary distillation) and 1 (focal)"
             raise ArgumentError(msg)
 
     @property
     def name(self) -> str:
-        """What it is called in a front."""
+        """Its name in a front."""
         if self.mode != "soft":
             return self.mode
         return {0.0: "soft (plain)", 1.0: "soft (focal)"}.get(
@@ -76,9 +75,9 @@ def fit_treated(treatment: Treatment, estimator: Any, rows: Rows, classes: npt.N
     """Train a copy of an estimator under a treatment.
 
     Args:
-        treatment: How.
+        treatment: The treatment.
         estimator: A scikit-learn classifier.
-        rows: What to train on; a row's flip cost multiplies its penalty.
+        rows: The training rows; a row's flip cost multiplies its penalty.
         classes: The classes, sorted.
 
     Returns:
@@ -99,17 +98,19 @@ def fit_treated(treatment: Treatment, estimator: Any, rows: Rows, classes: npt.N
         return fit_weighted(model, rows.X, rows.y, base * (1 + np.sum(each, axis=0)))
     mass = (rows.y[:, None] == classes).astype(float)
     for weight, old in zip(each, rows.remembered, strict=True):
-        mass += weight[:, None] * old.probabilities  # zero where it has nothing to teach
+        mass += (
+            weight[:, None] * old.probabilities
+        )  # zero where its answer is unknown or its class is gone
     return fit_soft(model, rows.X, base[:, None] * mass, classes)
 
 
 def blended(treatment: Treatment, new: Floats, old: Sequence[Floats]) -> Floats:
-    """Average the new model's probabilities with the old ones', where the old ones say something.
+    """Average the new model's probabilities with those of old models, where these are known.
 
     Args:
-        treatment: Whose strength s gives the old models the share ``s / (1 + s)``.
+        treatment: Its strength s gives the old models the share ``s / (1 + s)``.
         new: Probabilities of the new model, ``(n, C)``.
-        old: Those of each old model, ``(n, C)``; a row of zeros says nothing.
+        old: Those of each old model, ``(n, C)``; a row of zeros is ignored.
 
     Returns:
         Probabilities, ``(n, C)``.

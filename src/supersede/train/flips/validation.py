@@ -1,4 +1,4 @@
-"""Try treatments on rows that were not trained on, and notice an old model that has seen them."""
+"""Measure treatments on validation rows, and detect an old model that was trained on them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from supersede.train.flips.treatment import Treatment, blended, fit_treated
 __all__ = ["Fold", "folds", "refuse_if_seen", "try_all"]
 
 Fold = tuple[Rows, Rows]
-_MANY = 30  # fewer items than this being all right is no reason for suspicion
+_MANY = 30  # on fewer items, being right everywhere is not suspicious
 _SIGMAS = 4.0  # one false alarm in 30 000 searches whose old model is as good as the new one
 
 
@@ -33,7 +33,7 @@ def folds(rows: Rows, cv: Any, seed: int) -> Iterator[Fold]:
         Training rows and validation rows.
 
     Raises:
-        TooFewLabelsError: There are not two rows a fold.
+        TooFewLabelsError: There are fewer than two rows per fold.
     """
     if isinstance(cv, int):
         if len(rows) < 2 * cv:
@@ -58,19 +58,19 @@ def try_all(
     """Measure the untreated model and each treatment on validation rows, and choose.
 
     Args:
-        treatments: What to try.
+        treatments: The treatments to try.
         estimator: The classifier to be trained.
         classes: The classes, sorted.
         parts: Training and validation rows, once or by fold.
-        tolerance: How much more error than the untreated model's is allowed.
+        tolerance: Allowed increase in error over the untreated model.
         suspicious: Whether to refuse an old model that seems to have been trained on the
             validation rows.
 
     Returns:
-        The front, and the treatment taken; one of strength 0 where none qualifies.
+        The front, and the chosen treatment; one of strength 0 if none qualifies.
 
     Raises:
-        TooFewLabelsError: No row with a known old answer is left to measure flips on.
+        TooFewLabelsError: No row with a known old answer is left on which to measure flips.
     """
     tried = [Treatment(treatments[0].mode, 0.0), *(t for t in treatments if t.strength > 0)]
     tested, predictions = _predictions(tried, estimator, classes, parts)
@@ -120,14 +120,15 @@ def _predictions(
 def refuse_if_seen(
     old_right: npt.NDArray[np.float64], untreated_right: npt.NDArray[np.bool_] | None = None
 ) -> None:
-    """Refuse old models that are so good on these rows that they must have been trained on them.
+    """Refuse old models that are implausibly good on these rows.
 
-    Suspicious is one that is right on all rows, or that beats the untreated new model, which has
-    not seen the row it is judged on, by four standard errors (McNemar).
+    An old model is suspicious if it is right on all rows, or better than the untreated new model,
+    which is evaluated out of sample, by four standard errors (McNemar).
 
     Args:
-        old_right: How right each old model is on the rows, ``(n, k)``.
-        untreated_right: Whether the untreated new model is, out of sample, ``(n,)``, if known.
+        old_right: Grade of each old model's answers on the rows, ``(n, k)``.
+        untreated_right: Whether the untreated new model is right, out of sample, ``(n,)``, if
+            known.
 
     Raises:
         ArgumentError: An old model looks as if it had been trained on these rows.
@@ -140,14 +141,14 @@ def refuse_if_seen(
             lost, won = (right & ~untreated_right).sum(), (~right & untreated_right).sum()
             if lost - won > _SIGMAS * np.sqrt(max(lost + won, 1)):
                 why = (
-                    f"it is right on {share(float(right.mean()))} of them, and a new one on"
-                    f" {share(float(untreated_right.mean()))} of rows it has not seen"
+                    f"it is right on {share(float(right.mean()))} of them, and a new model, out of"
+                    f" sample, on {share(float(untreated_right.mean()))}"
                 )
         if why:
             msg = (
-                f"the old model seems to have been trained on these rows: {why}. Its answers on its own"
-                " training rows say nothing about users; pass seen_by_old=<which rows> to have them"
-                " answered out of sample, or seen_by_old=False if it has seen none"
+                f"the old model seems to have been trained on these rows: {why}. Its answers on its"
+                " own training rows are not representative; pass seen_by_old=<mask of these rows>"
+                " to predict them out of sample, or seen_by_old=False if it has seen none"
             )
             raise ArgumentError(msg)
 

@@ -1,7 +1,7 @@
 """Backward-congruent weight interpolation (BCWI): a network between the old one and the new one.
 
 With w° the old weights and w those of the new network, fine-tuned from w°, the network in service
-is ``share · w° + (1 − share) · w``. No training is repeated: the share is searched on validation
+is ``share · w° + (1 − share) · w``. Training is not repeated: the share is tuned on validation
 data, and one network stays in service.
 
 References:
@@ -9,7 +9,8 @@ References:
     arXiv 2301.10546.
 
 Assumes: both networks share one architecture, and the new one started from the old one's weights;
-between networks that started apart, interpolation leaves the region where either works.
+between networks with different initialisations, interpolation leaves the region in which either
+works.
 """
 
 from collections.abc import Mapping
@@ -29,10 +30,10 @@ def interpolated(
     Args:
         old: The old network's ``state_dict()``.
         new: The new network's.
-        share: The old one's share, from 0 (the new network, to the last bit) to 1 (the old one).
+        share: The old one's share, from 0 (exactly the new network) to 1 (the old one).
 
     Returns:
-        A state to be loaded; whole numbers, such as counts of batches, are the new network's.
+        A state to be loaded; integers, such as batch counts, are the new network's.
 
     Raises:
         ArgumentError: The share is not in [0, 1], or the networks differ in shape.
@@ -44,7 +45,7 @@ def interpolated(
         tensor([3.])
     """
     if not 0 <= share <= 1:
-        msg = f"share={share!r}; the old network's share lies between 0 and 1"
+        msg = f"share={share!r}: the old network's share must lie between 0 and 1"
         raise ArgumentError(msg)
     differing = [
         name

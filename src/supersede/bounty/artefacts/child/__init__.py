@@ -1,1 +1,1 @@
-"""The process that looks at strangers' models: a program of its own, apart from the package."""
+"""The process that parses and runs strangers' models: a program separate from the package."""

@@ -1,7 +1,8 @@
-"""The child process: take everything in, lock the door, look at the model, run it, answer.
+"""The child process: read all input, lock the process, check the model, run it, answer.
 
-Run as ``python -I -B this/folder``; it imports nothing of the package. Standard input holds a line of
-JSON, the model's bytes and the columns; standard output takes a head and either numbers or a reason.
+Run as ``python -I -B this/folder``; it imports nothing of the package. Standard input contains a
+line of JSON, the model's bytes and the columns; standard output receives a header and either
+numbers or a reason.
 """
 
 import importlib.util
@@ -16,7 +17,7 @@ from typing import Any
 
 
 def beside(name: str) -> ModuleType:
-    """A file of this folder. By path: its package would bring all of the parent's imports."""
+    """A file of this folder, by path: importing its package would import all of the parent's."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     if spec is None or spec.loader is None:  # pragma: no cover
         raise ImportError(name)
@@ -28,14 +29,14 @@ def beside(name: str) -> ModuleType:
 lock = beside("lock")
 network = lock.leave_network()
 
-import numpy as np  # noqa: E402  # after the network is left, which takes one thread
+import numpy as np  # noqa: E402  # after leaving the network, which requires a single thread
 import onnx  # noqa: E402
 import onnxruntime as ort  # noqa: E402
 
 rules = beside("rules")
 run = beside("run")
 
-LOCKED, HEAD = "<I", "<BQ"  # bits of what is locked; status, and how many bytes follow
+LOCKED, HEAD = "<I", "<BQ"  # bits of the measures in force; status, and number of bytes that follow
 DONE, MODEL, ANSWER, LIMIT = range(4)
 
 
@@ -45,7 +46,7 @@ def options() -> Any:
     found.intra_op_num_threads = found.inter_op_num_threads = 1
     found.log_severity_level = 4
     found.enable_cpu_mem_arena = False
-    # a file may look like both of onnxruntime's formats; we checked this one
+    # a file can match both of onnxruntime's formats; this one was checked
     found.add_session_config_entry("session.load_model_format", "ONNX")
     return found
 
@@ -56,7 +57,7 @@ def open_session(data: bytes) -> Any:
 
 
 def warm_up() -> None:
-    """Judge a model of our own, and a broken one, so that all that is loaded late is loaded now."""
+    """Run a model of our own, and a broken one, so that lazy imports are loaded before the lock."""
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     ports = [helper.make_tensor_value_info(name, kind, [None, 1]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "warm", ports[:1], ports[1:])
@@ -68,7 +69,7 @@ def warm_up() -> None:
 
 
 def look_and_run(data: bytes, columns: dict[str, np.ndarray], asked: dict[str, Any]) -> np.ndarray:
-    """Parse, check by the rules, run what was checked: written anew, so that nothing else is in it."""
+    """Parse and check the model, then serialise the checked parts anew and run the result."""
     model = onnx.load_model_from_string(data)
     rules.check(model)
     model.DiscardUnknownFields()
@@ -78,7 +79,7 @@ def look_and_run(data: bytes, columns: dict[str, np.ndarray], asked: dict[str, A
 
 
 def judged(work: Callable[[], np.ndarray]) -> tuple[int, bytes]:
-    """The answers, or why there are none."""
+    """The answers, or the reason for their absence."""
     try:
         return DONE, work().astype("<f8").tobytes()
     except rules.Refused as refused:
@@ -94,7 +95,7 @@ def judged(work: Callable[[], np.ndarray]) -> tuple[int, bytes]:
 
 
 def readable(error: Exception) -> bytes:
-    """The first line of what an error says; names in the file may hold anything."""
+    """The first line of an error's message; names in the file can contain anything."""
     return str(error).split("\n", maxsplit=1)[0].encode(errors="replace")[:400]
 
 
@@ -109,7 +110,7 @@ def main() -> None:
     bits = lock.lock_in(
         memory=asked["memory"], cpu=asked["cpu"], output=asked["output"], network=network
     )
-    out.write(struct.pack(LOCKED, bits))  # from here on, what goes wrong is the model's doing
+    out.write(struct.pack(LOCKED, bits))  # from here on, failures are attributed to the model
     status, payload = judged(lambda: look_and_run(data, columns, asked))
     out.write(struct.pack(HEAD, status, len(payload)))
     view = memoryview(payload)

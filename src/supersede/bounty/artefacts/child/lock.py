@@ -1,7 +1,7 @@
-"""How the child process locks itself in, for good, before it looks at what a stranger sent.
+"""How the child process locks itself, irreversibly, before it parses a stranger's model.
 
-Each step that the system offers is taken; the bits say which ones held. This file imports nothing of
-the package, because the child imports nothing of it.
+Every measure that the system offers is applied; the bits report which ones took effect. This file
+imports nothing of the package, because the child imports nothing of it.
 """
 
 import ctypes
@@ -32,11 +32,11 @@ CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC = 0x10000000, 0x40000000, 0x08000000
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
 # the same numbers on every architecture
 LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
-FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many rights each version of Landlock knows
+FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # number of rights in each version of Landlock
 
 
 def leave_network() -> bool:
-    """Go to an empty network, while the process still has one thread."""
+    """Enter an empty network namespace, while the process still has one thread."""
     if sys.platform != "linux":
         return False
     own = 0 if os.geteuid() == 0 else CLONE_NEWUSER
@@ -44,12 +44,12 @@ def leave_network() -> bool:
 
 
 def lock_in(*, memory: int, cpu: int, output: int, network: bool) -> int:
-    """Take every step there is.
+    """Apply every available measure.
 
     Args:
         memory: Bytes of address space beyond those in use now.
         cpu: CPU seconds from now.
-        output: Bytes that may be written.
+        output: Bytes that can be written.
         network: Whether the network is left already.
 
     Returns:
@@ -70,7 +70,7 @@ def lock_in(*, memory: int, cpu: int, output: int, network: bool) -> int:
 
 
 def _address_space() -> int:
-    """Bytes in use; 0 where nobody says, and where such a limit would not hold (macOS)."""
+    """Bytes in use; 0 if unknown, or if such a limit would not be enforced (macOS)."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # no more imports
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -85,7 +85,7 @@ def _become_nobody() -> bool:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
-    except OSError:  # a container may map no such user
+    except OSError:  # the user need not be mapped in a container
         return False
     return os.geteuid() != 0
 

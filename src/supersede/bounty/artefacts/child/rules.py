@@ -1,4 +1,4 @@
-"""What an ONNX file may hold. Read in the child process, after it has locked itself in.
+"""The allowed content of an ONNX file; checked in the child process, after its lock.
 
 This file imports nothing of the package, because the child imports nothing of it.
 """
@@ -14,9 +14,9 @@ MAX_VALUES = 2_000_000  # numbers in all constants together
 MAX_PORTS = 1000  # inputs
 MAX_OPSET = {"": 23, "ai.onnx.ml": 5}
 
-# What is left out on purpose: everything with a graph inside (If, Loop, Scan, SequenceMap), that draws
-# random numbers (Random*, Bernoulli, Multinomial, Dropout), that makes large things of small ones
-# (ConstantOfShape, Expand, Tile, Range, Pad, Resize, OneHot), and what no table needs.
+# Deliberately left out: operators that contain a graph (If, Loop, Scan, SequenceMap), that draw
+# random numbers (Random*, Bernoulli, Multinomial, Dropout), that make large tensors from small ones
+# (ConstantOfShape, Expand, Tile, Range, Pad, Resize, OneHot), and those that no table needs.
 ALLOWED = {
     "": frozenset({
         "Abs", "Add", "And", "ArgMax", "ArgMin", "BatchNormalization", "Cast", "Clip", "Concat",
@@ -37,17 +37,17 @@ ALLOWED = {
 
 
 class Refused(Exception):  # a verdict, not an error of this program
-    """The file holds what it may not; the message says what."""
+    """The file contains something that is not allowed; the message names it."""
 
 
 def check(model: Any) -> None:
-    """Look at everything that onnxruntime would act on.
+    """Check everything that onnxruntime would use.
 
     Args:
         model: The parsed file, an ``onnx.ModelProto``.
 
     Raises:
-        Refused: It holds what is not allowed.
+        Refused: It contains something that is not allowed.
     """
     for domain, version in ((opset.domain, opset.version) for opset in model.opset_import):
         most = MAX_OPSET.get("" if domain == "ai.onnx" else domain)
@@ -60,7 +60,7 @@ def check(model: Any) -> None:
                 f"opset {version} of {domain or 'ai.onnx'!r}; export for opset {most} or earlier"
             )
     if not model.opset_import:
-        _refuse("no opset; it is no ONNX model, or a broken one")
+        _refuse("no opset; it is not an ONNX model, or it is damaged")
     graph = model.graph
     for what, found in (
         ("functions of its own", model.functions),
@@ -72,7 +72,7 @@ def check(model: Any) -> None:
     _at_most(len(graph.node), MAX_NODES, "nodes")
     _at_most(len(graph.input) + len(graph.output), MAX_PORTS, "inputs and outputs")
     if not graph.node or not graph.output:
-        _refuse("no nodes or no outputs; it is no ONNX model, or a broken one")
+        _refuse("no nodes or no outputs; it is not an ONNX model, or it is damaged")
     _check_nodes(graph)
     attributes = [attribute for node in graph.node for attribute in node.attribute]
     _check_tensors([*graph.initializer, *(t for a in attributes for t in _tensors(a))])

@@ -1,4 +1,4 @@
-"""Run a model several times, and refuse answers that are not the rows' own.
+"""Run a model several times, and refuse answers that depend on more than their own row.
 
 This file imports nothing of the package, because the child imports nothing of it.
 """
@@ -15,12 +15,12 @@ TYPES = {
     "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64,
     "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.object_,
 }  # fmt: skip
-CLOSE = 1e-5  # sums in another order differ by this much in single precision
-ALONE = 64  # rows that are also answered one by one
+CLOSE = 1e-5  # tolerance for sums in another order in single precision
+ALONE = 64  # rows that are also run one by one
 
 
 class Unfit(Exception):  # a verdict, not an error of this program
-    """The model does not fit the columns, or its answers are no good; the message says why."""
+    """The model does not match the columns, or its answers are invalid; the message says why."""
 
 
 def read_columns(source: IO[bytes], names: list[dict[str, Any]]) -> dict[str, np.ndarray]:
@@ -67,13 +67,16 @@ def answer(
         ("one by one", whole[some], alone),
     ):
         if not _same(one, other, exact=exact):
-            msg = f"the model answers differently when the rows come {how}; a row's answer may depend on it alone"
+            msg = (
+                f"the model answers differently when the rows come {how}; a row's answer must"
+                " depend on that row alone"
+            )
             raise Unfit(msg)
     return whole
 
 
 def _batches(n: int) -> list[slice]:
-    """All rows, in batches that double: whatever size a model waits for, some are smaller, some larger."""
+    """All rows, in batches of doubling size: some are below and some above any threshold."""
     cuts = [0, *(2**i for i in range(n.bit_length()) if 2**i < n), n]
     return [slice(start, end) for start, end in pairwise(cuts)]
 
@@ -91,7 +94,7 @@ def _numbers(found: Any, n: int, width: int) -> np.ndarray:
         msg = "the model answers with a map or a sequence; convert it with zipmap=False"
         raise Unfit(msg)
     if found.dtype.kind not in "biuf":
-        msg = "the model answers with texts; classes are answered as codes, 0, 1, …"
+        msg = "the model answers with texts; classes must be given as codes, 0, 1, …"
         raise Unfit(msg)
     if found.shape not in {(n, width), (n,) if width == 1 else (n, width)}:
         msg = f"the model answers {n} rows with an array of shape {found.shape}, not {(n, width)}"
@@ -110,7 +113,10 @@ def _feed(session: Any, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]
             for port in inputs
         }
     if len(inputs) != 1:
-        msg = f"the model's inputs are {names[:20]}, the columns {list(columns)[:20]}; name them alike, or take one input"
+        msg = (
+            f"the model's inputs are {names[:20]}, the columns {list(columns)[:20]}; use the same"
+            " names, or a single input"
+        )
         raise Unfit(msg)
     (port,) = inputs
     if len(port.shape) != 2 or (isinstance(port.shape[1], int) and port.shape[1] != len(columns)):
@@ -125,17 +131,26 @@ def _typed(values: np.ndarray, port: Any) -> np.ndarray:
         msg = f"the model's input {port.name!r} is a {port.type}; use one of {', '.join(TYPES)}"
         raise Unfit(msg)
     if kind is np.object_ and values.dtype != object and np.isnan(values).all():
-        values = np.full(len(values), "", dtype=object)  # nothing there says that it is text
+        values = np.full(len(values), "", dtype=object)  # all missing, so it can be text
     if (values.dtype == object) != (kind is np.object_):
-        msg = f"the model's input {port.name!r} is a {port.type}, which the column's values are not"
+        msg = (
+            f"the model's input {port.name!r} is a {port.type}, and the column's values are of"
+            " another type"
+        )
         raise Unfit(msg)
     if port.shape and isinstance(port.shape[0], int):
-        msg = f"the model takes batches of {port.shape[0]} rows only; export it with a free first dimension"
+        msg = (
+            f"the model accepts batches of {port.shape[0]} rows only; export it with a free first"
+            " dimension"
+        )
         raise Unfit(msg)
     with np.errstate(invalid="ignore"):
         typed: np.ndarray = values.astype(kind)
     whole = kind not in {np.float32, np.float64, np.object_}
     if whole and not np.array_equal(typed, values):
-        msg = f"the model's input {port.name!r} is a {port.type}, but values are missing or not of that kind"
+        msg = (
+            f"the model's input {port.name!r} is a {port.type}, but values are missing or of"
+            " another type"
+        )
         raise Unfit(msg)
     return typed
