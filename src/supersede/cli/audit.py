@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.meaning import AnswerMeaning
 from supersede.cli.run_flags import RunFlags
 from supersede.errors import ArgumentError
 
@@ -59,6 +60,8 @@ def audit(
     out: Path | None = None,
     json: Path | None = None,
     markdown: Path | None = None,
+    where: str | None = None,
+    meaning: AnswerMeaning = AnswerMeaning(),  # noqa: B008  # frozen
     reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> int:
     """Audit a model's losses by group, with intervals.
@@ -114,6 +117,8 @@ def audit(
         out: Write an HTML page.
         json: Write JSON.
         markdown: Write Markdown.
+        where: SQL condition on the table's columns; other rows are left out.
+        meaning: What the models' columns hold.
         reading: How runs are read and joined.
     """
     from json import dumps
@@ -124,8 +129,8 @@ def audit(
     from supersede.look.page import write_whole
 
     read_table, model, old = _opened(
-        [table, *newer], model, old, errors, reading, label=label, item=item, weight=weight,
-        cluster=cluster, missing=missing,
+        [table, *newer], model, old, errors, meaning, reading, label=label, item=item,
+        weight=weight, cluster=cluster, missing=missing, where=where, same=meaning.same,
     )  # fmt: skip
     chosen = _loss(loss, model, old, errors, out_of)
     models = [model] if old is None else [model, old]
@@ -168,6 +173,7 @@ def _opened(
     model: str | None,
     old: str | None,
     errors: Sequence[str] | None,
+    meaning: AnswerMeaning,
     reading: RunFlags,
     *,
     item: str | None,
@@ -179,7 +185,8 @@ def _opened(
 
     if model is not None and len(files) == 1:
         models = [model] if old is None else [model, old]
-        table = read(files[0], models=_models(models, errors), item=item, label=label, **uses)
+        graded = _counted(models, errors) if errors else meaning.models(models)
+        table = read(files[0], models=graded, item=item, label=label, **uses)
         return table, model, old
     if model is not None or old is not None or errors or len(files) > 2:
         msg = (
@@ -229,14 +236,13 @@ def _read_groups(path: Path) -> "list[Group]":
         raise ArgumentError(msg) from error
 
 
-def _models(
-    models: Sequence[str], errors: Sequence[str] | None
-) -> "Sequence[str] | dict[str, str | Outcome]":
-    """Model columns; with error counts, nothing else is known about the models."""
-    if not errors:
-        return models
+def _counted(models: Sequence[str], errors: Sequence[str]) -> "dict[str, str | Outcome]":
+    """Models of which only counts of errors are known."""
     from supersede.table.outcomes import Loss as Counted
 
+    if len(models) != len(errors):
+        msg = "give --errors once for --model, and once more for --old"
+        raise ArgumentError(msg)
     return {m: Counted(e, tolerance=0) for m, e in zip(models, errors, strict=True)}
 
 
