@@ -8,15 +8,22 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from supersede.embeddings.report.result import Compatibility
 from supersede.embeddings.report.searches import Searches
 from supersede.errors import ArgumentError
 from supersede.look.numbers import share
-from supersede.metrics.intervals import labels_to_decide
+from supersede.metrics.intervals import wilson
+from supersede.metrics.moments import Moments
 from supersede.review.evidence import Evidence
 from supersede.review.finding import Finding, SliceFinding, Verdict
+from supersede.review.more_labels import share_labels
 
 __all__ = ["MaxLostSearches"]
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,18 @@ class MaxLostSearches:
         found = self.compatibility
         return found.searches if self.change == "cross" else found.reindexed
 
+    def _more(self, lost: float, searches: int, confidence: float) -> int | None:
+        """Further searches that decide with 80 % chance, if the true share is the one observed."""
+        n, x = np.array([float(searches)]), np.array([lost * searches])
+
+        def decided(shares: Floats, times: float) -> npt.NDArray[np.bool_]:
+            low, high = wilson(shares, searches * times, confidence)
+            return np.asarray((high <= self.limit) | (low > self.limit))
+
+        return share_labels(Moments(n, n, n, x, x, x), decided)
+
     def judge(self, evidence: Evidence) -> Finding:
-        """Hold the interval of lost searches against the limit; the review's own items do not enter."""
-        del evidence
+        """Hold the interval of lost searches against the limit; the review's items do not enter."""
         searches = self._searches()
         if searches is None:  # refused when this was made
             raise AssertionError
@@ -59,8 +75,7 @@ class MaxLostSearches:
         )
         more = None
         if verdict == "undecided":
-            needed = labels_to_decide(lost.value - self.limit, self.limit * (1 - self.limit))
-            more = None if needed is None else max(0, needed - searches.n)
+            more = self._more(lost.value, searches.n, evidence.confidence)
         return Finding(
             check="max_lost_searches",
             question="Does the new embedding model lose searches?",
