@@ -121,7 +121,7 @@ def honest() -> ROWS:
 def main() -> None:
     rows: ROWS = [("what", "measured", "target", ""), *honest(), *attacks()]
     write(
-        "bounty_artefacts", "What strangers may send", "python -m benchmarks.bounty_artefacts", rows,
+        "bounty_artefacts", "Artefacts from strangers", "python -m benchmarks.bounty_artefacts", rows,
         "Seconds of attacks are by the clock, on a machine that other work shares; memory is the growth of"
         " the largest resident size of the process that reads and asks, its own making of the attack"
         " included. That a locked child opens nothing is held by a test under strace.",
