@@ -35,7 +35,7 @@ def compatibility(
     out: Path | None = None,
     json: Path | None = None,
 ) -> int:
-    """Hold new queries against the old gallery: old, cross and self test, and lost searches.
+    """Compare new queries with the old gallery: old, cross and self test, and lost searches.
 
     Vectors come from .npy, .npz or .parquet files and are matched by id where files have ids. What a
     right answer is, --label (classes on both sides) or --answer (ids of gallery items) says.
