@@ -150,6 +150,8 @@ def main() -> None:
         "Recall@1 / @10 in % on 2,000 test queries in a gallery of 6,000 documents, means over seeds; *against old"
         " head* is recall@10 of the fused queries with a mapped gallery less that of the old model with a head"
         " of its own, in points, with the paired interval on the same queries.\n\n"
+        f"Run so far: {len(cells)} of the {6 * len(SIZES) * 5} cells of the full benchmark (six rungs, three sizes,"
+        " five seeds).\n\n"
         f"Over {len(cells)} cells of {len(values) // len(cells)} paths each: the forecast of recall@10 lies within 3 points of"
         f" what the test queries show in {100 * recall:.0f} % and that of lost searches in {100 * lost:.0f} %. Given one of three"
         f" lists of prices, the recommended path has the largest net value on the test queries in"

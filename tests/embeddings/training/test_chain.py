@@ -17,10 +17,14 @@ def _versions(noises, width=8):
 
 
 def test_a_chain_is_a_triangle_and_says_what_each_link_gains_and_costs():
-    versions, y = _versions([1.6, 0.9, 0.5, 0.3])
-    best, _ = _versions([0.1])
+    versions, y = _versions([3.0, 1.8, 1.1, 0.7])
+    best, _ = _versions([0.3])
     wide = [*versions[:3], np.hstack([versions[3], 0.1 * best[0]])]
-    found = chain_report(wide, wide, y, y, independent={"v4": (best[0], best[0])})
+    asked, held = slice(0, 80), slice(80, None)  # an item must not find itself
+    found = chain_report(
+        [v[asked] for v in wide], [v[held] for v in wide], y[asked], y[held],
+        independent={"v4": (best[0][asked], best[0][held])},
+    )  # fmt: skip
     assert [len(row) for row in found.tests.values()] == [1, 2, 3, 4]
     assert all(gain.value > 0 for gain in found.gains.values())
     assert found.prices["v4"].value < 0
