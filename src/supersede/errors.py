@@ -15,10 +15,12 @@
     │   ├── LogError                              the log of a bounty was altered or cut off
     │   └── SubmissionError                       refused before it is judged; it costs nothing
     │       └── StaleVersionError                 made against a model that has been patched since
+    ├── ConvergenceError           (RuntimeError) an iterative solution did not reach its tolerance
     ├── HardwareError              (ValueError)   what a network costs cannot be said
     │   ├── TargetError                           a target's description fits no hardware
     │   ├── MeasurementError                      a target or a file gives no measurement
     │   └── EstimateError                         an estimator cannot be fitted, read or asked this
+    ├── LinearizationError         (ValueError)   a network cannot be expanded at its weights
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── NetworkError               (ValueError)   a network's description is not as it must be
     │   ├── NetworkFileError       (OSError)      a model's file is missing, damaged or of another kind
@@ -52,6 +54,7 @@ __all__ = [
     "BountyError",
     "BudgetSpentError",
     "ColumnTypeError",
+    "ConvergenceError",
     "EmptyTableError",
     "EstimateError",
     "ExpressionError",
@@ -61,6 +64,7 @@ __all__ = [
     "ItemError",
     "LabelError",
     "LimitError",
+    "LinearizationError",
     "LogError",
     "MeasurementError",
     "MissingColumnError",
@@ -165,6 +169,10 @@ class MissingExtraError(SupersedeError, ImportError):
         return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
 
 
+class ConvergenceError(SupersedeError, RuntimeError):
+    """An iterative solution did not reach its tolerance in the steps allowed."""
+
+
 class HardwareError(SupersedeError, ValueError):
     """What a network costs on a target cannot be said."""
 
@@ -179,6 +187,33 @@ class MeasurementError(HardwareError):
 
 class EstimateError(HardwareError):
     """An estimator cannot be fitted, read, or asked about this network."""
+
+
+class LinearizationError(SupersedeError, ValueError):
+    """A network cannot be replaced by its first-order expansion.
+
+    Attributes:
+        layer: Name of the layer that prevents it; empty for the network as a whole.
+    """
+
+    layer: str = ""
+
+    @classmethod
+    def of(cls, layer: str, message: str) -> "LinearizationError":
+        """An error about one layer."""
+        error = cls(message)
+        error.layer = layer
+        return error
+
+    @classmethod
+    def at(cls, layer: str, problem: str) -> "LinearizationError":
+        """Name the layer in which torch failed, and what it said."""
+        where = f"layer {layer!r}" if layer else "the network"
+        return cls.of(
+            layer,
+            f"{where} cannot be expanded: {problem} If it works on an input in place, or has a gradient"
+            " of its own without a jvp, change that; or choose parameters behind it",
+        )
 
 
 class NetworkError(SupersedeError, ValueError):
