@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from markupsafe import Markup
 from torch import Tensor
 
 from supersede.errors import ArgumentError
-from supersede.look import count
+from supersede.look import Line, amount, count, figure_page, framed, line_plot
 from supersede.train.linear.conjugate_gradients import Step
 from supersede.train.linear.flip_constraint import Held, Keeping, keep_right
 from supersede.train.linear.forgetting import Forgetting, forget
@@ -179,6 +180,31 @@ class LinearFit:
         """The plain network with the change in its weights, and its error on items; see `Linearized.merge`."""
         taken = inputs(X, self.linear.like)
         return self.linear.merge(*taken.args, **taken.kwargs)
+
+    def figure(self) -> Markup:
+        """The leave-one-out error of each regularization tried, or the steps of an iterative solver."""
+        if self.steps:
+            values = [step.gradient for step in self.steps]
+            names = [str(step.number) for step in self.steps]
+            title, axis = "Gradient left after each step", "relative gradient"
+        else:
+            values = list(self.penalty.errors) or [
+                float(np.mean(self.leave_one_out().squared_error))
+            ]
+            names = [f"{value:.2g}" for value in self.penalty.tried] or [
+                f"{self.penalty.value:.2g}"
+            ]
+            title, axis = "Leave-one-out error by regularization", "mean squared error"
+        every = -(-len(names) // 6)
+        named = [name if i % every == 0 else "" for i, name in enumerate(names)]
+        return line_plot([Line("", values)], named, title=title, y_name=axis, form=amount)
+
+    def to_html(self) -> str:
+        """How the fit was made, as a page."""
+        return figure_page("How was the network fitted?", f"{self}.", self.figure())
+
+    def _repr_html_(self) -> str:
+        return framed(self.to_html(), "fit", height="34rem")
 
     def to_dict(self) -> dict[str, Any]:
         """The fit in numbers."""

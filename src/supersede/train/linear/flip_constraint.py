@@ -35,7 +35,8 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, ConvergenceError
 from supersede.look import count, share
-from supersede.look.page import save_as
+from supersede.look.page import framed, save_as
+from supersede.train.linear.answer_page import answer_page
 from supersede.train.linear.solving import change_for, with_change
 
 if TYPE_CHECKING:
@@ -129,9 +130,21 @@ class Keeping:
         """The same as `to_dict`, as JSON."""
         return json.dumps(self.to_dict(), indent=1)
 
+    def to_html(self) -> str:
+        """The items that cost something as a page."""
+        return answer_page(
+            "What does keeping right answers cost?",
+            f"{self}.",
+            self.to_frame(),
+            "The multiplier of an item says by how much the objective would fall per unit by which its limit were raised.",
+        )
+
     def save(self, path: str | Path) -> Path:
-        """Write to a ``.json`` file."""
-        return save_as(path, "a constrained update", {".json": self.to_json})
+        """Write to an ``.html`` or ``.json`` file."""
+        return save_as(path, "a constrained update", {".html": self.to_html, ".json": self.to_json})
+
+    def _repr_html_(self) -> str:
+        return framed(self.to_html(), "constrained update")
 
     def __str__(self) -> str:
         binding = float((self.multipliers[self.held] > 0).mean()) if self.held.any() else 0.0

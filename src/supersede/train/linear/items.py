@@ -135,6 +135,8 @@ def inputs(X: Any, like: Tensor) -> Inputs:
     """
     if isinstance(X, Inputs):
         return X
+    if hasattr(X, "to_numpy"):  # a frame's columns are features, not arguments
+        X = X.to_numpy()
     if isinstance(X, Mapping) or hasattr(X, "keys"):
         made = Inputs((), {str(k): _tensor(X[k], like, str(k)) for k in X.keys()})  # noqa: SIM118  # a tokenizer's result iterates over values
     elif isinstance(X, tuple):

@@ -1,16 +1,21 @@
 """How strongly an update is held, chosen on validation items."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from supersede.look.page import save_as
 from supersede.train.flips.front import Front, choose, measure
 from supersede.train.linear.flip_constraint import Held, Keeping, keep_right
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from supersede.train.linear.fitted import LinearFit
 
 __all__ = ["KeepingFront", "keeping_front"]
@@ -32,6 +37,28 @@ class KeepingFront:
 
     def __str__(self) -> str:
         return str(self.front)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The front and the chosen update, as plain values."""
+        return {"front": self.front.to_dict(), "chosen": self.chosen.to_dict()}
+
+    def to_frame(self) -> "pa.Table":
+        """One row per strength."""
+        import pyarrow as pa
+
+        return pa.Table.from_pylist([asdict(point) for point in self.front.points])
+
+    def to_json(self) -> str:
+        """The same as `to_dict`, as JSON."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_html(self) -> str:
+        """The front as a page."""
+        return self.front.to_html()
+
+    def save(self, path: str | Path) -> Path:
+        """Write to an ``.html`` or ``.json`` file."""
+        return save_as(path, "a front", {".html": self.to_html, ".json": self.to_json})
 
     def _repr_html_(self) -> str:
         return self.front._repr_html_()

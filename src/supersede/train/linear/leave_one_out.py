@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.look import count, share
-from supersede.look.page import save_as
+from supersede.look.page import framed, save_as
+from supersede.train.linear.answer_page import answer_page
 from supersede.train.linear.smoothing import unfitted
 
 if TYPE_CHECKING:
@@ -66,26 +67,41 @@ class LeaveOneOut:
         }
 
     def to_frame(self) -> "pa.Table":
-        """One row per item: id, label, the class without it, and its outputs."""
+        """One row per item, the largest error first: id, label, the class without it, outputs."""
         import pyarrow as pa
 
-        columns: dict[str, Any] = {"id": self.ids}
+        squares = ((self.outputs - self.targets) ** 2).mean(1)
+        order = np.argsort(-squares, kind="stable")
+        columns: dict[str, Any] = {"id": self.ids[order]}
         if self.labels is not None:
             columns |= {
-                "label": self.labels,
-                "predicted": self.outputs.argmax(1),
-                "wrong": self.wrong,
+                "label": self.labels[order],
+                "predicted": self.outputs.argmax(1)[order],
+                "wrong": self.wrong[order],
             }
-        columns |= {f"output_{c}": self.outputs[:, c] for c in range(self.outputs.shape[1])}
+        columns["squared_error"] = squares[order]
+        columns |= {f"output_{c}": self.outputs[order, c] for c in range(self.outputs.shape[1])}
         return pa.table(columns)
 
     def to_json(self) -> str:
         """The same as `to_dict`, as JSON."""
         return json.dumps(self.to_dict(), indent=1)
 
+    def to_html(self) -> str:
+        """Every item, the worst first, as a page."""
+        return answer_page(
+            "Which items would be wrong if they were left out?",
+            f"{self}.",
+            self.to_frame(),
+            "Exact for the linear fit, with the regularization as it is.",
+        )
+
     def save(self, path: str | Path) -> Path:
-        """Write to a ``.json`` file."""
-        return save_as(path, "a leave-one-out", {".json": self.to_json})
+        """Write to an ``.html`` or ``.json`` file."""
+        return save_as(path, "a leave-one-out", {".html": self.to_html, ".json": self.to_json})
+
+    def _repr_html_(self) -> str:
+        return framed(self.to_html(), "leave-one-out")
 
     def __str__(self) -> str:
         wrong = "" if self.labels is None else f"{share(self.error)} wrong, "

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh
 
 __all__ = ["Spectrum", "of_features", "of_kernel"]
 
@@ -78,13 +77,13 @@ class Spectrum:
 
 def of_kernel(kernel: Floats) -> Spectrum:
     """From K itself, ``(N, N)``."""
-    values, vectors = eigh(kernel, overwrite_a=False, driver="evd")
+    values, vectors = np.linalg.eigh(kernel)
     return Spectrum(np.maximum(values, 0.0), vectors, float(np.trace(kernel)) / len(kernel))
 
 
 def of_features(jacobian: Floats) -> Spectrum:
     """From J ``(N, P)`` with P < N, by its smaller Gram matrix."""
-    values, vectors = eigh(jacobian.T @ jacobian, driver="evd")
+    values, vectors = np.linalg.eigh(jacobian.T @ jacobian)
     kept = values > values[-1] * np.finfo(float).eps * len(values)
     values, vectors = values[kept], vectors[:, kept]
     scale = float(values.sum()) / len(jacobian)

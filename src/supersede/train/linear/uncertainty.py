@@ -15,7 +15,9 @@ Assumes: targets are the model's outputs plus Gaussian noise of one size. One-ho
 there `prediction_sets` makes fewer assumptions.
 """
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,9 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from supersede.errors import ArgumentError, TooFewLabelsError
+from supersede.look import count, share
+from supersede.look.page import framed, save_as
+from supersede.train.linear.answer_page import answer_page
 from supersede.train.linear.items import inputs
 from supersede.train.linear.smoothing import cross_kernel, item_rows, own_kernel, unfitted
 
@@ -86,6 +91,32 @@ class Uncertainty:
         item, output = np.indices(self.mean.shape)
         flat = {"item": item, "output": output, "mean": self.mean, "std": self.std, "low": low, "high": high}  # fmt: skip
         return pa.table({name: values.reshape(-1) for name, values in flat.items()})
+
+    def to_json(self) -> str:
+        """The same as `to_dict`, as JSON."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_html(self) -> str:
+        """The outputs as a page."""
+        return answer_page(
+            "How sure is the fit of its outputs?",
+            f"{self}.",
+            self.to_frame(),
+            "Assumes targets are outputs plus Gaussian noise of one size; one-hot targets are not.",
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write to an ``.html`` or ``.json`` file."""
+        return save_as(path, "uncertainties", {".html": self.to_html, ".json": self.to_json})
+
+    def _repr_html_(self) -> str:
+        return framed(self.to_html(), "uncertainty")
+
+    def __str__(self) -> str:
+        return (
+            f"outputs of {count(len(self.mean))} items with {share(self.confidence)} intervals; a median"
+            f" standard deviation of {np.median(self.std):.3g}, and noise of {self.noise:.3g}"
+        )
 
 
 def uncertainty(fit: "LinearFit", X: Any, *, confidence: float = 0.95) -> Uncertainty:
