@@ -159,3 +159,34 @@ def test_certificate_page(fitted, tmp_path, browser):
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.close()
+
+
+def test_every_answer_is_a_page_and_json(fitted, tmp_path):
+    X, _ = digits(3, start=200)
+    answers = [
+        fitted.leave_one_out(), fitted.uncertainty(X), fitted.prediction_sets(X, confidence=0.8),
+        fitted.keep_right(strength=1.0), fitted.influence(X[:1]), fitted.forget([0]),
+        fitted.learning_curve(points=2, orders=2),
+    ]  # fmt: skip
+    for answer in answers:
+        page = answer.to_html()
+        assert page.startswith("<!doctype html>")
+        assert "<h1>" in page
+        assert answer.save(tmp_path / "a.html").read_text() == page
+        assert json.loads(answer.save(tmp_path / "a.json").read_text())
+        assert answer.to_frame().num_rows > 0
+        assert "<iframe" in answer._repr_html_()
+        assert len(str(answer)) < 300
+        with pytest.raises(ArgumentError, match="may end in"):
+            answer.save(tmp_path / "a.docx")
+    worst = fitted.leave_one_out().to_frame().to_pydict()["squared_error"]
+    assert worst == sorted(worst, reverse=True)
+
+
+def test_a_fit_shows_how_it_was_made(fitted):
+    assert "Leave-one-out error by regularization" in fitted.to_html()
+    X, y = digits(20)
+    given = LQF(cnn(width=2), regularization=1.0).fit(X, y)
+    assert "<svg" in given.to_html()
+    iterated = LQF(cnn(width=2), solver="cg", regularization=1.0).fit(X, y)
+    assert "Gradient left after each step" in iterated.to_html()

@@ -152,8 +152,18 @@ def test_the_estimator_in_scikit_learn():
     assert np.array_equal(again.predict(X), made.predict(X))
     with pytest.raises(ArgumentError, match="10 outputs and the labels 5 classes"):
         LQFClassifier(cnn(dtype=torch.float32), head="keep").fit(X, y)
+    with pytest.raises(ArgumentError, match="two classes or more"):
+        LQFClassifier(cnn(dtype=torch.float32)).fit(X[:4], ["a"] * 4)
     with pytest.raises(ArgumentError, match="head='old'"):
         LQFClassifier(cnn(dtype=torch.float32), head="old").fit(X, y)
+
+
+def test_a_frame_of_features_is_one_input():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
+    net = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)).eval()
+    made = LQFClassifier(net, regularization=1e-3).fit(X, ["x", "x", "y", "y"])
+    assert made.predict(X).tolist() == ["x", "x", "y", "y"]
 
 
 def test_new_heads_need_a_linear_layer():

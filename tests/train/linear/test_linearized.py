@@ -314,3 +314,21 @@ def test_leaky_replaces_modules_in_a_copy():
     for bad, words in [(nn.Linear(2, 2), "no nn.ReLU module"), (network, "slope=2")]:
         with pytest.raises(ArgumentError, match=words):
             leaky(bad, slope=2 if bad is network else 0.1)
+
+
+class TwoBranches(nn.Module):
+    """A second input that joins late, and a layer whose output is not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.unused = nn.Linear(3, 4), nn.Linear(2, 4), nn.Linear(4, 4)
+
+    def forward(self, a, b):
+        made = self.first(a)
+        self.unused(made)
+        return made + self.second(b)
+
+
+def test_an_unused_layer_beside_two_branches_is_no_break():
+    linear = Linearized(TwoBranches().eval())
+    assert linear(torch.ones(2, 3), torch.ones(2, 2)).shape == (2, 4)

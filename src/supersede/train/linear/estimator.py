@@ -95,6 +95,9 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = column_or_1d(y)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            msg = f"all labels are {self.classes_[0]!r}; a classifier needs two classes or more"
+            raise ArgumentError(msg)
         if self.head not in {"new", "keep"}:
             msg = f"head={self.head!r}; expected 'new' or 'keep'"
             raise ArgumentError(msg)

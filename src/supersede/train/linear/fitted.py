@@ -165,13 +165,14 @@ class LinearFit:
             taken, y, ids, like=self.linear.like, outputs=self.base.shape[1],
             scale=self.settings.scale,
         )  # fmt: skip
+        joined = self.items.joined(more)
         jacobian = None
         if self.jacobian is not None:
             fresh = rows(self.linear, taken).reshape(-1, self.linear.size).cpu()
             jacobian = torch.cat([self.jacobian, fresh])
         said = np.concatenate([self.base, self.base_outputs(taken)])
         return solve(
-            self.settings, self.linear, self.items.joined(more), said, jacobian=jacobian,
+            self.settings, self.linear, joined, said, jacobian=jacobian,
             start=None if self.spectrum is not None else self.change,
             progress=progress,
         )  # fmt: skip

@@ -52,8 +52,8 @@ class Forgetting:
         distance: Bound on how far δ is from the exact solution for the remaining items,
             ‖g(δ)‖ / λ / ‖δ‖, in the network's own precision.
         gradient: Norm of the gradient g(δ) over the remaining items, relative to that at δ = 0.
-        fingerprint_before: SHA-256 of the change with them.
-        fingerprint: SHA-256 of the change without them.
+        fingerprint_before: SHA-256 of `Linearized.change_vector` with them.
+        fingerprint: The same without them.
         remaining_fingerprint: SHA-256 of the remaining ids, sorted, one per line.
     """
 
@@ -157,8 +157,8 @@ def forget(fit: "LinearFit", ids: npt.ArrayLike, *, tolerance: float = 1e-2) -> 
         moved=float((fresh.change - before).norm() / before.norm()) if before.any() else 0.0,
         distance=distance,
         gradient=gradient / unit if unit else 0.0,
-        fingerprint_before=_fingerprint(before.numpy().tobytes()),
-        fingerprint=_fingerprint(fresh.change.numpy().tobytes()),
+        fingerprint_before=_fingerprint(fit.linear.change_vector().numpy().tobytes()),
+        fingerprint=_fingerprint(fresh.linear.change_vector().numpy().tobytes()),
         remaining_fingerprint=_fingerprint("\n".join(sorted(map(str, fresh.items.ids))).encode()),
     )
 

@@ -41,7 +41,7 @@ def _load_decompositions() -> None:
     """Let torch load what forward mode needs; it calls a function of its own that it deprecates."""
     with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.filterwarnings("ignore", r".*torch\.jit\.script", DeprecationWarning)
-        forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
+        forward_ad.make_dual(torch.zeros(()), torch.zeros(()))  # type: ignore[no-untyped-call]
 
 
 @contextmanager

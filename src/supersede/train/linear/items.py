@@ -36,11 +36,26 @@ class Inputs:
         return Inputs(tuple(a[at] for a in self.args), {k: v[at] for k, v in self.kwargs.items()})
 
     def joined(self, more: "Inputs") -> "Inputs":
-        """These items, then others."""
+        """These items, then others.
+
+        Raises:
+            ArgumentError: They have other arguments, or rows of another shape.
+        """
+        mine, theirs = self._shapes(), more._shapes()
+        if mine != theirs:
+            msg = (
+                f"the items so far have rows of shape {mine}, and the new ones {theirs}; pad texts to one"
+                " length"
+            )
+            raise ArgumentError(msg)
         return Inputs(
             tuple(torch.cat(pair) for pair in zip(self.args, more.args, strict=True)),
             {k: torch.cat([v, more.kwargs[k]]) for k, v in self.kwargs.items()},
         )
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        named = {f"argument {i}": a for i, a in enumerate(self.args)} | dict(self.kwargs)
+        return {name: tuple(tensor.shape[1:]) for name, tensor in named.items()}
 
     def split(self, size: int) -> Iterator[tuple[slice, "Inputs"]]:
         """Batches in order, with the rows they are."""

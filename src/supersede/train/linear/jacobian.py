@@ -26,7 +26,7 @@ def flat(change: Sequence[Tensor]) -> Tensor:
 
 def unflat(linear: Linearized, vector: Tensor) -> dict[str, Tensor]:
     """One vector ``(P,)`` as coordinates by key."""
-    parts = vector.split([d.coordinates.numel() for d in linear.directions])
+    parts = torch.split(vector, [d.coordinates.numel() for d in linear.directions])
     return {
         d.key: part.view(d.coordinates) for d, part in zip(linear.directions, parts, strict=True)
     }

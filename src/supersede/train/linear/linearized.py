@@ -17,7 +17,7 @@ and is checked at the first call.
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -110,19 +110,24 @@ class Linearized(nn.Module):
 
         def derive() -> tuple[Tensor, Tensor]:
             with forward_mode(self.network):
-                made: tuple[Tensor, Tensor] = jvp(
+                made = jvp(
                     lambda chosen: self.evaluate(chosen, args, kwargs), (primals,), (tangents,)
                 )
-            return made
+            return cast("tuple[Tensor, Tensor]", made)
 
         return self._explained(derive)
 
     def evaluate(
         self, weights: Mapping[str, Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Tensor:
-        """The network's outputs with some of its weights replaced."""
-        made = functional_call(self.network, dict(weights), args, dict(kwargs))
-        return self._tensor(made)
+        """The network's outputs with some of its weights replaced.
+
+        Raises:
+            LinearizationError: The network fails on this input; the layer is named.
+        """
+        return self._explained(
+            lambda: self._tensor(functional_call(self.network, dict(weights), args, dict(kwargs)))
+        )
 
     def check(self, *args: Any, **kwargs: Any) -> None:
         """Refuse a network that is no differentiable function of its input; done once.

@@ -89,6 +89,9 @@ def check(linear: "Linearized", args: tuple[Any, ...], kwargs: Mapping[str, Any]
                 raise LinearizationError.of(owner, msg)
         with second:
             again = linear.evaluate({}, args, kwargs)
+    if not torch.isfinite(once).all():
+        msg = "the network's outputs are not finite on this input; check the input and the weights"
+        raise LinearizationError(msg)
     if not torch.equal(once, again) and not _close(once, again):
         layer = first.first_difference(second)
         msg = (
@@ -96,9 +99,6 @@ def check(linear: "Linearized", args: tuple[Any, ...], kwargs: Mapping[str, Any]
             " evaluation mode, such as dropout without training=self.training?"
         )
         raise LinearizationError.of(layer or "", msg)
-    if not torch.isfinite(once).all():
-        msg = "the network's outputs are not finite on this input; check the input and the weights"
-        raise LinearizationError(msg)
     _check_items(linear, once, args, kwargs)
     _check_gradients(linear, args, kwargs)
 
@@ -190,7 +190,7 @@ def _check_gradients(
     with torch.enable_grad(), record:
         made = linear.evaluate(weights, args, kwargs)
     if not made.requires_grad:
-        _refuse_break(linear, record, list(weights))
+        _refuse_break(linear, record, list(weights), _tensors((args, kwargs)))
     generator = torch.Generator().manual_seed(0)
     pull = torch.randn(made.shape, generator=generator, dtype=torch.float64).to(made)
     watched = [t for _, takes, gives in record.calls for t in (*takes, *gives) if t.requires_grad]
@@ -218,15 +218,18 @@ def _check_gradients(
             )
             raise LinearizationError.of(layer, msg)
     if any(found[list(weights).index(name)] is None for name in lost):
-        _refuse_break(linear, record, lost)
+        _refuse_break(linear, record, lost, _tensors((args, kwargs)))
 
 
-def _refuse_break(linear: "Linearized", record: _Record, lost: list[str]) -> None:
+def _refuse_break(
+    linear: "Linearized", record: _Record, lost: list[str], given: list[Tensor]
+) -> None:
     """Name the place where gradients stop, if there is one on the way from the lost weights."""
     known = False
+    own = {t.data_ptr() for t in given}  # inputs of a second branch have no gradient and need none
     last = ""
     for layer, takes, gives in record.calls:
-        floats = [t for t in takes if t.is_floating_point()]
+        floats = [t for t in takes if t.is_floating_point() and t.data_ptr() not in own]
         if known and floats and not any(t.requires_grad for t in floats):
             place = f"between {last!r} and {layer!r}"
             break

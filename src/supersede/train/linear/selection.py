@@ -127,7 +127,8 @@ def projection(direction: Direction, seed: int, like: Tensor) -> Tensor:
     columns = direction.shape[1:].numel()
     generator = torch.Generator().manual_seed(seed)
     random = torch.randn(columns, direction.rank or 0, generator=generator, dtype=torch.float64)
-    return torch.linalg.qr(random).Q.T.to(like)
+    made: Tensor = torch.linalg.qr(random).Q.T.to(like)
+    return made
 
 
 def _wide(shape: torch.Size, rank: int) -> bool:
@@ -147,7 +148,7 @@ def head_name(network: nn.Module) -> str:
     Raises:
         ArgumentError: There is none.
     """
-    heads = [
+    heads: list[str] = [
         prefix
         for prefix, module in network.named_modules()
         if any(p.dim() >= 2 for p in module.parameters(recurse=False))

@@ -29,7 +29,11 @@ Floats = npt.NDArray[np.float64]
 def cross_kernel(fit: "LinearFit", wide: Tensor) -> Floats:
     """J(x) Jᵀ for rows J(x) ``(m, P)``, as ``(m, N)``."""
     if fit.jacobian is not None:
-        pairs = zip(wide.split(1 << 15, dim=1), fit.jacobian.split(1 << 15, dim=1), strict=True)
+        pairs = zip(
+            torch.split(wide, 1 << 15, dim=1),
+            torch.split(fit.jacobian, 1 << 15, dim=1),
+            strict=True,
+        )
         return sum(
             (a.cpu().double() @ b.double().T for a, b in pairs),
             torch.zeros(len(wide), len(fit.jacobian), dtype=torch.float64),

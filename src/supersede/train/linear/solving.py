@@ -151,7 +151,7 @@ def _jacobians(
 def _gram(jacobian: Tensor) -> Floats:
     """J Jᵀ in double precision, a few columns at a time."""
     total = torch.zeros(len(jacobian), len(jacobian), dtype=torch.float64)
-    for part in jacobian.split(1 << 15, dim=1):
+    for part in torch.split(jacobian, 1 << 15, dim=1):
         wide = part.cpu().double()
         total.addmm_(wide, wide.T)
     made: Floats = total.numpy()
@@ -207,7 +207,7 @@ def change_for(linear: Linearized, items: Items, jacobian: Tensor | None, e: Flo
     if jacobian is None:
         return transposed_times(linear, items.inputs, weights)
     flat = weights.reshape(-1)
-    return torch.cat([part.double().T @ flat for part in jacobian.split(1 << 15, dim=1)])
+    return torch.cat([part.double().T @ flat for part in torch.split(jacobian, 1 << 15, dim=1)])
 
 
 def _iterate(

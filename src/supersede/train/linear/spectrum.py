@@ -42,7 +42,7 @@ class Spectrum:
     @property
     def whole(self) -> bool:
         """Whether all eigenvectors are there."""
-        return self.vectors.shape[0] == self.vectors.shape[1]
+        return bool(self.vectors.shape[0] == self.vectors.shape[1])
 
     def residual(self, r: Floats, penalty: float) -> Floats:
         """E = r − S r, for r of shape ``(N,)`` or ``(N, m)``."""
@@ -67,8 +67,8 @@ class Spectrum:
     def leave_one_out(self, r: Floats, penalty: float) -> Floats:
         """Residuals of each item under the fit without it, for r of shape ``(n, C)``."""
         e = self.residual(r.reshape(-1), penalty).reshape(r.shape)
-        made: Floats = np.linalg.solve(self.blocks(penalty, r.shape[1]), e[..., None])[..., 0]
-        return made
+        left = np.linalg.solve(self.blocks(penalty, r.shape[1]), e[..., None])[..., 0]
+        return np.asarray(left, np.float64)
 
     @staticmethod
     def _times(weights: Floats, values: Floats) -> Floats:

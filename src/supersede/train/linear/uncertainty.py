@@ -89,7 +89,7 @@ class Uncertainty:
 
         low, high = self.interval()
         item, output = np.indices(self.mean.shape)
-        flat = {"item": item, "output": output, "mean": self.mean, "std": self.std, "low": low, "high": high}  # fmt: skip
+        flat: dict[str, Any] = {"item": item, "output": output, "mean": self.mean, "std": self.std, "low": low, "high": high}  # fmt: skip
         return pa.table({name: values.reshape(-1) for name, values in flat.items()})
 
     def to_json(self) -> str:
