@@ -15,6 +15,7 @@
     │   ├── LogError                              the log of a bounty was altered or cut off
     │   └── SubmissionError                       refused before it is judged; uses no capacity
     │       └── StaleVersionError                 made against a model that has been patched since
+    ├── ConvergenceError           (RuntimeError) an iterative solution did not reach its tolerance
     ├── EmbeddingError             (ValueError)   embeddings cannot be compared, mapped or migrated
     │   ├── IndexAccessError       (OSError)      a vector index cannot be opened or has changed
     │   ├── MigrationError                        a migration cannot continue as requested
@@ -25,6 +26,7 @@
     │   ├── TargetError                           a target's description is impossible
     │   ├── MeasurementError                      a target rejects a network; a file has no measurement
     │   └── EstimateError                         an estimator cannot be fitted, read or applied
+    ├── LinearizationError         (ValueError)   a network cannot be expanded at its weights
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
     ├── NetworkError               (ValueError)   a network's description is invalid
     │   ├── NetworkFileError       (OSError)      a model's file is missing, damaged or of another kind
@@ -58,6 +60,7 @@ __all__ = [
     "BountyError",
     "BudgetSpentError",
     "ColumnTypeError",
+    "ConvergenceError",
     "EmbeddingError",
     "EmptyTableError",
     "EstimateError",
@@ -69,6 +72,7 @@ __all__ = [
     "ItemError",
     "LabelError",
     "LimitError",
+    "LinearizationError",
     "LogError",
     "MeasurementError",
     "MigrationError",
@@ -177,6 +181,8 @@ class MissingExtraError(SupersedeError, ImportError):
         return cls(f"{purpose} needs {package}; install it with: pip install 'supersede[{extra}]'")
 
 
+class ConvergenceError(SupersedeError, RuntimeError):
+    """An iterative solution did not reach its tolerance in the steps allowed."""
 class EmbeddingError(SupersedeError, ValueError):
     """Embeddings cannot be compared, mapped or migrated."""
 
@@ -215,6 +221,33 @@ class MeasurementError(HardwareError):
 
 class EstimateError(HardwareError):
     """An estimator cannot be fitted, read, or applied to this network."""
+
+
+class LinearizationError(SupersedeError, ValueError):
+    """A network cannot be replaced by its first-order expansion.
+
+    Attributes:
+        layer: Name of the layer that prevents it; empty for the network as a whole.
+    """
+
+    layer: str = ""
+
+    @classmethod
+    def of(cls, layer: str, message: str) -> "LinearizationError":
+        """An error about one layer."""
+        error = cls(message)
+        error.layer = layer
+        return error
+
+    @classmethod
+    def at(cls, layer: str, problem: str) -> "LinearizationError":
+        """Name the layer in which torch failed, and what it said."""
+        where = f"layer {layer!r}" if layer else "the network"
+        return cls.of(
+            layer,
+            f"{where} cannot be expanded: {problem} If it works on an input in place, or has a gradient"
+            " of its own without a jvp, change that; or choose parameters behind it",
+        )
 
 
 class NetworkError(SupersedeError, ValueError):
