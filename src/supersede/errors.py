@@ -183,6 +183,8 @@ class MissingExtraError(SupersedeError, ImportError):
 
 class ConvergenceError(SupersedeError, RuntimeError):
     """An iterative solution did not reach its tolerance in the steps allowed."""
+
+
 class EmbeddingError(SupersedeError, ValueError):
     """Embeddings cannot be compared, mapped or migrated."""
 
