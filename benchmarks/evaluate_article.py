@@ -74,7 +74,7 @@ def simulate(case: Case, mix: str, reps: int, seed: int = 0) -> Outcome:
     p = truth.mean()
     plain = p * (1 - p) / n_child * (case.child - n_child) / max(case.child - 1, 1)
     finite = n_child / max(1 - n_child / case.child, 1e-9)
-    low, high = wilson(means, np.full(reps, finite))
+    low, high = wilson(means, np.full(reps, finite), 0.95)
     return Outcome(
         bias=float(means.mean() - p),
         error=float(means.std() / reps**0.5),
@@ -132,7 +132,7 @@ def real(mix: str, reps: int, seed: int = 0) -> list[tuple[str, float, float, fl
                 used = made.members if made.repeats is None else made.repeats
                 errors.append(truth[used].mean() - p)
                 labels.append(n_parent + len(np.setdiff1d(made.members, top)))
-                low, high = wilson(truth[used].mean(), n / (1 - n / len(everything)))
+                low, high = wilson(truth[used].mean(), n / (1 - n / len(everything)), 0.95)
                 held.append(low <= p <= high)
             plain = p * (1 - p) / n * (1 - n / len(everything))
             ratios.append((np.mean(np.square(errors)) / plain) ** 0.5)

@@ -35,7 +35,7 @@ def groups() -> list[tuple[str, str, str, str]]:
 
     def ours() -> None:
         (confusion,) = by_group(supersede.read(rows, models=["m"]), "m", [["g"]])
-        found["ours"] = pd.DataFrame(confusion.to_dict()).set_index("g").sort_index()
+        found["ours"] = pd.DataFrame(confusion.to_dict(0.95)).set_index("g").sort_index()
 
     def theirs() -> None:
         found["theirs"] = fairlearn.MetricFrame(
@@ -68,7 +68,7 @@ def million() -> list[tuple[str, str, str, str]]:
     def ours() -> None:
         table = supersede.read(rows, models=["a", "b"])
         for flips in count_flips(table, "a", "b", [(), ("g",)]):
-            flips.to_dict()
+            flips.to_dict(0.95)
 
     review = seconds(lambda: supersede.compare(rows, old="a", new="b", groups=["g"]), repeats=3)
     us = seconds(ours)

@@ -24,7 +24,7 @@ from supersede.audit import (
     audit_losses,
     load_audit,
 )
-from supersede.table import Loss, Right
+from supersede.table import Judge, Loss
 
 NASTY = "<img src=x onerror=alert(1)> | & Größe"
 
@@ -264,9 +264,9 @@ def test_losses_of_every_kind(people):
     assert value(wer, old="old") == pytest.approx(sums.e_new / sums.words)
     assert value(Amount({"new": "w"})) == pytest.approx(c.w.mean())
     assert value(Rate("false_positive_rate")) == pytest.approx(c.new[c.y == 0].mean())
-    graded = supersede.read(people, label=None, models={"g": Right("p")}, item="id")
+    graded = supersede.read(people, label=None, models={"g": Judge("p", 0.5)}, item="id")
     assert audit_groups(graded, "g", groups=["race"]).row("race = c").value == pytest.approx(
-        1 - c.p.mean()
+        1 - (c.p >= 0.5).mean()
     )
     lost = supersede.read(people, models={"l": Loss("w", 0.5)}, label="y")
     found = audit_groups(lost, "l", loss=Amount(), groups=["race"])

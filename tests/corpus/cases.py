@@ -8,6 +8,7 @@ cases the new model is a disaster, so that a wrong reading shows as a pass.
 import csv
 import gzip
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class Case:
         says: What the refusal, or the printed review, must contain.
         remedy: Arguments that the refusal names, added to the call; they decide.
         then: The verdict with the remedy.
+        without: Words of the call that the remedy replaces.
     """
 
     name: str
@@ -232,6 +234,33 @@ def _() -> None:
     said = {1: "accept", 0: "reject"}
     v1, v2 = (answers(label, right, [1, 0]) for right in (OLD, NEW))
     text("g.csv", id=IDS, y=label, v1=[said[a] for a in v1], v2=[said[a] for a in v2])
+
+
+@case("columns in which 1 is an error", ["g.csv", "--old", "v1_error", "--new", "v2_error"],
+      says="--loss 0", remedy=["--loss", "0"], then="fail")  # fmt: skip
+def _() -> None:
+    text("g.csv", id=IDS, v1_error=1 - OLD.astype(int), v2_error=1 - NEW.astype(int))
+
+
+@case("booleans called failed", ["g.jsonl", "--old", "oldFailed", "--new", "newFailed"],
+      says="--loss 0", remedy=["--loss", "0"], then="fail")  # fmt: skip
+def _() -> None:
+    jsonl("g.jsonl", id=IDS, oldFailed=~OLD, newFailed=~NEW)
+
+
+@case("a label of -1 that means none", ["g.csv", *V, "--max-nfr", "10%"], verdict="undecided",
+      says="does it mean", remedy=["--where", "y <> -1"], then="fail")  # fmt: skip
+def _() -> None:
+    label = spread([0, 1, 2])
+    wrong = np.arange(N) % 20 == 3
+    known = [x if i % 4 == 3 else -1 for i, x in enumerate(label)]
+    text(
+        "g.csv",
+        id=IDS,
+        y=known,
+        v1=label,
+        v2=[(x + 1) % 3 if w else x for x, w in zip(label, wrong, strict=True)],
+    )
 
 
 # --- scores of every range
@@ -523,6 +552,56 @@ def _() -> None:
     text("j.csv", id=IDS, v1=np.where(OLD, 0.8, 0.3), v2=np.where(NEW, 0.8, 0.3))
 
 
+@case("a judge's scores, compared", ["j.csv", *V, "--judge"], verdict="fail", says="wins on")
+def _() -> None:
+    text("j.csv", id=IDS, v1=np.where(OLD, 0.8, 0.3), v2=np.where(NEW, 0.8, 0.3))
+
+
+@case("equal scores of a judge are no flips", ["j.csv", *V, "--judge"], verdict="pass")
+def _() -> None:
+    text("j.csv", id=IDS, v1=[0.7] * N, v2=[0.7] * N)
+
+
+@case("many small wins and a few large losses", ["j.csv", *V, "--judge"], verdict="fail")
+def _() -> None:
+    new = np.where(np.arange(N) % 5 == 0, 1.0, 7.2)
+    text("j.csv", id=IDS, v1=[7.0] * N, v2=new)
+
+
+@case("flips of a judge's scores", ["j.csv", *V, "--judge", "--max-nfr", "2%"], says="--threshold",
+      remedy=["--threshold", "0.5"], then="fail")  # fmt: skip
+def _() -> None:
+    text("j.csv", id=IDS, v1=np.where(OLD, 0.8, 0.3), v2=np.where(NEW, 0.8, 0.3))
+
+
+@case("a row that sums up the others", ["j.csv", *V], says="--where",
+      remedy=["--where", "id <> 'mean'"], then="fail")  # fmt: skip
+def _() -> None:
+    text(
+        "j.csv",
+        id=[*IDS, "mean"],
+        v1=[*OLD.astype(int), OLD.mean()],
+        v2=[*NEW.astype(int), NEW.mean()],
+    )
+
+
+@case("half a per cent, or a half?", ["j.csv", *V, "--max-nfr", "0.5"], says="0.5%",
+      remedy=["--max-nfr", "0.5%"], then="fail", without=["--max-nfr", "0.5"])  # fmt: skip
+def _() -> None:
+    text("j.csv", id=IDS, v1=OLD.astype(int), v2=NEW.astype(int))
+
+
+for column in ("n", "both", "negative", "positive", "w", "true class", "__old", "old", "agree"):
+
+    def _slices(column: str = column) -> None:
+        label = spread("ab")
+        sex = ["f" if i % 2 else "m" for i in IDS]
+        text("j.csv", id=IDS, y=label, v1=label, v2=answers(label, NEW, "ab"), **{column: sex})
+
+    case(f"a group called {column}", ["j.csv", *V, "--group", column], verdict="fail",
+         says=f"{column} = f")(_slices)  # fmt: skip
+
+
 @case("runs of ten", ["j.csv", *V], says="--runs", remedy=["--runs", "10"], then="fail")
 def _() -> None:
     text("j.csv", id=IDS, v1=np.where(OLD, 9, 3), v2=np.where(NEW, 9, 3))
@@ -752,7 +831,9 @@ def _() -> None:
 
 @case("an Excel file", ["f.xlsx", *V], says="export the table as CSV")
 def _() -> None:
-    Path("f.xlsx").write_bytes(b"PK\x03\x04" + bytes(100))
+    with zipfile.ZipFile("f.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
 
 
 @case("a header and no row", ["f.csv", *V], says="no rows")

@@ -119,7 +119,11 @@ def test_errors_of_the_joint_test(simulations):
 def test_labels_asked_for_decide_four_times_in_five(n):
     """All right, after one in a hundred wrong."""
     gained = round(n / 100)
-    rows = {"y": np.ones(n, int), "a": np.repeat([0, 1], [gained, n - gained]), "b": np.ones(n, int)}
+    rows = {
+        "y": np.ones(n, int),
+        "a": np.repeat([0, 1], [gained, n - gained]),
+        "b": np.ones(n, int),
+    }
     finding = judged(rows, MinGain(0))
     more = finding.more_labels
     rng = np.random.default_rng(0)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.run_flags import RunFlags
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ LossName = Literal[
 
 def audit(
     table: str,
-    *,
-    model: str,
+    *newer: str,
+    model: str | None = None,
     old: str | None = None,
     loss: LossName = "error",
     errors: Strings = None,
@@ -58,6 +59,7 @@ def audit(
     out: Path | None = None,
     json: Path | None = None,
     markdown: Path | None = None,
+    reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> int:
     """Audit a model's losses by group, with intervals.
 
@@ -71,7 +73,9 @@ def audit(
     --group race --cross sex×race --out audit.html
 
     Args:
-        table: CSV, JSONL or Parquet: a file, or a glob in quotes.
+        table: CSV, JSONL or Parquet: a file, or a glob in quotes. Without --model, a run as an
+            evaluation tool wrote it.
+        newer: The new model's run; the first file is then the old model's.
         model: The column of the model to audit.
         old: The column of a model to hold it against, on the same items.
         loss: What is lost on an item.
@@ -109,6 +113,7 @@ def audit(
         out: Write an HTML page.
         json: Write JSON.
         markdown: Write Markdown.
+        reading: How runs are read and joined.
     """
     from json import dumps
 
@@ -116,14 +121,13 @@ def audit(
     from supersede.audit import grid as lay_out
     from supersede.audit.report import page
     from supersede.look.page import write_whole
-    from supersede.table.read import read
 
-    chosen = _loss(loss, model, old, errors, out_of)
-    models = [model] if old is None else [model, old]
-    read_table = read(
-        table, models=_models(models, errors), label=label, item=item, weight=weight,
+    read_table, model, old = _opened(
+        [table, *newer], model, old, errors, reading, label=label, item=item, weight=weight,
         cluster=cluster, missing=missing,
     )  # fmt: skip
+    chosen = _loss(loss, model, old, errors, out_of)
+    models = [model] if old is None else [model, old]
     groups = [] if declared is None else _read_groups(declared)
     if slices_of:
         search = find_slices(read_table, model, slices_of, loss=chosen, confidence=confidence)
@@ -156,6 +160,37 @@ def audit(
     if card is not None or card_out is not None:
         _write_card(result, card, card_out)
     return _hold(result, history, version, tolerance) if result and history else 0
+
+
+def _opened(
+    files: Sequence[str],
+    model: str | None,
+    old: str | None,
+    errors: Sequence[str] | None,
+    reading: RunFlags,
+    *,
+    item: str | None,
+    label: str | None,
+    **uses: Any,
+) -> "tuple[Table, str, str | None]":
+    """The table, the model to audit, and the one to hold it against; or a run of each."""
+    from supersede.table.read import read
+
+    if model is not None and len(files) == 1:
+        models = [model] if old is None else [model, old]
+        table = read(files[0], models=_models(models, errors), item=item, label=label, **uses)
+        return table, model, old
+    if model is not None or old is not None or errors or len(files) > 2:
+        msg = (
+            "give one table and its columns (--model, --old), or without these flags a run, or two:"
+            " the old one first"
+        )
+        raise ArgumentError(msg)
+    table = reading.join(files, item=item, label=label, **uses)
+    for note in table.joined.notes if table.joined else ():
+        print(f"  → {note}")
+    *before, last = table.models
+    return table, last, before[0] if before else None
 
 
 def _loss(

@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from supersede.cli.for_review import open_questions
 from supersede.cli.progress import Progress
+from supersede.cli.run_flags import RunFlags
 from supersede.cli.run_sizes import size_run
 from supersede.errors import ArgumentError
 
@@ -22,7 +23,7 @@ __all__ = ["plan"]
 
 def plan(
     table: str | None = None,
-    *,
+    *newer: str,
     model: Annotated[list[str] | None, Parameter(negative=())] = None,
     parent: str | None = None,
     estimand: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -50,11 +51,14 @@ def plan(
     cluster: str | None = None,
     weight: str | None = None,
     json: Path | None = None,
+    reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> None:
     """Choose the items whose labels answer all questions at once.
 
     Args:
-        table: A CSV, JSONL or Parquet file of predictions, one column a model.
+        table: A CSV, JSONL or Parquet file of predictions, one column per model. Without --model,
+            the old model's answers, in a file of their own.
+        newer: The new model's answers, or those of several.
         model: A column of predictions; give one --model for each.
         parent: The ensemble that the models belong to; it is estimated too.
         estimand: precision, recall, f1, accuracy, and of the first two models (old and new):
@@ -89,13 +93,21 @@ def plan(
         cluster: With --detect or --items: the column of clusters.
         weight: With --detect or --items: the column of item weights.
         json: With --detect or --items: where the sizes go, as JSON.
+        reading: How runs are read and joined.
     """
     if detect is not None or items is not None:
         if estimand or for_review or budget is not None or after or labels or parent:
             msg = "--detect and --items size a run; leave out what chooses items to label"
             raise ArgumentError(msg)
+        runs = None
+        if newer and table is not None:
+            runs = reading.join(
+                [table, *newer], item=item, label=label, groups=group or (), weight=weight,
+                cluster=cluster,
+            )  # fmt: skip
+            item = label = cluster = weight = None  # the joined table has them
         size_run(
-            table, models=model or [], detect=detect, items=items, disagreement=disagreement,
+            runs or table, models=model or list(runs.models if runs else ()), detect=detect, items=items, disagreement=disagreement,
             power=power, max_nfr=max_nfr, group=group, label=label, item=item, cluster=cluster,
             weight=weight, confidence=share(confidence), picture=picture, json=json,
         )  # fmt: skip
@@ -115,12 +127,21 @@ def plan(
     models, asked = _models(model or [], parent), None
     if for_review is not None:
         models, asked = open_questions(for_review)
-    elif not models:
-        msg = "name the models: --model COLUMN for each, or --for-review RESULT.json"
+    elif not models and not newer:
+        msg = (
+            "name the models: --model COLUMN for each, or --for-review RESULT.json; or give a file of"
+            " answers for each model, the old one first"
+        )
         raise ArgumentError(msg)
     with Progress() as progress:
         progress("reading the table")
-        rows = supersede.read(table, item=item, models=models, groups=group or (), labelled=False)
+        if newer:
+            rows = _of_runs(reading, [table, *newer], models, item=item, groups=group or ())
+            models = list(rows.models)
+        else:
+            rows = supersede.read(
+                table, item=item, models=models, groups=group or (), labelled=False
+            )
         if asked is None:
             asked = _estimands(rows, models, estimand or ["precision"], group or [], positive)
         earlier = None if after is None else read_plan(after)
@@ -143,6 +164,26 @@ def plan(
         if picture is not None:
             write_whole(picture, plan_picture(made))
     sys.stdout.write(f"{made!r}\nwritten: {', '.join(map(str, written))}\n")
+
+
+def _of_runs(reading: RunFlags, files: list[str], models: list[str], **uses: Any) -> "Table":
+    """The answers of several runs, as a table of models whose labels are still to come.
+
+    Raises:
+        ArgumentError: Models are named too, or the runs are graded already.
+    """
+    if models:
+        msg = "each file is a model's run, so leave out --model, --parent and --for-review"
+        raise ArgumentError(msg)
+    table = reading.join(files, label=None, labelled=False, **uses)
+    if table.joined is not None and table.joined.metric is not None:
+        msg = (
+            f"these runs are graded already (by {table.joined.metric!r}), so that there is nothing to"
+            " label: supersede review compares them; name the answers if they are still to be"
+            " labelled: --answer COLUMN"
+        )
+        raise ArgumentError(msg)
+    return table
 
 
 def share(text: str) -> float:

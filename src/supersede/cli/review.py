@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from supersede.cli.meaning import Meaning
 from supersede.cli.metric_limits import MetricLimits
 from supersede.cli.progress import Progress
+from supersede.cli.run_flags import RunFlags, sources
 from supersede.errors import ArgumentError, SourceError
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ Strings = Annotated[list[str] | None, Parameter(negative="")]
 
 
 def review(
-    table: str,
-    *,
-    old: str,
-    new: Annotated[list[str], Parameter(negative="")],
+    table: str | None = None,
+    *newer: str,
+    old: str | None = None,
+    new: Strings = None,
     label: str | None = None,
     item: str | None = None,
     group: Strings = None,
@@ -44,6 +45,7 @@ def review(
     cost: str | None = None,
     cluster: str | None = None,
     missing: Literal["refuse", "wrong", "drop"] = "refuse",
+    where: str | None = None,
     meaning: Meaning = Meaning(),  # noqa: B008  # frozen
     labels: str | None = None,
     min_gain: Limit = None,
@@ -65,13 +67,17 @@ def review(
     markdown: Path | None = None,
     format: Literal["text", "json", "markdown"] = "text",
     quiet: Annotated[bool, Parameter(negative="")] = False,
+    reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> int:
     """Review a new model against the one in service, and decide.
 
-    The table has one row per item and one column per model: the predicted class, beside a column of
-    labels; or a grade. What a column holds follows from its values; where they allow two meanings,
-    the message names the flag that decides. Limits are shares: 0.5% or 0.005; a bare number of 0.05
-    or more needs a percent sign, or the word in '0.5 share'. Without a limit,
+    Give the runs, the old one first, as your evaluation tool wrote them (Inspect, lm-eval,
+    promptfoo, DeepEval, OpenAI evals, MLflow, JUnit XML, pytest, SWE-bench, JSON, CSV); they are
+    joined by item. Or give one table, with one row per item and one column per model: the predicted
+    class, beside a column of labels; or a grade. What a column holds follows from its values; where
+    they allow two meanings, the message names the flag that decides. Limits are shares: 0.5% or
+    0.005; a bare number of 0.05 or more needs a percent sign, or the word in '0.5 share'. Without a
+    limit,
     accuracy may fall by at most one point overall, and by five points in any slice.
 
     Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
@@ -83,7 +89,8 @@ def review(
     win.
 
     Args:
-        table: CSV, JSONL or Parquet: a file, or a glob in quotes.
+        table: The old run; or a table in CSV, JSONL or Parquet: a file, or a glob in quotes.
+        newer: The new run, or several.
         old: Column of the model in service.
         new: Column of the new model; repeat it for several candidates.
         label: Column of labels; null where an item has none. [default: label, y, y_true or target]
@@ -94,6 +101,7 @@ def review(
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
         missing: What a missing answer counts as.
+        where: SQL condition on the table's columns; other rows are left out.
         meaning: What the models' columns hold.
         labels: How the labelled items were chosen where not all are: random, the column with each
             item's probability of having been chosen, or the plan (plan.csv) by which they were.
@@ -116,9 +124,11 @@ def review(
         markdown: Write a summary here, as Markdown for a pull request.
         format: What is printed to standard output.
         quiet: Do not show progress.
+        reading: How runs are read and joined.
     """
     from supersede.review.compare import compare
 
+    source, before, after = sources(table, newer, old, new)
     checks = _checks(
         min_gain=min_gain,
         max_nfr=max_nfr,
@@ -135,9 +145,9 @@ def review(
     checks += metrics.checks(min_items)
     with Progress(quiet=quiet) as progress:
         result = compare(
-            table,
-            old=old,
-            new=new,
+            source,
+            old=before,
+            new=after,
             checks=checks or None,
             item=item,
             label=label,
@@ -148,10 +158,12 @@ def review(
             cluster=cluster,
             missing=missing,
             same=meaning.same,
-            models=meaning.models([old, *new]),
+            where=where,
+            models=meaning.models([before, *after]),
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,
+            **reading.options(),
             progress=progress,
         )
         for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):

@@ -2,16 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supersede.cli.metric_limits import share_limit
 from supersede.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from supersede.table import Table
 
 __all__ = ["size_run"]
 
 
 def size_run(
-    table: str | None,
+    table: "str | Table | None",
     *,
     models: list[str],
     detect: str | None,

@@ -1,7 +1,7 @@
 """Old against new: count, check, and decide."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
@@ -9,13 +9,16 @@ from supersede.review.checks import Check, MinGain
 from supersede.review.doubts import doubts, refuse_a_guessed_label
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
+from supersede.review.judged import judged_checks, judged_note, refuse_flip_checks
 from supersede.review.limits import checked_confidence
 from supersede.review.planned import INCLUSION, planned_table
 from supersede.review.review import Candidate, Review
 from supersede.review.slice_checks import NoSliceWorse
+from supersede.review.sources import reviewed
 from supersede.review.worst import worst_flips
-from supersede.table.coerce import as_names, as_table
+from supersede.table.coerce import as_names
 from supersede.table.outcomes import Outcome, plain
+from supersede.table.runs import Changed, Columns
 from supersede.table.source import collect
 from supersede.table.table import Missing, Table
 
@@ -32,10 +35,10 @@ _NAMED = 10  # classes named in a note
 
 
 def compare(
-    table: object,
+    table: object = None,
     *,
-    old: str,
-    new: str | Sequence[str],
+    old: object,
+    new: object,
     checks: Sequence[Check] | Check | None = None,
     item: str | None = None,
     label: str | None = None,
@@ -47,18 +50,26 @@ def compare(
     missing: Missing = "refuse",
     same: Mapping[str, Sequence[str]] | Sequence[str] | str | None = None,
     models: Mapping[str, str | Outcome] | None = None,
+    where: str | None = None,
     labels: "str | Plan | None" = None,
     chosen: str | None = None,
     confidence: float = 0.95,
+    metric: str | None = None,
+    answer: str | None = None,
+    attempt: str | None = None,
+    by: str | None = None,
+    format: str | None = None,
+    changed: Changed = "refuse",
     progress: Callable[[str], None] | None = None,
 ) -> Review:
     """Review one or several new models against the one in service.
 
     Args:
         table: A `Table`, or anything that `supersede.read` reads; the columns named here are then
-            passed on to it.
-        old: The model in service.
-        new: The candidate, or several.
+            passed on to it. Left out where `old` and `new` are runs.
+        old: The model in service: its column, or, without a table, its run (the file that an
+            evaluation tool wrote, or a table of its answers).
+        new: The candidate, or a list of several, likewise.
         checks: The conditions; by default accuracy may fall by at most one point overall, and by
             five points in any slice.
         item: Column of item ids.
@@ -72,12 +83,22 @@ def compare(
         same: Words that count as equal when answers are compared with labels; see `supersede.read`.
         models: The columns of the models, or how to grade them, where a name alone does not say it,
             as ``{"v1": supersede.table.Right("v1")}``; models not named here are columns.
+        where: Condition in SQL on the table's columns; other rows are left out.
         labels: How the labelled items were chosen, where not all are labelled: ``"random"``; the
             column with each item's probability of having been chosen, none of them 0; or the
             `supersede.evaluate.Plan` by which they were. Where that is not said, the review speaks
             of the labelled items only and never passes.
         chosen: The candidate whose verdict is the review's; the first by default.
         confidence: Two-sided confidence of every interval, in (0, 1).
+        metric: Of runs: the metric, or the column of grades, that says whether an item is right.
+        answer: Of runs: the column of answers, which are compared with the label.
+        attempt: Of runs: the column that numbers repeated attempts at an item.
+        by: The column that says which model a row belongs to, in a table with a row per item and
+            model.
+        format: The runs' format, where it is not found by content; the names are those of
+            ``--from``.
+        changed: Items whose question or label is not the same in all runs are refused,
+            ``"keep"`` compares them all the same, ``"drop"`` leaves them out.
         progress: Called with a line of text before each step.
 
     Returns:
@@ -106,19 +127,28 @@ def compare(
     if checks is not None and not checks:
         msg = "checks=[] would pass anything; name a check, or leave it out for the default ones"
         raise ArgumentError(msg)
-    candidates = list(as_names(new, "new"))
+    several: list[Any] = list(new) if isinstance(new, list | tuple) else [new]
+    if not several:
+        msg = "no candidate: pass new='<model>' or new=['<model>', …]"
+        raise ArgumentError(msg)
     groups, cross = as_names(groups, "groups"), _crossed(cross)
-    chosen = candidates[0] if candidates and chosen is None else chosen
-    _check_names(old, candidates, chosen, confidence)
+    if isinstance(table, Table) and models is not None:
+        msg = "models= says how a source is read, and this table has been read; leave models= out"
+        raise ArgumentError(msg)
+    if table is not None:
+        _check_names(old, several, chosen or several[0], confidence)
     if progress and not isinstance(table, Table):
         progress("reading the table")
     split = [*groups, *(name for names in cross for name in names)]
     weighed = [labels] if isinstance(labels, str) and labels != "random" else []
-    table = as_table(
-        table, {name: (models or {}).get(name, name) for name in (old, *candidates)},
-        groups=groups, item=item, label=label, weight=weight, cost=cost, cluster=cluster,
-        missing=missing, same=same, keep=[*split, *weighed],
+    table, old, candidates = reviewed(
+        table, old, several, columns=Columns(item, label, answer, metric, attempt, by),
+        format=format, changed=changed, models=models or {}, groups=groups, weight=weight,
+        cost=cost, cluster=cluster, missing=missing, same=same, where=where,
+        keep=[*split, *weighed],
     )  # fmt: skip
+    chosen = candidates[0] if chosen is None else chosen
+    _check_names(old, candidates, chosen, confidence)
     for column in dict.fromkeys([*table.groups, *split]):
         _check_group(table, column)
     planned = labels is not None and not isinstance(labels, str)
@@ -143,7 +173,15 @@ def compare(
         doubtful = doubts(evidence)
         if progress:
             progress(f"judging {candidate}")
-        asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1] if checks is None else checks
+        judged_only = table.judged(old, candidate)
+        if judged_only and checks is not None:
+            refuse_flip_checks(checks)
+        if checks is not None:
+            asked = tuple(checks)
+        elif judged_only:
+            asked = judged_checks(table, old, candidate, slices=bool(evidence.margins))
+        else:
+            asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1]
         findings = tuple(check.judge(evidence) for check in asked)
         judged.append(
             Candidate(
@@ -152,7 +190,13 @@ def compare(
                 findings=findings,
                 verdict=_verdict(evidence, findings, doubtful),
                 worst=tuple(worst_flips(table, old, candidate)),
-                notes=(*doubtful, *table.notes, *_notes(evidence)),
+                notes=(
+                    *doubtful,
+                    *_of_runs(table),
+                    *table.notes,
+                    *([judged_note(evidence)] if judged_only else []),
+                    *_notes(evidence),
+                ),
                 doubts=doubtful,
             )
         )
@@ -163,11 +207,8 @@ def compare(
 
 
 def _check_names(
-    old: str, candidates: Sequence[str], chosen: str | None, confidence: float
+    old: object, candidates: Sequence[object], chosen: object, confidence: float
 ) -> None:
-    if not candidates:
-        msg = "no candidate: pass new='<model>' or new=['<model>', …]"
-        raise ArgumentError(msg)
     if old in candidates or len(set(candidates)) < len(candidates):
         msg = f"old={old!r} and new={list(candidates)!r} must all be different models"
         raise ArgumentError(msg)
@@ -249,10 +290,14 @@ def _verdict(evidence: Evidence, findings: Sequence[Finding], doubtful: Sequence
     return "undecided" if verdict == "pass" and unsure else verdict
 
 
+def _of_runs(table: Table) -> tuple[str, ...]:
+    return () if table.joined is None else table.joined.notes
+
+
 def _notes(evidence: Evidence) -> tuple[str, ...]:
     """What a reader must know that no check asks for."""
-    notes = []
     table, whole = evidence.table, evidence.whole
+    notes = []
     if not evidence.sampled:
         notes.append(
             f"Only {count(evidence.labelled)} of {count(table.size)} items are labelled, and it is"
@@ -266,6 +311,10 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
                 f" {count(evidence.labelled)} labelled items: is it that model's prediction under"
                 " another name?"
             )
+    if evidence.changed.mean[0] == 0:
+        notes.append(
+            f"{evidence.old} and {evidence.new} give the same answer on every item: are they two models?"
+        )
     classes = evidence.classes
     if classes is not None:
         notes += [

@@ -49,7 +49,7 @@ def doubts(evidence: Evidence) -> tuple[str, ...]:
     Assumes: independent answers agree with labels as often as their marginal frequencies say
     (Cohen 1960); the standard error is the one under independence.
     """
-    found = [*_unknown_labels(evidence)]
+    found = [*_unknown_labels(evidence), *_words_for_nothing(evidence)]
     agreements = _agreements(evidence)
     if agreements:
         inverted = [model for model, a in agreements.items() if a.errors < -_UNRELATED]
@@ -107,6 +107,55 @@ def _unknown_labels(evidence: Evidence) -> list[str]:
         f"{share(part)} of the labelled items have one of {count(len(never))} labels that neither"
         f" model ever predicts ({listed}{more}), so no flip can be seen on them. Say which words are"
         " the same: --same 'LABEL=ANSWER', or --same folded where only the spelling differs."
+    ]
+
+
+_NOTHING = frozenset(
+    [
+        "-1",
+        "?",
+        "-",
+        "--",
+        ".",
+        "999",
+        "9999",
+        "-999",
+        "n/a",
+        "na",
+        "nan",
+        "none",
+        "null",
+        "unknown",
+        "unlabeled",
+        "unlabelled",
+        "unset",
+        "missing",
+        "pending",
+        "tbd",
+        "todo",
+        "skip",
+        "skipped",
+    ]
+)
+
+
+def _words_for_nothing(evidence: Evidence) -> list[str]:
+    """Labels such as -1 or "unknown" that no model predicts, and that often mean *no label*."""
+    classes = evidence.classes
+    if classes is None:
+        return []
+    words = [word for word in classes.never_predicted if str(word).strip().lower() in _NOTHING]
+    if not words:
+        return []
+    by_class = next(m.flips for m in evidence.margins if m.columns == (CLASS,))
+    labels = by_class.keys[CLASS].to_pylist()
+    items = sum(n for n, label in zip(by_class.n, labels, strict=True) if label in set(words))
+    label, word = evidence.table.label, words[0]
+    shown = f"'{word}'" if isinstance(word, str) else str(word)
+    return [
+        f"{count(items)} items have the label {shown}, which neither model ever predicts: does it mean"
+        " that there is no label? Both models count as wrong there, which hides flips; leave these"
+        f' items out: --where "{label} <> {shown}".'
     ]
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError, TableError
 from supersede.look.numbers import count, items
-from supersede.review.condition import where
 from supersede.review.evidence import Evidence, graded
 from supersede.review.finding import Finding, Verdict
+from supersede.table.condition import where
 from supersede.table.internal import internal
 from supersede.table.source import collect
 
@@ -30,7 +30,7 @@ class MustNotBreak:
     Attributes:
         items: The ids of the items; or None and `where`.
         where: A boolean expression on the table's columns, in the SQL of its engine, such as
-            ``"amount > 10000"``; see `supersede.review.condition`.
+            ``"amount > 10000"``; see `supersede.table.condition`.
     """
 
     items: Sequence[object] | None = None

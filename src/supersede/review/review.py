@@ -157,6 +157,7 @@ class Review:
                 "size": self.table.size,
                 "labelled": self.candidate.evidence.labelled,
                 "fingerprint": self.table.fingerprint,
+                "joined": None if self.table.joined is None else self.table.joined.to_dict(),
             },
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             "made_with": self.made_with,

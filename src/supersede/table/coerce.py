@@ -26,6 +26,7 @@ class Columns(TypedDict, total=False):
     cluster: str | None
     missing: Missing
     same: Mapping[str, Sequence[str]] | Sequence[str] | str | None
+    where: str | None
     keep: Sequence[str]
 
 
@@ -73,6 +74,8 @@ def as_table(
         _contradicts(
             "same", columns.get("same"), "without these words" if not source.same else "with others"
         )
+    if columns.get("where") is not None:
+        _contradicts("where", columns.get("where"), "with all of its rows")
     missing = columns.get("missing", "refuse")
     if missing not in {"refuse", source.missing}:
         _contradicts("missing", missing, f"with missing={source.missing!r}")

@@ -6,6 +6,7 @@ meanings, reading refuses and names the flag that decides, because a verdict mus
 guess.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -172,6 +173,9 @@ def meanings(
         return {model: _without_label(model, found[c]) for model, c in models.items()}, None
     reader = _Reader(found, truth, declared, same)
     if all(values.are_grades for values in answers) and _are_grades_not_classes(answers, reader):
+        _refuse_opposite(answers)
+        for model, column in models.items():
+            _refuse_partly(model, found[column])
         why = f"no model ever says one of the {truth.shown} in it"
         return {model: Right(column) for model, column in models.items()}, why
     outcomes = {model: _labelled(model, found[c], reader) for model, c in models.items()}
@@ -190,7 +194,9 @@ def _refuse_strangers(answers: Sequence[Values], reader: _Reader) -> None:
     if reader.same or truth is None or truth.words is None or any(v.words is None for v in answers):
         return
     labels = {_comparable(word) for word in truth.words}
-    if labels and not labels & {_comparable(w) for v in answers for w in v.words or ()}:
+    said = {_comparable(w) for v in answers for w in v.words or ()}
+    binary = labels | said <= {0, 1}  # of two classes one may never occur
+    if labels and not labels & said and not binary:
         msg = (
             f"no answer in {_names(answers)} ({answers[0].shown}) is ever one of the labels in"
             f" {truth.name!r} ({truth.shown}). Is another column the label (--label)? Otherwise say"
@@ -228,8 +234,10 @@ def _are_grades_not_classes(answers: Sequence[Values], reader: _Reader) -> bool:
         and (truth.kind != answers[0].kind)
     ):
         return False  # the same words as another type, which is refused with its own remedy
-    if labels is not None and labels & said and all_grades(truth.words or ()):
-        return False  # two classes with names such as 1 and 0, of which one is never predicted
+    if truth.are_grades and truth.kind == "whole" and all(v.kind == "whole" for v in answers):
+        return False  # the classes 1 and 0, of which one may never occur
+    if labels is not None and labels & said and truth.are_grades:
+        return False  # two classes with names such as yes and no
     if truth.kind in {"sets", "fractions", "other"}:
         return not reader.declared
     shared = labels is not None and bool(labels & said)
@@ -271,12 +279,49 @@ def _unlabelled(model: str, values: Values) -> Outcome:
     return Labels(values.name) if values.kind == "sets" else Classes(values.name)
 
 
+_OPPOSITE = re.compile(
+    r"(^|[^a-z])(err|errors?|wrong|fail(ed|ures?|s)?|incorrect|mistakes?|miss(es|ed)?|loss(es)?|bad"
+    r"|violat(es|ed|ions?)|hallucinat(es|ed|ions?)|broken|crash(es|ed)?)([^a-z]|$)"
+)
+"""Names that say that 1 is wrong, where grades say that it is right."""
+
+
+def _refuse_opposite(answers: Sequence[Values]) -> None:
+    """Refuse 1 and 0 in a column whose name says that 1 is wrong.
+
+    Raises:
+        ArgumentError: There is one.
+    """
+    for values in answers:
+        said = {str(word).strip().lower() for word in values.words or ()}
+        plain_grades = values.kind == "whole" or said <= {
+            "true",
+            "false",
+            "yes",
+            "no",
+            "t",
+            "f",
+            "y",
+            "n",
+        }
+        if plain_grades and _OPPOSITE.search(
+            re.sub("(?<=[a-z])(?=[A-Z])", "_", values.name).lower()
+        ):
+            msg = (
+                f"column {values.name!r} holds {values.shown}, and its name says that 1 is wrong. If 0 is"
+                f" right, say --loss 0 (in Python: supersede.table.Loss({values.name!r}, 0)); if 1 is"
+                f" right, say --grades (in Python: supersede.table.Right({values.name!r}))"
+            )
+            raise ArgumentError(msg)
+
+
 def _without_label(model: str, values: Values) -> Outcome:
     """A column in a table without labels: it must hold grades."""
     if values.kind == "nothing":
         return Right(values.name)  # `validate` says that it is empty
     if values.are_grades:
         _refuse_partly(model, values)
+        _refuse_opposite([values])
         return Right(values.name)
     raise _question(model, values, "and there is no label column")
 

@@ -10,6 +10,7 @@ from supersede.errors import (
     MissingColumnError,
     MissingPredictionError,
 )
+from supersede.table.condition import where as rows_where
 from supersede.table.internal import PREFIX
 from supersede.table.meaning import meanings
 from supersede.table.outcomes import (
@@ -26,7 +27,7 @@ from supersede.table.outcomes import (
 from supersede.table.same import same_words
 from supersede.table.source import Source, open_source
 from supersede.table.table import Missing, Table
-from supersede.table.validate import validate
+from supersede.table.validate import refuse_summary_rows, validate
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -52,6 +53,7 @@ def read(
     cluster: str | None = None,
     missing: Missing = "refuse",
     same: Mapping[str, Sequence[str]] | Sequence[str] | str | None = None,
+    where: str | None = None,
     keep: Sequence[str] = (),
 ) -> Table:
     """Read a table of predictions: one row per item, one column per model.
@@ -89,6 +91,8 @@ def read(
             ``{"c-or-cpp": ["c", "cpp"]}``; or texts as for the flag ``--same``: such pairs
             (``"c-or-cpp=c,cpp"``), ``"folded"`` (ignore case, surrounding space, and - or _), or a
             JSON or TOML file.
+        where: Condition in the engine's SQL on the table's columns, such as ``"split = 'test'"``;
+            other rows are left out.
         keep: Further columns that are wanted of a table with more than 200; of smaller ones all
             are kept.
 
@@ -146,6 +150,8 @@ def read(
     needed = [*exact, *(c for c in (weight, cost) if c is not None), *scores, *keep]
     rows = opened.rows([column for column in needed if opened.has(column)], exact, compared)
     _refuse_reserved(rows, opened)
+    rows = rows if where is None else rows_where(rows, where)
+    refuse_summary_rows(rows, item, opened.name)
     by_column = {model: outcome for model, outcome in named.items() if isinstance(outcome, str)}
     found, unused = meanings(
         rows, by_column, label=label, declared=declared, labelled=labelled, same=words

@@ -13,6 +13,8 @@ from supersede.table.same import Same
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from supersede.table.runs.differences import Differences
+
 __all__ = ["Missing", "Table"]
 
 
@@ -45,6 +47,7 @@ class Table:
         reading: How the columns were understood, in one line.
         notes: What a reader of any result must know of the rows: answers that are missing, rows that
             were left out.
+        joined: How the runs differ that the table was joined from; None where it was one table.
     """
 
     rows: "ir.Table"
@@ -63,6 +66,7 @@ class Table:
     fingerprint: str | None = None
     reading: str = ""
     notes: tuple[str, ...] = ()
+    joined: "Differences | None" = None
 
     def __repr__(self) -> str:
         return f"Table({self.reading})"

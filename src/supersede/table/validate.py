@@ -20,9 +20,41 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["validate"]
+__all__ = ["refuse_summary_rows", "validate"]
 
 _SHOWN = 5  # rows named in a message
+
+
+_SUMMARIES = (
+    "accuracy", "all", "average", "avg", "grand total", "macro avg", "mean", "median", "micro avg",
+    "overall", "std", "sum", "summary", "total", "totals", "weighted avg",
+)  # fmt: skip
+
+
+def refuse_summary_rows(rows: "ir.Table", item: str | None, source: str) -> None:
+    """Refuse a row that sums up the others: its id is a word like ``mean``, and all others have digits.
+
+    Raises:
+        ItemError: There is such a row.
+    """
+    if item is None or not rows[item].type().is_string():
+        return
+    word = rows[item].strip().lower()
+    summary = word.isin(_SUMMARIES)
+    facts = rows.aggregate(
+        summaries=summary.sum(),
+        others=(~summary & ~word.re_search("[0-9]")).sum(),
+        ids=rows.count(),
+        shown=summary.ifelse(rows[item], None).max(),
+    )
+    found = collect(facts).to_pylist()[0]
+    if found["summaries"] and not found["others"] and found["summaries"] < found["ids"]:
+        shown = str(found["shown"])
+        msg = (
+            f"{source} has a row whose {item} is {shown!r}, which looks like a summary of the others and"
+            f" no item; leave it out: --where \"{item} <> '{shown}'\" (in Python: where=…)"
+        )
+        raise ItemError(msg)
 
 
 def validate(table: Table, *, fingerprint: bool = True) -> Table:
