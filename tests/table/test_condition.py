@@ -1,7 +1,7 @@
 """Conditions on columns: what they say, and what they cannot."""
 
 import pytest
-from supersede.review.condition import where
+from supersede.table.condition import where
 
 import supersede
 from supersede import errors
