@@ -1,10 +1,10 @@
 """Conditions on columns: what they say, and what they cannot."""
 
 import pytest
-from supersede.review.condition import where
 
 import supersede
 from supersede import errors
+from supersede.table.condition import where
 from supersede.table.source import collect
 
 
