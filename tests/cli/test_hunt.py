@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from supersede.cli import main
@@ -57,9 +58,10 @@ def test_rows_without_a_label_are_left_out(tmp_path, capsys):
 
 
 def test_a_column_that_cannot_be_read_points_to_the_option(tmp_path, capsys):
-    path = tmp_path / "dated.csv"
-    rows = [f"{i % 70},{i % 2},{i % 2},2026-01-{i % 28 + 1:02}" for i in range(100)]
-    path.write_text("\n".join(["age,y,model,day", *rows]))
+    path = tmp_path / "dated.parquet"  # in text files a date is a word
+    days = pd.date_range("2026-01-01", periods=100)
+    age, y = [i % 70 for i in range(100)], [i % 2 for i in range(100)]
+    pd.DataFrame({"age": age, "y": y, "model": y, "day": days}).to_parquet(path)
     command = ["hunt", str(path), "--model", "model", "--label", "y", *FEW]
     assert main(command) == 2
     assert "--feature" in capsys.readouterr().err

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from tests.embeddings.made import world
 
@@ -25,7 +27,9 @@ def test_few_searches_are_undecided_and_say_how_many_more():
     found = compatibility(
         made.queries_old, made.queries_new, made.gallery_old, pairs=made.answers, bridge=bridge
     )
-    judged = MaxLostSearches(found, max(0.02, found.searches.lost.value + 0.01)).judge(None)
+    judged = MaxLostSearches(found, max(0.02, found.searches.lost.value + 0.01)).judge(
+        SimpleNamespace(confidence=0.95)
+    )
     assert judged.verdict == "undecided"
     assert judged.more_labels > 0
     with pytest.raises(ArgumentError, match="no 're-index' test"):

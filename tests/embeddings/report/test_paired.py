@@ -10,7 +10,7 @@ def test_differences_of_hits_are_bonett_and_price():
     old, new = rng.integers(0, 2, 80).astype(float), rng.integers(0, 2, 80).astype(float)
     found = difference(old, new)
     low, high = paired_difference(
-        ((old == 1) & (new == 0)).mean(), ((old == 0) & (new == 1)).mean(), 80
+        ((old == 1) & (new == 0)).mean(), ((old == 0) & (new == 1)).mean(), 80, confidence=0.95
     )
     assert (found.low, found.high) == pytest.approx((float(low), float(high)))
 

@@ -117,7 +117,7 @@ class Layer:
     Example:
         >>> Layer("stem", "conv", ("input",), channels=16, kernel=3, stride=2, activation="relu6")
         Layer(name='stem', kind='conv', inputs=('input',), channels=16, kernel=(3, 3),
-              stride=(2, 2), padding='same', dilation=(1, 1), activation='relu6')
+              stride=(2, 2), padding='same', dilation=(1, 1), activation='relu6', ...)
     """
 
     name: str
