@@ -1,5 +1,7 @@
 """Reading: every source, every rule for finding columns, every refusal with its mend."""
 
+import warnings
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -180,3 +182,15 @@ def test_bad_input_is_refused_with_its_mend(tmp_path):
 def test_classes_need_a_label():
     with pytest.raises(errors.MissingColumnError, match="graded against a label"):
         supersede.read({"a": [1, 2]}, models={"a": supersede.table.Classes("a")})
+
+
+def test_a_list_of_records_is_a_table():
+    rows = [dict(zip(ROWS, values, strict=True)) for values in zip(*ROWS.values(), strict=True)]
+    assert right(supersede.read(rows, models=["a", "b"]), "b") == [1, 0, 1, 0]
+
+
+def test_users_who_turn_warnings_into_errors_can_review():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for source in (ROWS, pd.DataFrame(ROWS), pl.DataFrame(ROWS)):
+            assert supersede.compare(source, old="a", new="b").verdict == "undecided"

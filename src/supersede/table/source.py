@@ -61,7 +61,7 @@ class Source:
         if len(self.columns) <= WIDE:
             wanted = list(dict.fromkeys([*self.columns, *wanted]))
         self._refuse_twins(columns)
-        with engine_errors(self.name):
+        with engine_errors(self.name), _quiet():
             return self.open(self._distinct(wanted, columns), exact, compared)
 
     def _refuse_twins(self, columns: Sequence[str]) -> None:
@@ -134,9 +134,12 @@ def _frame(source: Any) -> Source:
     import ibis
 
     library = type(source).__module__.split(".")[0]
+    if isinstance(source, list) and source and all(isinstance(row, dict) for row in source):
+        source = _records(source)
     if hasattr(source, "collect") and hasattr(source, "lazy"):  # a polars LazyFrame
         source = source.collect()
-    columns = _names(source)
+    with engine_errors("the frame"):
+        columns = _names(source)
 
     def rows(wanted: Columns, _: Columns, __: Columns) -> "ir.Table":
         roots = list(dict.fromkeys(_root(column, columns) or column for column in wanted))
@@ -146,7 +149,23 @@ def _frame(source: Any) -> Source:
         opened = connection.table("items")
         return opened if roots == list(wanted) else _selected(opened, wanted, roots)
 
-    return Source("dict" if library == "builtins" else f"{library} frame", columns, rows)
+    kind = "dict" if isinstance(source, dict) else "records"
+    return Source(kind if library == "builtins" else f"{library} frame", columns, rows)
+
+
+def _records(rows: list[dict[str, Any]]) -> "pa.Table":
+    import pyarrow as pa
+
+    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    try:
+        return pa.table({name: [row.get(name) for row in rows] for name in names})
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ColumnTypeError(_mixes(error)) from error
+
+
+def _mixes(error: Exception) -> str:
+    detail = ", ".join(str(part) for part in error.args)
+    return f"a column mixes types: {detail}; give every column one type, e.g. df[c].astype(str)"
 
 
 def _selected(rows: "ir.Table", wanted: Sequence[str], columns: Sequence[str]) -> "ir.Table":
@@ -250,9 +269,7 @@ def _to_arrow(frame: Any, columns: Sequence[str]) -> "pa.Table":
                 return pa.Table.from_pandas(chosen, preserve_index=False)
         return pa.table(frame).select(list(columns))
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        detail = ", ".join(str(part) for part in error.args)
-        msg = f"a column mixes types: {detail}; give every column one type, e.g. df[c].astype(str)"
-        raise ColumnTypeError(msg) from error
+        raise ColumnTypeError(_mixes(error)) from error
 
 
 def _is_engine_error(error: Exception) -> bool:
