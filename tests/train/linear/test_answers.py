@@ -177,7 +177,7 @@ def test_every_answer_is_a_page_and_json(fitted, tmp_path):
         assert answer.to_frame().num_rows > 0
         assert "<iframe" in answer._repr_html_()
         assert len(str(answer)) < 300
-        with pytest.raises(ArgumentError, match="may end in"):
+        with pytest.raises(ArgumentError, match="must end in"):
             answer.save(tmp_path / "a.docx")
     worst = fitted.leave_one_out().to_frame().to_pydict()["squared_error"]
     assert worst == sorted(worst, reverse=True)

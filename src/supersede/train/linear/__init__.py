@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from supersede.train.linear.forgetting import Forgetting as Forgetting
     from supersede.train.linear.influence import Influence as Influence
     from supersede.train.linear.keeping_front import KeepingFront as KeepingFront
-    from supersede.train.linear.leaky import leaky as leaky
+    from supersede.train.linear.leaky_relu import leaky as leaky
     from supersede.train.linear.learning_curve import LearningCurve as LearningCurve
     from supersede.train.linear.leave_one_out import LeaveOneOut as LeaveOneOut
     from supersede.train.linear.linearized import Linearized as Linearized
@@ -41,7 +41,7 @@ _HOMES = {
     "Merged": "linearized",
     "PredictionSets": "prediction_sets",
     "Uncertainty": "uncertainty",
-    "leaky": "leaky",
+    "leaky": "leaky_relu",
     "with_new_head": "estimator",
 }
 __all__ = sorted(_HOMES)

@@ -217,7 +217,8 @@ def items(
 
 
 def _tensor(value: Any, like: Tensor, name: str) -> Tensor:
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    # a copy: frames may lend arrays that cannot be written, which torch does not support
+    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.array(value))
     if tensor.dim() == 0:
         msg = f"{name} is a single number; expected one row per item"
         raise ArgumentError(msg)
