@@ -9,7 +9,7 @@ guess.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from supersede.errors import (
     ArgumentError,
@@ -17,117 +17,25 @@ from supersede.errors import (
     MissingColumnError,
     TableError,
 )
-from supersede.table.grades import PARTLY, all_grades
-from supersede.table.outcomes import Classes, Labels, Outcome, Right, Scores, plain
+from supersede.table.grades import PARTLY
+from supersede.table.outcomes import Classes, Labels, Outcome, Right, Scores
 from supersede.table.same import Same, fold
-from supersede.table.source import collect
+from supersede.table.values import Values, profile
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Values", "meanings", "profile"]
+__all__ = ["meanings"]
 
-_LISTED = 100  # distinct values that are looked at one by one
 _MANY = 5  # more label words than this, none of them an answer, are no permuted class names
 _SHOWN = 4  # words in a message
 
-Kind = Literal["whole", "fractions", "text", "sets", "records", "nothing", "other"]
-
 
 @dataclass(frozen=True)
-class Values:
-    """What a column holds, from all of its values.
+class _Label:
+    """The label of one table, and what the caller has said of it."""
 
-    Attributes:
-        name: The column.
-        kind: Whole numbers (booleans are 0 and 1), numbers with fractions, text, sets of labels,
-            records, no value at all, or another type such as dates.
-        type: The engine's type, for messages.
-        low: The smallest number; None unless numbers.
-        high: The largest number.
-        words: All distinct values, if they are at most a hundred whole numbers or texts.
-    """
-
-    name: str
-    kind: Kind
-    type: str
-    low: float | None = None
-    high: float | None = None
-    words: frozenset[object] | None = None
-
-    @property
-    def are_grades(self) -> bool:
-        """Whether every value could be a grade: 0 and 1, or the words of evaluation tools."""
-        if self.kind == "whole":
-            return self.low in {0, 1} and self.high in {0, 1}
-        return self.kind == "text" and self.words is not None and all_grades(self.words)
-
-    @property
-    def shown(self) -> str:
-        """A few of the words, for a message."""
-        if self.words is None:
-            return f"many different {'texts' if self.kind == 'text' else 'numbers'}"
-        listed = sorted(self.words, key=str)
-        more = ", …" if len(listed) > _SHOWN else ""
-        return ", ".join(map(repr, listed[:_SHOWN])) + more
-
-
-def profile(rows: "ir.Table", columns: Sequence[str]) -> dict[str, Values]:
-    """Look at all values of some columns: one query, and one more for each column of few values."""
-    facts: dict[str, ir.Value] = {}
-    for at, column in enumerate(columns):
-        value = rows[column]
-        if _is_number(value):
-            number = plain(value)
-            facts |= {f"low {at}": number.min(), f"high {at}": number.max()}
-            if value.type().is_floating() or value.type().is_decimal():
-                facts[f"fractions {at}"] = (number % 1 != 0).any()
-        facts[f"filled {at}"] = (plain(value) if value.type().is_floating() else value).count()
-    found = collect(rows.aggregate(**facts)).to_pylist()[0] if facts else {}
-    return {
-        column: _values(
-            rows, column, {k.split(" ")[0]: v for k, v in found.items() if k.endswith(f" {at}")}
-        )
-        for at, column in enumerate(columns)
-    }
-
-
-def _values(rows: "ir.Table", column: str, facts: Mapping[str, object]) -> Values:
-    kind = rows[column].type()
-    name = str(kind)
-    if kind.is_null() or kind.is_unknown() or not facts["filled"]:
-        return Values(column, "nothing", name)
-    if kind.is_array():
-        return Values(column, "sets", name)
-    if kind.is_struct() or kind.is_json() or kind.is_map():
-        return Values(column, "records", name)
-    if _is_number(rows[column]):
-        low, high = (float(facts[k]) for k in ("low", "high"))  # type: ignore[arg-type]
-        if facts.get("fractions"):
-            return Values(column, "fractions", name, low, high)
-        return Values(column, "whole", name, low, high, _words(rows, column))
-    if kind.is_string():
-        return Values(column, "text", name, words=_words(rows, column))
-    return Values(column, "other", name)
-
-
-def _words(rows: "ir.Table", column: str) -> frozenset[object] | None:
-    value = plain(rows[column])
-    few = rows.select(word=value).distinct().limit(_LISTED + 2)
-    words = {word for word in collect(few)["word"].to_pylist() if word is not None}
-    return frozenset(words) if len(words) <= _LISTED else None
-
-
-def _is_number(value: "ir.Value") -> bool:
-    return bool(value.type().is_numeric() or value.type().is_boolean())
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """The columns of one table, and what the caller has said of them."""
-
-    values: Mapping[str, Values]
-    label: Values | None
+    values: Values | None
     declared: bool
     same: Same
 
@@ -171,27 +79,27 @@ def meanings(
         return {model: _unlabelled(model, found[c]) for model, c in models.items()}, None
     if truth is None:
         return {model: _without_label(model, found[c]) for model, c in models.items()}, None
-    reader = _Reader(found, truth, declared, same)
-    if all(values.are_grades for values in answers) and _are_grades_not_classes(answers, reader):
+    given = _Label(truth, declared, same)
+    if all(values.are_grades for values in answers) and _are_grades_not_classes(answers, given):
         _refuse_opposite(answers)
         for model, column in models.items():
             _refuse_partly(model, found[column])
         why = f"no model ever says one of the {truth.shown} in it"
         return {model: Right(column) for model, column in models.items()}, why
-    outcomes = {model: _labelled(model, found[c], reader) for model, c in models.items()}
+    outcomes = {model: _labelled(model, found[c], given) for model, c in models.items()}
     if all(isinstance(outcome, Classes) for outcome in outcomes.values()):
-        _refuse_strangers(answers, reader)
+        _refuse_strangers(answers, given)
     return outcomes, None
 
 
-def _refuse_strangers(answers: Sequence[Values], reader: _Reader) -> None:
+def _refuse_strangers(answers: Sequence[Values], given: _Label) -> None:
     """Refuse classes of which no model ever says one that is a label.
 
     Raises:
         ArgumentError: There is not one word in common.
     """
-    truth = reader.label
-    if reader.same or reader.declared or truth is None or truth.words is None:
+    truth = given.values
+    if given.same or given.declared or truth is None or truth.words is None:
         return
     if any(values.words is None for values in answers):
         return
@@ -217,15 +125,15 @@ def _refuse_records(model: str, values: Values) -> None:
         raise ColumnTypeError(msg)
 
 
-def _are_grades_not_classes(answers: Sequence[Values], reader: _Reader) -> bool:
+def _are_grades_not_classes(answers: Sequence[Values], given: _Label) -> bool:
     """Whether columns that could be grades are no classes, because the label's words differ.
 
     Raises:
         ArgumentError: They could be either.
     """
-    truth, said = reader.label, {_comparable(w) for v in answers for w in v.words or ()}
+    truth, said = given.values, {_comparable(w) for v in answers for w in v.words or ()}
     assert truth is not None  # noqa: S101  # the caller has looked
-    if reader.same or reader.declared:
+    if given.same or given.declared:
         return False  # whoever names the label, or words that are the same, means classes
     labels = None if truth.words is None else {_comparable(w) for w in truth.words}
     if truth.kind == "nothing" or (labels is not None and labels <= said):
@@ -339,9 +247,9 @@ def _refuse_partly(model: str, values: Values) -> None:
         raise ArgumentError(msg)
 
 
-def _labelled(model: str, values: Values, reader: _Reader) -> Outcome:
+def _labelled(model: str, values: Values, given: _Label) -> Outcome:
     """A column beside a label."""
-    truth = reader.label
+    truth = given.values
     assert truth is not None  # noqa: S101  # the caller has looked
     if "nothing" in {truth.kind, values.kind}:
         return Classes(values.name)  # `validate` says that it is empty
@@ -359,7 +267,7 @@ def _labelled(model: str, values: Values, reader: _Reader) -> Outcome:
             return _probabilities(model, values)
         raise _question(model, values, f"and label {truth.name!r} holds {truth.shown}")
     numbers = {"whole", "fractions"}
-    if (values.kind in numbers) != (truth.kind in numbers) and not reader.same.accepts:
+    if (values.kind in numbers) != (truth.kind in numbers) and not given.same.accepts:
         msg = (
             f"model {model!r}: column {values.name!r} is {values.type} ({values.shown}) but label"
             f" {truth.name!r} is {truth.type} ({truth.shown}), so they would never be equal; cast one"
@@ -367,18 +275,18 @@ def _labelled(model: str, values: Values, reader: _Reader) -> Outcome:
             f" '{_example(truth, values)}'; or --grades, if the column holds grades"
         )
         raise ColumnTypeError(msg)
-    _refuse_other_spelling(values, reader)
+    _refuse_other_spelling(values, given)
     return Classes(values.name)
 
 
-def _refuse_other_spelling(values: Values, reader: _Reader) -> None:
+def _refuse_other_spelling(values: Values, given: _Label) -> None:
     """Refuse answers that equal labels but for case, space or separators.
 
     Raises:
         ArgumentError: Some do.
     """
-    truth = reader.label
-    if reader.same or truth is None or values.words is None or truth.words is None:
+    truth = given.values
+    if given.same or truth is None or values.words is None or truth.words is None:
         return
     said = {word for word in values.words if isinstance(word, str)}
     labels = {word for word in truth.words if isinstance(word, str)}
