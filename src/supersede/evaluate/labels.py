@@ -1,7 +1,7 @@
 """Labels as received: several annotators, skips, contradictions, other plans' labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -249,13 +249,17 @@ class _Reading:
     patterns: Patterns
     classes: tuple[Any, ...]
     same: Same
+    known: dict[tuple[type, str], int | None] = field(default_factory=dict)
 
     def state(self, label: Any) -> int | None:
         """The number of a label's state; None if it is no class of the plan."""
         if self.patterns.graded:
             return self.patterns.state(self._grades(label))
-        found = class_of(label, self.classes, self.same)
-        return None if found is None else self.patterns.state(found)
+        key = (type(label), repr(label))  # there are far fewer words than labels
+        if key not in self.known:
+            found = class_of(label, self.classes, self.same)
+            self.known[key] = None if found is None else self.patterns.state(found)
+        return self.known[key]
 
     def _grades(self, label: Any) -> tuple[int, ...]:
         models = self.patterns.graded
