@@ -54,7 +54,7 @@ def said(words) -> dict[str, list]:
 )
 def test_labels_that_are_no_class_are_refused(no, yes):
     for judge in (estimate, follow):
-        with pytest.raises(LabelError, match="are no class of this plan") as refused:
+        with pytest.raises(LabelError, match="are not a class of this plan") as refused:
             judge(MADE, said([no, yes]))
         assert "Expected one of 0, 1" in str(refused.value)
 
@@ -115,7 +115,7 @@ def test_a_spelling_mistake_among_many_labels_moves_nothing():
     ids = PETS.items["item"].to_pylist()
     labels = {"item": ids, "label": ["dog"] * len(ids)}
     labels["label"][7] = "dgo"
-    with pytest.raises(LabelError, match=rf"1 of {len(ids)} labels are no class.*'dgo' \(1 ×\)"):
+    with pytest.raises(LabelError, match=rf"1 of {len(ids)} labels are not a class.*'dgo' \(1 ×\)"):
         estimate(PETS, labels)
 
 

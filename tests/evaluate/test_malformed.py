@@ -122,7 +122,7 @@ def test_cut_and_damaged_designs_are_refused_or_harmless(seed, written, tmp_path
 def test_files_that_are_no_design(data, tmp_path):
     file = tmp_path / "plan.csv.design"
     file.write_bytes(data)
-    with pytest.raises(SourceError, match="it is no design, or damaged or cut off"):
+    with pytest.raises(SourceError, match="it is not a design, or damaged or cut off"):
         read_plan(file)
 
 
@@ -168,5 +168,5 @@ def test_altered_designs_are_refused(name, written, tmp_path):
     file = tmp_path / "plan.csv.design"
     with file.open("wb") as out:
         np.savez_compressed(out, **altered(written, CHANGES[name]))
-    with pytest.raises(SourceError, match=r"altered after it was written|no design, or damaged"):
+    with pytest.raises(SourceError, match=r"altered after it was written|not a design, or damaged"):
         read_plan(file)

@@ -72,7 +72,7 @@ def _refuse_mixed(
     """Refuse classes that an engine cannot compare with the answers.
 
     Raises:
-        ArgumentError: Some are text and others numbers, or classes is no list.
+        ArgumentError: Some are text and others numbers, or classes is not a list.
     """
     texts = {m: a.type().is_string() for m in models if (a := table.answer(m)) is not None}
     if len(set(texts.values())) > 1:

@@ -49,7 +49,7 @@ def refuse_other(before: Plan, table: "Table", item: str, patterns: Patterns, se
     if different:
         msg = (
             f"the plan named in after= (design {before.design}) is of another table: {different}. Its"
-            " labels are no random sample of these items; plan without after=, or with the table"
+            " labels are not a random sample of these items; plan without after=, or with the table"
             " of the earlier plan"
         )
         raise ArgumentError(msg)

@@ -169,7 +169,7 @@ def estimate(
         Value and interval of each estimand, or why it is refused.
 
     Raises:
-        LabelError: The labels are for another design, contradict each other, are no class of the
+        LabelError: The labels are for another design, contradict each other, are not a class of the
             plan, or there are none.
         ArgumentError: Anytime-valid intervals are requested for a plan that has none, or the
             confidence is outside (0, 1).

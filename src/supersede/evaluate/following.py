@@ -100,7 +100,7 @@ def follow(
 
     Raises:
         ArgumentError: There are no looks.
-        LabelError: The labels are for another design, contradict each other, or are no class.
+        LabelError: The labels are for another design, contradict each other, or are not a class.
 
     Assumes: what `estimate` assumes, and that `looks` is not changed while labels arrive.
     """

@@ -1,8 +1,8 @@
 """What the word of a label stands for: a class, a grade, or nothing yet.
 
-A label counts only as a class that some model predicts or that the caller names. Whatever else it
-may be (``yes`` for 1, a typing error, a probability, several classes) is refused with its words,
-because counting it as *another class* would turn it silently into a number.
+A label counts only as a class that some model predicts or that the caller names. A word such as
+``yes`` for 1, a typing error, a probability or several classes are refused, because counting them
+as *another class* would turn them silently into a number.
 """
 
 from collections import Counter
@@ -132,7 +132,7 @@ def skips(value: object) -> bool:
 
 
 def refuse_words(words: Sequence[object], of: int, known: Sequence[Any], *, more: bool) -> None:
-    """Refuse labels that are no class of the plan, with their words and what to do.
+    """Refuse labels that are not a class of the plan, with their words and what to do.
 
     Args:
         words: The labels that are none.
@@ -163,7 +163,7 @@ def refuse_words(words: Sequence[object], of: int, known: Sequence[Any], *, more
             " keeps the labels"
         )
     msg = (
-        f"{len(words):,} of {of:,} labels are no class of this plan: {shown}. Expected one of"
+        f"{len(words):,} of {of:,} labels are not a class of this plan: {shown}. Expected one of"
         f" {', '.join(map(repr, known[:20]))}{', …' if len(known) > 20 else ''} (what the models"
         f" predict, or classes= names), and nothing where an item is not labelled yet;"
         f" {'; '.join(advice)}"

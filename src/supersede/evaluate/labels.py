@@ -252,7 +252,7 @@ class _Reading:
     known: dict[tuple[type, str], int | None] = field(default_factory=dict)
 
     def state(self, label: Any) -> int | None:
-        """The number of a label's state; None if it is no class of the plan."""
+        """The number of a label's state; None if it is not a class of the plan."""
         if self.patterns.graded:
             return self.patterns.state(self._grades(label))
         key = (type(label), repr(label))  # there are far fewer words than labels

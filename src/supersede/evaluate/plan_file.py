@@ -79,7 +79,9 @@ def read_plan(path: str | Path) -> Plan:
         msg = f"{where}: {error}; {stored}"
         raise SourceError(msg) from error
     except _DAMAGED as error:
-        msg = f"{where}: it is no design, or damaged or cut off ({type(error).__name__}); {stored}"
+        msg = (
+            f"{where}: it is not a design, or damaged or cut off ({type(error).__name__}); {stored}"
+        )
         raise SourceError(msg) from error
     if now != written:
         msg = (

@@ -50,7 +50,7 @@ def read_manifest(path: str | Path, attribute: str) -> Labels:
         (``human-annotated: no``), are not labelled yet; a failed one counts as skipped.
 
     Raises:
-        SourceError: The file cannot be read, or a line is no JSON object.
+        SourceError: The file cannot be read, or a line is not a JSON object.
         LabelError: A line has lost its item id, or no line was labelled by people.
     """
     found, designs, machine = [], set(), 0
@@ -61,7 +61,7 @@ def read_manifest(path: str | Path, attribute: str) -> Labels:
         designs.add(row.get("supersede-design"))
         metadata = row.get(f"{attribute}-metadata") or {}
         if not isinstance(metadata, dict):
-            msg = f"line {number} of {path}: {attribute}-metadata is no object but {metadata!r}"
+            msg = f"line {number} of {path}: {attribute}-metadata is not an object but {metadata!r}"
             raise LabelError(msg)
         if str(metadata.get("human-annotated", "yes")).strip().lower() in {"no", "false"}:
             machine += 1
@@ -96,9 +96,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            msg = f"line {number} of {path} is no JSON: {error}; was the file cut off?"
+            msg = f"line {number} of {path} is not JSON: {error}; was the file cut off?"
             raise SourceError(msg) from error
         if not isinstance(row, dict):
-            msg = f"line {number} of {path} is no JSON object; expected an output manifest"
+            msg = f"line {number} of {path} is not a JSON object; expected an output manifest"
             raise SourceError(msg)
         yield number, row

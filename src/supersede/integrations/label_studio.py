@@ -56,7 +56,7 @@ def read_annotations(path: str | Path, *, control: str | None = None) -> Labels:
         tasks out, so that they count as not labelled yet.
 
     Raises:
-        SourceError: The file cannot be read, or is no list of tasks.
+        SourceError: The file cannot be read, or is not a list of tasks.
         LabelError: A task has lost its item id, its result is not one choice, or it is unclear which
             control has the labels.
     """
@@ -82,9 +82,7 @@ def _tasks(path: Path) -> list[dict[str, Any]]:
         msg = f"cannot read {path}: {error}; export the project from Label Studio as JSON"
         raise SourceError(msg) from error
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        msg = (
-            f"{path} is no list of tasks; export the project from Label Studio as JSON or JSON_MIN"
-        )
+        msg = f"{path} is not a list of tasks; export the project from Label Studio as JSON or JSON_MIN"
         raise SourceError(msg)
     return tasks
 
