@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import supersede
-from supersede.errors import ArgumentError, TooFewLabelsError
+from supersede.errors import ArgumentError, LabelError, TooFewLabelsError
 from supersede.evaluate import (
     Annotation,
     Labels,
@@ -80,15 +80,17 @@ def test_several_classes_and_labels_that_no_model_predicts():
     asked = [accuracy("a"), precision("b", positive="bee"), accuracy("b") - accuracy("a")]
     made = plan(table, asked, margin=0, seed=2)
     ids = made.items["item"].to_pylist()
-    found = estimate(made, {"item": ids, "label": words[truth[ids]].tolist()})
+    labels = {"item": ids, "label": words[truth[ids]].tolist()}
+    with pytest.raises(LabelError, match=r"pass classes=\['dog'\]"):
+        estimate(made, labels)
+    found = estimate(made, labels, classes=["dog"])
     want = [(said[0] == truth).mean(), (truth[said[1] == 1] == 1).mean()]
     want.append((said[1] == truth).mean() - want[0])
     assert [e.value for e in found] == pytest.approx(want)
     some = plan(table, asked, margin=0.05, seed=2)
     ids = some.items["item"].to_pylist()
-    for e, w in zip(
-        estimate(some, {"item": ids, "label": words[truth[ids]].tolist()}), want, strict=True
-    ):
+    labels = {"item": ids, "label": words[truth[ids]].tolist()}
+    for e, w in zip(estimate(some, labels, classes=["dog"]), want, strict=True):
         assert abs(e.value - w) < 2 * e.half_width
 
 

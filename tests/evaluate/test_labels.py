@@ -72,7 +72,7 @@ def test_a_label_that_no_state_says():
 
     made = plan(CASE.table(), accuracy("m0"))
     ids = made.items["item"].to_pylist()
-    with pytest.raises(LabelError, match=r"label 7 is none of 0, 1; pass plan\(…, classes="):
+    with pytest.raises(LabelError, match=r"not a class of this plan: 7 .*plan again with classes="):
         estimate(made, {"item": ids, "label": [7] * len(ids)})
 
 

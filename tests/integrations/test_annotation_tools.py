@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from supersede.errors import LabelError
+from supersede.errors import LabelError, SourceError
 from supersede.evaluate import estimate, plan, precision
 from supersede.integrations import ground_truth, label_studio
 from tests.evaluate.cases import ensemble
@@ -18,7 +18,8 @@ def test_label_studio_round_trip_with_skips_and_two_annotators(tmp_path):
     label_studio.write_tasks(MADE, file, data=lambda i: {"text": f"item {i}"})
     tasks = json.loads(file.read_text())
     assert "votes" not in tasks[0]["meta"]
-    assert tasks[0]["data"] == {"text": f"item {tasks[0]['meta']['item']}"}
+    item = tasks[0]["meta"]["item"]
+    assert tasks[0]["data"] == {"text": f"item {item}", "item": item, "design": MADE.design}
     for at, task in enumerate(tasks):
         choice = {"value": {"choices": [str(CASE.truth[task["meta"]["item"]])]}}
         said = {"result": [choice], "completed_by": at % 2}
@@ -63,3 +64,73 @@ def test_ground_truth_round_trip(tmp_path):
     file.write_text('{"source": "x"}\n')
     with pytest.raises(LabelError, match=r"line 1 .* has no supersede-item"):
         ground_truth.read_manifest(file, "job")
+
+
+def small_export(tmp_path, label, **more):
+    """The tasks as JSON_MIN gives them back: data and answers side by side."""
+    file = tmp_path / "min.json"
+    label_studio.write_tasks(MADE, file, data=lambda i: {"text": f"item {i}"})
+    tasks = [task["data"] | {"id": task["id"]} for task in json.loads(file.read_text())]
+    for task in tasks:
+        task |= {"annotator": 1, "annotation_id": 3, "lead_time": 1.5, **more}
+        task["sentiment"] = label(int(CASE.truth[task["item"]]))
+    file.write_text(json.dumps(tasks))
+    return file
+
+
+def test_label_studio_json_min(tmp_path):
+    file = small_export(tmp_path, str)
+    with pytest.raises(LabelError, match=r"which column has the labels \('text', 'sentiment'\)"):
+        label_studio.read_annotations(file)
+    labels = label_studio.read_annotations(file, control="sentiment")
+    assert labels.design == MADE.design
+    assert estimate(MADE, labels).each == estimate(MADE, CASE.label(MADE, reserves=True)).each
+    with pytest.raises(LabelError, match="no task has an answer of a control 'other'"):
+        label_studio.read_annotations(file, control="other")
+    file = small_export(tmp_path, lambda y: {"choices": [str(y), "unsure"]})
+    with pytest.raises(LabelError, match="has 2 choices"):
+        label_studio.read_annotations(file, control="sentiment")
+
+
+def test_label_studio_takes_one_choice_of_one_control(tmp_path):
+    def export(*parts):
+        file = tmp_path / "export.json"
+        result = [{"from_name": name, "value": {"choices": said}} for name, said in parts]
+        task = {"id": 4, "data": {"item": 1}, "annotations": [{"result": result}]}
+        file.write_text(json.dumps([task]))
+        return file
+
+    with pytest.raises(LabelError, match=r"has 2 choices \(0, 1\).*choice='single'"):
+        label_studio.read_annotations(export(("a", ["0", "1"])))
+    file = export(("a", ["0"]), ("b", ["1"]))
+    with pytest.raises(LabelError, match=r"several controls \(a, b\)"):
+        label_studio.read_annotations(file)
+    assert label_studio.read_annotations(file, control="b").annotations[0].label == "1"
+
+
+def test_ground_truth_counts_people_only(tmp_path):
+    file = tmp_path / "manifest.jsonl"
+    ground_truth.write_manifest(MADE, file)
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for at, row in enumerate(rows):
+        said = "yes" if at < 20 else "no"
+        row["job"] = int(CASE.truth[row["supersede-item"]])
+        row["job-metadata"] = {"class-name": str(row["job"]), "human-annotated": said}
+    file.write_text("\n".join(map(json.dumps, rows)))
+    assert len(ground_truth.read_manifest(file, "job")) == 20
+    file.write_text("\n".join(map(json.dumps, rows[20:])))
+    with pytest.raises(LabelError, match="come from automated data labelling"):
+        ground_truth.read_manifest(file, "job")
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[1]", '{"a": 1}', '[{"id": 1}]'])
+def test_files_that_no_tool_wrote_are_refused(text, tmp_path):
+    file = tmp_path / "file.json"
+    file.write_text(text)
+    with pytest.raises((LabelError, SourceError)):
+        label_studio.read_annotations(file)
+    if text:
+        with pytest.raises((LabelError, SourceError)):
+            ground_truth.read_manifest(file, "job")
+    with pytest.raises(SourceError, match="cannot read"):
+        ground_truth.read_manifest(tmp_path / "none", "job")

@@ -3,7 +3,9 @@
 import json
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from supersede.cli.progress import Progress
 
@@ -16,6 +18,8 @@ def estimate(
     *,
     disagreement: Literal["refuse", "majority"] = "refuse",
     anytime: bool = False,
+    same: Annotated[list[str] | None, Parameter(negative=())] = None,
+    classes: Annotated[list[str] | None, Parameter(negative=())] = None,
     out: Path | None = None,
     picture: Path | None = None,
 ) -> None:
@@ -28,6 +32,9 @@ def estimate(
         disagreement: Refuse labels that contradict each other, or decide by majority.
         anytime: Labels are still arriving: show the looks so far, with intervals that hold at all
             of them together, and whether labelling can stop.
+        same: Words of labels and models that are the same, such as 1=yes,y; or folded, to compare
+            without case, space and - or _; or a JSON or TOML file of them.
+        classes: A class that labels may have although no model predicts it; repeatable.
         out: File for the estimates, as JSON.
         picture: File for a picture of the intervals, as HTML.
     """
@@ -41,13 +48,17 @@ def estimate(
         design = read_plan(plan)
         if anytime:
             progress("replaying the labels in the order received")
-            following = follow(design, labels, disagreement=disagreement)
+            following = follow(
+                design, labels, disagreement=disagreement, classes=classes or (), same=same
+            )
             found, shown, image = following.last, repr(following), following_picture(following)
             if found is not None:
                 shown += f"\n{found!r}"
         else:
             progress("estimating")
-            found = compute(design, labels, disagreement=disagreement)
+            found = compute(
+                design, labels, disagreement=disagreement, classes=classes or (), same=same
+            )
             shown, image = repr(found), estimates_picture(found)
     if out is not None and found is not None:
         write_whole(out, json.dumps(found.to_dict(), indent=1))

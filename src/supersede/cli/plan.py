@@ -30,6 +30,7 @@ def plan(
     group: Annotated[list[str] | None, Parameter(negative=())] = None,
     for_review: Path | None = None,
     positive: str = "1",
+    classes: Annotated[list[str] | None, Parameter(negative=())] = None,
     margin: str = "5%",
     confidence: str = "95%",
     method: Literal["allocated", "coordinated", "parent_child", "independent"] = "allocated",
@@ -67,6 +68,8 @@ def plan(
         for_review: The JSON result of an undecided review; models and estimands are then those of
             its undecided checks, with margins that decide them.
         positive: The class that counts as positive.
+        classes: A class that labels may have, if the models do not predict them all; name all of
+            them, one --classes each.
         margin: Requested half-width of the intervals, such as 5% or 0.05.
         confidence: Confidence of the intervals, such as 95% or 0.95.
         method: How items are chosen.
@@ -157,6 +160,7 @@ def plan(
             mix=mix,
             budget=budget,
             after=learnt,
+            classes=None if classes is None else [_class(text) for text in classes],
             seed=seed,
         )
         progress(f"writing {out}")
@@ -203,6 +207,10 @@ def share(text: str) -> float:
         raise ArgumentError(msg) from None
 
 
+def _class(text: str) -> int | str:
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
 def _models(models: list[str], parent: str | None) -> list[str]:
     return list(dict.fromkeys([*([parent] if parent else []), *models]))
 
@@ -217,7 +225,7 @@ def _estimands(
     """
     from supersede import evaluate
 
-    target = int(positive) if positive.lstrip("-").isdigit() else positive
+    target = _class(positive)
     of_class = {"precision": evaluate.precision, "recall": evaluate.recall, "f1": evaluate.f1}
     of_pair: dict[str, Callable[[str, str], Estimand]] = {
         "negative_flip_rate": evaluate.negative_flips,

@@ -115,7 +115,8 @@ class Plan:
 
     @cached_property
     def design(self) -> str:
-        """A hash of everything that chose the items: 16 hexadecimal digits."""
+        """A hash of all that chose the items and all that an estimate uses: 16 hexadecimal digits."""
+        patterns = self.patterns
         what = {
             "method": self.method,
             "estimands": [estimand.to_dict() for estimand in self.estimands],
@@ -123,13 +124,29 @@ class Plan:
             "confidence": self.confidence,
             "parent": self.parent,
             "mix": self.mix,
-            "states": [str(state) for state in self.patterns.states],
+            "states": [str(state) for state in patterns.states],
+            "classes": [str(c) for c in patterns.classes],
+            "keys": [[key.kind, str(key.of), key.size] for key in patterns.keys],
+            "graded": patterns.graded,
+            "positive": str(patterns.positive),
+            "samples": [[s.take, s.of, s.repeats is not None] for s in self.samples],
+            "margins": [[e.name, e.margin] for e in self.expectations],
+            "calibration": [self.calibration.slope, self.calibration.shift],
+            "earlier": self.earlier,
         }
         digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode())
-        digest.update(np.ascontiguousarray(self.patterns.codes).tobytes())
-        digest.update(np.ascontiguousarray(self.patterns.count).tobytes())
         digest.update("|".join(map(str, self.items["item"].to_pylist())).encode())
-        digest.update(np.ascontiguousarray(self._reserve).tobytes())
+        columns = [
+            self.items[name].to_numpy(zero_copy_only=False)
+            for name in ("order", "inclusion", "stratum", "reserve", "pattern")
+        ]
+        samples = [rows for s in self.samples for rows in (s.rows, s.repeats) if rows is not None]
+        counts = [patterns.codes, patterns.count, self.stratum]
+        for values in (*counts, self.belief, *columns, *samples):
+            # rounded, so that a plan made elsewhere does not differ by the last bit of a float
+            exact = np.round(values, 9) if values.dtype.kind == "f" else values.astype(np.int64)
+            digest.update(str(exact.shape).encode())
+            digest.update(np.ascontiguousarray(exact + 0).tobytes())
         return digest.hexdigest()[:16]
 
     @property

@@ -1,6 +1,6 @@
 """Estimates from labels: value and interval of every estimand of a plan."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from supersede.evaluate.design import Plan, Sample
 from supersede.evaluate.difference_estimator import Observed, Result, difference_estimate
 from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.hypergeometric import check_confidence, exact_interval, sequence_interval
-from supersede.evaluate.labels import Disagreement, Settled, read_labels, settle
+from supersede.evaluate.labels import Disagreement, Settled, Words, read_labels, settle
 from supersede.evaluate.linear import Linear, linearise
 
 __all__ = ["Estimate", "Estimates", "estimate"]
@@ -145,6 +145,8 @@ def estimate(
     disagreement: Disagreement = "refuse",
     anytime: bool = False,
     confidence: float | None = None,
+    classes: Sequence[Any] = (),
+    same: Words = None,
 ) -> Estimates:
     """Estimate a plan's estimands from the labels received.
 
@@ -158,12 +160,17 @@ def estimate(
             random sample of its own (``"coordinated"`` and ``"independent"``); see
             `supersede.evaluate.follow` for all plans.
         confidence: Confidence of the intervals, if not the plan's.
+        classes: Classes that labels may have although no model predicts them (and `plan` did not
+            name them).
+        same: Which words of labels and models count as equal, as in `supersede.read`:
+            ``{"1": ["yes"], "0": ["no"]}``, or ``"folded"``.
 
     Returns:
         Value and interval of each estimand, or why it is refused.
 
     Raises:
-        LabelError: The labels are for another design, contradict each other, or there are none.
+        LabelError: The labels are for another design, contradict each other, are not a class of the
+            plan, or there are none.
         ArgumentError: Anytime-valid intervals are requested for a plan that has none, or the
             confidence is outside (0, 1).
 
@@ -183,7 +190,7 @@ def estimate(
     Assumes: labels are right; items are skipped for reasons that do not depend on their label.
     """
     given = read_labels(labels, models=plan.patterns.graded)
-    settled = settle(plan, given, disagreement)
+    settled = settle(plan, given, disagreement, classes=classes, same=same)
     if not settled.labelled.any():
         asked = plan.items["item"].to_pylist()[:3]
         msg = (

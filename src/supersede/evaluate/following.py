@@ -8,15 +8,17 @@ error probability is divided among them (Bonferroni), so that all looks together
 confidence. Between looks nothing is shown.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from supersede.errors import ArgumentError
 from supersede.evaluate.design import Plan
 from supersede.evaluate.estimates import Estimates, estimate
-from supersede.evaluate.labels import Disagreement, Labels, read_labels, settle
+from supersede.evaluate.labels import Disagreement, Labels, Settled, Words, read_labels, settle
 from supersede.evaluate.linear import linearise
 
 __all__ = ["Following", "Look", "follow"]
@@ -77,6 +79,8 @@ def follow(
     enough: Callable[[Estimates], bool] | None = None,
     looks: int = LOOKS,
     disagreement: Disagreement = "refuse",
+    classes: Sequence[Any] = (),
+    same: Words = None,
 ) -> Following:
     """Replay the labels received so far and decide whether more are needed.
 
@@ -88,13 +92,15 @@ def follow(
         enough: Predicate that ends labelling; by default, every interval is as narrow as requested.
         looks: For plans without exact sequences, how often to look; each look widens the intervals.
         disagreement: What to do where annotators disagree.
+        classes: Classes that labels may have although no model predicts them.
+        same: Which words count as equal, as for `estimate`.
 
     Returns:
         All looks up to now, whether to stop, and otherwise what to label next.
 
     Raises:
         ArgumentError: There are no looks.
-        LabelError: The labels are for another design or contradict each other.
+        LabelError: The labels are for another design, contradict each other, or are not a class.
 
     Assumes: what `estimate` assumes, and that `looks` is not changed while labels arrive.
     """
@@ -102,7 +108,9 @@ def follow(
         msg = f"looks={looks}; look at least once"
         raise ArgumentError(msg)
     given = read_labels(labels, models=plan.patterns.graded)
-    done = _in_line(plan, given, disagreement)
+    settled = settle(plan, given, disagreement, classes=classes, same=same)
+    done = _in_line(plan, settled)
+    look = partial(estimate, plan, disagreement=disagreement, classes=classes, same=same)
     exact = _has_sequence(plan)
     satisfied = enough or _narrow
     seen: list[Look] = []
@@ -111,10 +119,10 @@ def follow(
             break
         now = _first(plan, given, due)
         if exact:
-            found = estimate(plan, now, disagreement=disagreement, anytime=True)
+            found = look(now, anytime=True)
         else:
             shared = 1 - (1 - plan.confidence) / looks
-            found = estimate(plan, now, disagreement=disagreement, confidence=shared)
+            found = look(now, confidence=shared)
         seen.append(Look(due, found))
         if satisfied(found):
             return Following(tuple(seen), True, f"decided after {due:,} labels", ())
@@ -128,9 +136,9 @@ def follow(
     return Following(tuple(seen), False, reason, tuple(waiting))
 
 
-def _in_line(plan: Plan, given: Labels, disagreement: Disagreement) -> int:
+def _in_line(plan: Plan, settled: Settled) -> int:
     """Number of items, in the plan's order, before the first without an answer."""
-    answered = settle(plan, given, disagreement).state >= -1
+    answered = settled.state >= -1
     in_order = answered[np.argsort(plan.items["order"].to_numpy())]
     gaps = np.flatnonzero(~in_order)
     return int(gaps[0]) if len(gaps) else len(in_order)

@@ -78,8 +78,8 @@ def check_confidence(confidence: float) -> None:
     Raises:
         ArgumentError: It is outside that range.
     """
-    if not 0 < confidence < 1:
-        msg = f"confidence={confidence} must lie between 0 and 1, for example 0.95"
+    if isinstance(confidence, str) or not 0 < confidence < 1:
+        msg = f"confidence={confidence!r} must lie between 0 and 1, for example 0.95"
         raise ArgumentError(msg)
 
 

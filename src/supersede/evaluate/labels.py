@@ -1,7 +1,7 @@
 """Labels as received: several annotators, skips, contradictions, other plans' labels."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, LabelError
 from supersede.evaluate.design import Plan
+from supersede.evaluate.label_words import blank, class_of, grade_of, refuse_words, skips
+from supersede.evaluate.patterns import Patterns
+from supersede.table.same import Same, same_words
 from supersede.table.source import collect, open_source
 
 __all__ = ["Annotation", "Disagreement", "Labels", "Settled", "read_labels", "settle"]
@@ -16,6 +19,8 @@ __all__ = ["Annotation", "Disagreement", "Labels", "Settled", "read_labels", "se
 Ints = npt.NDArray[np.int64]
 
 Disagreement = Literal["refuse", "majority"]
+Words = Mapping[str, Sequence[str]] | Sequence[str] | str | Same | None
+"""Which words are the same, as `supersede.table.same.same_words` takes them."""
 _SHOWN = 5
 _UNSET = -2
 
@@ -26,8 +31,8 @@ class Annotation:
 
     Attributes:
         item: The item's id.
-        label: The label; None where the annotator skipped the item. For graded outcomes, a mapping
-            of models to right (1) or wrong (0).
+        label: The label; None where the annotator skipped the item; NaN or a text of spaces where it
+            is still to come. For graded outcomes, a mapping of models to right (1) or wrong (0).
         annotator: Name of the annotator; None if unknown.
     """
 
@@ -43,17 +48,25 @@ class Labels:
     Attributes:
         annotations: The annotations, in order of arrival.
         design: The hash of the plan they were made for; None where the file does not name it.
+        also: Further plans that some of them were made for, such as the pilot's.
     """
 
     annotations: tuple[Annotation, ...]
     design: str | None = None
+    also: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.annotations)
 
     def __add__(self, other: "Labels") -> "Labels":
-        """Labels of both; their design is the later one's."""
-        return Labels(self.annotations + other.annotations, other.design or self.design)
+        """Labels of both, for the plans of both."""
+        designs = dict.fromkeys((*other.designs, *self.designs))
+        return Labels(self.annotations + other.annotations, *_first(designs))
+
+    @property
+    def designs(self) -> tuple[str, ...]:
+        """All plans that they were made for."""
+        return (*(() if self.design is None else (self.design,)), *self.also)
 
 
 @dataclass(frozen=True)
@@ -97,7 +110,7 @@ def read_labels(
     Args:
         source: A file, a frame, an Arrow table, a mapping of columns, or `Labels` themselves.
         item: The column of item ids.
-        label: The column of labels; an empty one is an item that nobody labelled yet. A column
+        label: The column of labels; an empty one (or NaN) is an item that nobody labelled yet. A column
             ``skipped``, if there is one, marks items that an annotator gave up on.
         annotator: The column of annotators' names, if there is one.
         models: For graded outcomes, the columns of whether each model was right.
@@ -106,7 +119,7 @@ def read_labels(
         The labels, in the file's order.
 
     Raises:
-        LabelError: A column is missing, or the rows belong to several designs.
+        LabelError: A column is missing, a label has no id, or ``skipped`` says neither yes nor no.
 
     Example:
         >>> len(read_labels({"item": [3, 5], "label": [1, 0]}))
@@ -122,23 +135,35 @@ def read_labels(
             have = ", ".join(map(repr, rows))
             msg = f"labels need a column {column!r}; there are {have}"
             raise LabelError(msg)
-    designs = {d for d in rows.get("design", []) if d is not None}
-    if len(designs) > 1:
-        msg = f"labels of {len(designs)} plans in one file ({', '.join(sorted(designs))}); split it"
-        raise LabelError(msg)
+    designs = dict.fromkeys(str(d) for d in rows.get("design", []) if not blank(d))
     who = rows.get(annotator, [None] * len(rows[item]))
     gone = rows.get("skipped", [False] * len(rows[item]))
     found = []
     for at, name in enumerate(rows[item]):
-        said = {m: rows[m][at] for m in models} if models else rows[label][at]
-        empty = any(v is None for v in said.values()) if models else said is None or said == ""
-        if empty and not _true(gone[at]):
+        said: Any = {m: rows[m][at] for m in models} if models else rows[label][at]
+        skipped = skips(gone[at])
+        if not skipped and any(map(blank, said.values() if models else [said])):
             continue  # not labelled yet
-        found.append(Annotation(name, None if empty or _true(gone[at]) else said, who[at]))
-    return Labels(tuple(found), designs.pop() if designs else None)
+        if blank(name):
+            msg = f"row {at + 1} has a label but no id in column {item!r}; give its item, or remove it"
+            raise LabelError(msg)
+        found.append(Annotation(name, None if skipped else said, who[at]))
+    return Labels(tuple(found), *_first(designs))
 
 
-def settle(plan: Plan, labels: Labels, disagreement: Disagreement = "refuse") -> Settled:
+def _first(designs: Iterable[str]) -> tuple[str | None, tuple[str, ...]]:
+    first, *others = (*designs,) or (None,)
+    return first, tuple(d for d in others if d is not None)
+
+
+def settle(
+    plan: Plan,
+    labels: Labels,
+    disagreement: Disagreement = "refuse",
+    *,
+    classes: Sequence[Any] = (),
+    same: Words = None,
+) -> Settled:
     """Reduce annotations to one state per item.
 
     Args:
@@ -146,6 +171,8 @@ def settle(plan: Plan, labels: Labels, disagreement: Disagreement = "refuse") ->
         labels: The annotations.
         disagreement: Items on which annotators disagree are refused, or decided by ``"majority"``,
             where a tie counts as skipped.
+        classes: Classes that labels may have although no model predicts them.
+        same: Which words count as equal, as in `supersede.read`.
 
     Returns:
         The states, and the labels that were left out.
@@ -157,30 +184,39 @@ def settle(plan: Plan, labels: Labels, disagreement: Disagreement = "refuse") ->
     if disagreement not in {"refuse", "majority"}:
         msg = f"disagreement={disagreement!r} must be 'refuse' or 'majority'"
         raise ArgumentError(msg)
-    if labels.design is not None and labels.design not in {plan.design, *plan.earlier}:
+    foreign = [d for d in labels.designs if d not in {plan.design, *plan.earlier}]
+    if foreign:
         msg = (
-            f"these labels are for design {labels.design}, this plan is {plan.design}: their items"
+            f"these labels are for design {foreign[0]}, this plan is {plan.design}: their items"
             " were chosen differently, so they are not a random sample here; estimate with their"
             " own"
             " plan, or make this one with plan(…, after=<their plan>) to reuse them"
         )
         raise LabelError(msg)
     row = _rows(plan)
-    votes: dict[int, list[tuple[Any, int]]] = {}
-    unasked = []
+    votes: dict[int, list[int]] = {}
+    unasked, wrong = [], []
+    read = _Reading(plan.patterns, (*plan.patterns.classes, *classes), same_words(same))
     for note in labels.annotations:
         at = row.get(_id(note.item))
+        if note.label is not None and blank(note.label):
+            continue  # not labelled yet
         if at is None:
             unasked.append(note.item)
             continue
-        state = -1 if note.label is None else _state(plan, note.label)
-        votes.setdefault(at, []).append((note.annotator, state))
+        state = -1 if note.label is None else read.state(note.label)
+        if state is None:
+            wrong.append(note.label)
+        else:
+            votes.setdefault(at, []).append(state)
+    open_ended = plan.patterns.open_ended
+    refuse_words(wrong, len(labels), read.classes, more=open_ended)
     states = np.full(len(plan.items), _UNSET, np.int64)
     ids = plan.items["item"].to_pylist()
     disputed = []
     several = agreed = 0
     for at, said in votes.items():
-        real = [s for _, s in said if s >= 0]
+        real = [s for s in said if s >= 0]
         several += len(real) > 1
         agreed += len(real) > 1 and len(set(real)) == 1
         if len(set(real)) > 1:
@@ -206,31 +242,38 @@ def _id(item: Any) -> str:
     return str(int(item)) if isinstance(item, float) and item.is_integer() else str(item)
 
 
-def _true(value: Any) -> bool:
-    return value is not None and str(value).strip().lower() in {"true", "1", "yes"}
+@dataclass(frozen=True)
+class _Reading:
+    """How the labels of a plan are read."""
 
+    patterns: Patterns
+    classes: tuple[Any, ...]
+    same: Same
+    known: dict[tuple[type, str], int | None] = field(default_factory=dict)
 
-def _state(plan: Plan, label: Any) -> int:
-    patterns = plan.patterns
-    if patterns.graded:
-        label = _grades(plan, label)
-    state = patterns.state(label)
-    if state is None:
-        known = ", ".join(map(repr, patterns.states))
-        msg = f"label {label!r} is none of {known}; pass plan(…, classes=[…]) if it can occur"
-        raise LabelError(msg)
-    return state
+    def state(self, label: Any) -> int | None:
+        """The number of a label's state; None if it is not a class of the plan."""
+        if self.patterns.graded:
+            return self.patterns.state(self._grades(label))
+        key = (type(label), repr(label))  # there are far fewer words than labels
+        if key not in self.known:
+            found = class_of(label, self.classes, self.same)
+            self.known[key] = None if found is None else self.patterns.state(found)
+        return self.known[key]
 
-
-def _grades(plan: Plan, label: Any) -> tuple[int, ...]:
-    if not isinstance(label, Mapping) or any(m not in label for m in plan.patterns.graded):
+    def _grades(self, label: Any) -> tuple[int, ...]:
+        models = self.patterns.graded
+        if isinstance(label, Mapping) and all(m in label for m in models):
+            grades = [grade_of(label[model]) for model in models]
+            known = tuple(g for g in grades if g is not None)
+            if len(known) == len(models):
+                return known
         msg = (
             "these models are graded one by one, so a label must state for each of"
-            f" {', '.join(plan.patterns.graded)} whether it was right (1) or wrong (0); got"
-            f" {label!r}"
+            f" {', '.join(models)} whether it was right (1) or wrong (0); got {label!r}. Leave the"
+            " cells of an item empty that is not graded yet"
         )
         raise LabelError(msg)
-    return tuple(int(label[model]) for model in plan.patterns.graded)
 
 
 def _majority(states: list[int]) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.errors import ArgumentError
+from supersede.evaluate.classes import known_classes
 from supersede.evaluate.estimands import Estimand, Term, terms_of
 from supersede.table.outcomes import plain
 from supersede.table.source import collect
@@ -67,6 +68,7 @@ class Patterns:
         count: Number of items of each pattern, shape ``(h,)``.
         graded: Models with graded outcomes; empty for classes.
         positive: The only class that matters, if all others form one state; otherwise None.
+        classes: The classes that a label may be: those that models predict, or that the caller named.
     """
 
     states: tuple[Any, ...]
@@ -75,6 +77,7 @@ class Patterns:
     count: Ints
     graded: tuple[str, ...] = ()
     positive: Any = None
+    classes: tuple[Any, ...] = ()
 
     def __len__(self) -> int:
         return len(self.count)
@@ -101,22 +104,15 @@ class Patterns:
         return None
 
     def state(self, label: Any) -> int | None:
-        """The number of a label's state; None if it matches no state.
+        """The number of the state of a class, or of grades; None if it matches no state."""
+        if label in self.states:
+            return self.states.index(label)
+        return self.states.index(OTHER) if self.open_ended else None
 
-        Files convert numbers to text, so ``"1"`` is read as the class 1 if no class is ``"1"``.
-        """
-        # integer columns with nulls come back as floats, and flags as booleans: 1, 1.0 and True are
-        # one class
-        value = int(label) if isinstance(label, bool | np.bool_) else label
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if value in self.states:
-            return self.states.index(value)
-        texts = {str(s): k for k, s in enumerate(self.states) if s != OTHER}
-        text = str(value).strip()
-        if text in texts or text.removesuffix(".0") in texts:
-            return texts.get(text, texts.get(text.removesuffix(".0")))
-        return self.states.index(OTHER) if OTHER in self.states and not self.graded else None
+    @property
+    def open_ended(self) -> bool:
+        """Whether a label may be a class that has no state of its own."""
+        return OTHER in self.states and not self.graded
 
     def parts(self, term: Term, state: int) -> tuple[Floats, Floats]:
         """Contribution of each pattern's item to a ratio's numerator and denominator in a state."""
@@ -199,13 +195,12 @@ def read_keys(
     if graded:
         return _graded(table, terms, graded, met)
     positives = list(dict.fromkeys(term.positive for term in terms if term.by_class))
+    known = known_classes(table, terms, models, classes)
     # if only one class matters, the others are merged: fewer states, and far fewer patterns
     binary = len(positives) == 1 and all(term.by_class for term in terms)
     if binary:
         states: tuple[Any, ...] = (positives[0], OTHER)
     else:
-        known = list(classes) if classes is not None else _answers(table, models)
-        known += [c for c in positives if c not in known]
         # two predicted classes are taken as all there are; with more, a label can be one that no model
         # predicts
         open_ended = classes is None and len(known) > 2
@@ -213,15 +208,14 @@ def read_keys(
     size = 2 if binary else len(states) + 1  # the last code: an abstention, or a class not listed
     keys = [Key("answer", model, size) for model in models] + met
     if any(table.score(model) is not None for model in models):
-        named = _answers(table, models) if binary else [s for s in states if s != OTHER]
-        if {0, 1}.issuperset(named):
+        if {0, 1}.issuperset(known):
             # one key for the mean score, not one per model: patterns would multiply with every model
             keys.append(Key("score", None, _SCORE_BINS))
-        elif not binary and len(named) > 2:
+        elif not binary and len(known) > 2:
             keys.append(Key("confidence", None, _SCORE_BINS))
     nothing = np.zeros((len(keys), 0), np.int16)
     positive = positives[0] if binary else None
-    return Patterns(states, tuple(keys), nothing, np.zeros(0, np.int64), (), positive)
+    return Patterns(states, tuple(keys), nothing, np.zeros(0, np.int64), (), positive, known)
 
 
 def words(table: "Table", patterns: Patterns) -> "dict[str, ir.Value]":
@@ -325,16 +319,6 @@ def _bin(share: "ir.Value", bins: int) -> "ir.Value":
 
 def _plain_value(value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
-
-
-def _answers(table: "Table", models: Sequence[str]) -> list[Any]:
-    """All classes that the models predict, sorted."""
-    found: set[Any] = set()
-    for model in models:
-        answer = table.answer(model)
-        said = collect(table.rows.select(answer=answer).distinct())["answer"].to_pylist()
-        found |= {int(c) if isinstance(c, float) else c for c in said if c is not None}
-    return sorted(found, key=lambda c: (str(type(c)), c))
 
 
 def _graded(

@@ -5,11 +5,16 @@ answers), and ``<name>.design``, a compressed NumPy archive with a JSON header.
 """
 
 import csv
+import io
 import json
+import struct
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.errors import ReportError, SourceError
@@ -19,6 +24,13 @@ from supersede.evaluate.estimands import Condition, Estimand
 from supersede.evaluate.patterns import Key, Patterns
 
 __all__ = ["read_plan", "write_plan", "write_rows"]
+
+# all that a damaged archive, array or header makes the readers of these formats raise
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, LookupError, TypeError,
+    AttributeError, ArithmeticError, NotImplementedError, RuntimeError, MemoryError, SyntaxError,
+    pa.ArrowException,
+)  # fmt: skip
 
 
 def write_plan(plan: Plan, path: str | Path, *, votes: bool = False) -> list[Path]:
@@ -51,17 +63,41 @@ def read_plan(path: str | Path) -> Plan:
     """Read a plan that `write_plan` wrote, from either of its files.
 
     Raises:
-        SourceError: The design file is missing or is not a design.
+        SourceError: The design file is missing, damaged, altered, or is not a design.
     """
     design = Path(path)
     if design.suffix != ".design":
         design = design.with_name(design.name + ".design")
+    where = f"cannot read the plan's design {design}"
+    stored = "it is stored next to the plan, and `write_plan` writes both"
     try:
-        with np.load(design, allow_pickle=False) as arrays:
-            return _plan({name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, KeyError) as error:
-        msg = f"cannot read the plan's design {design}: {error}; it is stored next to the plan"
+        with design.open("rb") as file, zipfile.ZipFile(file) as archive:
+            arrays = {Path(n).stem: _array(archive.read(n)) for n in archive.namelist()}
+        plan, written = _plan(arrays), _header(arrays)["design"]
+        now = plan.design
+    except OSError as error:
+        msg = f"{where}: {error}; {stored}"
         raise SourceError(msg) from error
+    except _DAMAGED as error:
+        msg = (
+            f"{where}: it is not a design, or damaged or cut off ({type(error).__name__}); {stored}"
+        )
+        raise SourceError(msg) from error
+    if now != written:
+        msg = (
+            f"{where}: it was altered after it was written (its content has design {now}, and it says"
+            f" {written}), so that its probabilities are not those that chose the items; {stored}"
+        )
+        raise SourceError(msg)
+    return plan
+
+
+def _array(data: bytes) -> npt.NDArray[Any]:
+    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+
+
+def _header(arrays: dict[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(arrays["header"].tobytes().decode()))
 
 
 def write_rows(rows: pa.Table, path: Path) -> None:
@@ -102,6 +138,7 @@ def write_rows(rows: pa.Table, path: Path) -> None:
 def _arrays(plan: Plan) -> dict[str, Any]:
     patterns = plan.patterns
     header = {
+        "design": plan.design,
         "method": plan.method,
         "estimands": [e.to_dict() for e in plan.estimands],
         "confidence": plan.confidence,
@@ -110,6 +147,7 @@ def _arrays(plan: Plan) -> dict[str, Any]:
         "keys": [_key_out(key) for key in patterns.keys],
         "graded": patterns.graded,
         "positive": patterns.positive,
+        "classes": patterns.classes,
         "ids": plan.items["item"].to_pylist(),
         "numbers": plan.items["number"].to_pylist(),
         "takes": [(s.take, s.of, s.repeats is not None) for s in plan.samples],
@@ -140,11 +178,14 @@ def _arrays(plan: Plan) -> dict[str, Any]:
 
 
 def _plan(arrays: dict[str, Any]) -> Plan:
-    header = json.loads(arrays["header"].tobytes().decode())
+    header = _header(arrays)
     graded = tuple(header["graded"])
     states = tuple(tuple(s) if graded else s for s in header["states"])
     keys = tuple(_key_in(key) for key in header["keys"])
-    patterns = Patterns(states, keys, arrays["codes"], arrays["count"], graded, header["positive"])
+    patterns = Patterns(
+        states, keys, arrays["codes"], arrays["count"], graded, header["positive"],
+        tuple(header["classes"]),
+    )  # fmt: skip
     items = {"item": header["ids"], "order": arrays["item_order"]}
     items |= {name: arrays[f"item_{name}"] for name in ("inclusion", "stratum")}
     items |= {"number": header["numbers"]}

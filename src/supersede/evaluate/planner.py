@@ -10,6 +10,7 @@ from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.evaluate.belief import Calibration, Prior, expect, state_features
 from supersede.evaluate.design import Expectation, Method, Mix, Plan
 from supersede.evaluate.draw import item_column
+from supersede.evaluate.earlier import refuse_other
 from supersede.evaluate.estimands import Estimand, checked, terms_of
 from supersede.evaluate.hypergeometric import check_confidence
 from supersede.evaluate.methods import Chosen, Methods, optimal_strata
@@ -26,8 +27,11 @@ __all__ = ["plan"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_HALVINGS = 20  # of the range of margins searched for a budget
-_DEAR = 0.2  # an estimand that needs this share of a large table is called unaffordable
+_FACTORS = 24  # of the margins, tried for a budget
+_HALVINGS = 16  # between the last factor that needs too many labels and the first that does not
+_DEAR = (
+    0.2  # an estimand that needs this share of the items of a large table is called unaffordable
+)
 _LARGE = 20_000
 
 
@@ -76,8 +80,9 @@ def plan(
         engine.
 
     Raises:
-        ArgumentError: An argument is out of range or not one of the allowed values, or the method
-            cannot serve an estimand.
+        ArgumentError: An argument is out of range or not one of the allowed values, the method
+            cannot serve an estimand, the table has weights or clusters, or `after` is a plan of
+            another table or seed.
         ItemError: An item id occurs twice.
         MissingColumnError: A model or column is not in the table.
         TooFewLabelsError: There is nothing to label for any estimand.
@@ -102,13 +107,18 @@ def plan(
     ids = None if isinstance(table, Table) else item
     table = as_table(table, models, labelled=False, item=ids)
     asked = checked(named, table)
+    _refuse_weights(table)
     check_confidence(confidence)
     column = item_column(table, item)
-    if budget is not None and budget < 1:
-        msg = f"budget={budget} must be a number of labels, 1 or more"
+    if budget is not None and not _is_count(budget):
+        msg = f"budget={budget!r} must be a whole number of labels, 1 or more"
         raise ArgumentError(msg)
     patterns = count_patterns(table, asked, classes)
     earlier, calibration, least = _learnt(after, patterns)
+    if after is not None:
+        refuse_other(
+            after if isinstance(after, Plan) else after.plan, table, column, patterns, seed
+        )
     belief = expect(patterns, prior)
     if calibration != Calibration():
         belief = calibration.apply(belief, state_features(patterns))
@@ -152,6 +162,36 @@ def plan(
     )
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+
+
+def _refuse_weights(table: Table) -> None:
+    """Refuse tables whose items do not count alike, or come in clusters.
+
+    Raises:
+        ArgumentError: The table has weights or clusters.
+    """
+    if table.weight is not None:
+        msg = (
+            f"the table has item weights (weight={table.weight!r}), and a plan's estimands count every"
+            " item once, so that its figures would contradict a review's. Read the table without"
+            f" weight={table.weight!r} to plan and estimate figures of the items as they are; for"
+            " figures of the weighted population, hand that plan and its labels to the review,"
+            f" which heeds both: supersede.compare(…, weight={table.weight!r}, labels=<plan>)"
+        )
+        raise ArgumentError(msg)
+    if table.cluster is not None:
+        msg = (
+            f"the table has clusters (cluster={table.cluster!r}), and a plan draws single items, so"
+            " that its intervals would be about these items and not about other clusters. Read the"
+            f" table without cluster={table.cluster!r} for figures of just these items; for figures"
+            " of all clusters, label whole clusters chosen at random and review them:"
+            f" supersede.compare(…, cluster={table.cluster!r}, labels='random')"
+        )
+        raise ArgumentError(msg)
+
+
 def _learnt(
     after: "Plan | Estimates | None", patterns: Patterns
 ) -> tuple[tuple[str, ...], Calibration, Floats | float]:
@@ -177,19 +217,26 @@ def _afford(problem: Problem, budget: int, method: Method, make: Methods) -> Pro
 
     def cost(factor: float) -> float:
         scaled = problem.scaled(factor)
-        if method == "allocated":
-            return float(optimal_strata(scaled, make.least).take.sum())
         if method == "independent":
             return float(sum(scaled.alone))
-        return float(scaled.patterns.count @ scaled.share())
+        shared = float(scaled.patterns.count @ scaled.share())
+        if method == "coordinated":
+            return shared
+        strata = float(optimal_strata(scaled, make.least).take.sum())
+        # as `Methods.allocated` chooses
+        return strata if np.ndim(make.least) else min(strata, shared)
 
-    low, high = 1e-3, 1.0 / max(float(problem.margin.min()), 1e-3)
-    if cost(high) > budget:
+    high = 1.0 / max(float(problem.margin.min()), 1e-3)
+    # many small strata can cost more at wider margins, so one end does not speak for all between
+    tried = np.geomspace(1e-3, high, _FACTORS)
+    fits = next((at for at, factor in enumerate(tried) if cost(float(factor)) <= budget), None)
+    if fits is None:
         msg = (
             f"budget={budget} labels cannot support {len(problem.estimands)} estimands: even"
             f" margins of 1 need {cost(high):.0f}; name fewer estimands, or raise the budget"
         )
         raise TooFewLabelsError(msg)
+    low, high = float(tried[max(fits - 1, 0)]), float(tried[fits])
     for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5
         if cost(middle) > budget:
@@ -230,11 +277,21 @@ def _notes(problem: Problem, chosen: Chosen, asked: Method, mix: Mix) -> tuple[s
                 " of them)"
             )
             continue
-        dear = problem.patterns.size > _LARGE and problem.alone[k] > _DEAR * problem.items[k]
+        # a small class may well need most of its items, which are few
+        dear = problem.patterns.size > _LARGE and problem.alone[k] > _DEAR * problem.patterns.size
         if dear:
             notes.append(
                 f"{estimand.name} is unaffordable by random sampling: {problem.alone[k]:,} of"
-                f" {problem.items[k]:,} items; rare positives that no model finds must be searched"
-                " for. Scores in the table, a wider margin, or precision instead would help"
+                f" {problem.items[k]:,} items; {_cheaper(estimand)} would help"
             )
     return tuple(notes)
+
+
+def _cheaper(estimand: Estimand) -> str:
+    """What makes an estimand affordable."""
+    if all(term.metric in {"recall", "f1"} for term in estimand.terms):
+        return (
+            "rare positives that no model finds must be searched for. Scores in the table, a wider"
+            " margin, or precision instead"
+        )
+    return "a wider margin"

@@ -113,9 +113,23 @@ def margins(estimands: Sequence[Estimand], margin: float) -> Floats:
     Raises:
         ArgumentError: A margin is outside [0, 1].
     """
-    wanted = np.array([margin if e.margin is None else e.margin for e in estimands], float)
-    if not ((wanted >= 0) & (wanted <= 1)).all():
-        bad = wanted[~((wanted >= 0) & (wanted <= 1))][0]
-        msg = f"margin={bad} is half the interval width and must be in [0, 1] (0 labels everything)"
-        raise ArgumentError(msg)
-    return wanted
+    asked = [margin if e.margin is None else e.margin for e in estimands]
+    for value in asked:
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not number or not 0 <= value <= 1:
+            text = value.strip() if isinstance(value, str) else ""
+            meant = f"; write margin={_share(text)}" if _share(text) is not None else ""
+            msg = (
+                f"margin={value!r} is half the interval width and must be a number in [0, 1] (0 labels"
+                f" everything){meant}"
+            )
+            raise ArgumentError(msg)
+    return np.array(asked, float)
+
+
+def _share(text: str) -> float | None:
+    """The share that a text such as 5% or 0.05 names; None if it names none."""
+    try:
+        return float(f"{float(text.removesuffix('%')) / (100 if '%' in text else 1):.12g}")
+    except ValueError:
+        return None

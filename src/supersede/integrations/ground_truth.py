@@ -5,11 +5,11 @@ or ``source-ref``; the output adds the label attribute and ``<attribute>-metadat
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from supersede.errors import LabelError
+from supersede.errors import LabelError, SourceError
 from supersede.evaluate.design import Plan
 from supersede.evaluate.labels import Annotation, Labels
 
@@ -45,28 +45,60 @@ def read_manifest(path: str | Path, attribute: str) -> Labels:
         attribute: The job's label attribute name.
 
     Returns:
-        Labels: the class name if the metadata has one, otherwise the attribute's value. Lines
-        without the attribute are not labelled yet; a failed one counts as skipped.
+        Labels of people: the class name if the metadata has one, otherwise the attribute's value.
+        Lines without the attribute, and those that automated data labelling filled in
+        (``human-annotated: no``), are not labelled yet; a failed one counts as skipped.
 
     Raises:
-        LabelError: A line has lost its item id.
+        SourceError: The file cannot be read, or a line is not a JSON object.
+        LabelError: A line has lost its item id, or no line was labelled by people.
     """
-    found, designs = [], set()
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        row = json.loads(line)
+    found, designs, machine = [], set(), 0
+    for number, row in _rows(Path(path)):
         if "supersede-item" not in row:
             msg = f"line {number} of {path} has no supersede-item; was another manifest labelled?"
             raise LabelError(msg)
         designs.add(row.get("supersede-design"))
-        metadata = row.get(f"{attribute}-metadata", {})
+        metadata = row.get(f"{attribute}-metadata") or {}
+        if not isinstance(metadata, dict):
+            msg = f"line {number} of {path}: {attribute}-metadata is not an object but {metadata!r}"
+            raise LabelError(msg)
+        if str(metadata.get("human-annotated", "yes")).strip().lower() in {"no", "false"}:
+            machine += 1
+            continue
         failed = "failure-reason" in metadata
         if attribute in row or failed:
             label = None if failed else metadata.get("class-name", row.get(attribute))
             found.append(Annotation(row["supersede-item"], label))
+    if machine and not found:
+        msg = (
+            f"all {machine:,} labels of {path} come from automated data labelling (human-annotated:"
+            " no); a plan needs people's: run the job with automated data labelling off"
+        )
+        raise LabelError(msg)
     designs.discard(None)
     if len(designs) > 1:
         msg = f"lines of {len(designs)} plans in one manifest; read them one by one"
         raise LabelError(msg)
     return Labels(tuple(found), designs.pop() if designs else None)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines that hold an object, with their numbers."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        msg = f"cannot read {path}: {error}; expected the output manifest of a labelling job"
+        raise SourceError(msg) from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            msg = f"line {number} of {path} is not JSON: {error}; was the file cut off?"
+            raise SourceError(msg) from error
+        if not isinstance(row, dict):
+            msg = f"line {number} of {path} is not a JSON object; expected an output manifest"
+            raise SourceError(msg)
+        yield number, row

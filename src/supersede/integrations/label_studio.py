@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from supersede.errors import LabelError
+from supersede.errors import LabelError, SourceError
 from supersede.evaluate.design import Plan
 from supersede.evaluate.labels import Annotation, Labels
 
@@ -28,7 +28,7 @@ def write_tasks(
         plan: The plan.
         path: The JSON file.
         data: Function from an item's id to the data to show, such as ``{"text": …}`` or
-            ``{"image": …}``; by default the id alone.
+            ``{"image": …}``; ``item`` and ``design`` are added.
         votes: Whether to show the models' answers, which bias annotators.
     """
     tasks = []
@@ -37,48 +37,143 @@ def write_tasks(
         meta["design"] = plan.design
         if votes:
             meta["votes"] = {model: row[model] for model in plan.patterns.models}
-        shown = dict(data(row["item"])) if data else {"item": row["item"]}
+        # JSON_MIN, the short form of an export, keeps data only
+        shown = {**(data(row["item"]) if data else {}), "item": row["item"], "design": plan.design}
         tasks.append({"id": row["order"], "data": shown, "meta": meta})
     Path(path).write_text(json.dumps(tasks, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def read_annotations(path: str | Path) -> Labels:
-    """Read an export (JSON, full or minimal) of tasks written by `write_tasks`.
+def read_annotations(path: str | Path, *, control: str | None = None) -> Labels:
+    """Read an export (JSON or JSON_MIN) of tasks written by `write_tasks`.
 
     Args:
         path: The JSON file.
+        control: Name of the Choices control whose answers are the labels; needed where tasks have
+            several, or where JSON_MIN has other columns beside it.
 
     Returns:
-        One annotation for each in the export; skipped tasks have no label.
+        One annotation for each in the export; skipped tasks have no label. JSON_MIN leaves skipped
+        tasks out, so that they count as not labelled yet.
 
     Raises:
-        LabelError: A task has lost its item id, or its result is not a choice.
+        SourceError: The file cannot be read, or is not a list of tasks.
+        LabelError: A task has lost its item id, its result is not one choice, or it is unclear which
+            control has the labels.
     """
+    tasks = _tasks(Path(path))
+    small = bool(tasks) and not any("annotations" in task or "data" in task for task in tasks)
+    if small:
+        return Labels(*_small(tasks, control))
     found, designs = [], set()
-    for task in json.loads(Path(path).read_text(encoding="utf-8")):
-        meta = task.get("meta") or {}
-        item = meta.get("item", (task.get("data") or {}).get("item"))
-        if item is None:
-            msg = f"task {task.get('id')} has no item; export it with its meta, as it was imported"
+    for task in tasks:
+        meta, data = _part(task, "meta"), _part(task, "data")
+        item = _item(task, meta.get("item", data.get("item")))
+        designs.add(meta.get("design", data.get("design")))
+        for said in task.get("annotations") or []:
+            label = None if said.get("was_cancelled") else _choice(said, task, control)
+            found.append(Annotation(item, label, _person(said.get("completed_by"))))
+    return Labels(tuple(found), _one(designs))
+
+
+def _tasks(path: Path) -> list[dict[str, Any]]:
+    try:
+        tasks = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"cannot read {path}: {error}; export the project from Label Studio as JSON"
+        raise SourceError(msg) from error
+    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+        msg = f"{path} is not a list of tasks; export the project from Label Studio as JSON or JSON_MIN"
+        raise SourceError(msg)
+    return tasks
+
+
+_OWN = frozenset(
+    "id item design annotator annotation_id created_at updated_at lead_time agreement".split()  # noqa: SIM905
+)
+"""What JSON_MIN has beside the answers and the data shown."""
+
+
+def _small(
+    tasks: list[dict[str, Any]], control: str | None
+) -> tuple[tuple[Annotation, ...], str | None]:
+    """The annotations of JSON_MIN, one per line: data and answers side by side."""
+    if control is None:
+        names = list(dict.fromkeys(name for task in tasks for name in task if name not in _OWN))
+        if len(names) != 1:
+            listed = ", ".join(map(repr, names)) or "none"
+            msg = (
+                f"a JSON_MIN export does not say which column has the labels ({listed}); pass"
+                " read_annotations(…, control='<name of the Choices control>')"
+            )
             raise LabelError(msg)
-        designs.add(meta.get("design"))
-        for said in task.get("annotations", []):
-            label = None if said.get("was_cancelled") else _choice(said, task)
-            found.append(Annotation(item, label, said.get("completed_by")))
+        control = names[0]
+    if not any(control in task for task in tasks):
+        msg = f"no task has an answer of a control {control!r}; it has {', '.join(map(repr, tasks[0]))}"
+        raise LabelError(msg)
+    found = []
+    for task in tasks:
+        item = _item(task, task.get("item"))
+        if control in task:
+            said = task[control]
+            choices = said.get("choices", said) if isinstance(said, Mapping) else said
+            label = _single(choices if isinstance(choices, list) else [choices], task)
+            found.append(Annotation(item, label, _person(task.get("annotator"))))
+    return tuple(found), _one({task.get("design") for task in tasks})
+
+
+def _part(task: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = task.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _item(task: Mapping[str, Any], item: Any) -> Any:
+    if item is None:
+        msg = f"task {task.get('id')} has no item; export it with its meta, as it was imported"
+        raise LabelError(msg)
+    return item
+
+
+def _person(who: Any) -> Any:
+    """An annotator; some exports describe them by more than their number."""
+    return who.get("id", who.get("email")) if isinstance(who, Mapping) else who
+
+
+def _one(designs: set[Any]) -> Any:
     designs.discard(None)
     if len(designs) > 1:
         msg = f"tasks of {len(designs)} plans in one export; export them one by one"
         raise LabelError(msg)
-    return Labels(tuple(found), designs.pop() if designs else None)
+    return designs.pop() if designs else None
 
 
-def _choice(said: Mapping[str, Any], task: Mapping[str, Any]) -> Any:
-    for part in said.get("result", []):
-        choices = part.get("value", {}).get("choices")
-        if choices:
-            return choices[0]
-    msg = (
-        f"task {task.get('id')}: an annotation has no choice; label with a Choices control of Label"
-        " Studio"
-    )
-    raise LabelError(msg)
+def _choice(said: Mapping[str, Any], task: Mapping[str, Any], control: str | None) -> Any:
+    parts = [
+        part
+        for part in said.get("result") or []
+        if _part(part, "value").get("choices") and control in {None, part.get("from_name")}
+    ]
+    if not parts:
+        of = "" if control is None else f" of the control {control!r}"
+        msg = (
+            f"task {task.get('id')}: an annotation has no choice{of}; label with a Choices control of"
+            " Label Studio"
+        )
+        raise LabelError(msg)
+    names = {part.get("from_name") for part in parts}
+    if len(names) > 1:
+        msg = (
+            f"task {task.get('id')} has choices of several controls"
+            f" ({', '.join(sorted(map(str, names)))}); pass read_annotations(…, control='<one>')"
+        )
+        raise LabelError(msg)
+    return _single([choice for part in parts for choice in part["value"]["choices"]], task)
+
+
+def _single(choices: list[Any], task: Mapping[str, Any]) -> Any:
+    if len(choices) != 1:
+        msg = (
+            f"task {task.get('id')} has {len(choices)} choices ({', '.join(map(str, choices))}), and"
+            " a plan takes one class per item: use a Choices control with choice='single'"
+        )
+        raise LabelError(msg)
+    return choices[0]
