@@ -5,6 +5,7 @@ As a hook of MkDocs it runs the notebook, shows what each block prints below it,
 """
 
 import json
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -50,8 +51,9 @@ def run(markdown: str, folder: Path) -> dict[str, Any]:
 
     made = nbformat.from_dict(notebook(markdown))
     nbformat.validate(made)
-    client = nbclient.NotebookClient(made, timeout=600, resources={"metadata": {"path": folder}})
-    return dict(client.execute())
+    client = nbclient.NotebookClient(made, timeout=None, resources={"metadata": {"path": folder}})
+    # one thread: on a busy machine, spinning threads of OpenMP take each other's time
+    return dict(client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"}))
 
 
 def printed(cell: dict[str, Any]) -> str:
