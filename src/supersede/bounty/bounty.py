@@ -20,7 +20,7 @@ from supersede.bounty.artefacts.check_model import check_model
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.certificate import certify
 from supersede.bounty.checker import Checker, Judgement
-from supersede.bounty.decision_list import DecisionList, answers_of
+from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
 from supersede.bounty.log import Log, digest_of
 from supersede.bounty.losses import Loss, check_labels
@@ -176,6 +176,7 @@ class Bounty:
             StaleVersionError: The model has been patched since `base`.
             BudgetSpentError: All submissions are used up, or the bounty is closed.
             MissingColumnError: It reads a column that is not in the rows.
+            LimitError: The model exceeded its limits several times; the submission does not count.
             ReportError: The log cannot be written; the submission then counts as not judged.
         """
         if not self.left:
@@ -267,7 +268,7 @@ class Bounty:
             raise SubmissionError(msg)
         everyone = np.ones(len(self.public), bool)
         current = self.model.predict(self.public.columns)
-        proposed = answers_of(answer, self.public.columns, everyone, self.model.answers)
+        proposed = judged_answers(answer, self.public.columns, everyone, self.model.answers)
         found = certify(
             self.public, self._checker.loss, group=mask, current=current, proposed=proposed
         )

@@ -12,13 +12,19 @@ from dataclasses import dataclass
 
 from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.artefacts.models import Model
-from supersede.bounty.decision_list import DecisionList, answers_of
+from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.losses import Loss, ZeroOne
 from supersede.bounty.policies import Betting, Certified, Evidence, Policy, Transcript
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
-from supersede.errors import ArgumentError, ArtefactError, BudgetSpentError
+from supersede.errors import (
+    ArgumentError,
+    ArtefactError,
+    BudgetSpentError,
+    CrashError,
+    LimitError,
+)
 
 __all__ = ["Checker", "Judgement"]
 
@@ -138,6 +144,8 @@ class Checker:
 
         Raises:
             BudgetSpentError: All slices are used up.
+            LimitError: The model exceeded its limits several times; that is no verdict, and the
+                submission does not count.
         """
         if not self.left:
             msg = (
@@ -150,9 +158,11 @@ class Checker:
         if not mask.any():
             return self._rejected()
         try:
-            answers = answers_of(answer, self.sample.columns, mask, self.model.answers)
+            answers = judged_answers(answer, self.sample.columns, mask, self.model.answers)
             gains = self._track.gains(mask, answers)
-        except (ArgumentError, ArtefactError):
+        except (ArgumentError, ArtefactError) as error:
+            if isinstance(error, LimitError) and not isinstance(error, CrashError):
+                raise  # no verdict; the submission does not count
             # a failure on these rows alone must not reveal that such rows exist
             return self._rejected()
         evidence = Evidence(gains, self._track.unit, self.transcript, len(self.slices))
