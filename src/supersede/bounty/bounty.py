@@ -6,6 +6,7 @@ capacity.
 """
 
 import logging
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -28,7 +29,14 @@ from supersede.bounty.policies import Policy, Transcript
 from supersede.bounty.receipt import Receipt, receipt_of
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample, same_rows
-from supersede.bounty.saving import digest, from_record, keep_files, read_files, record_of
+from supersede.bounty.saving import (
+    digest,
+    from_record,
+    keep_files,
+    read_back,
+    read_files,
+    record_of,
+)
 from supersede.errors import (
     ArgumentError,
     BudgetSpentError,
@@ -43,6 +51,12 @@ __all__ = ["Bounty", "Receipt"]
 
 _log = logging.getLogger("supersede")
 _LONGEST_NAME, _LONGEST_NOTE = 100, 2000  # characters
+# letters and marks that are drawn as nothing: fillers, joiners, variation selectors, empty Braille
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(c)
+    for r in (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+    for c in r
+}
 
 
 class Bounty:
@@ -173,6 +187,7 @@ class Bounty:
             SubmissionError: It is refused before it is judged: an empty group or no gain on the
                 public rows, a duplicate, answers that cannot be graded.
             AnswerError: The model can give an answer that is not allowed, for some row.
+            ArtefactError: The group or the model cannot be read back from what is written of it.
             StaleVersionError: The model has been patched since `base`.
             BudgetSpentError: All submissions are used up, or the bounty is closed.
             MissingColumnError: It reads a column that is not in the rows.
@@ -186,11 +201,13 @@ class Bounty:
             msg = "a submission must name its team, so that it can be rewarded"
             raise SubmissionError(msg)
         _check_text("a team's name", team, _LONGEST_NAME)
+        _check_name(team)
         _check_text("a note", note, _LONGEST_NOTE)
         if isinstance(group, str):
             from supersede.bounty.artefacts import parse
 
             group = parse(group)
+        group, answer = read_back(group, answer)  # what is judged is what can be read again
         self._check_columns(group, answer)
         check_model(answer, self.model.answers)
         self._rotate_if_spent()  # in case this failed after the last submission
@@ -398,6 +415,21 @@ def _check_text(what: str, text: str, longest: int) -> None:
     except UnicodeEncodeError as error:
         msg = f"{what} has a lone surrogate at position {error.start}; send valid UTF-8"
         raise SubmissionError(msg) from error
+
+
+def _check_name(team: str) -> None:
+    """Refuse names that can be drawn like another one, or that break a receipt's line."""
+    for place, c in enumerate(team):
+        if (unicodedata.category(c)[0] in "CZ" and c != " ") or c in _UNSEEN:
+            msg = (
+                f"a team's name has the invisible character U+{ord(c):04X} at position {place};"
+                " leave it out"
+            )
+            raise SubmissionError(msg)
+    plain = " ".join(unicodedata.normalize("NFC", team).split())
+    if plain != team:
+        msg = f"write the team's name as {plain!r}: composed characters and single spaces"
+        raise SubmissionError(msg)
 
 
 def _repaired(

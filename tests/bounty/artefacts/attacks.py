@@ -377,7 +377,7 @@ ONNX = [
     onnx_attack("out of range", AnswerError, "outside", GOOD, Numbers(0, 0.5)),
     onnx_attack("texts", AnswerError, "texts", texts),
     onnx_attack("ZipMap", ModelFormError, "zipmap=False", zip_map),
-    onnx_attack("a share of its batch", AnswerError, "in smaller batches", share_of_batch),
+    onnx_attack("a share of its batch", AnswerError, "in another order", share_of_batch),
     onnx_attack("the first row of its batch", AnswerError, "in another order", row_above),
     onnx_attack("counts its batch", AnswerError, "in smaller batches|one by one", counts_its_batch),
     onnx_attack("raises on an unseen row", ModelFormError, "cannot be read or run", leaves_its_table),
