@@ -378,7 +378,7 @@ class Bounty:
         files = {} if self._folder is None else read_files(self._folder / "models")
         at, model = 0, self._checker.model
         transcript = self._checker.transcript
-        groups: dict[str, Group] = dict(self._checker.watch)
+        groups: dict[str, Group] = {str(g): g for g in self._checker.watch.values()}
         groups |= {str(node.group): node.group for node in model.nodes if not node.repair}
         for entry in entries:
             before = digest(model)
@@ -440,6 +440,9 @@ def _repaired(
 ) -> tuple[DecisionList, Transcript]:
     choices = []
     for name, version in repairs:
+        if name not in groups:
+            msg = f"the log has a repair of {name!r}, which no patch or watched group is"
+            raise LogError(msg)
         choices.append(len(groups) * (len(model) + 1))
         model = model.patched(groups[name], version)
     return model, transcript.repaired(choices)

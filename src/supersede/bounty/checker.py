@@ -53,7 +53,8 @@ class Checker:
         loss: The loss of a row.
         policy: The rule by which submissions are accepted.
         capacity: Submissions per slice.
-        watch: Groups (or their texts) by name that are protected from the start.
+        watch: Groups (or their texts) by name that are protected from the start. Names are labels;
+            a group is identified by its canonical text.
 
     Raises:
         ArgumentError: There is no slice, the capacity is not positive, or a policy with guarantees
@@ -209,7 +210,8 @@ class Checker:
 
         For the owner only: teams must not see figures of a slice that is in use.
         """
-        named = {"all": self._track.errors(), **{g: self._track.errors(g) for g in self._groups}}
+        groups = {self._track.label(g): self._track.errors(g) for g in self._groups}
+        named = {"all": self._track.errors(), **groups}
         return {name: (float(errors[0]), float(errors[-1])) for name, errors in named.items()}
 
     @property
@@ -219,8 +221,12 @@ class Checker:
 
     def _opened(self, model: DecisionList, at: int) -> tuple[dict[str, Group], Track]:
         patches = (node for node in model.nodes if not node.repair)
-        groups = {**self.watch, **{str(node.group): node.group for node in patches}}
-        return groups, track(model, self.slices[at], self.loss, watch=groups)
+        groups = {str(group): group for group in self.watch.values()}
+        groups |= {str(node.group): node.group for node in patches}
+        first = {str(group): name for name, group in reversed(self.watch.items())}
+        shown = {text: first.get(text, text) for text in groups}
+        made = track(model, self.slices[at], self.loss, watch=groups, labels=shown)
+        return groups, made
 
     def _rejected(self) -> Judgement:
         self.transcript = self.transcript.told(accepted=False)
