@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -25,6 +26,7 @@ from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
 from supersede.bounty.log import Log, digest_of
 from supersede.bounty.losses import Loss, check_labels
+from supersede.bounty.passport import Passport
 from supersede.bounty.policies import Policy, Transcript
 from supersede.bounty.receipt import Receipt, receipt_of
 from supersede.bounty.routing import Group
@@ -76,7 +78,8 @@ class Bounty:
             it.
 
     Raises:
-        ArgumentError: Two slices, or a slice and the public rows, share most of their rows.
+        ArgumentError: Two slices, or a slice and the public rows, share most of their rows; or rows
+            of a slice are spent: they judged an earlier bounty of this model, or were published.
         LogError: The log was altered, or belongs to a bounty with other rows or rules.
 
     Example:
@@ -116,6 +119,15 @@ class Bounty:
                     " rows must not share rows"
                 )
                 raise ArgumentError(msg)
+        for sample in self._checker.slices:
+            if model.spent.knows(sample):
+                msg = (
+                    f"rows of {sample.name} have already judged this model or were published; draw new"
+                    " ones, or leave them out: sample.take(model.spent.unspent(sample))"
+                )
+                raise ArgumentError(msg)
+        self._passport: tuple[int, Passport] = (0, model.spent)
+        self._audited: Sample | None = None
         self._folder = None if folder is None else Path(folder)
         self._log = Log(None if self._folder is None else self._folder / "log.jsonl")
         self.receipts: list[Receipt] = []
@@ -134,8 +146,17 @@ class Bounty:
 
     @property
     def model(self) -> DecisionList:
-        """The model with all patches so far."""
-        return self._checker.model
+        """The model with all patches so far, and the fingerprints of all rows that are spent."""
+        checker = self._checker
+        used = checker.at + (checker.transcript.submissions > 0)
+        samples = [*checker.slices[:used], *([] if self.public is None else [self.public])]
+        samples += [] if self._audited is None else [self._audited]
+        if len(samples) != self._passport[0]:
+            passport = self.first.spent
+            for sample in samples:
+                passport = passport.with_sample(sample)
+            self._passport = (len(samples), passport)
+        return replace(checker.model, spent=self._passport[1])
 
     @property
     def digest(self) -> str:
@@ -267,6 +288,7 @@ class Bounty:
             entry = {"fresh": fresh.fingerprint, "rows": len(fresh), "model": self.digest}
             self._log.append({"event": "closed", **entry, "at": _now()})
             self._closed = True
+        self._audited = fresh
         return audit
 
     def _check_columns(self, group: Group, answer: Model) -> None:

@@ -22,6 +22,7 @@ from supersede.bounty.artefacts.columns import Column, Columns, columns_of
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.artefacts.onnx_model import OnnxModel
 from supersede.bounty.artefacts.sandbox import Limits, run_onnx
+from supersede.bounty.passport import Passport
 from supersede.bounty.routing import Group, Ints, route
 from supersede.bounty.sample import as_columns
 from supersede.errors import ArgumentError, ArtefactError, LimitError
@@ -97,6 +98,8 @@ class DecisionList:
         base: The first model.
         nodes: The patches, the earliest first.
         answers: The allowed answers: by default the codes of two classes.
+        spent: The rows that have chosen its patches, or were published; no bounty on this model can
+            use them again.
 
     Raises:
         ArgumentError: A pointer does not lead to an earlier version.
@@ -115,6 +118,7 @@ class DecisionList:
     base: Model
     nodes: tuple[Node, ...] = ()
     answers: Answers = Codes(2)  # noqa: RUF009  # frozen
+    spent: Passport = Passport()  # noqa: RUF009  # frozen
 
     def __post_init__(self) -> None:
         for before, node in enumerate(self.nodes):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from supersede.bounty.artefacts.answers import Answers, Codes, Numbers, Probabil
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, Logged, Node
 from supersede.bounty.log import canonical, digest_of
+from supersede.bounty.passport import Passport
 from supersede.bounty.routing import Group
 from supersede.errors import ArgumentError, LogError, ReportError, SourceError
 from supersede.look.page import write_whole
@@ -21,6 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 _FORMAT = 1
+_NONE = {"samples": [], "rows": ""}  # in lists saved before there were passports
 Files = Mapping[str, bytes]
 
 
@@ -108,7 +111,8 @@ def save(model: DecisionList, folder: str | Path) -> Path:
         msg = "the list would be read back as another one; build its groups with `parse`"
         raise ArgumentError(msg)
     keep_files(folder / "models", files)
-    write_whole(folder / "list.json", canonical({**record, "hash": digest(model)}))
+    whole = {**record, "spent": model.spent.to_dict()}
+    write_whole(folder / "list.json", canonical({**whole, "hash": _sealed(model)}))
     return folder
 
 
@@ -136,10 +140,18 @@ def load(folder: str | Path) -> DecisionList:
     except (KeyError, TypeError) as error:
         msg = f"{folder / 'list.json'} is not a decision list: {error!r}"
         raise SourceError(msg) from error
-    if digest(model) != claimed:
+    model = replace(model, spent=Passport.from_dict(record.get("spent", _NONE)))
+    if _sealed(model) != claimed:
         msg = f"{folder / 'list.json'} was altered: its hash does not match"
         raise LogError(msg)
     return model
+
+
+def _sealed(model: DecisionList) -> str:
+    """The hash of a saved list: without spent rows its `digest`."""
+    if model.spent == Passport():
+        return digest(model)
+    return digest_of([digest(model), model.spent.to_dict()])
 
 
 def read_back(group: Group, answer: Model) -> tuple[Group, Model]:
