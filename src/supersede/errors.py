@@ -152,6 +152,10 @@ class LimitError(ArtefactError, RuntimeError):
     """A model exceeded its memory or time limit, or its process was killed for that."""
 
 
+class CrashError(LimitError):
+    """A model crashed the process that ran it."""
+
+
 class BountyError(SupersedeError, ValueError):
     """An operation on a bounty is not possible."""
 

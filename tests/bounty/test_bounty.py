@@ -15,16 +15,31 @@ from supersede.bounty import (
     Sample,
     audit_round,
     credit,
+    digest,
+    load,
+    save,
 )
-from supersede.bounty.artefacts import Constant, Feature, Tree, parse
+from supersede.bounty.artefacts import (
+    Compare,
+    Constant,
+    Expression,
+    Feature,
+    In,
+    Or,
+    Tree,
+    parse,
+    read_model,
+)
 from supersede.bounty.sample import same_rows
 from supersede.errors import (
     AnswerError,
     ArgumentError,
+    ArtefactError,
     BudgetSpentError,
     ExpressionError,
     LogError,
     MissingColumnError,
+    ModelFormError,
     ReportError,
     StaleVersionError,
     SubmissionError,
@@ -173,7 +188,9 @@ def test_a_rotation_that_cannot_be_recorded_is_done_before_the_next_submission(
     assert again.digest == bounty.digest
 
 
-def test_a_patch_that_fails_on_later_rows_does_not_stop_the_bounty():
+def test_a_patch_that_fails_on_later_rows_does_not_stop_the_bounty(monkeypatch):
+    # no form can be written that fails so, except ONNX
+    monkeypatch.setattr("supersede.bounty.bounty.read_back", lambda group, answer: (group, answer))
     # nobody in the first slice is beyond 100
     slices = [people(name="first"), people(seed=1, name="second")]
     old = np.where(slices[1].columns["age"].values > 85, 120, slices[1].columns["age"].values)
@@ -347,3 +364,84 @@ def test_a_leaf_that_no_row_reaches_is_looked_at_too():
     with pytest.raises(AnswerError, match=r"a tree .* has the answer 7"):
         bounty.submit("eve", "age >= 60", later)
     assert bounty.left == 100
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, np.uint8])
+def test_scalars_of_numpy_are_numbers_and_can_be_read_again(kind, tmp_path):
+    group = Expression(Or((Compare("age", ">=", kind(60)), In("age", (kind(3), kind(5))))))
+    assert str(group) == "age >= 60 or age in [3, 5]"
+    bounty = Bounty(START, [people()], folder=tmp_path / "bounty")
+    assert bounty.submit("ada", group, Constant((kind(1),))).accepted
+    again = Bounty(START, [people()], folder=tmp_path / "bounty")
+    assert again.digest == bounty.digest
+    assert digest(load(save(bounty.model, tmp_path / "saved"))) == bounty.digest
+
+
+@pytest.mark.parametrize("value", [np.str_("f"), np.bool_(True)])
+def test_texts_and_booleans_of_numpy_are_literals(value):
+    assert parse(str(Expression(Compare("sex", "==", value)))).root.value == value.item()
+
+
+class Forged:
+    """A group whose text means something else than its mask."""
+
+    columns = ("age",)
+
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+    def mask(self, columns):
+        return np.asarray(columns["age"].values) >= 60
+
+
+def test_what_is_judged_is_what_is_written(tmp_path):
+    bounty = Bounty(START, [people()], folder=tmp_path)
+    with pytest.raises(ExpressionError):
+        bounty.submit("ada", Forged("age >= np.float64(60)"), ONE)
+    with pytest.raises(ArgumentError, match="another one"):
+        bounty.submit("ada", Forged("age>=60"), ONE)
+    with pytest.raises(ArtefactError):
+        bounty.submit("ada", "age >= 60", Grumpy())
+    with pytest.raises(ArtefactError):
+        save(START.patched(parse("age >= 60"), Grumpy()), tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+    # its mask is everyone over 60, but it is written, and so judged, as everyone under 20
+    assert not bounty.submit("ada", Forged("age < 20"), ONE).accepted
+    assert len(Bounty(START, [people()], folder=tmp_path).receipts) == 1
+
+
+def test_a_log_keeps_what_it_would_read(tmp_path):
+    log = Log(tmp_path / "log.jsonl")
+    log.append({"event": "x", "pairs": (("a", 1),), "by number": {2: 3}})
+    assert list(log) == list(Log(tmp_path / "log.jsonl"))
+    with pytest.raises(ArgumentError, match="not texts"):
+        log.append({"event": "x", "by number": {2: "a", 10: "b"}})
+    assert len(Log(tmp_path / "log.jsonl")) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ada\n", "ada\nsubmission 2 of bob: accepted", "a\u200bda", "ada\u202e", "ada\u2066", "a\u00adda",
+     "ada\u3164", "ada\ufe0f", "a\u2028b", "ada ", " ada", "ada  lovelace", "ada\u00a0l", "ada\x00",
+     "ada\u2800", "ade\u0301", "\ufeffada"],
+)  # fmt: skip
+def test_names_that_forge_receipts_or_twins_are_refused(name):
+    bounty = Bounty(START, [people(300)])
+    with pytest.raises(SubmissionError, match=r"invisible character|write the team's name"):
+        bounty.submit(name, "age >= 60", ONE)
+    assert bounty.left == 100
+
+
+@pytest.mark.parametrize("name", ["ada", "Équipe 1", "東京", "команда", "O'Neil & co."])
+def test_names_in_any_script_are_accepted(name):
+    assert Bounty(START, [people(300)]).submit(name, "age >= 60", ONE).team == name
+
+
+def test_a_nul_in_a_path_is_refused_with_a_type(tmp_path):
+    with pytest.raises(ModelFormError, match="null"):
+        read_model("a\0b.onnx")
+    with pytest.raises(ReportError, match="null"):
+        Bounty(START, [people(300)], folder=f"{tmp_path}/a\0b")

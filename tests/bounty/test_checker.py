@@ -15,6 +15,8 @@ from supersede.bounty import (
     SquaredError,
     ZeroOne,
     certify,
+    credit,
+    digest,
 )
 from supersede.bounty.artefacts import Codes, Constant, Numbers, Probabilities, parse
 from supersede.bounty.policies import Evidence, Transcript, margin
@@ -83,7 +85,7 @@ def test_a_repair_points_back_to_the_best_version():
     checker = Checker(DecisionList(ZERO), [sample], policy=Naive(), watch={"w": watched})
     judged = checker.judge(parse("x >= 0"), ONE)
     assert judged.accepted
-    assert judged.repairs == (("w", 0),)
+    assert judged.repairs == (("x >= 50", 0),)
     assert checker.model.nodes[-1].answer == 0
     assert checker.errors()["w"] == (10 / 40, 10 / 40)
 
@@ -226,7 +228,7 @@ def test_repairs_do_not_depend_on_the_unit_of_the_loss(scale):
     checker = Checker(
         DecisionList(ZERO), [sample], loss=loss, policy=Naive(), watch={"w": parse("x >= 50")}
     )
-    assert checker.judge(parse("x >= 0"), ONE).repairs == (("w", 0),)
+    assert checker.judge(parse("x >= 0"), ONE).repairs == (("x >= 50", 0),)
 
 
 def test_a_watched_group_may_be_a_text():
@@ -285,3 +287,35 @@ def test_the_margin_is_that_of_maurer_and_pontil():
     assert margin(gains.var(ddof=1), 500, level) == pytest.approx(2 * bound)
     evidence = Evidence(gains, 1.0, Transcript())
     assert Certified().accepts(evidence)
+
+
+def test_a_watched_group_called_like_another_protects_its_own_and_not_that_ones():
+    # the patch's group is protected, though a watched one has its text as a name
+    sample = people()
+    watch = {"age >= 62": "age >= 80", "all": "sex == 'f'", "women": "sex == 'f'"}
+    checker = Checker(DecisionList(ZERO), [sample], policy=Naive(), watch=watch)
+    assert checker.judge(parse("age >= 62"), ONE).accepted
+    assert checker.track.groups == ["age >= 80", "sex == 'f'", "age >= 62"]
+    members = checker.track.members("age >= 62")
+    assert np.array_equal(members, sample.columns["age"].values >= 62)
+    assert set(checker.errors()) == {
+        "all", "age >= 62 (age >= 80)", "all (sex == 'f')", "age >= 62"
+    }  # fmt: skip
+    made = credit(checker.model, sample, watch=checker.watch)
+    (patch,) = made.patches
+    assert patch.group_gain == patch.gains["age >= 62"] > 0
+    assert patch.gains["age >= 62 (age >= 80)"] > 0
+
+
+def test_names_of_watched_groups_change_no_repair():
+    def repairs(watch):
+        checker = Checker(DecisionList(ZERO), [people()], policy=Naive(), watch=watch)
+        judged = [
+            checker.judge(parse(group), answer).repairs
+            for group, answer in [("age >= 62", ONE), ("age >= 40", ONE), ("site == 'south'", ZERO)]
+        ]
+        return judged, digest(checker.model)
+
+    plain = {"old": "age >= 80", "women": "sex == 'f'"}
+    confusing = {"age >= 62": "age >= 80", "age >= 40": "sex == 'f'"}
+    assert repairs(plain) == repairs(confusing)

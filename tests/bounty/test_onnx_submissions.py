@@ -6,7 +6,8 @@ from onnx import TensorProto, helper
 
 from supersede.bounty import Bounty, DecisionList, digest, load, save
 from supersede.bounty.artefacts import OnnxModel, parse
-from supersede.errors import LogError, ModelFormError
+from supersede.bounty.artefacts.sandbox import run_onnx
+from supersede.errors import CrashError, LimitError, LogError, ModelFormError
 from tests.bounty.cases import ZERO, people
 
 
@@ -66,3 +67,42 @@ def test_rows_on_which_an_onnx_model_fails_go_on_at_the_version_before():
     assert model.predict({"code": [1, 7, 0, 1]}).tolist() == [1, 0, 0, 1]
     broken = DecisionList(ZERO).patched(parse("code > 0"), OnnxModel(b"no model", ("code",)))
     assert broken.predict({"code": [1, 7, 0, 1]}).tolist() == [0, 0, 0, 0]
+
+
+def test_a_limit_in_service_is_an_error_and_never_another_answer(monkeypatch):
+    def exhausted(*_arguments, **_options):
+        raise LimitError
+
+    model = DecisionList(ZERO).patched(parse("age > 0"), OnnxModel(threshold(60), ("age",)))
+    monkeypatch.setattr("supersede.bounty.artefacts.onnx_model.run_onnx", exhausted)
+    with pytest.raises(LimitError):
+        model.predict({"age": [70, 30]})
+
+
+@pytest.mark.parametrize(
+    ("error", "times", "outcome"),
+    [(LimitError, 1, True), (LimitError, 9, None), (CrashError, 1, True), (CrashError, 9, False)],
+)
+def test_a_limit_in_judging_is_tried_again_and_charged_to_nobody(
+    error, times, outcome, monkeypatch
+):
+    failed, limits = [], []
+
+    def busy(data, columns, answers, limit, **options):
+        limits.append(limit.cpu_seconds)
+        if len(failed) < times:
+            failed.append(1)
+            raise error
+        return run_onnx(data, columns, answers, limit, **options)
+
+    monkeypatch.setattr("supersede.bounty.artefacts.onnx_model.run_onnx", busy)
+    bounty = Bounty(DecisionList(ZERO), [people(1500)])
+    stranger = OnnxModel(threshold(60), ("age",))
+    if outcome is None:
+        with pytest.raises(LimitError):
+            bounty.submit("ada", "age > 20", stranger)
+        assert bounty.left == 100
+        assert len(bounty.log) == 1
+    else:
+        assert bounty.submit("ada", "age > 20", stranger).accepted is outcome
+    assert limits[1] == 2 * limits[0]

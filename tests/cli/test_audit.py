@@ -126,3 +126,26 @@ def test_cards_without_facts_are_refused(run, log, tmp_path):
                 log, "--model", "b", "--group", "sex", "--card", facts, "--card-out",
                 tmp_path / "card.html",
             )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--out", "a.json"], ["--json", "a.html"], ["--markdown", "a.txt"], ["--grid", "site"]],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(run, tmp_path, wrong):
+    with pytest.raises(errors.ArgumentError, match=r"must end in|--out audit\.html"):
+        run(tmp_path / "no such table.csv", "--model", "b", "--group", "sex", *wrong)
+
+
+def test_what_means_unknown_is_unknown_in_the_grid_and_the_coverage(run, log, tmp_path, capsys):
+    run(
+        log, "--model", "b", "--group", "sex", "--cover", "site", "--grid", "site", "--unknown",
+        "south", "--out", tmp_path / "a.html",
+    )  # fmt: skip
+    assert "site = south" not in (tmp_path / "a.html").read_text()
+    assert "south" not in capsys.readouterr().out
+
+
+def test_a_column_crossed_with_itself_is_refused(run, log):
+    with pytest.raises(errors.ArgumentError, match="names a column twice"):
+        run(log, "--model", "b", "--cross", "sex×sex")

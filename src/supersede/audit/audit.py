@@ -228,6 +228,10 @@ def splits_of(
     single = [Attribute(c) if isinstance(c, str) else c for c in groups]
     single += [Attribute(c, protected=False) if isinstance(c, str) else c for c in conditions]
     said = {attribute.column: attribute for attribute in single}
+    for columns in cross:
+        if len(set(columns)) < len(columns):
+            msg = f"cross={tuple(columns)!r} names a column twice; name different ones"
+            raise ArgumentError(msg)
     crossed = [tuple(said.get(c, Attribute(c)) for c in columns) for columns in cross]
     return list(dict.fromkeys([*((a,) for a in single), *crossed]))
 

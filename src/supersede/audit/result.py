@@ -147,6 +147,11 @@ class Audit:
     conditions: tuple[str, ...] = ()
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    def __str__(self) -> str:
+        from supersede.audit.report import headline
+
+        return headline(self)
+
     @property
     def splits(self) -> list[str]:
         """The splits of the items, in order."""

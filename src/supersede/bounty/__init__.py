@@ -21,6 +21,7 @@ from supersede.bounty.losses import (
     SquaredError,
     ZeroOne,
 )
+from supersede.bounty.passport import Passport
 from supersede.bounty.policies import Alpha, Betting, Certified, Naive, Policy
 from supersede.bounty.receipt import Receipt
 from supersede.bounty.sample import Sample
@@ -46,6 +47,7 @@ __all__ = [
     "Loss",
     "Naive",
     "Node",
+    "Passport",
     "PatchCredit",
     "Policy",
     "PooledErrors",

@@ -6,9 +6,11 @@ capacity.
 """
 
 import logging
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -20,15 +22,23 @@ from supersede.bounty.artefacts.check_model import check_model
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.certificate import certify
 from supersede.bounty.checker import Checker, Judgement
-from supersede.bounty.decision_list import DecisionList, answers_of
+from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
 from supersede.bounty.log import Log, digest_of
 from supersede.bounty.losses import Loss, check_labels
+from supersede.bounty.passport import Passport
 from supersede.bounty.policies import Policy, Transcript
 from supersede.bounty.receipt import Receipt, receipt_of
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample, same_rows
-from supersede.bounty.saving import digest, from_record, keep_files, read_files, record_of
+from supersede.bounty.saving import (
+    digest,
+    from_record,
+    keep_files,
+    read_back,
+    read_files,
+    record_of,
+)
 from supersede.errors import (
     ArgumentError,
     BudgetSpentError,
@@ -43,6 +53,12 @@ __all__ = ["Bounty", "Receipt"]
 
 _log = logging.getLogger("supersede")
 _LONGEST_NAME, _LONGEST_NOTE = 100, 2000  # characters
+# letters and marks that are drawn as nothing: fillers, joiners, variation selectors, empty Braille
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(c)
+    for r in (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+    for c in r
+}
 
 
 class Bounty:
@@ -62,7 +78,8 @@ class Bounty:
             it.
 
     Raises:
-        ArgumentError: Two slices, or a slice and the public rows, share most of their rows.
+        ArgumentError: Two slices, or a slice and the public rows, share most of their rows; or rows
+            of a slice are spent: they judged an earlier bounty of this model, or were published.
         LogError: The log was altered, or belongs to a bounty with other rows or rules.
 
     Example:
@@ -102,6 +119,15 @@ class Bounty:
                     " rows must not share rows"
                 )
                 raise ArgumentError(msg)
+        for sample in self._checker.slices:
+            if model.spent.knows(sample):
+                msg = (
+                    f"rows of {sample.name} have already judged this model or were published; draw new"
+                    " ones, or leave them out: sample.take(model.spent.unspent(sample))"
+                )
+                raise ArgumentError(msg)
+        self._passport: tuple[int, Passport] = (0, model.spent)
+        self._audited: Sample | None = None
         self._folder = None if folder is None else Path(folder)
         self._log = Log(None if self._folder is None else self._folder / "log.jsonl")
         self.receipts: list[Receipt] = []
@@ -120,8 +146,17 @@ class Bounty:
 
     @property
     def model(self) -> DecisionList:
-        """The model with all patches so far."""
-        return self._checker.model
+        """The model with all patches so far, and the fingerprints of all rows that are spent."""
+        checker = self._checker
+        used = checker.at + (checker.transcript.submissions > 0)
+        samples = [*checker.slices[:used], *([] if self.public is None else [self.public])]
+        samples += [] if self._audited is None else [self._audited]
+        if len(samples) != self._passport[0]:
+            passport = self.first.spent
+            for sample in samples:
+                passport = passport.with_sample(sample)
+            self._passport = (len(samples), passport)
+        return replace(checker.model, spent=self._passport[1])
 
     @property
     def digest(self) -> str:
@@ -173,9 +208,11 @@ class Bounty:
             SubmissionError: It is refused before it is judged: an empty group or no gain on the
                 public rows, a duplicate, answers that cannot be graded.
             AnswerError: The model can give an answer that is not allowed, for some row.
+            ArtefactError: The group or the model cannot be read back from what is written of it.
             StaleVersionError: The model has been patched since `base`.
             BudgetSpentError: All submissions are used up, or the bounty is closed.
             MissingColumnError: It reads a column that is not in the rows.
+            LimitError: The model exceeded its limits several times; the submission does not count.
             ReportError: The log cannot be written; the submission then counts as not judged.
         """
         if not self.left:
@@ -185,11 +222,13 @@ class Bounty:
             msg = "a submission must name its team, so that it can be rewarded"
             raise SubmissionError(msg)
         _check_text("a team's name", team, _LONGEST_NAME)
+        _check_name(team)
         _check_text("a note", note, _LONGEST_NOTE)
         if isinstance(group, str):
             from supersede.bounty.artefacts import parse
 
             group = parse(group)
+        group, answer = read_back(group, answer)  # what is judged is what can be read again
         self._check_columns(group, answer)
         check_model(answer, self.model.answers)
         self._rotate_if_spent()  # in case this failed after the last submission
@@ -249,6 +288,7 @@ class Bounty:
             entry = {"fresh": fresh.fingerprint, "rows": len(fresh), "model": self.digest}
             self._log.append({"event": "closed", **entry, "at": _now()})
             self._closed = True
+        self._audited = fresh
         return audit
 
     def _check_columns(self, group: Group, answer: Model) -> None:
@@ -267,7 +307,7 @@ class Bounty:
             raise SubmissionError(msg)
         everyone = np.ones(len(self.public), bool)
         current = self.model.predict(self.public.columns)
-        proposed = answers_of(answer, self.public.columns, everyone, self.model.answers)
+        proposed = judged_answers(answer, self.public.columns, everyone, self.model.answers)
         found = certify(
             self.public, self._checker.loss, group=mask, current=current, proposed=proposed
         )
@@ -360,7 +400,7 @@ class Bounty:
         files = {} if self._folder is None else read_files(self._folder / "models")
         at, model = 0, self._checker.model
         transcript = self._checker.transcript
-        groups: dict[str, Group] = dict(self._checker.watch)
+        groups: dict[str, Group] = {str(g): g for g in self._checker.watch.values()}
         groups |= {str(node.group): node.group for node in model.nodes if not node.repair}
         for entry in entries:
             before = digest(model)
@@ -399,6 +439,21 @@ def _check_text(what: str, text: str, longest: int) -> None:
         raise SubmissionError(msg) from error
 
 
+def _check_name(team: str) -> None:
+    """Refuse names that can be drawn like another one, or that break a receipt's line."""
+    for place, c in enumerate(team):
+        if (unicodedata.category(c)[0] in "CZ" and c != " ") or c in _UNSEEN:
+            msg = (
+                f"a team's name has the invisible character U+{ord(c):04X} at position {place};"
+                " leave it out"
+            )
+            raise SubmissionError(msg)
+    plain = " ".join(unicodedata.normalize("NFC", team).split())
+    if plain != team:
+        msg = f"write the team's name as {plain!r}: composed characters and single spaces"
+        raise SubmissionError(msg)
+
+
 def _repaired(
     model: DecisionList,
     groups: Mapping[str, Group],
@@ -407,6 +462,9 @@ def _repaired(
 ) -> tuple[DecisionList, Transcript]:
     choices = []
     for name, version in repairs:
+        if name not in groups:
+            msg = f"the log has a repair of {name!r}, which no patch or watched group is"
+            raise LogError(msg)
         choices.append(len(groups) * (len(model) + 1))
         model = model.patched(groups[name], version)
     return model, transcript.repaired(choices)

@@ -12,13 +12,19 @@ from dataclasses import dataclass
 
 from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.artefacts.models import Model
-from supersede.bounty.decision_list import DecisionList, answers_of
+from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.losses import Loss, ZeroOne
 from supersede.bounty.policies import Betting, Certified, Evidence, Policy, Transcript
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
-from supersede.errors import ArgumentError, ArtefactError, BudgetSpentError
+from supersede.errors import (
+    ArgumentError,
+    ArtefactError,
+    BudgetSpentError,
+    CrashError,
+    LimitError,
+)
 
 __all__ = ["Checker", "Judgement"]
 
@@ -47,7 +53,8 @@ class Checker:
         loss: The loss of a row.
         policy: The rule by which submissions are accepted.
         capacity: Submissions per slice.
-        watch: Groups (or their texts) by name that are protected from the start.
+        watch: Groups (or their texts) by name that are protected from the start. Names are labels;
+            a group is identified by its canonical text.
 
     Raises:
         ArgumentError: There is no slice, the capacity is not positive, or a policy with guarantees
@@ -138,6 +145,8 @@ class Checker:
 
         Raises:
             BudgetSpentError: All slices are used up.
+            LimitError: The model exceeded its limits several times; that is no verdict, and the
+                submission does not count.
         """
         if not self.left:
             msg = (
@@ -150,9 +159,11 @@ class Checker:
         if not mask.any():
             return self._rejected()
         try:
-            answers = answers_of(answer, self.sample.columns, mask, self.model.answers)
+            answers = judged_answers(answer, self.sample.columns, mask, self.model.answers)
             gains = self._track.gains(mask, answers)
-        except (ArgumentError, ArtefactError):
+        except (ArgumentError, ArtefactError) as error:
+            if isinstance(error, LimitError) and not isinstance(error, CrashError):
+                raise  # no verdict; the submission does not count
             # a failure on these rows alone must not reveal that such rows exist
             return self._rejected()
         evidence = Evidence(gains, self._track.unit, self.transcript, len(self.slices))
@@ -199,7 +210,8 @@ class Checker:
 
         For the owner only: teams must not see figures of a slice that is in use.
         """
-        named = {"all": self._track.errors(), **{g: self._track.errors(g) for g in self._groups}}
+        groups = {self._track.label(g): self._track.errors(g) for g in self._groups}
+        named = {"all": self._track.errors(), **groups}
         return {name: (float(errors[0]), float(errors[-1])) for name, errors in named.items()}
 
     @property
@@ -209,8 +221,12 @@ class Checker:
 
     def _opened(self, model: DecisionList, at: int) -> tuple[dict[str, Group], Track]:
         patches = (node for node in model.nodes if not node.repair)
-        groups = {**self.watch, **{str(node.group): node.group for node in patches}}
-        return groups, track(model, self.slices[at], self.loss, watch=groups)
+        groups = {str(group): group for group in self.watch.values()}
+        groups |= {str(node.group): node.group for node in patches}
+        first = {str(group): name for name, group in reversed(self.watch.items())}
+        shown = {text: first.get(text, text) for text in groups}
+        made = track(model, self.slices[at], self.loss, watch=groups, labels=shown)
+        return groups, made
 
     def _rejected(self) -> Judgement:
         self.transcript = self.transcript.told(accepted=False)

@@ -135,7 +135,8 @@ def credit(
     patches = []
     for start, end in model.patches:
         node = model.nodes[start]
-        gains = {name: float(errors[start] - errors[end]) for name, errors in by_group.items()}
+        changes = {name: float(errors[start] - errors[end]) for name, errors in by_group.items()}
+        gains = {kept.label(name): change for name, change in changes.items()}
         patches.append(
             PatchCredit(
                 start + 1,
@@ -143,7 +144,7 @@ def credit(
                 str(node.group),
                 end - start - 1,
                 float(everyone[start] - everyone[end]),
-                gains.get(str(node.group), 0.0),
+                changes.get(str(node.group), 0.0),
                 gains,
             )
         )

@@ -22,11 +22,12 @@ from supersede.bounty.artefacts.columns import Column, Columns, columns_of
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.artefacts.onnx_model import OnnxModel
 from supersede.bounty.artefacts.sandbox import Limits, run_onnx
+from supersede.bounty.passport import Passport
 from supersede.bounty.routing import Group, Ints, route
 from supersede.bounty.sample import as_columns
-from supersede.errors import ArgumentError, ArtefactError
+from supersede.errors import ArgumentError, ArtefactError, LimitError
 
-__all__ = ["DecisionList", "Logged", "Node", "answers_of", "answers_that_fit"]
+__all__ = ["DecisionList", "Logged", "Node", "answers_of", "answers_that_fit", "judged_answers"]
 
 Array = npt.NDArray[Any]
 _log = logging.getLogger("supersede")
@@ -97,6 +98,8 @@ class DecisionList:
         base: The first model.
         nodes: The patches, the earliest first.
         answers: The allowed answers: by default the codes of two classes.
+        spent: The rows that have chosen its patches, or were published; no bounty on this model can
+            use them again.
 
     Raises:
         ArgumentError: A pointer does not lead to an earlier version.
@@ -115,6 +118,7 @@ class DecisionList:
     base: Model
     nodes: tuple[Node, ...] = ()
     answers: Answers = Codes(2)  # noqa: RUF009  # frozen
+    spent: Passport = Passport()  # noqa: RUF009  # frozen
 
     def __post_init__(self) -> None:
         for before, node in enumerate(self.nodes):
@@ -182,6 +186,9 @@ class DecisionList:
 
         Each model is run once, on its own rows. Rows on which a patch's model fails continue at the
         version before that patch; if the first model fails, its error is raised.
+
+        Raises:
+            LimitError: A model exceeded its limits or crashed.
         """
         columns, rows = self._read(data)
         if not rows:
@@ -239,6 +246,31 @@ def answers_of(model: Model, columns: Columns, rows: npt.NDArray[Any], answers: 
     return model.predict({name: column.take(rows) for name, column in read.items()}, answers)
 
 
+def judged_answers(
+    model: Model, columns: Columns, rows: npt.NDArray[Any], answers: Answers
+) -> Array:
+    """A stranger's model's answers, from which it is judged; the arguments are those of `answers_of`.
+
+    An ONNX model must pass the tests of `OnnxModel.judged`. One that exceeds a limit is run again
+    with twice and four times the limits, so that a busy machine rejects nobody; one that crashes is
+    run again too.
+
+    Raises:
+        LimitError: It exceeds its limits each time; no verdict on the model.
+        ArtefactError: It fails.
+    """
+    if not isinstance(model, OnnxModel):
+        return answers_of(model, columns, rows, answers)
+    read = columns_of(columns, model.columns)
+    asked = {name: column.take(rows) for name, column in read.items()}
+    for factor in (1, 2):
+        try:
+            return model.judged(asked, answers, Limits().times(factor))
+        except LimitError as error:
+            _log.info("judged again with higher limits: %s", error)
+    return model.judged(asked, answers, Limits().times(4))
+
+
 def answers_that_fit(
     model: Model, columns: Columns, rows: npt.NDArray[Any], answers: Answers
 ) -> tuple[npt.NDArray[np.bool_], Array]:
@@ -246,8 +278,8 @@ def answers_that_fit(
 
     Not all rows are known when a patch is accepted. A patch that fails on an unseen row must stop
     neither the bounty nor the patched model, and failure is decided row by row, so that it does not
-    depend on the other rows of the call. An ONNX model that cannot be run at all fails on all rows
-    of the call.
+    depend on the other rows of the call. A model that cannot be opened fails on all rows. A limit
+    is no failure of a row: it is raised, since an answer must not depend on it.
 
     Args:
         model: The patch's model.
@@ -257,9 +289,14 @@ def answers_that_fit(
 
     Returns:
         For each of these rows whether it has an answer, and the answers of those that do.
+
+    Raises:
+        LimitError: The model exceeded its memory or time, or crashed.
     """
     try:
         given = answers_of(model, columns, rows, answers)
+    except LimitError:
+        raise
     except ArtefactError as error:
         places = np.flatnonzero(rows) if rows.dtype == bool else rows
         found = _row_by_row(model, columns, places, answers)
@@ -280,7 +317,9 @@ def _row_by_row(
         asked = columns_of(columns, model.columns)
         asked = {name: column.take(places) for name, column in asked.items()}
         said = run_onnx(model.data, asked, answers, Limits())
-    except ArtefactError:
+    except LimitError:
+        raise
+    except ArtefactError:  # it cannot be opened, or reads other columns
         return [None] * len(places)
     return _halved(lambda part: answers.check(said[part], len(said[part])), len(places))
 
@@ -293,6 +332,8 @@ def _halved(ask: Callable[[slice], Array], n: int) -> list[Array | None]:
         start, end = waiting.pop()
         try:
             given = ask(slice(start, end))
+        except LimitError:
+            raise
         except ArtefactError:
             if end - start > 1:
                 middle = (start + end) // 2

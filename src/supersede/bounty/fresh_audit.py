@@ -140,7 +140,8 @@ def audit_round(
         changed = _change(kept, str(node.group), everyone, before, after, each, node.team)
         patches.append(changed)
     groups = tuple(
-        _change(kept, name, kept.members(name), first, last, each) for name in kept.groups
+        _change(kept, kept.label(name), kept.members(name), first, last, each)
+        for name in kept.groups
     )
     rises, checks = _rises(kept)
     return RoundAudit(

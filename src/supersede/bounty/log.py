@@ -90,13 +90,19 @@ class Log:
             The entry with ``previous`` and ``hash``.
 
         Raises:
+            ArgumentError: The entry would not be read back as it is.
             LogError: Another process has written to the file in the meantime.
             ReportError: The file cannot be written.
         """
-        chained = {**entry, "previous": self.head}
+        chained: dict[str, Any] = {**entry, "previous": self.head}
         chained["hash"] = digest_of(chained)
+        line = canonical(chained)
+        chained = json.loads(line)  # lists for tuples: what is kept is what will be read
+        if canonical(chained) != line:
+            msg = "an entry has keys that are not texts; JSON reads them as texts, in another order"
+            raise ArgumentError(msg)
         if self.path is not None:
-            self._write(self.path, canonical(chained).encode() + b"\n")
+            self._write(self.path, line.encode() + b"\n")
         self._entries.append(chained)
         return chained
 
@@ -114,8 +120,11 @@ class Log:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError as error:
-            msg = f"cannot write {path}: {error.strerror}; nothing was recorded"
+        except LogError:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            why = getattr(error, "strerror", None) or error
+            msg = f"cannot write {path}: {why}; nothing was recorded"
             raise ReportError(msg) from error
         self._size += len(line)
 

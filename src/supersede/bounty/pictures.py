@@ -77,7 +77,7 @@ def error_steps(
     named = [None, *sorted(kept.groups, key=lambda name: -int(kept.members(name).sum()))]
     top = max((float(np.nanmax(kept.errors(n), initial=0.0)) for n in named), default=1.0) or 1.0
     lines = [
-        _line(kept, name, "all" if name is None else brief(model, name), after, top)
+        _line(kept, name, "all" if name is None else brief(model, kept.label(name)), after, top)
         for name in named
     ]
     return _render(

@@ -129,8 +129,8 @@ class Sample:
         return digest.hexdigest()
 
     @cached_property
-    def unlike_others(self) -> npt.NDArray[np.uint64]:
-        """Hashes of the rows, labels included, that occur once in the sample, in order."""
+    def row_hashes(self) -> npt.NDArray[np.uint64]:
+        """A hash of each row, label included, shape ``(n,)``."""
         labels = column_of(self.labels, "labels")
         hashes = np.zeros(len(self), np.uint64)
         for _, column in sorted([*self.columns.items(), ("", labels)], key=lambda item: item[0]):
@@ -144,7 +144,12 @@ class Sample:
                 values = (column.numbers() + 0.0).view(np.uint64)
             hashes = (hashes ^ values) * np.uint64(0x9E3779B97F4A7C15)
             hashes ^= hashes >> np.uint64(29)
-        found, counts = np.unique(hashes, return_counts=True)
+        return hashes
+
+    @cached_property
+    def unlike_others(self) -> npt.NDArray[np.uint64]:
+        """Hashes of the rows that occur once in the sample, in order."""
+        found, counts = np.unique(self.row_hashes, return_counts=True)
         return np.asarray(found[counts == 1])
 
 

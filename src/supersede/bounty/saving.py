@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -12,14 +13,17 @@ from supersede.bounty.artefacts.answers import Answers, Codes, Numbers, Probabil
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, Logged, Node
 from supersede.bounty.log import canonical, digest_of
-from supersede.errors import LogError, ReportError, SourceError
+from supersede.bounty.passport import Passport
+from supersede.bounty.routing import Group
+from supersede.errors import ArgumentError, LogError, ReportError, SourceError
 from supersede.look.page import write_whole
 
 __all__ = [
-    "digest", "from_record", "keep_files", "load", "read_files", "record_of", "save",
+    "digest", "from_record", "keep_files", "load", "read_back", "read_files", "record_of", "save",
 ]  # fmt: skip
 
 _FORMAT = 1
+_NONE = {"samples": [], "rows": ""}  # in lists saved before there were passports
 Files = Mapping[str, bytes]
 
 
@@ -94,13 +98,21 @@ def from_record(record: Mapping[str, Any], files: Files) -> Model:
 def save(model: DecisionList, folder: str | Path) -> Path:
     """Write a list to a folder: ``list.json``, and ``models/<hash>.onnx``.
 
+    It is read back from what will be written, before anything is.
+
     Raises:
+        ArtefactError: A group or a model in it cannot be read back.
+        ArgumentError: It would be read back as another list.
         ReportError: The folder cannot be written to.
     """
     folder = Path(folder)
     record, files = record_of(model)
+    if digest(_list_from(json.loads(canonical(record)), files)) != digest(model):
+        msg = "the list would be read back as another one; build its groups with `parse`"
+        raise ArgumentError(msg)
     keep_files(folder / "models", files)
-    write_whole(folder / "list.json", canonical({**record, "hash": digest(model)}))
+    whole = {**record, "spent": model.spent.to_dict()}
+    write_whole(folder / "list.json", canonical({**whole, "hash": _sealed(model)}))
     return folder
 
 
@@ -116,7 +128,6 @@ def load(folder: str | Path) -> DecisionList:
     try:
         record = json.loads((folder / "list.json").read_text(encoding="utf-8"))
         claimed = record.pop("hash")
-        nodes = record["nodes"]
     except (OSError, ValueError, KeyError, AttributeError) as error:
         msg = (
             f"cannot read a decision list from {folder}: {error}; expected a folder written by"
@@ -124,24 +135,55 @@ def load(folder: str | Path) -> DecisionList:
         )
         raise SourceError(msg) from error
     files = read_files(folder / "models")
-    model = DecisionList(
-        from_record(record["base"], files),
-        tuple(
-            Node(
-                parse(node["group"]),
-                node["answer"]
-                if isinstance(node["answer"], int)
-                else from_record(node["answer"], files),
-                node["team"],
-            )
-            for node in nodes
-        ),
-        _answers_from(record["answers"]),
-    )
-    if digest(model) != claimed:
+    try:
+        model = _list_from(record, files)
+    except (KeyError, TypeError) as error:
+        msg = f"{folder / 'list.json'} is not a decision list: {error!r}"
+        raise SourceError(msg) from error
+    model = replace(model, spent=Passport.from_dict(record.get("spent", _NONE)))
+    if _sealed(model) != claimed:
         msg = f"{folder / 'list.json'} was altered: its hash does not match"
         raise LogError(msg)
     return model
+
+
+def _sealed(model: DecisionList) -> str:
+    """The hash of a saved list: without spent rows its `digest`."""
+    if model.spent == Passport():
+        return digest(model)
+    return digest_of([digest(model), model.spent.to_dict()])
+
+
+def read_back(group: Group, answer: Model) -> tuple[Group, Model]:
+    """A group and a model as they will be read from what is written of them.
+
+    Raises:
+        ArtefactError: They cannot be read.
+        ArgumentError: They would be read as something else.
+    """
+    record, files = record_of(answer)
+    group_again = parse(str(group))
+    answer_again = from_record(json.loads(canonical(record)), files)
+    if str(group_again) != str(group) or record_of(answer_again)[0] != record:
+        msg = f"the group {group} or its model would be read back as another one; use `parse`"
+        raise ArgumentError(msg)
+    return group_again, answer_again
+
+
+def _list_from(record: Mapping[str, Any], files: Files) -> DecisionList:
+    nodes = (
+        Node(
+            parse(node["group"]),
+            node["answer"]
+            if isinstance(node["answer"], int)
+            else from_record(node["answer"], files),
+            node["team"],
+        )
+        for node in record["nodes"]
+    )
+    return DecisionList(
+        from_record(record["base"], files), tuple(nodes), _answers_from(record["answers"])
+    )
 
 
 def keep_files(folder: Path, files: Files) -> None:

@@ -5,6 +5,7 @@ group's sums under all versions show its best version; if that is not the curren
 it repairs the group.
 """
 
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
@@ -46,6 +47,7 @@ class Track:
         self._changes: list[tuple[npt.NDArray[np.int32], Floats]] = []
         self._totals = [float(self.weight @ self.current)]
         self._protected: dict[str, npt.NDArray[np.uint8]] = {}
+        self._labels: dict[str, str] = {}
         self._sums: dict[str, list[float]] = {}
 
     def copy(self) -> "Track":
@@ -53,6 +55,7 @@ class Track:
         made = copy(self)
         made.current, made._changes = self.current.copy(), list(self._changes)
         made._totals, made._protected = list(self._totals), dict(self._protected)
+        made._labels = dict(self._labels)
         made._sums = {name: list(sums) for name, sums in self._sums.items()}
         return made
 
@@ -63,8 +66,14 @@ class Track:
 
     @property
     def groups(self) -> list[str]:
-        """Names of the protected groups."""
+        """Texts of the protected groups."""
         return list(self._protected)
+
+    def label(self, group: str) -> str:
+        """The name of a protected group; followed by its text where another one could be meant."""
+        name = self._labels.get(group, group)
+        ambiguous = name != group and (name in self._protected or name == "all")
+        return f"{name} ({group})" if ambiguous else name
 
     def mask_of(self, group: Group) -> Bools:
         """The mask of a group on the sample."""
@@ -106,8 +115,15 @@ class Track:
             losses[rows] = changed
         return losses
 
-    def protect(self, name: str, mask: Bools) -> None:
-        """Protect a group from now on."""
+    def protect(self, name: str, mask: Bools, label: str | None = None) -> None:
+        """Protect a group from now on.
+
+        Args:
+            name: Its canonical text, which identifies it.
+            mask: Its mask, shape ``(n,)``.
+            label: Its name for readers; by default the text.
+        """
+        self._labels[name] = name if label is None else label
         losses, weight = self._first.copy(), self.weight * mask
         sums = [float(weight @ losses)]
         for rows, changed in self._changes:
@@ -150,7 +166,8 @@ def track(
     sample: Sample,
     loss: Loss,
     *,
-    watch: dict[str, Group] | None = None,
+    watch: Mapping[str, Group] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Track:
     """The losses of every version of a list on a sample.
 
@@ -158,7 +175,10 @@ def track(
         model: The list.
         sample: Labelled rows.
         loss: The loss of a row.
-        watch: Groups to protect besides those of the list's patches, by name.
+        watch: Groups to protect besides those of the list's patches, by name. A name is a label
+            only: a group is identified by its text.
+
+        labels: Other labels for some of these names.
 
     Returns:
         The track, with the groups of all patches protected.
@@ -170,7 +190,8 @@ def track(
     everyone = np.ones(len(sample), bool)
     made = Track(sample, loss, answers_of(model.base, sample.columns, everyone, model.answers))
     for name, group in (watch or {}).items():
-        made.protect(name, made.mask_of(group))
+        if str(group) not in made.groups:
+            made.protect(str(group), made.mask_of(group), (labels or {}).get(name, name))
     for node in model.nodes:
         mask = made.mask_of(node.group)
         if isinstance(node.answer, int):

@@ -128,6 +128,12 @@ def audit(
     from supersede.audit.report import page
     from supersede.look.page import write_whole
 
+    for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):
+        if path is not None:
+            _ends_in(path, ending)
+    if grid is not None and out is None:
+        msg = "--grid draws on the page; name it: --out audit.html"
+        raise ArgumentError(msg)
     read_table, model, old = _opened(
         [table, *newer], model, old, errors, meaning, reading, label=label, item=item,
         weight=weight, cluster=cluster, missing=missing, where=where, same=meaning.same,
@@ -153,15 +159,15 @@ def audit(
             allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
         )  # fmt: skip
         _print(result)
-        for path, ending in ((json, ".json"), (markdown, ".md")):
+        for path in (json, markdown):
             if path is not None:
-                _save(result, path, ending)
+                result.save(path)
     covered = None
     if cover:
-        covered = _coverage(read_table, cover, synthetic, min_items)
+        covered = _coverage(read_table, _attributes(cover, unknown, None), synthetic, min_items)
     if result is not None and out is not None:
-        sheet = None if grid is None else lay_out(read_table, models, [chosen], by=grid)
-        _ends_in(out, ".html")
+        split = _attributes([grid] if grid else None, unknown, None, protected=False)
+        sheet = lay_out(read_table, models, [chosen], by=split[0]) if split else None
         write_whole(out, page(result, covered=covered, sheet=sheet))
     if card is not None or card_out is not None:
         _write_card(result, card, card_out)
@@ -291,7 +297,7 @@ def _print(result: "Audit") -> None:
 
 
 def _coverage(
-    table: "Table", cover: Sequence[str], synthetic: str | None, enough: int
+    table: "Table", cover: "Sequence[Attribute]", synthetic: str | None, enough: int
 ) -> "Coverage":
     from supersede.audit import coverage
 
@@ -322,11 +328,6 @@ def _write_card(result: "Audit | None", facts: Path | None, out: Path | None) ->
         )
         raise ArgumentError(msg) from error
     made.save(out)
-
-
-def _save(result: "Audit", path: Path, ending: str) -> None:
-    _ends_in(path, ending)
-    result.save(path)
 
 
 def _ends_in(path: Path, ending: str) -> None:

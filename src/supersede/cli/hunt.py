@@ -66,7 +66,8 @@ def hunt(
         delta: For certified and betting: the probability that an accepted patch does harm.
         alpha: For alpha: the required decrease in error.
         parts: Number of holdout slices; each is used up after its share of the hunters.
-        seed: Seed of the split and of the hunters.
+        seed: Seed of the hunters and of the holdout's slices. The split of the table does not
+            depend on it: rows that were public or audited never judge.
         folder: Folder for the log and the patched model; an interrupted hunt resumes from there.
         out: Write an HTML page.
         credit: Write the gain of each patch as CSV or JSON, by the file's ending.
@@ -82,7 +83,7 @@ def hunt(
     from supersede.look.page import write_whole
 
     whole, classes, features = _read(table, model, label, feature, group)
-    public, holdout, fresh = _cut(whole, seed)
+    public, holdout, fresh = _cut(whole)
     first = DecisionList(Logged(model), answers=Codes(len(classes)))
     ground = h.Ground.of(public, first, ZeroOne(), features)
     named = list(group or features)
@@ -176,10 +177,11 @@ def _missing(value: object) -> bool:
     return value is None or value != value  # only NaN is unequal to itself
 
 
-def _cut(whole: "Sample", seed: int) -> "tuple[Sample, Sample, Sample]":
+def _cut(whole: "Sample") -> "tuple[Sample, Sample, Sample]":
+    """Public, holdout and fresh rows; no seed makes rows judge that were public or audited."""
     import numpy as np
 
-    order = np.random.default_rng(seed).permutation(len(whole))
+    order = np.random.default_rng(0).permutation(len(whole))
     first, second = (round(share * len(whole)) for share in (_PUBLIC, _PUBLIC + _HOLDOUT))
     public, holdout, fresh = np.split(order, [first, second])
     return (

@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from supersede.bounty.artefacts.columns import looks_like
 from supersede.errors import ExpressionError
 
@@ -43,6 +45,9 @@ class Compare:
     sign: str
     value: Literal
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _plain(self.value))
+
 
 @dataclass(frozen=True)
 class In:
@@ -51,6 +56,9 @@ class In:
     column: str
     values: tuple[Literal, ...]
     negated: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(map(_plain, self.values)))
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,14 @@ class Or:
 
 
 Node = Everyone | Compare | In | IsMissing | Not | And | Or
+
+
+def _plain(value: Literal) -> Literal:
+    """A scalar of numpy as Python's, which has one way of being written; others as they are."""
+    if isinstance(value, np.generic):
+        plain: Literal = value.item()
+        return plain
+    return value
 
 
 def check(root: Node) -> None:

@@ -57,7 +57,7 @@ class OnnxModel:
     def predict(
         self, columns: Columns, answers: Answers, limits: Limits | None = None
     ) -> np.ndarray:
-        """Shape (n,) or (n, count), checked; see `Model`.
+        """Shape (n,) or (n, count), checked; see `Model`. This is how an accepted model serves.
 
         Args:
             columns: Columns by name, shape (n,) each.
@@ -68,8 +68,7 @@ class OnnxModel:
             ModelFormError: The file is not an ONNX model, or contains something that is not
                 allowed.
             LimitError: It exceeded its memory or time, or its process died.
-            AnswerError: Its answers are not allowed, differ between runs, or depend on the other
-                rows.
+            AnswerError: An answer is not allowed, or the model does not match the columns.
             MissingColumnError: A column is missing.
             SandboxError: The child does not start; the model is not the cause.
             MissingExtraError: onnx or onnxruntime are not installed.
@@ -79,6 +78,21 @@ class OnnxModel:
             run_onnx(self.data, asked, answers, limits or Limits()),
             len(next(iter(asked.values()))),
         )
+
+    def judged(
+        self, columns: Columns, answers: Answers, limits: Limits | None = None
+    ) -> np.ndarray:
+        """The answers of `predict`, after tests that a stranger's model must pass before it serves.
+
+        It is run again, in another order, in batches of other sizes, and row by row.
+
+        Raises:
+            AnswerError: As for `predict`; or answers differ between runs, or depend on other rows.
+            ArtefactError: As for `predict`.
+        """
+        asked = columns_of(columns, self.columns)
+        found = run_onnx(self.data, asked, answers, limits or Limits(), judge=True)
+        return answers.check(found, len(next(iter(asked.values()))))
 
     def to_dict(self) -> dict[str, Any]:
         """The model as plain data."""

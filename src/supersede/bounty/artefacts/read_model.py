@@ -117,10 +117,9 @@ def _bytes(path: Path) -> bytes:
         file = os.open(
             path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         )
-    except OSError as error:
-        msg = (
-            f"cannot open {path.name!r} as a regular file: {error.strerror}; links are not followed"
-        )
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = getattr(error, "strerror", None) or error
+        msg = f"cannot open {path.name!r} as a regular file: {why}; links are not followed"
         raise ModelFormError(msg) from error
     try:
         found = os.fstat(file)

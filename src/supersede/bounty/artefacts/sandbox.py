@@ -31,6 +31,7 @@ from supersede.errors import (
     AnswerError,
     ArgumentError,
     ArtefactError,
+    CrashError,
     LimitError,
     MissingExtraError,
     ModelFormError,
@@ -51,22 +52,30 @@ class WeakerSandboxWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Limits:
-    """Resource limits of a model.
+    """Resource limits of a model: none depends on the size of the table or on the load of the machine.
 
     Attributes:
         memory_mb: Memory in addition to that of the idle child with its data, in MB.
-        cpu_seconds: CPU seconds.
-        wall_seconds: Seconds by the clock, from the child's start.
+        cpu_seconds: CPU seconds to open the model, and for each chunk of 1,024 rows.
+        wall_seconds: Seconds by the clock after which the child is stopped if it hardly used the
+            processor meanwhile. A child that waits for a busy processor is not stopped (on Linux;
+            elsewhere this limits the whole run).
     """
 
     memory_mb: int = 1024
-    cpu_seconds: int = 20
+    cpu_seconds: int = 5
     wall_seconds: float = 25.0
 
     def __post_init__(self) -> None:
         if min(self.memory_mb, self.cpu_seconds, self.wall_seconds) <= 0:
             msg = f"{self}: every limit must be above 0"
             raise ArgumentError(msg)
+
+    def times(self, factor: int) -> "Limits":
+        """Limits that are so many times as high."""
+        return Limits(
+            self.memory_mb * factor, self.cpu_seconds * factor, self.wall_seconds * factor
+        )
 
 
 @dataclass(frozen=True)
@@ -94,30 +103,41 @@ def isolation() -> Isolation:
 
 
 def run_onnx(
-    data: bytes, columns: Mapping[str, Column], answers: Answers, limits: Limits
+    data: bytes,
+    columns: Mapping[str, Column],
+    answers: Answers,
+    limits: Limits,
+    *,
+    judge: bool = False,
 ) -> np.ndarray:
     """Answers of an ONNX model.
+
+    It is run in chunks of one size, so that a row's answer has the same bits in any table.
 
     Args:
         data: The model's bytes.
         columns: The columns that it reads.
         answers: The allowed answers; only the number of values per row is used here.
         limits: Limits of the process.
+        judge: Run it in other orders and sizes too, and refuse it if answers differ or are missing.
 
     Returns:
-        Shape (n,), or (n, width) if an answer has more than one number; not yet checked.
+        Shape (n,), or (n, width) if an answer has more than one number; not yet checked, NaN for
+        rows on which the model fails.
 
     Raises:
         ModelFormError: The bytes are not an ONNX model, or contain something that is not allowed.
-        LimitError: It exceeded its memory or time, or its process died.
-        AnswerError: Its answers are not allowed, differ between runs, or depend on the other rows.
+        LimitError: It exceeded its memory or time.
+        CrashError: Its process died, or returned what no honest one does.
+        AnswerError: It does not match the columns; if judged, its answers are not finite, differ
+            between runs, or depend on the other rows.
         SandboxError: The child does not start.
         MissingExtraError: onnx or onnxruntime are not installed.
     """
     n = len(next(iter(columns.values())))
     if n == 0:
         return np.empty((0, answers.width) if answers.width > 1 else 0)
-    bits, status, payload = _ask(data, columns, answers, limits)
+    bits, status, payload = _ask(data, columns, answers, limits, judge=judge)
     if status in ERRORS:
         raise ERRORS[status](_printable(payload))
     if status != 0 or len(payload) != 8 * n * answers.width:
@@ -125,7 +145,7 @@ def run_onnx(
             f"the child returned {len(payload)} bytes with status {status}; it is broken or was"
             " taken over"
         )
-        raise LimitError(msg)
+        raise CrashError(msg)
     missing = [name for name in _isolation(bits).missing if name in NEEDED]
     if missing:
         msg = f"on this system nothing limits the model's {', '.join(missing)}; use Linux for strangers' models"
@@ -135,7 +155,12 @@ def run_onnx(
 
 
 def _ask(
-    data: bytes, columns: Mapping[str, Column], answers: Answers, limits: Limits
+    data: bytes,
+    columns: Mapping[str, Column],
+    answers: Answers,
+    limits: Limits,
+    *,
+    judge: bool = True,
 ) -> tuple[int, int, bytes]:
     """Start a child and wait for it; returns its lock bits, its status, and its output."""
     for package in ("onnx", "onnxruntime"):
@@ -149,17 +174,14 @@ def _ask(
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as complaints,
     ):
-        _hand_over(source, data, columns, answers, limits, most)
+        _hand_over(source, data, columns, answers, limits, most, judge=judge)
         child = subprocess.Popen(  # noqa: S603  # our own program, on our own interpreter
             [sys.executable, "-I", "-B", "-W", "ignore", str(CHILD)],
             stdin=source, stdout=out, stderr=complaints,
             cwd=empty, env=_environment(), start_new_session=True,
         )  # fmt: skip
         try:
-            code = child.wait(limits.wall_seconds)
-        except subprocess.TimeoutExpired:
-            msg = f"the model took more than {limits.wall_seconds:g} seconds and was stopped"
-            raise LimitError(msg) from None
+            code = _finished(child, limits.wall_seconds)
         finally:
             child.kill()
             child.wait()
@@ -170,7 +192,7 @@ def _ask(
             msg = f"the process for ONNX models does not start: {_printable(complaints.read()[-300:])}"
             raise SandboxError(msg)
         if code != 0 or len(head) != HEAD.size:
-            raise LimitError(_died(code, limits))
+            raise _died(code, limits)
         bits, status, size = HEAD.unpack(head)
         payload = out.read(min(size, most))
     return bits, status, payload
@@ -183,6 +205,8 @@ def _hand_over(
     answers: Answers,
     limits: Limits,
     most: int,
+    *,
+    judge: bool,
 ) -> None:
     n = len(next(iter(columns.values())))
     asked: dict[str, Any] = {
@@ -194,6 +218,7 @@ def _hand_over(
         "rows": n,
         "width": answers.width,
         "kind": type(answers).__name__,
+        "judge": judge,
         "memory": limits.memory_mb * 2**20,
         "cpu": limits.cpu_seconds,
         "output": most,
@@ -216,11 +241,41 @@ def _environment() -> dict[str, str]:
     return kept | dict.fromkeys(threads, "1") | {"LC_ALL": "C.UTF-8"}
 
 
-def _died(code: int, limits: Limits) -> str:
+def _finished(child: subprocess.Popen[bytes], seconds: float) -> int:
+    """Wait for a child as long as it works; its exit code."""
+    worked = 0.0
+    while True:
+        try:
+            return child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            now = _cpu_seconds(child.pid)
+            if now is None or now - worked < seconds / 100:
+                msg = f"the model did nothing for {seconds:g} seconds and was stopped"
+                raise LimitError(msg) from None
+            worked = now
+
+
+def _cpu_seconds(process: int) -> float | None:
+    """CPU seconds of a process so far; None where the system does not tell."""
+    try:
+        fields = (
+            Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        )
+        return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
+
+
+def _died(code: int, limits: Limits) -> LimitError:
     if code == -getattr(signal, "SIGXCPU", 0) or code == -getattr(signal, "SIGKILL", 0):
-        return f"the model took more than {limits.cpu_seconds} CPU seconds, or too much memory"
+        msg = (
+            f"the model took more than {limits.cpu_seconds} CPU seconds for 1,024 rows, or too much"
+            " memory"
+        )
+        return LimitError(msg)
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"the model's process died ({name}); it needs too much memory or time, or crashes the runtime"
+    msg = f"the model's process died ({name}); it needs too much memory, or crashes the runtime"
+    return CrashError(msg)
 
 
 def _isolation(bits: int) -> Isolation:

@@ -1,4 +1,8 @@
-"""Run a model several times, and refuse answers that depend on more than their own row.
+"""Run a model in chunks of one size: once to serve, several times to judge it.
+
+Every run of a served model has exactly `CHUNK` rows; the last chunk is filled up with copies of one
+of its rows. A row is thus computed by the same kernels whether it comes alone or with a million others. Judging
+adds runs in other orders and sizes, and refuses answers that depend on more than their own row.
 
 This file imports nothing of the package, because the child imports nothing of it.
 """
@@ -9,18 +13,29 @@ from typing import IO, Any
 
 import numpy as np
 
-__all__ = ["Unfit", "answer", "read_columns"]
+__all__ = ["CHUNK", "PASSES", "RowUnfit", "Unfit", "exhausted", "judge", "read_columns", "serve"]
 
 TYPES = {
     "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64,
     "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.object_,
 }  # fmt: skip
+CHUNK = 1024  # rows of a run
+PASSES = 6  # in judging: opening and rows alone, two sessions, another order, other sizes
 CLOSE = 1e-5  # tolerance for sums in another order in single precision
 ALONE = 64  # rows that are also run one by one
 
 
 class Unfit(Exception):  # a verdict, not an error of this program
     """The model does not match the columns, or its answers are invalid; the message says why."""
+
+
+class RowUnfit(Unfit):
+    """Some rows' values do not fit the model's input; others can."""
+
+
+def exhausted(error: Exception) -> bool:
+    """Whether an error of the runtime says that memory has run out."""
+    return isinstance(error, MemoryError) or "alloc" in str(error) or "memory" in str(error)
 
 
 def read_columns(source: IO[bytes], names: list[dict[str, Any]]) -> dict[str, np.ndarray]:
@@ -34,32 +49,68 @@ def read_columns(source: IO[bytes], names: list[dict[str, Any]]) -> dict[str, np
     return found
 
 
-def answer(
-    open_session: Callable[[], Any], columns: dict[str, np.ndarray], asked: dict[str, Any]
+def serve(
+    open_session: Callable[[], Any],
+    columns: dict[str, np.ndarray],
+    asked: dict[str, Any],
+    allow: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """Answers of shape (n, width), the same in two sessions, shuffled, in batches of many sizes, and alone."""
-    session = open_session()
-    feed = _feed(session, columns)
-    n, width = asked["rows"], asked["width"]
-    last = asked["kind"] == "Probabilities"
-    outputs = session.get_outputs()
-    name = outputs[-1 if last else 0].name
+    """Answers of shape (n, width), NaN for rows on which the model fails.
 
-    def run(by: Any, rows: np.ndarray | slice) -> np.ndarray:
-        (found,) = by.run([name], {key: value[rows] for key, value in feed.items()})
-        size = len(feed[next(iter(feed))][rows])
-        return _numbers(found, size, width)
+    A chunk that fails is halved until the failing rows are found, so no row fails because of
+    another one.
 
-    whole = run(session, slice(None))
-    if not np.array_equal(whole, run(open_session(), slice(None)), equal_nan=True):
+    Args:
+        open_session: Opens the model.
+        columns: Its columns.
+        asked: Number of rows, numbers per row, and the kind of the answers.
+        allow: Called before each chunk: grants it CPU time.
+    """
+    run = _runner(open_session(), columns, asked)
+    n = asked["rows"]
+    whole = np.full((n, asked["width"]), np.nan)
+    for start in range(0, n, CHUNK):
+        allow()
+        waiting = [np.arange(start, min(start + CHUNK, n))]
+        while waiting:
+            rows = waiting.pop()
+            try:
+                whole[rows] = run(_filled(rows))[: len(rows)]
+            except Exception as error:  # onnxruntime's errors have no common root
+                structural = isinstance(error, Unfit) and not isinstance(error, RowUnfit)
+                if structural or exhausted(error):
+                    raise
+                if len(rows) > 1:
+                    waiting += [rows[: len(rows) // 2], rows[len(rows) // 2 :]]
+    return whole
+
+
+def judge(
+    open_session: Callable[[], Any],
+    columns: dict[str, np.ndarray],
+    asked: dict[str, Any],
+    allow: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """Answers as `serve` gives them: the same in two sessions, shuffled, in batches of many sizes, and alone."""
+    run = _runner(open_session(), columns, asked, allow)
+    n = asked["rows"]
+    whole = _in_chunks(run, np.arange(n))
+    wrong = ~np.isfinite(whole).all(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        msg = f"row {row} has the answer {whole[row].tolist()}; every answer must be finite"
+        raise Unfit(msg)
+    if not np.array_equal(
+        whole, _in_chunks(_runner(open_session(), columns, asked, allow), np.arange(n))
+    ):
         msg = "the model answers differently when it is run again"
         raise Unfit(msg)
     order = np.random.default_rng(0).permutation(n)
     shuffled = np.empty_like(whole)
-    shuffled[order] = run(session, order)
-    batches = np.concatenate([run(session, part) for part in _batches(n)])
+    shuffled[order] = _in_chunks(run, order)
+    batches = np.concatenate([run(np.arange(n)[part]) for part in _batches(n)])
     some = np.sort(order[:ALONE])
-    alone = np.concatenate([run(session, slice(row, row + 1)) for row in some.tolist()])
+    alone = np.concatenate([run(some[i : i + 1]) for i in range(len(some))])
     exact = asked["kind"] == "Codes"
     for how, one, other in (
         ("in another order", whole, shuffled),
@@ -75,9 +126,42 @@ def answer(
     return whole
 
 
+def _runner(
+    session: Any,
+    columns: dict[str, np.ndarray],
+    asked: dict[str, Any],
+    allow: Callable[[], None] = lambda: None,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from rows to their answers, shape (rows, width)."""
+    last = asked["kind"] == "Probabilities"
+    name = session.get_outputs()[-1 if last else 0].name
+
+    def run(rows: np.ndarray) -> np.ndarray:
+        allow()
+        feed = _feed(session, {name: values[rows] for name, values in columns.items()})
+        (found,) = session.run([name], feed)
+        return _numbers(found, len(rows), asked["width"])
+
+    return run
+
+
+def _in_chunks(run: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
+    parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+    return np.concatenate([run(_filled(part))[: len(part)] for part in parts])
+
+
+def _filled(rows: np.ndarray) -> np.ndarray:
+    """The rows of a chunk, filled up with copies of the first."""
+    return np.concatenate([rows, np.full(CHUNK - len(rows), rows[0])])
+
+
 def _batches(n: int) -> list[slice]:
-    """All rows, in batches of doubling size: some are below and some above any threshold."""
-    cuts = [0, *(2**i for i in range(n.bit_length()) if 2**i < n), n]
+    """All rows, in batches of doubling size: some are below and some above any threshold.
+
+    From four chunks on the size stays, so that memory does.
+    """
+    cuts = [0, *(2**i for i in range(13) if 2**i < n)]
+    cuts = [*cuts, *range(cuts[-1] + 4 * CHUNK, n, 4 * CHUNK), n]
     return [slice(start, end) for start, end in pairwise(cuts)]
 
 
@@ -152,5 +236,5 @@ def _typed(values: np.ndarray, port: Any) -> np.ndarray:
             f"the model's input {port.name!r} is a {port.type}, but values are missing or of"
             " another type"
         )
-        raise Unfit(msg)
+        raise RowUnfit(msg)
     return typed
