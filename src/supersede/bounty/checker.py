@@ -145,7 +145,7 @@ class Checker:
 
         Raises:
             BudgetSpentError: All slices are used up.
-            LimitError: The model exceeded its limits several times; that is no verdict, and the
+            LimitError: The model exceeded its limits several times; that is not a verdict, and the
                 submission does not count.
         """
         if not self.left:

@@ -279,7 +279,7 @@ def answers_that_fit(
     Not all rows are known when a patch is accepted. A patch that fails on an unseen row must stop
     neither the bounty nor the patched model, and failure is decided row by row, so that it does not
     depend on the other rows of the call. A model that cannot be opened fails on all rows. A limit
-    is no failure of a row: it is raised, since an answer must not depend on it.
+    is not a failure of a row: it is raised, since an answer must not depend on it.
 
     Args:
         model: The patch's model.
