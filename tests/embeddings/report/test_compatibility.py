@@ -161,5 +161,5 @@ def test_the_result_is_written_in_every_form(tmp_path, digits):
     assert found.to_frame().num_rows == 3 * 4
     page = found.save(tmp_path / "c.html").read_text()
     assert "<svg" in page
-    with pytest.raises(ArgumentError, match="may end in"):
+    with pytest.raises(ArgumentError, match="must end in"):
         found.save(tmp_path / "c.pdf")
