@@ -6,12 +6,8 @@ capacity.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +15,20 @@ from supersede.bounty.artefacts.models import Model
 from supersede.bounty.checker import Checker, Look
 from supersede.bounty.decision_list import DecisionList
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
+from supersede.bounty.ledger import Ledger, settings_of
 from supersede.bounty.log import FileLog, Log
 from supersede.bounty.losses import Loss, check_labels
-from supersede.bounty.passport import Passport
+from supersede.bounty.passport import Passport, check_unused
 from supersede.bounty.policies import Policy
 from supersede.bounty.receipt import Receipt, Withdrawal, receipt_of, withdrawal_of
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample, same_rows
-from supersede.bounty.saving import digest, record_of
+from supersede.bounty.saving import digest
 from supersede.bounty.standing import Standing
 from supersede.bounty.submission import Submission, prepared, screen
 from supersede.errors import (
     ArgumentError,
     BudgetSpentError,
-    LogError,
     StaleVersionError,
     SubmissionError,
     SupersedeError,
@@ -62,8 +58,9 @@ class Bounty:
         per_team: Submissions that each team can have judged; None for as many as are left.
 
     Raises:
-        ArgumentError: Both a folder and a log are given, or `per_team` is below 1. Two slices, or a slice and the public rows, share most of their rows; or rows
-            of a slice are spent: they judged an earlier bounty of this model, or were published.
+        ArgumentError: Both a folder and a log are given, or `per_team` is below 1. Two slices, or a
+            slice and the public rows, share most of their rows. Rows of a slice are spent: they
+            judged an earlier bounty of this model, or were published.
         LogError: The log was altered, or belongs to a bounty with other rows or rules.
 
     Example:
@@ -98,63 +95,28 @@ class Bounty:
         if per_team is not None and per_team < 1:
             msg = f"per_team={per_team}: expected at least 1, or None for no limit"
             raise ArgumentError(msg)
-        self._checker = Checker(
-            model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch
-        )
-        self.first, self.public = model, public
+        checker = Checker(model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch)
+        self.first, self.public, self.per_team = model, public, per_team
+        self._asked = [*checker.slices, *([] if public is None else [public])]
         if public is not None:
-            check_labels(self._checker.loss, public.labels, model.answers)
-        for one, other in combinations(self._asked, 2):
-            if same_rows(one, other):
-                msg = (
-                    f"most rows of {one.name} are in {other.name}, or vice versa; slices and public"
-                    " rows must not share rows"
-                )
-                raise ArgumentError(msg)
-        for sample in self._checker.slices:
-            if model.spent.knows(sample):
-                msg = (
-                    f"rows of {sample.name} have already judged this model or were published; draw new"
-                    " ones, or leave them out: sample.take(model.spent.unspent(sample))"
-                )
-                raise ArgumentError(msg)
+            check_labels(checker.loss, public.labels, model.answers)
+        check_unused(checker.slices, self._asked, model.spent)
         self._passport: tuple[int, Passport] = (0, model.spent)
-        self._audited: Sample | None = None
-        self._log: Log = log or FileLog(None if folder is None else Path(folder) / "log.jsonl")
-        self.per_team = per_team
-        self._repaired_first, self._opening = self._checker.model, self._checker.transcript
-        self._standing = self._unread()
-        settings = {"event": "opened", **self._settings()}
-        with self._log.writing():
-            first = next(iter(self._log.since(0)), None)
-            if first is None:
-                _, files = record_of(model)
-                opened = {**settings, "models": sorted(files), "at": _now()}
-                self._log.append(opened, files)
-            elif differ := [key for key, value in settings.items() if first.get(key) != value]:
-                msg = f"this log belongs to a bounty with other {', '.join(differ)}"
-                raise LogError(msg)
-        with self._transaction():
-            if not self._standing.closed:
-                self._rotate_if_spent()
-
-    @property
-    def _asked(self) -> list[Sample]:
-        return [*self._checker.slices, *([] if self.public is None else [self.public])]
+        kept = log or FileLog(None if folder is None else Path(folder) / "log.jsonl")
+        self._ledger = Ledger(kept, checker, model, settings_of(model, checker, public, per_team))
 
     @property
     def model(self) -> DecisionList:
         """The model with all patches so far, and the fingerprints of all rows that are spent."""
-        checker = self._checker
+        checker = self.checker
         used = checker.at + (checker.transcript.submissions > 0)
-        samples = [*checker.slices[:used], *([] if self.public is None else [self.public])]
-        samples += [] if self._audited is None else [self._audited]
+        samples = [*checker.slices[:used], *self._asked[len(checker.slices) :]]
         if len(samples) != self._passport[0]:
             passport = self.first.spent
             for sample in samples:
                 passport = passport.with_sample(sample)
             self._passport = (len(samples), passport)
-        return replace(checker.model, spent=self._passport[1])
+        return replace(checker.model, spent=self._passport[1].joined(self._ledger.standing.audited))
 
     @property
     def digest(self) -> str:
@@ -164,7 +126,7 @@ class Bounty:
     @property
     def left(self) -> int:
         """Submissions that can still be judged."""
-        return 0 if self._standing.closed else self._checker.left
+        return 0 if self._standing.closed else self.checker.left
 
     def left_of(self, team: str) -> int:
         """Submissions of a team that can still be judged."""
@@ -189,17 +151,17 @@ class Bounty:
     @property
     def spent(self) -> tuple[str, ...]:
         """Names of the slices that are used up: they, and figures on them, can be published."""
-        return self._checker.spent
+        return self.checker.spent
 
     @property
     def checker(self) -> Checker:
         """Model, slices and figures; for the owner only."""
-        return self._checker
+        return self._ledger.checker
 
     @property
     def log(self) -> Log:
         """All events; contains no figures of the holdout."""
-        return self._log
+        return self._ledger.log
 
     def submit(
         self,
@@ -251,12 +213,12 @@ class Bounty:
         """
         self._check_budget(team)
         submission = prepared(
-            team, group, answer, columns=self._checker.sample.columns, model=self.model,
+            team, group, answer, columns=self.checker.sample.columns, model=self.model,
             base=base, note=note,
         )  # fmt: skip
         self._check_version(submission)
         if self.public is not None:
-            screen(submission.group, submission.answer, self.public, self.model, self._checker.loss)
+            screen(submission.group, submission.answer, self.public, self.model, self.checker.loss)
         return submission
 
     def decide(
@@ -279,14 +241,14 @@ class Bounty:
         """
         receipt = None
         while receipt is None:
-            with self._transaction():
-                self._rotate_if_spent()  # in case this failed after the last submission
-            look = self._checker.look(submission.group, submission.answer)
+            with self._ledger.transaction():
+                self._ledger.rotate_if_spent()  # in case this failed after the last submission
+            look = self.checker.look(submission.group, submission.answer)
             receipt = self._decide(submission, look, also)
         # the receipt is valid, so this does not concern its holder; the next submission tries again
         try:
-            with self._transaction():
-                self._rotate_if_spent()
+            with self._ledger.transaction():
+                self._ledger.rotate_if_spent()
         except SupersedeError as error:
             _log.warning("the next slice could not be taken into use yet: %s", error)
         return receipt
@@ -295,8 +257,8 @@ class Bounty:
         self, submission: Submission, look: Look, also: Callable[[Receipt], Any] | None
     ) -> Receipt | None:
         """The receipt; None if another process took the next slice into use meanwhile."""
-        with self._transaction():
-            checker = self._checker
+        with self._ledger.transaction():
+            checker = self.checker
             self._check_budget(submission.team)
             self._check_version(submission)
             if look.sample != checker.sample.name or checker.must_rotate:
@@ -315,7 +277,7 @@ class Bounty:
                 "sample": judged.sample,
                 "left": checker.left,
             }
-            receipt = receipt_of(self._record(entry, submission.files))
+            receipt = receipt_of(self._ledger.record(entry, submission.files))
             if also is not None:
                 also(receipt)
         return receipt
@@ -340,7 +302,7 @@ class Bounty:
             SubmissionError: There is no such accepted submission of this team, it was withdrawn
                 before, or the bounty is closed.
         """
-        with self._transaction():
+        with self._ledger.transaction():
             if self._standing.closed:
                 msg = "this bounty is closed; publish bounty.model.without(version) instead"
                 raise SubmissionError(msg)
@@ -357,9 +319,9 @@ class Bounty:
                 )
                 msg = f"submission {number} {why}; it stays counted"
                 raise SubmissionError(msg)
-            repairs = self._checker.withdraw(self._standing.made[number])
+            repairs = self.checker.withdraw(self._standing.made[number])
             entry = {"event": "withdrawn", "number": number, "team": team, "repairs": repairs}
-            withdrawal = withdrawal_of(self._record(entry))
+            withdrawal = withdrawal_of(self._ledger.record(entry))
             if also is not None:
                 also(withdrawal)
         return withdrawal
@@ -382,21 +344,20 @@ class Bounty:
                 )
                 raise SubmissionError(msg)
         while True:
-            with self._transaction():
-                if not self._standing.closed:
-                    self._rotate_if_spent()  # as in `decide`
+            with self._ledger.transaction():
+                self._ledger.rotate_if_spent()  # as in `decide`
             audited = self.model
             audit = audit_round(
-                audited, fresh, loss=self._checker.loss, watch=self._checker.watch,
+                audited, fresh, loss=self.checker.loss, watch=self.checker.watch,
                 confidence=confidence,
             )  # fmt: skip
-            with self._transaction():
+            with self._ledger.transaction():
                 if self.digest != digest(audited):
                     continue  # another process has patched the model meanwhile
                 if not self._standing.closed:
-                    entry = {"fresh": fresh.fingerprint, "rows": len(fresh)}
-                    self._record({"event": "closed", **entry})
-            self._audited = fresh
+                    spent = Passport().with_sample(fresh).to_dict()
+                    entry = {"fresh": fresh.fingerprint, "rows": len(fresh), "spent": spent}
+                    self._ledger.record({"event": "closed", **entry})
             return audit
 
     def _check_budget(self, team: str) -> None:
@@ -425,77 +386,6 @@ class Bounty:
             )
             raise SubmissionError(msg)
 
-    def _rotate_if_spent(self) -> None:
-        if self._checker.must_rotate:
-            spent = self._checker.sample.name
-            self._record({"event": "rotated", "spent": spent, "repairs": self._checker.rotate()})
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """A transaction of the log, which begins with what others wrote; undone if it is undone."""
-        checker, standing = copy(self._checker), self._standing
-        try:
-            with self._log.writing():
-                self._catch_up()
-                yield
-        except BaseException:
-            self._checker, self._standing = checker, standing
-            raise
-
-    def _record(
-        self, entry: Mapping[str, Any], files: Mapping[str, bytes] | None = None
-    ) -> dict[str, Any]:
-        """Append an entry that leads, when it is read, to the model that the checker has."""
-        made = self._log.append(
-            {**entry, "model": digest(self._checker.model), "at": _now()}, files
-        )
-        standing = self._standing.copy()
-        standing.follow(made)
-        self._standing = standing
-        return made
-
-    def _catch_up(self) -> None:
-        """Read what was appended since, here or elsewhere."""
-        standing = self._standing
-        entries = self._log.since(max(standing.entries - 1, 0))
-        if not standing.entries or [e["hash"] for e in entries[:1]] != [standing.head]:
-            standing = self._unread()  # the first time; or entries were rolled back since
-            entries = self._log.since(0)
-            standing.opened(entries[0], self._opening)
-        if len(entries) > 1:
-            standing = standing.copy()
-            for entry in entries[1:]:
-                standing.follow(entry)
-        self._standing, checker = standing, self._checker
-        model, at, transcript = standing.model, standing.at, standing.transcript
-        if (checker.at, checker.transcript, digest(checker.model)) != (
-            at, transcript, digest(model),
-        ):  # fmt: skip
-            checker.restore(model, at, transcript)
-
-    def _unread(self) -> Standing:
-        # the checker has made the first repairs
-        return Standing(self._repaired_first, self._checker.watch, self._log.file)
-
-    def _settings(self) -> dict[str, Any]:
-        checker = self._checker
-        record, _ = record_of(self.first)
-        return {
-            "base": record,
-            "slices": [
-                {"name": s.name, "rows": len(s), "fingerprint": s.fingerprint}
-                for s in checker.slices
-            ],
-            "loss": repr(checker.loss),
-            "policy": repr(checker.policy),
-            "promise": checker.policy.promise,
-            "capacity": checker.capacity,
-            "watch": {name: str(group) for name, group in checker.watch.items()},
-            "public": None if self.public is None else self.public.fingerprint,
-            "per_team": self.per_team,
-            "first_repairs": [list(repair) for repair in checker.first_repairs],
-        }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    @property
+    def _standing(self) -> Standing:
+        return self._ledger.standing

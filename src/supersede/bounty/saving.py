@@ -23,7 +23,6 @@ __all__ = [
 ]  # fmt: skip
 
 _FORMAT = 1
-_NONE = {"samples": [], "rows": ""}  # in lists saved before there were passports
 ReadFile = Callable[[str], bytes]
 
 
@@ -146,7 +145,7 @@ def load(folder: str | Path) -> DecisionList:
     except (KeyError, TypeError) as error:
         msg = f"{folder / 'list.json'} is not a decision list: {error!r}"
         raise SourceError(msg) from error
-    model = replace(model, spent=Passport.from_dict(record.get("spent", _NONE)))
+    model = replace(model, spent=Passport.from_dict(record.get("spent", {})))
     if _sealed(model) != claimed:
         msg = f"{folder / 'list.json'} was altered: its hash does not match"
         raise LogError(msg)

@@ -9,6 +9,7 @@ from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.checker import protected
 from supersede.bounty.decision_list import DecisionList
 from supersede.bounty.log import START
+from supersede.bounty.passport import Passport
 from supersede.bounty.policies import Transcript
 from supersede.bounty.receipt import Receipt, receipt_of
 from supersede.bounty.routing import Group
@@ -35,6 +36,7 @@ class Standing:
         charged: Submissions judged, by team.
         seen: Hashes of the submissions judged, each with the hash of the model before it.
         closed: Whether the round has ended.
+        audited: The rows on which it was audited.
         entries: Entries read.
         head: Hash of the last one.
     """
@@ -48,7 +50,7 @@ class Standing:
         self.made: dict[int, int] = {}
         self.charged: Counter[str] = Counter()
         self.seen: set[tuple[str, str]] = set()
-        self.closed = False
+        self.closed, self.audited = False, Passport()
         self.entries, self.head = 0, START
 
     def copy(self) -> "Standing":
@@ -92,7 +94,7 @@ class Standing:
             self.at, self.transcript = self.at + 1, Transcript()
             self._repair(entry["repairs"])
         elif entry["event"] == "closed":
-            self.closed = True
+            self.closed, self.audited = True, Passport.from_dict(entry.get("spent", {}))
         if entry["model"] != digest(self.model):
             msg = f"entry {self.entries + 1} of the log does not lead to the model that it names"
             raise LogError(msg)
