@@ -6,6 +6,7 @@ differently. `corrected_error` needs the sizes of the parts; this module reads t
 """
 
 import math
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -150,5 +151,5 @@ def _in_time(parts: list[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> bool:
         return False
     forward = all(train.max() < test.min() for train, test in parts)
     return forward and all(
-        before.max() < after.min() for (_, before), (_, after) in zip(parts, parts[1:], strict=False)
+        before.max() < after.min() for (_, before), (_, after) in itertools.pairwise(parts)
     )
