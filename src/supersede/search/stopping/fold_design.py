@@ -5,8 +5,8 @@ splits have different errors even if they have the same spread, because their tr
 differently. `corrected_error` needs the sizes of the parts; this module reads them off a splitter.
 """
 
-import math
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
