@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from supersede.cli.for_review import open_questions
 from supersede.cli.progress import Progress
 from supersede.cli.run_flags import RunFlags
 from supersede.cli.run_sizes import size_run
@@ -122,14 +121,17 @@ def plan(
         msg = "--disagreement, --power, --max-nfr, --label, --cluster, --weight and --json go with --detect"
         raise ArgumentError(msg)
     import supersede
-    from supersede.evaluate import estimate, read_plan, write_plan
+    from supersede.evaluate import estimate, open_questions, read_plan, write_plan
     from supersede.evaluate import plan as make
+    from supersede.evaluate.estimands import models_of
     from supersede.evaluate.pictures import plan_picture
     from supersede.look import write_whole
 
-    models, asked = _models(model or [], parent), None
+    models = _models(model or [], parent)
+    asked: tuple[Estimand, ...] = ()
     if for_review is not None:
-        models, asked = open_questions(for_review)
+        asked = open_questions(for_review)
+        models = models_of(asked)
     elif not models and not newer:
         msg = (
             "name the models: --model COLUMN for each, or --for-review RESULT.json; or give a file of"
@@ -145,11 +147,11 @@ def plan(
             rows = supersede.read(
                 table, item=item, models=models, groups=group or (), labelled=False
             )
-        if asked is None:
-            asked = _estimands(rows, models, estimand or ["precision"], group or [], positive)
+        if not asked:
+            wanted = estimand or ["precision"]
+            asked = tuple(_estimands(rows, models, wanted, group or [], positive))
         earlier = None if after is None else read_plan(after)
         learnt = earlier if earlier is None or labels is None else estimate(earlier, str(labels))
-        progress("counting the models' answers, and choosing items")
         made = make(
             rows,
             asked,
@@ -162,6 +164,7 @@ def plan(
             after=learnt,
             classes=None if classes is None else [_class(text) for text in classes],
             seed=seed,
+            progress=progress,
         )
         progress(f"writing {out}")
         written = write_plan(made, out, votes=votes)
@@ -247,5 +250,5 @@ def _estimands(
             known = ", ".join(["accuracy", *of_class, *of_pair])
             msg = f"estimand {name!r} is unknown or needs two models; expected one of {known}"
             raise ArgumentError(msg)
-    split = [e for g in groups for f in found for e in evaluate.by_group(f, rows, g)]
+    split = [e for g in groups for f in found for e in evaluate.for_each_group(f, rows, g)]
     return [*found, *split]

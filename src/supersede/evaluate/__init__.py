@@ -9,11 +9,11 @@ from supersede.evaluate.design import Expectation, Plan
 from supersede.evaluate.estimands import (
     Estimand,
     accuracy,
-    by_class,
-    by_group,
     change,
     difference,
     f1,
+    for_each_class,
+    for_each_group,
     negative_flips,
     positive_flips,
     precision,
@@ -21,6 +21,7 @@ from supersede.evaluate.estimands import (
 )
 from supersede.evaluate.estimates import Estimate, Estimates, estimate
 from supersede.evaluate.following import Following, Look, follow
+from supersede.evaluate.for_review import open_questions
 from supersede.evaluate.labels import Annotation, Labels, read_labels
 from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
@@ -46,8 +47,6 @@ __all__ = [
     "RunSizes",
     "SharedLabels",
     "accuracy",
-    "by_class",
-    "by_group",
     "change",
     "change_between",
     "detectable",
@@ -55,8 +54,11 @@ __all__ = [
     "estimate",
     "f1",
     "follow",
+    "for_each_class",
+    "for_each_group",
     "labels_by_method",
     "negative_flips",
+    "open_questions",
     "plan",
     "positive_flips",
     "precision",

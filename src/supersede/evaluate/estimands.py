@@ -22,11 +22,11 @@ __all__ = [
     "Metric",
     "Term",
     "accuracy",
-    "by_class",
-    "by_group",
     "change",
     "difference",
     "f1",
+    "for_each_class",
+    "for_each_group",
     "negative_flips",
     "positive_flips",
     "precision",
@@ -204,7 +204,7 @@ def change(estimand: Estimand, column: str, since: Any, *, margin: float | None 
     return replace(difference(after, before, margin=margin), name=name)
 
 
-def by_group(estimand: Estimand, table: "Table", column: str) -> list[Estimand]:
+def for_each_group(estimand: Estimand, table: "Table", column: str) -> list[Estimand]:
     """The estimand once per value of a column: a group, a condition, a month.
 
     Args:
@@ -221,7 +221,7 @@ def by_group(estimand: Estimand, table: "Table", column: str) -> list[Estimand]:
     return [estimand.within(**{column: value}) for value in values if value is not None]
 
 
-def by_class(metric: Metric, table: "Table", model: str) -> list[Estimand]:
+def for_each_class(metric: Metric, table: "Table", model: str) -> list[Estimand]:
     """Precision, recall or F1 once per class that a model predicts.
 
     Args:
@@ -269,6 +269,11 @@ def checked(estimands: Estimand | Iterable[Estimand], table: "Table") -> tuple[E
 def terms_of(estimands: Sequence[Estimand]) -> list[Term]:
     """All terms of several estimands."""
     return [term for estimand in estimands for term in estimand.terms]
+
+
+def models_of(estimands: Sequence[Estimand]) -> list[str]:
+    """The models of several estimands, each once."""
+    return list(dict.fromkeys(model for term in terms_of(estimands) for model in term.models))
 
 
 def _of_class(metric: Metric, model: str, positive: Any, margin: float | None) -> Estimand:

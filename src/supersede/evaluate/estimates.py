@@ -1,6 +1,6 @@
 """Estimates from labels: value and interval of every estimand of a plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +159,7 @@ def estimate(
     confidence: float | None = None,
     classes: Sequence[Any] = (),
     same: Words = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Estimates:
     """Estimate a plan's estimands from the labels received.
 
@@ -176,6 +177,7 @@ def estimate(
             name them).
         same: Which words of labels and models count as equal, as in `supersede.read`:
             ``{"1": ["yes"], "0": ["no"]}``, or ``"folded"``.
+        progress: Function that is called with a line of text before each step.
 
     Returns:
         Value and interval of each estimand, or why it is refused.
@@ -201,6 +203,8 @@ def estimate(
 
     Assumes: labels are right; items are skipped for reasons that do not depend on their label.
     """
+    say = progress or (lambda _: None)
+    say("reading the labels")
     given = read_labels(labels, models=plan.patterns.graded)
     settled = settle(plan, given, disagreement, classes=classes, same=same)
     if not settled.labelled.any():
@@ -213,6 +217,7 @@ def estimate(
     rows = [usable(plan, sample, settled) for sample in plan.samples]
     level = plan.confidence if confidence is None else confidence
     check_confidence(level)
+    say("estimating")
     each, calibration = _estimates(plan, settled, rows, level, anytime=anytime)
     reserve = plan.items["reserve"].to_numpy(zero_copy_only=False)
     waiting = (settled.state < -1) & ~reserve

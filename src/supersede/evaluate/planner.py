@@ -1,6 +1,7 @@
 """Plan which items to label: one label set for many models and many metrics."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from supersede.evaluate.belief import Calibration, Prior, expect, state_features
 from supersede.evaluate.design import Expectation, Method, Mix, Plan
 from supersede.evaluate.draw import item_column
 from supersede.evaluate.earlier import refuse_other
-from supersede.evaluate.estimands import Estimand, checked, terms_of
+from supersede.evaluate.estimands import Estimand, checked, models_of
+from supersede.evaluate.for_review import open_questions
 from supersede.evaluate.hypergeometric import check_confidence
 from supersede.evaluate.methods import Chosen, Methods, optimal_strata
 from supersede.evaluate.patterns import Patterns, count_patterns
@@ -37,7 +39,7 @@ _LARGE = 20_000
 
 def plan(
     table: object,
-    estimands: Estimand | Iterable[Estimand],
+    estimands: Estimand | Iterable[Estimand] = (),
     *,
     margin: float = 0.05,
     confidence: float = 0.95,
@@ -50,6 +52,8 @@ def plan(
     classes: Sequence[Any] | None = None,
     item: str | None = None,
     seed: int = 0,
+    for_review: "str | Path | Mapping[str, Any] | None" = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Plan:
     """Choose the items whose labels serve all estimands at once.
 
@@ -74,6 +78,10 @@ def plan(
         classes: All classes that labels may have, if the models do not predict them all.
         item: The column of item ids, if the table was read without ids.
         seed: Key of the permanent random numbers. Keep it to reuse labels.
+        for_review: In place of `estimands`, the result of an undecided review, as ``review.to_dict()``
+            or the path of its JSON: its undecided checks become estimands, with margins that decide
+            them (`open_questions`).
+        progress: Function that is called with a line of text before each step.
 
     Returns:
         The plan; it depends on nothing but these arguments, not on the order of rows or the
@@ -101,8 +109,11 @@ def plan(
     Assumes: see the method's file; ``"allocated"`` does not need any model to be right, only labels
     for the planned items.
     """
+    say = progress or (lambda _: None)
+    if for_review is not None:
+        estimands = _asked_by(for_review, estimands)
     named = (estimands,) if isinstance(estimands, Estimand) else tuple(estimands)
-    models = list(dict.fromkeys(model for term in terms_of(named) for model in term.models))
+    models = models_of(named)
     # a table may have been read without the ids that a plan needs
     ids = None if isinstance(table, Table) else item
     table = as_table(table, models, labelled=False, item=ids)
@@ -113,6 +124,7 @@ def plan(
     if budget is not None and not _is_count(budget):
         msg = f"budget={budget!r} must be a whole number of labels, 1 or more"
         raise ArgumentError(msg)
+    say("counting the models' answers")
     patterns = count_patterns(table, asked, classes)
     earlier, calibration, least = _learnt(after, patterns)
     if after is not None:
@@ -129,6 +141,7 @@ def plan(
             " the models agree everywhere; nothing needs to be labelled"
         )
         raise TooFewLabelsError(msg)
+    say("choosing items")
     make = Methods(table, column, seed, least)
     methods: dict[str, Callable[[Problem], Chosen]] = {
         "allocated": make.allocated,
@@ -160,6 +173,20 @@ def plan(
         earlier=earlier,
         notes=_notes(problem, chosen, method, mix),
     )
+
+
+def _asked_by(
+    result: "str | Path | Mapping[str, Any]", named: Estimand | Iterable[Estimand]
+) -> Sequence[Estimand]:
+    """The estimands of an undecided review.
+
+    Raises:
+        ArgumentError: Estimands are named too.
+    """
+    if isinstance(named, Estimand) or tuple(named):
+        msg = "for_review= takes the estimands from the review; leave out the others"
+        raise ArgumentError(msg)
+    return open_questions(result)
 
 
 def _is_count(value: object) -> bool:
