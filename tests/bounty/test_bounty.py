@@ -314,9 +314,10 @@ def test_credit_adds_up_and_names_groups_and_teams(tmp_path):
     assert json.loads(made.save(tmp_path / "credit.json").read_text())["teams"]
 
 
-def test_credit_holds_no_formula_for_spreadsheets():
+def test_credit_holds_no_formula_for_spreadsheets(tmp_path):
     model = DecisionList(ZERO).patched(parse("age >= 60"), ONE, team="=HYPERLINK(1)")
-    assert ",'=HYPERLINK(1)," in credit(model, people(100)).to_csv()
+    saved = credit(model, people(100)).save(tmp_path / "credit.csv").read_text()
+    assert "'=HYPERLINK(1)" in saved
 
 
 def test_findings_are_triaged_and_disclosed(tmp_path):

@@ -4,15 +4,21 @@ Reported by anyone, triaged by the owner, disclosed on a date whether fixed or n
 step is an entry of a log whose lines are chained by hashes.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from supersede.bounty.log import FileLog
 from supersede.errors import ArgumentError
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Finding", "Findings", "Kind", "State"]
 
@@ -64,7 +70,7 @@ class Finding:
         return asdict(self)
 
 
-class Findings:
+class Findings(ResultMixin, named="findings"):
     """The register of findings.
 
     Args:
@@ -88,6 +94,25 @@ class Findings:
         self._found: dict[int, Finding] = {}
         self._read = 0  # entries of the log
         self._catch_up()
+
+    def __str__(self) -> str:
+        states = Counter(finding.state for finding in self)
+        return f"{len(self)} findings: " + ", ".join(f"{n} {s}" for s, n in states.items())
+
+    def to_dict(self) -> dict[str, Any]:
+        """All findings as JSON values, whether disclosed or not."""
+        return {"findings": [json_object(finding.to_dict()) for finding in self]}
+
+    def to_frame(self) -> "pa.Table":
+        """One row per finding, whether disclosed or not."""
+        return frame_of((finding.to_dict() for finding in self), list(Finding.__dataclass_fields__))
+
+    def to_html(self) -> str:
+        """A page with all findings, for the owner."""
+        from supersede.look.table_page import table_page
+
+        shown = self.to_frame().select(["number", "kind", "title", "group", "team", "state"])
+        return table_page("Reported findings", f"{self}.", shown)
 
     def __iter__(self) -> Any:
         return iter(self._found.values())
