@@ -20,7 +20,7 @@ from supersede.evaluate.estimands import (
     recall,
 )
 from supersede.evaluate.estimates import Estimate, Estimates, estimate
-from supersede.evaluate.following import Following, Look, follow
+from supersede.evaluate.following import Following, Look, follow, has_sequence, latest_look
 from supersede.evaluate.labels import Annotation, Labels, read_labels
 from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
@@ -55,7 +55,9 @@ __all__ = [
     "estimate",
     "f1",
     "follow",
+    "has_sequence",
     "labels_by_method",
+    "latest_look",
     "negative_flips",
     "plan",
     "positive_flips",
