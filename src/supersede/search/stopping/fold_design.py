@@ -150,5 +150,6 @@ def _in_time(parts: list[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> bool:
         return False
     forward = all(train.max() < test.min() for train, test in parts)
     return forward and all(
-        before.max() < after.min() for (_, before), (_, after) in zip(parts, parts[1:], strict=False)
+        before.max() < after.min()
+        for (_, before), (_, after) in zip(parts, parts[1:], strict=False)
     )

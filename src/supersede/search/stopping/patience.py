@@ -58,7 +58,9 @@ class NoImprovement:
         history = evidence.history
         since = history.stagnation_by(self.min_delta) if self.min_delta else history.stagnation
         wait = max(self.trials, math.ceil(self.share * len(history.judged)))
-        what = f"an improvement by more than {self.min_delta:g}" if self.min_delta else "the best one"
+        what = (
+            f"an improvement by more than {self.min_delta:g}" if self.min_delta else "the best one"
+        )
         return Judgement(since >= wait, f"{since} trials since {what}, {wait} needed")
 
 
@@ -99,7 +101,9 @@ class Target:
             return Judgement(False, "no trial has a value")
         reached = best >= self.value if history.maximize else best <= self.value
         word = "has reached" if reached else "has not reached"
-        return Judgement(reached, f"the best value, {best:.6g}, {word} the target of {self.value:g}")
+        return Judgement(
+            reached, f"the best value, {best:.6g}, {word} the target of {self.value:g}"
+        )
 
 
 @dataclass(frozen=True)
