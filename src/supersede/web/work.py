@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from supersede.web.bounties import jobs as bounties
 from supersede.web.jobs.handler import Handler
 
 __all__ = ["HANDLERS"]
 
-HANDLERS: Mapping[str, Handler] = {}
+HANDLERS: Mapping[str, Handler] = {**bounties.HANDLERS}
