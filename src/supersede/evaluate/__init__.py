@@ -26,6 +26,7 @@ from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
 from supersede.evaluate.plan_file import read_plan, write_plan
 from supersede.evaluate.planner import plan
+from supersede.evaluate.prefix import labelled_part
 from supersede.evaluate.run_power import Power
 from supersede.evaluate.run_sizes import RunSize, RunSizes
 from supersede.evaluate.sharing import SharedLabels, labels_by_method, shared_labels
@@ -56,6 +57,7 @@ __all__ = [
     "f1",
     "follow",
     "has_sequence",
+    "labelled_part",
     "labels_by_method",
     "latest_look",
     "negative_flips",

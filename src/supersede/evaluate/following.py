@@ -26,7 +26,7 @@ from supersede.look.result import ResultMixin, frame_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Following", "Look", "follow", "has_sequence", "latest_look"]
+__all__ = ["Following", "Look", "follow", "has_sequence", "in_line", "latest_look"]
 
 LOOKS = 4
 _FIRST = 0.4  # of the plan: earlier looks use up error probability and hardly ever stop
@@ -135,7 +135,7 @@ def follow(
         raise ArgumentError(msg)
     given = read_labels(labels, models=plan.patterns.graded)
     settled = settle(plan, given, disagreement, classes=classes, same=same)
-    done = _in_line(plan, settled)
+    done = in_line(plan, settled)
     look = partial(estimate, plan, disagreement=disagreement, classes=classes, same=same)
     exact = has_sequence(plan)
     satisfied = enough or _narrow
@@ -189,7 +189,7 @@ def latest_look(
     """
     given = read_labels(labels, models=plan.patterns.graded)
     settled = settle(plan, given, disagreement, classes=classes, same=same)
-    done, exact = _in_line(plan, settled), has_sequence(plan)
+    done, exact = in_line(plan, settled), has_sequence(plan)
     if not exact:
         done = max((due for due in _points(plan, looks, exact=False) if due <= done), default=0)
     now = _first(plan, given, done)
@@ -209,7 +209,7 @@ def _valid(plan: Plan, looks: int, *, exact: bool) -> dict[str, Any]:
     return {"confidence": 1 - (1 - plan.confidence) / looks}
 
 
-def _in_line(plan: Plan, settled: Settled) -> int:
+def in_line(plan: Plan, settled: Settled) -> int:
     """Number of items, in the plan's order, before the first without an answer."""
     answered = settled.state >= -1
     in_order = answered[np.argsort(plan.items["order"].to_numpy())]

@@ -23,7 +23,17 @@ from supersede.web.ledger import append
 from supersede.web.names import check_name, check_text
 from supersede.web.site import Site
 
-__all__ = ["LOOK", "answer", "labels_of", "locked", "next_item", "open_task", "plan_of", "set_state", "undo"]
+__all__ = [
+    "LOOK",
+    "answer",
+    "labels_of",
+    "locked",
+    "next_item",
+    "open_task",
+    "plan_of",
+    "set_state",
+    "undo",
+]
 
 LOOK = "look"  # the kind of job that estimates from the labels so far
 _HELD = timedelta(minutes=10)
