@@ -20,13 +20,14 @@ from supersede.evaluate.estimands import (
     recall,
 )
 from supersede.evaluate.estimates import Estimate, Estimates, estimate
-from supersede.evaluate.following import Following, Look, follow
+from supersede.evaluate.following import Following, Look, follow, has_sequence, latest_look
 from supersede.evaluate.for_review import open_questions
 from supersede.evaluate.labels import Annotation, Labels, read_labels
 from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
 from supersede.evaluate.plan_file import read_plan, write_plan
 from supersede.evaluate.planner import plan
+from supersede.evaluate.prefix import labelled_part
 from supersede.evaluate.run_power import Power
 from supersede.evaluate.run_sizes import RunSize, RunSizes
 from supersede.evaluate.sharing import SharedLabels, labels_by_method, shared_labels
@@ -56,7 +57,10 @@ __all__ = [
     "follow",
     "for_each_class",
     "for_each_group",
+    "has_sequence",
+    "labelled_part",
     "labels_by_method",
+    "latest_look",
     "negative_flips",
     "open_questions",
     "plan",
