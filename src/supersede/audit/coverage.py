@@ -25,8 +25,9 @@ from supersede.audit.attributes import Attribute, label_of
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.json_values import json_object
 from supersede.look.result import ResultMixin, frame_of, plain
-from supersede.metrics.cells import count_cells
+from supersede.metrics.cells import Ask, N, counted_rows, once
 from supersede.table.coerce import Columns, as_table
+from supersede.table.internal import internal
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Collect", "Coverage", "CoverageCell", "coverage"]
 
 Ints = npt.NDArray[np.int64]
+_REAL, _SYNTHETIC = internal("real"), internal("synthetic")
 _MOST_CELLS = 1_000_000
 _ENUMERATED = 20_000  # combinations of all axes that are enumerated; beyond, hill climbing is used
 _STARTS = 20
@@ -258,7 +260,7 @@ def coverage(
     for subset, counted in zip(combinations(names, strength), subsets, strict=True):
         cells += _cells(subset, counted, wanted, impossible)
     unknown = {
-        name: int(sum(n for v, n in zip(cells_[name].to_pylist(), cells_["n"].to_pylist(), strict=True) if v is None))
+        name: int(sum(n for v, n in zip(cells_[name].to_pylist(), cells_[_REAL].to_pylist(), strict=True) if v is None))
         for name, cells_ in zip(names, singles, strict=True)
     }  # fmt: skip
     return Coverage(
@@ -270,20 +272,24 @@ def coverage(
 def _counted(
     table: Table, attributes: Sequence[Attribute], strength: int, synthetic: str | None
 ) -> "list[pa.Table]":
+    import ibis
+    import pyarrow.compute as pc
+
     rows, label = table.rows, table.truth()
     rows = rows if label is None else rows.filter(label.notnull())
-    made_up = rows.count() * 0
-    real = rows.count()
+    sums = {_SYNTHETIC: ibis.literal(0)}
     if synthetic is not None:
         if synthetic not in rows.columns:
             raise MissingColumnError.of(synthetic, rows.columns, "the mark of synthetic items")
         flag = rows[synthetic].cast("boolean").fill_null(False)
-        made_up, real = flag.cast("int64").sum(), (~flag).cast("int64").sum()
+        sums = {_SYNTHETIC: flag.cast("int64")}
     keys = {a.column: a.key(rows) for a in attributes}
-    margins = [(name,) for name in keys]
-    return count_cells(
-        rows, keys, {"n": real, "synthetic": made_up}, [*margins, *combinations(keys, strength)]
-    )
+    margins = [*((name,) for name in keys), *combinations(keys, strength)]
+    (found,) = counted_rows(rows, once(Ask(sums, keys, margins)))
+    return [
+        cells.append_column(_REAL, [pc.subtract(cells[N], cells[_SYNTHETIC]).combine_chunks()])
+        for cells in found
+    ]
 
 
 def _values(cells: "pa.Table", name: str) -> list[object]:
@@ -304,7 +310,7 @@ def _cells(
     levels: Mapping[str, tuple[object, ...]],
     impossible: Sequence[Mapping[str, object]],
 ) -> list[CoverageCell]:
-    columns = [counted[name].to_pylist() for name in (*subset, "n", "synthetic")]
+    columns = [counted[name].to_pylist() for name in (*subset, _REAL, _SYNTHETIC)]
     at = {tuple(row[:-2]): row[-2:] for row in zip(*columns, strict=True)}
     barred = [b for b in impossible if set(b) <= set(subset)]
     cells = []
@@ -312,8 +318,8 @@ def _cells(
         place = dict(zip(subset, values, strict=True))
         if any(b.items() <= place.items() for b in barred):
             continue
-        n, synthetic = at.get(values, (0, 0))
-        cells.append(CoverageCell(subset, values, int(n or 0), int(synthetic or 0)))
+        n, synthetic = map(int, at.get(values, (0, 0)))
+        cells.append(CoverageCell(subset, values, n, synthetic))
     return cells
 
 

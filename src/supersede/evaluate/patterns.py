@@ -20,8 +20,8 @@ import numpy.typing as npt
 from supersede.errors import ArgumentError
 from supersede.evaluate.classes import known_classes
 from supersede.evaluate.estimands import Estimand, Term, terms_of
+from supersede.metrics.cells import Ask, N, counted_rows, once
 from supersede.table.outcomes import plain
-from supersede.table.source import collect
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -173,11 +173,12 @@ def count_patterns(
     packed = words(table, empty)
     rows = table.rows.select(**packed)
     # an alias in the select list makes the engine compute each word once, not once per use
-    counted = collect(rows.group_by(list(packed)).aggregate(n=rows.count()))
-    columns = [counted[name].to_numpy().astype(np.int64) for name in packed]
+    ask = Ask(keys={name: rows[name] for name in packed}, margins=[tuple(packed)])
+    ((cells,),) = counted_rows(rows, once(ask))
+    columns = [cells[name].to_numpy().astype(np.int64) for name in packed]
     order = np.lexsort(columns[::-1])  # engines return groups in any order
     codes = _unpack([column[order] for column in columns], empty.keys)
-    return replace(empty, codes=codes, count=counted["n"].to_numpy().astype(np.int64)[order])
+    return replace(empty, codes=codes, count=cells[N].to_numpy().astype(np.int64)[order])
 
 
 def read_keys(

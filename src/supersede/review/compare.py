@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
-from supersede.review.checks import Check, MinGain
+from supersede.metrics.cells import counted
+from supersede.review.checks import Check, MinGain, judging, used_columns
 from supersede.review.doubts import doubts, refuse_a_guessed_label
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
@@ -163,7 +164,7 @@ def compare(
         if progress:
             progress(f"counting flips from {old} to {candidate}")
         evidence = collect_evidence(
-            table, old, candidate, slices=slices, inclusion=inclusion, planned=planned,
+            table, old, candidate, slices=slices, columns=used_columns(checks or ()), inclusion=inclusion, planned=planned,
             labels_declared=labels is not None, confidence=confidence,
         )  # fmt: skip
         if not evidence.labelled:
@@ -182,7 +183,7 @@ def compare(
             asked = judged_checks(table, old, candidate, slices=bool(evidence.margins))
         else:
             asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1]
-        findings = tuple(check.judge(evidence) for check in asked)
+        findings = tuple(counted(evidence.counting, *(judging(c, evidence) for c in asked)))
         judged.append(
             Candidate(
                 name=candidate,
