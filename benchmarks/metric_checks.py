@@ -10,13 +10,14 @@ groups, so that one review gives 200 intervals of the new model's value and 200 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import sklearn.metrics as sk
 
 import supersede
-from benchmarks.measure import write
+from benchmarks.measure import kept, write
 from supersede.review import MaxDrop, MaxMetric, MaxRise, MinMetric
 from supersede.table.outcomes import Judge, Loss
 
@@ -215,7 +216,8 @@ def main() -> None:
             "width", "no interval"]  # fmt: skip
     rows, covered = [head], []
     for case in cases():
-        m = measured(case, trials)
+        key = f"{case.metric} {case.of} {case.data} {case.n} {trials}"
+        m = kept("metric_checks", key, partial(measured, case, trials))
         covered += [m["level"], m["change"]]
         rows.append(
             [

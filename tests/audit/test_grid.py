@@ -20,7 +20,7 @@ def test_scenarios_of_one_table(frame):
     assert len(found.cells) == 27
     assert len(found.missing) == 3 + 9 + 3
     html = found._repr_html_()
-    assert html.count("<table") == 3
+    assert html.count("class=&#34;map&#34;") == 3
     assert "missing" in html
     assert len(found.to_dict()["cells"]) == 27
 

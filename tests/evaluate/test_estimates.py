@@ -55,7 +55,7 @@ def test_many_estimands_at_once_lie_near_the_truth(method):
     for e, estimand in zip(found, MANY, strict=True):
         assert abs(e.value - true_value(CASE, estimand)) < 2 * e.half_width, e.name
         assert e.half_width < 0.075, e.name
-    assert "precision(m0)" in found.to_dict()["name"]
+    assert "precision(m0)" in found.to_frame()["name"].to_pylist()
 
 
 def test_groups_and_classes_are_split_by_what_the_table_holds():

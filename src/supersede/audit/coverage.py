@@ -14,7 +14,7 @@ References:
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -23,6 +23,8 @@ import numpy.typing as npt
 
 from supersede.audit.attributes import Attribute, label_of
 from supersede.errors import ArgumentError, MissingColumnError
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of, plain
 from supersede.metrics.cells import count_cells
 from supersede.table.coerce import Columns, as_table
 from supersede.table.table import Table
@@ -76,7 +78,7 @@ class Collect:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(ResultMixin, named="coverage"):
     """Coverage of the combinations of values of any `strength` axes.
 
     Attributes:
@@ -143,19 +145,39 @@ class Coverage:
         return _Search.over(self).greedy(budget, np.random.default_rng(seed))
 
     def to_dict(self) -> dict[str, Any]:
-        """The coverage as plain data."""
-        return {
-            "strength": self.strength,
-            "enough": self.enough,
-            "share": self.share,
-            "covered": self.covered,
-            "thin": len(self.thin),
-            "empty": len(self.empty),
-            "levels": {axis: [str(v) for v in values] for axis, values in self.levels.items()},
-            "unknown": dict(self.unknown),
-            "cells": [asdict(cell) for cell in self.cells],
-            "notes": list(self.notes),
-        }
+        """The coverage as JSON values."""
+        counted = {
+            "share": self.share, "covered": self.covered, "thin": len(self.thin), "empty": len(self.empty)
+        }  # fmt: skip
+        return plain(self) | json_object(counted)
+
+    def to_frame(self) -> "pa.Table":
+        """One row per cell: the value on each axis (null where it is not combined), and counts."""
+        axes = list(self.levels)
+        return frame_of(
+            (
+                dict.fromkeys(axes)
+                | dict(zip(cell.axes, cell.values, strict=True))
+                | {"items": cell.n, "synthetic": cell.synthetic, "covered": cell.n >= self.enough}
+                for cell in self.cells
+            ),
+            [*axes, "items", "synthetic", "covered"],
+        )
+
+    def to_html(self) -> str:
+        """A page with the maps and the cells that lack items."""
+        from markupsafe import Markup
+
+        from supersede.look.table_page import table_page
+
+        lacking = frame_of(
+            ({"combination": str(cell), "items": cell.n} for cell in (*self.empty, *self.thin)),
+            ["combination", "items"],
+        )
+        maps = Markup("").join(self.maps())
+        return table_page(
+            "Which combinations do the items cover?", f"{self}.", lacking, figure=maps
+        )
 
     def maps(self) -> "list[Markup]":
         """A map of every pair of axes, those with most uncovered cells first; for strength 2."""

@@ -3,17 +3,19 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from supersede.audit.attributes import Attribute, label_of
 from supersede.audit.counting import Counting
 from supersede.audit.losses import Loss
 from supersede.errors import ArgumentError, SupersedeError
 from supersede.look import maps, numbers
+from supersede.look.result import ResultMixin, frame_of
 from supersede.metrics.ratio_intervals import Unit, interval
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from markupsafe import Markup
 
 __all__ = ["Grid", "GridCell", "grid"]
@@ -47,7 +49,7 @@ class GridCell:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(ResultMixin, named="a grid"):
     """All cells, scenario by scenario.
 
     Attributes:
@@ -81,9 +83,24 @@ class Grid:
         """Cells without a value."""
         return [cell for cell in self.cells if cell.missing]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The grid as plain data."""
-        return asdict(self)
+    def __str__(self) -> str:
+        size = f"{len(self.scenarios)} scenarios × {len(self.losses)} losses × {len(self.models)} models"
+        return (
+            f"{size}: {len(self.cells) - len(self.missing)} measured, {len(self.missing)} missing"
+        )
+
+    def to_frame(self) -> "pa.Table":
+        """One row per cell."""
+        return frame_of(asdict(cell) for cell in self.cells)
+
+    def to_html(self) -> str:
+        """A page with a map per loss, and the cells."""
+        from markupsafe import Markup
+
+        from supersede.look.table_page import table_page
+
+        maps = Markup("").join(self.maps())
+        return table_page("Models by scenario", f"{self}.", self.to_frame(), figure=maps)
 
     def maps(self) -> "list[Markup]":
         """One map per loss: scenarios in rows, models in columns."""
@@ -110,9 +127,6 @@ class Grid:
             title=f"{loss} by scenario and model",
             corner="scenario",
         )
-
-    def _repr_html_(self) -> str:
-        return "".join(self.maps())
 
 
 def grid(

@@ -25,6 +25,8 @@ from supersede.audit.result import Audit, GroupRow
 from supersede.errors import ArgumentError, MissingColumnError, MissingExtraError, TooFewLabelsError
 from supersede.evaluate.numbers import limit as number_limit
 from supersede.evaluate.numbers import numbers
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
 from supersede.table.coerce import Columns, as_names, as_table
 from supersede.table.source import collect
 from supersede.table.table import Table
@@ -43,7 +45,7 @@ _WEIGHT_OF_LOSS = (
 
 
 @dataclass(frozen=True)
-class SliceSearch:
+class SliceSearch(ResultMixin, named="a search for slices"):
     """The result of a search for slices.
 
     Attributes:
@@ -66,6 +68,40 @@ class SliceSearch:
     def _judged(self) -> list[tuple[Group, GroupRow]]:
         rows = [] if self.audit is None else [row for row in self.audit.rows if row.known]
         return list(zip(self.groups, rows, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finds, the confirmed ones, and their audit, as JSON values."""
+        return json_object({
+            "searched": self.searched,
+            "looked_at": self.looked_at,
+            "groups": [group.to_dict() for group in self.groups],
+            "confirmed": [group.to_dict() for group in self.confirmed],
+            "audit": None if self.audit is None else self.audit.to_dict(),
+        })  # fmt: skip
+
+    def to_frame(self) -> "pa.Table":
+        """One row per find: its loss on fresh rows, that of all items, and whether it holds."""
+        return frame_of(
+            (
+                {
+                    "group": str(group), "items": row.n, "value": row.value,
+                    "overall": row.value - row.gap, "gap": row.gap, "gap_low": row.gap_joint_low,
+                    "gap_high": row.gap_joint_high, "confirmed": row.stands_out,
+                }
+                for group, row in self._judged()
+            ),
+            ["group", "items", "value", "overall", "gap", "gap_low", "gap_high", "confirmed"],
+        )  # fmt: skip
+
+    def to_html(self) -> str:
+        """A page with the finds, as audited on fresh rows."""
+        from supersede.audit.report import group_plot
+        from supersede.look.table_page import table_page
+
+        title = f"{len(self.confirmed)} of {len(self.groups)} finds are confirmed on fresh rows"
+        lead = f"{self.searched} items were searched; {self.looked_at} conditions were combined."
+        figure = "" if self.audit is None else group_plot(self.audit)
+        return table_page(title, lead, self.to_frame(), figure=figure)
 
     def __repr__(self) -> str:
         lines = [f"{len(self.confirmed)} of {len(self.groups)} finds are confirmed on fresh rows"]

@@ -12,7 +12,7 @@ from supersede.bounty.credit import Credit, PatchCredit, credit
 from supersede.bounty.decision_list import DecisionList, Logged, Node
 from supersede.bounty.findings import Finding, Findings
 from supersede.bounty.fresh_audit import Change, RoundAudit, audit_round
-from supersede.bounty.log import Log
+from supersede.bounty.log import FileLog, Log
 from supersede.bounty.losses import (
     Bounded,
     LogLoss,
@@ -23,9 +23,11 @@ from supersede.bounty.losses import (
 )
 from supersede.bounty.passport import Passport
 from supersede.bounty.policies import Alpha, Betting, Certified, Naive, Policy
-from supersede.bounty.receipt import Receipt
+from supersede.bounty.receipt import Receipt, Withdrawal
+from supersede.bounty.rerun import rerun
 from supersede.bounty.sample import Sample
 from supersede.bounty.saving import digest, load, save
+from supersede.bounty.submission import Submission
 
 __all__ = [
     "Alpha",
@@ -38,6 +40,7 @@ __all__ = [
     "Checker",
     "Credit",
     "DecisionList",
+    "FileLog",
     "Finding",
     "Findings",
     "Judgement",
@@ -55,11 +58,14 @@ __all__ = [
     "RoundAudit",
     "Sample",
     "SquaredError",
+    "Submission",
+    "Withdrawal",
     "ZeroOne",
     "audit_round",
     "certify",
     "credit",
     "digest",
     "load",
+    "rerun",
     "save",
 ]

@@ -7,7 +7,7 @@ for all of them at once.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,12 @@ from supersede.bounty.losses import Loss, ZeroOne
 from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
+from supersede.look.result import ResultMixin, frame_of
 from supersede.metrics.ratio_intervals import change
 from supersede.metrics.ratios import Part, sum_ratios
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Change", "RoundAudit", "audit_round"]
 
@@ -56,7 +60,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class RoundAudit:
+class RoundAudit(ResultMixin, named="the audit of a round"):
     """The audit of a round on fresh rows.
 
     Attributes:
@@ -99,9 +103,21 @@ class RoundAudit:
             " patches did not gain"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """The audit as plain data."""
-        return asdict(self)
+    def to_frame(self) -> "pa.Table":
+        """One row for all rows, then one per protected group and one per patch."""
+        return frame_of(
+            {"of": kind, **asdict(change), "verdict": change.verdict}
+            for kind, changes in (
+                ("all", [self.overall]), ("group", self.groups), ("patch", self.patches)
+            )
+            for change in changes
+        )  # fmt: skip
+
+    def to_html(self) -> str:
+        """A page with the change of each error."""
+        from supersede.look.table_page import table_page
+
+        return table_page("The patched model on fresh rows", f"{self}.", self.to_frame())
 
 
 def audit_round(

@@ -76,7 +76,7 @@ def page(
 
 def headline(bounty: Bounty, audit: RoundAudit | None) -> str:
     """The result of the bounty, in a sentence."""
-    patches = sum(not node.repair for node in bounty.model.nodes)
+    patches = len(bounty.model.patch_versions)
     accepted = f"{patches} of {len(bounty.receipts)} submissions beat the model"
     if audit is None:
         return f"{accepted} on the holdout"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,11 @@ from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.hypergeometric import check_confidence, exact_interval, sequence_interval
 from supersede.evaluate.labels import Disagreement, Settled, Words, read_labels, settle
 from supersede.evaluate.linear import Linear, linearise
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Estimate", "Estimates", "estimate"]
 
@@ -60,7 +65,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Estimates:
+class Estimates(ResultMixin, named="estimates"):
     """Estimates of all estimands of a plan.
 
     Attributes:
@@ -105,10 +110,23 @@ class Estimates:
         msg = f"no estimand {wanted!r}; the plan has {', '.join(e.name for e in self.each)}"
         raise ArgumentError(msg)
 
-    def to_dict(self) -> dict[str, list[Any]]:
-        """Columns by name, one entry per estimand."""
-        rows = [e.to_dict() for e in self.each]
-        return {name: [row[name] for row in rows] for name in rows[0]}
+    def to_dict(self) -> dict[str, Any]:
+        """The estimates, and which labels they come from, as JSON values."""
+        return json_object({
+            "design": self.plan.design, "labels": self.labels, "missing": self.missing,
+            "skipped": self.skipped, "unasked": self.unasked, "disputed": self.disputed,
+            "agreement": self.agreement, "estimates": [e.to_dict() for e in self.each],
+        })  # fmt: skip
+
+    def to_frame(self) -> "pa.Table":
+        """One row per estimand."""
+        return frame_of(e.to_dict() for e in self.each)
+
+    def to_html(self) -> str:
+        """A page: a dot and an interval per estimate."""
+        from supersede.evaluate.pictures import estimates_picture
+
+        return estimates_picture(self)
 
     def __repr__(self) -> str:
         lines = [f"Estimates from {self.labels:,} labels (design {self.plan.design})"]
@@ -130,12 +148,6 @@ class Estimates:
         if self.disputed:
             lines.append(f"  {len(self.disputed):,} items with contradicting labels, by majority")
         return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        from supersede.evaluate.pictures import estimates_picture
-        from supersede.look import framed
-
-        return framed(estimates_picture(self), "estimates")
 
 
 def estimate(

@@ -11,15 +11,20 @@ confidence. Between looks nothing is shown.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supersede.errors import ArgumentError
 from supersede.evaluate.design import Plan
-from supersede.evaluate.estimates import Estimates, estimate
+from supersede.evaluate.estimates import Estimate, Estimates, estimate
 from supersede.evaluate.labels import Disagreement, Labels, Settled, Words, read_labels, settle
 from supersede.evaluate.linear import linearise
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Following", "Look", "follow"]
 
@@ -41,7 +46,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Following:
+class Following(ResultMixin, named="labels so far"):
     """Estimates as labels came in.
 
     Attributes:
@@ -61,15 +66,36 @@ class Following:
         """The estimates of the last look; None before the first."""
         return self.looks[-1].estimates if self.looks else None
 
-    def __repr__(self) -> str:
-        seen = f"{self.looks[-1].labels:,} labels" if self.looks else "no look yet"
-        return f"Following({seen}; {self.reason})"
+    def to_dict(self) -> dict[str, Any]:
+        """The looks, whether to stop, and what to label next, as JSON values."""
+        return json_object({
+            "stopped": self.stopped, "reason": self.reason, "next_items": self.next_items,
+            "looks": [{"labels": look.labels, **look.estimates.to_dict()} for look in self.looks],
+        })  # fmt: skip
 
-    def _repr_html_(self) -> str:
+    def to_frame(self) -> "pa.Table":
+        """One row per look and estimand; ``labels_so_far`` counts all labels up to the look."""
+        return frame_of(
+            (
+                {"labels_so_far": look.labels, **estimate.to_dict()}
+                for look in self.looks
+                for estimate in look.estimates
+            ),
+            ["labels_so_far", *Estimate.__dataclass_fields__],
+        )
+
+    def to_html(self) -> str:
+        """A page: the first estimand as labels came in."""
         from supersede.evaluate.pictures import following_picture
-        from supersede.look import framed
 
-        return framed(following_picture(self), "labels so far")
+        return following_picture(self)
+
+    def __str__(self) -> str:
+        seen = f"{self.looks[-1].labels:,} labels" if self.looks else "no look yet"
+        return f"{seen}: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"Following({self})"
 
 
 def follow(

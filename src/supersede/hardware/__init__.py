@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from supersede.errors import MissingExtraError
 from supersede.hardware.advice.advise import Advice, Kept, Option, advise
 from supersede.hardware.advice.budget import Budget
+from supersede.hardware.advice.profiled import Profile, profile
 from supersede.hardware.advice.search import Verified
 from supersede.hardware.description.memory import PeakMemory, peak_activations
 from supersede.hardware.description.mobile_nets import Block, fused_ibn, ibn, mobile_net
@@ -80,6 +81,7 @@ __all__ = [
     "Option",
     "Parameters",
     "PeakMemory",
+    "Profile",
     "QuantisationError",
     "QuantisedNetwork",
     "Sample",
@@ -101,6 +103,7 @@ __all__ = [
     "measure_all",
     "mobile_net",
     "peak_activations",
+    "profile",
     "quantisation_error",
     "quantise",
     "quantised_from_tflite",

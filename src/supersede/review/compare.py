@@ -155,7 +155,7 @@ def compare(
     if labels is None or isinstance(labels, str):
         inclusion = _inclusion(table, labels)
     else:
-        table = planned_table(table, labels)
+        table = planned_table(table, labels, old, candidates)
         inclusion = INCLUSION
     slices = list(dict.fromkeys([*((g,) for g in (*table.groups, *groups)), *map(tuple, cross)]))
     judged = []
@@ -304,13 +304,13 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
             " not said how they were chosen: all this holds for the labelled items only and cannot"
             " pass. If they are a random sample, say labels='random'."
         )
-    for model, moments in ((evidence.old, whole.old), (evidence.new, whole.new)):
-        if moments.mean[0] == 1 and evidence.labelled >= _SUSPICIOUS and table.label is not None:
-            notes.append(
-                f"Column {table.label!r} equals the predictions of {model!r} on all"
-                f" {count(evidence.labelled)} labelled items: is it that model's prediction under"
-                " another name?"
-            )
+    perfect = whole.old.mean[0] == 1 and table.label is not None
+    if perfect and evidence.labelled >= _SUSPICIOUS:
+        notes.append(
+            f"Column {table.label!r} equals the predictions of {evidence.old!r} on all"
+            f" {count(evidence.labelled)} labelled items: is it that model's prediction under"
+            " another name?"
+        )
     if evidence.changed.mean[0] == 0:
         notes.append(
             f"{evidence.old} and {evidence.new} give the same answer on every item: are they two models?"

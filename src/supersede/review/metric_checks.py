@@ -19,11 +19,13 @@ from supersede.look.numbers import amount, count, points, share
 from supersede.metrics.comparison import Comparison, Floats, Interval, Sample
 from supersede.metrics.intervals import holm, z
 from supersede.metrics.measures import EVERY, Measure, every_class, measure
+from supersede.review import limits
 from supersede.review.evidence import CLASS, Evidence, slice_name
 from supersede.review.finding import Finding, SliceFinding, Verdict, combined
 from supersede.review.more_labels import CHANCE
 from supersede.review.slice_checks import MIN_ITEMS
 from supersede.review.slice_verdicts import SHOWN
+from supersede.table.coerce import as_names
 
 __all__ = ["EVERY_GROUP", "MaxDrop", "MaxMetric", "MaxRise", "MinMetric"]
 
@@ -64,7 +66,7 @@ class MinMetric:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        _refuse(self.metric, self.of, self.limit, "min")
+        _settle(self, "min")
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the metric's interval against the limit."""
@@ -82,7 +84,7 @@ class MaxMetric:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        _refuse(self.metric, self.of, self.limit, "max")
+        _settle(self, "max")
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the metric's interval against the limit."""
@@ -104,7 +106,7 @@ class MaxDrop:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        _refuse(self.metric, self.of, self.limit, "max_drop")
+        _settle(self, "max_drop")
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the change against minus the limit."""
@@ -122,7 +124,7 @@ class MaxRise:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        _refuse(self.metric, self.of, self.limit, "max_rise")
+        _settle(self, "max_rise")
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the change against the limit."""
@@ -136,8 +138,12 @@ _CLASSES: dict[str, str] = {
 }  # fmt: skip
 
 
-def _refuse(metric: str | Measure, of: object, limit: float, kind: Kind) -> None:
-    asked = _measure(metric, None if of == EVERY else of)
+def _settle(check: "_Check", kind: Kind) -> None:
+    """Refuse what makes no sense, and take the limit as a number and `by` as columns."""
+    if not (isinstance(check.metric, str) or hasattr(check.metric, "compare")):
+        msg = f"{_CLASSES[kind]}: metric={check.metric!r}; expected a name, such as 'recall', or a Measure"
+        raise ArgumentError(msg)
+    asked = _measure(check.metric, None if check.of == EVERY else check.of)
     flag, other = kind.replace("_", "-"), _OTHER[kind]
     wanted = "more" if kind in {"min", "max_drop"} else "less"
     if asked.better != wanted:
@@ -147,12 +153,18 @@ def _refuse(metric: str | Measure, of: object, limit: float, kind: Kind) -> None
             f" (--{other.replace('_', '-')})"
         )
         raise ArgumentError(msg)
-    low = 0.0 if asked.unit == "share" or kind in {"max_drop", "max_rise"} else -np.inf
-    high = 1.0 if asked.unit == "share" else np.inf
-    if not (low <= limit <= high and np.isfinite(limit)):
-        form = "a share in [0, 1], such as 0.8 for 80 %" if high == 1 else "a number"
-        msg = f"{_CLASSES[kind]} (--{flag}) {asked.name}: the limit is {form}, not {limit:g}"
-        raise ArgumentError(msg)
+    changes = kind in {"max_drop", "max_rise"}
+    allowed: limits.Kind = "level" if asked.unit == "share" else "rise" if changes else "amount"
+    name = f"{_CLASSES[kind]} (--{flag}) {asked.name}: limit="
+    limit = limits.checked_limit(name, check.limit, allowed)
+    object.__setattr__(check, "limit", limit)
+    limits.checked_size("min_items", check.min_items)
+    if check.by is not None and check.by != EVERY_GROUP:
+        columns = as_names(check.by, "by")
+        if not columns:
+            msg = "by=() names no column; leave by= out to judge all items together"
+            raise ArgumentError(msg)
+        object.__setattr__(check, "by", columns)
 
 
 def _measure(metric: str | Measure, of: object) -> Measure:
@@ -193,7 +205,7 @@ def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[
             msg = "@* is every group of the review, and it has none; name some: --group <column>"
             raise ArgumentError(msg)
         return found
-    columns = (by,) if isinstance(by, str) else tuple(by)
+    columns = as_names(by, "by")
     for column in columns:
         if column not in evidence.table.rows.columns:
             raise MissingColumnError.of(column, evidence.table.rows.columns, "a group (@)")

@@ -267,6 +267,10 @@ def _cpu_seconds(process: int) -> float | None:
 
 
 def _died(code: int, limits: Limits) -> LimitError:
+    stopped = ("SIGTERM", "SIGINT", "SIGHUP")
+    if any(code == -getattr(signal, name, 0) for name in stopped if hasattr(signal, name)):
+        msg = "the model's process was stopped from outside; that says nothing about the model"
+        return LimitError(msg)
     if code == -getattr(signal, "SIGXCPU", 0) or code == -getattr(signal, "SIGKILL", 0):
         msg = (
             f"the model took more than {limits.cpu_seconds} CPU seconds for 1,024 rows, or too much"

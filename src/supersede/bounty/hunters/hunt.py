@@ -62,13 +62,13 @@ def hunt(
     done = {
         entry["note"]: receipt
         for entry, receipt in zip(
-            (e for e in bounty.log if e["event"] == "judged"), bounty.receipts, strict=True
+            (e for e in bounty.log.since(0) if e["event"] == "judged"), bounty.receipts, strict=True
         )
     }
     attempts, seen = [], -1
     for number, hunter in enumerate(hunters, start=1):
         if hunter.name in done:
-            group = next(e["group"] for e in bounty.log if e.get("note") == hunter.name)
+            group = next(e["group"] for e in bounty.log.since(0) if e.get("note") == hunter.name)
             attempts.append(Attempt(hunter.name, hunter.team, group, done[hunter.name]))
             continue
         if not bounty.left:

@@ -5,11 +5,9 @@ embed the gallery again are searched among the sampled documents and carried to 
 size (`supersede.embeddings.bridges.gallery_size`).
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +16,11 @@ from supersede.embeddings.bridges.gallery_size import recall_in
 from supersede.embeddings.bridges.path import Path
 from supersede.embeddings.report.paired import Estimate, difference, mean
 from supersede.errors import ArgumentError
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Forecast", "Forecasts", "Prices", "Recommendation", "forecast_paths"]
 
@@ -128,7 +131,7 @@ class Recommendation:
 
 
 @dataclass(frozen=True)
-class Forecasts:
+class Forecasts(ResultMixin, named="the forecast"):
     """All paths, forecast from the same pairs.
 
     Attributes:
@@ -187,30 +190,22 @@ class Forecasts:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists."""
         advice = self.recommendation
-        return {
+        return json_object({
             "k": self.k, "pairs": self.pairs, "gallery": self.gallery, "confidence": self.confidence,
             "paths": [path.to_dict() for path in self.paths],
             "recommendation": None if advice is None else advice.to_dict(),
-        }  # fmt: skip
+        })  # fmt: skip
 
-    def to_json(self) -> str:
-        """The forecasts as JSON."""
-        from supersede.look.json_values import json_values
-
-        return json.dumps(json_values(self.to_dict()), indent=1)
-
-    def to_frame(self) -> Any:
-        """One row per path, as an Arrow table."""
-        import pyarrow as pa
-
-        return pa.Table.from_pylist([
+    def to_frame(self) -> "pa.Table":
+        """One row per path."""
+        return frame_of(
             {
                 "path": f.name, "recall": f.recall.value, "recall_low": f.recall.low,
                 "recall_high": f.recall.high, "lost": f.lost.value, "lost_low": f.lost.low,
                 "lost_high": f.lost.high, "embeds_gallery": f.path.embeds_gallery,
             }
             for f in self.paths
-        ])  # fmt: skip
+        )  # fmt: skip
 
     def __str__(self) -> str:
         from supersede.embeddings.bridges.pages import text
@@ -222,22 +217,6 @@ class Forecasts:
         from supersede.embeddings.bridges.pages import page
 
         return page(self)
-
-    def save(self, path: str | FilePath) -> FilePath:
-        """Write the page (`.html`) or the numbers (`.json`).
-
-        Raises:
-            ArgumentError: The path has another ending.
-            ReportError: The file cannot be written.
-        """
-        from supersede.look.page import save_as
-
-        return save_as(path, "the forecast", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        from supersede.look.page import framed
-
-        return framed(self.to_html(), "Paths of an embedding update")
 
 
 def forecast_paths(

@@ -11,7 +11,7 @@ few per cent of foreign vectors are not found this way.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,11 @@ from supersede.embeddings.report.paired import Estimate, mean
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import Array, Floats, checked, comparable, unit
 from supersede.errors import TooFewLabelsError
+from supersede.look.result import ResultMixin, frame_of
 from supersede.metrics.intervals import z
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -37,7 +41,7 @@ MIN_KNOWN = 30
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(ResultMixin, named="a diagnosis"):
     """Whether an index holds vectors of one model only.
 
     Attributes:
@@ -60,13 +64,17 @@ class Diagnosis:
     lengths: tuple[float, float, float]
     n: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists."""
-        return {
-            "answer": self.answer, "reasons": list(self.reasons), "stamps": self.stamps,
-            "foreign": None if self.foreign is None else self.foreign.to_dict(),
-            "suspects": self.suspects.tolist(), "lengths": list(self.lengths), "n": self.n,
-        }  # fmt: skip
+    def to_frame(self) -> "pa.Table":
+        """One row per suspected vector, by its row in the index."""
+        return frame_of(({"row": int(row)} for row in self.suspects), ["row"])
+
+    def to_html(self) -> str:
+        """A page with the answer, its reasons, and the suspects."""
+        from supersede.look.table_page import table_page
+
+        return table_page(
+            f"{self.answer}: {self.n} vectors", " ".join(self.reasons), self.to_frame()
+        )
 
     def __str__(self) -> str:
         return "\n".join([f"{self.answer}: {self.n} vectors", *self.reasons])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,11 @@ from supersede.hardware.picture import Bar, milliseconds, signed
 from supersede.hardware.targets.cache import measure_all
 from supersede.hardware.targets.granule import find_granule
 from supersede.hardware.targets.measurement import Measurement, Target
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Advice", "Kept", "Option", "advise", "outputs_difference"]
 
@@ -79,7 +84,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Advice:
+class Advice(ResultMixin, named="advice"):
     """What to change in a network for a target.
 
     Args:
@@ -155,7 +160,7 @@ class Advice:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON has them."""
-        return {
+        return json_object({
             "target": self.target,
             "granule": self.granule,
             "change": self.change,
@@ -180,7 +185,27 @@ class Advice:
                 for o in self.front
             ],
             "fits": self.fits,
-        }
+        })  # fmt: skip
+
+    def to_frame(self) -> pa.Table:
+        """One row per edit, those taken first."""
+        return frame_of(
+            (
+                {"taken": taken, **_plain(edit)}
+                for taken, edits in ((True, self.taken), (False, self.left))
+                for edit in edits
+            ),
+            ["taken", "rule", "layers", "words", "alone", "joint", "macs"],
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """As `ResultMixin.save`; ``.network.json`` writes the advised network alone."""
+        from supersede.look.page import write_whole
+
+        if not str(path).endswith(".network.json"):
+            return super().save(path)
+        write_whole(Path(path), self.advised.to_json())
+        return Path(path)
 
     def __str__(self) -> str:
         from supersede.hardware.pages import text
@@ -192,28 +217,6 @@ class Advice:
         from supersede.hardware.pages import page
 
         return page(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`), the advice (`.json`) or the advised network (`.network.json`).
-
-        Raises:
-            ArgumentError: The path has another ending.
-            ReportError: The file cannot be written.
-        """
-        import json
-
-        from supersede.look.page import save_as, write_whole
-
-        if str(path).endswith(".network.json"):
-            write_whole(Path(path), self.advised.to_json())
-            return Path(path)
-        forms = {".html": self.to_html, ".json": lambda: json.dumps(self.to_dict(), indent=1)}
-        return save_as(path, "advice", forms)
-
-    def _repr_html_(self) -> str:
-        from supersede.look.page import framed
-
-        return framed(self.to_html(), "Advice for a network on a target")
 
 
 def advise(

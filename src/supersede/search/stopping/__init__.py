@@ -17,6 +17,7 @@ from supersede.search.stopping.decide import DEFAULT, Decision, decide
 from supersede.search.stopping.delong import auc_error
 from supersede.search.stopping.evidence import Criterion, Evidence, Judgement
 from supersede.search.stopping.expected_regret import ExpectedRegretGap
+from supersede.search.stopping.fold_design import FoldDesign
 from supersede.search.stopping.history import History, State, Trial
 from supersede.search.stopping.improvement import ExpectedImprovement, ProbabilityOfImprovement
 from supersede.search.stopping.nadeau_bengio import blocked, corrected_error, variance_factor
@@ -28,6 +29,8 @@ from supersede.search.stopping.patience import (
     Deadline,
     NoImprovement,
     Settled,
+    Target,
+    TooManyFailures,
 )
 from supersede.search.stopping.probabilistic_regret import ProbabilisticRegretBound
 from supersede.search.stopping.regret_bound import FrozenRegretBound, RegretBound, regret_bound
@@ -59,6 +62,7 @@ __all__ = [
     "ExpectedRegretGap",
     "FixedError",
     "Float",
+    "FoldDesign",
     "FrozenRegretBound",
     "History",
     "InARow",
@@ -78,6 +82,8 @@ __all__ = [
     "Space",
     "State",
     "StatisticalError",
+    "Target",
+    "TooManyFailures",
     "Trial",
     "auc_error",
     "blocked",

@@ -13,7 +13,7 @@ Assumes: batches share no rows with each other or with the test items.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,12 @@ from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier
 
 from supersede.errors import ArgumentError
-from supersede.look import Line, count, figure_page, framed, line_plot, share
+from supersede.look import Line, count, figure_page, line_plot, share
+from supersede.look.result import ResultMixin, frame_of
 from supersede.train.flips.tabular import PositiveCongruentClassifier
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Chain", "Version", "chain"]
 
@@ -52,7 +56,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(ResultMixin, named="a chain of updates", height="44rem"):
     """All versions of all chains.
 
     Attributes:
@@ -71,9 +75,9 @@ class Chain:
         newest = max(version.number for version in self.versions)
         return tuple(version for version in self.versions if version.number == newest)
 
-    def to_dict(self) -> dict[str, object]:
-        """All numbers, as plain values."""
-        return asdict(self)
+    def to_frame(self) -> "pa.Table":
+        """One row per version of a chain."""
+        return frame_of(asdict(v) | {"mean_nfr": v.mean_nfr} for v in self.versions)
 
     def __str__(self) -> str:
         lines = [f"version {self.last[0].number} on {count(self.items)} items:"]
@@ -95,9 +99,6 @@ class Chain:
             f" {share(full.error, resolution=1e-3)} instead of {share(free.error, resolution=1e-3)}."
         )
         return figure_page("What each further constraint costs", lead, self.figure())
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "chain of updates", height="44rem")
 
     def figure(self) -> Markup:
         """Error and negative flips of the last version, by the number of constraining versions."""

@@ -13,13 +13,18 @@ The choice among many strengths is optimistic on the items it was made on; repor
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
 from supersede.errors import ArgumentError
-from supersede.look import Mark, count, figure_page, framed, front_plot, share
+from supersede.look import Mark, count, figure_page, front_plot, share
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Front", "Point", "choose", "measure", "search_strength"]
 
@@ -47,7 +52,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Front:
+class Front(ResultMixin, named="a front", height="34rem"):
     """All points of a search, and the chosen one.
 
     Attributes:
@@ -77,9 +82,9 @@ class Front:
                 kept.append(point)
         return tuple(kept)
 
-    def to_dict(self) -> dict[str, object]:
-        """All numbers, as plain values."""
-        return asdict(self)
+    def to_frame(self) -> "pa.Table":
+        """One row per point."""
+        return frame_of(asdict(point) | {"chosen": point == self.chosen} for point in self.points)
 
     def __str__(self) -> str:
         taken, plain = self.chosen, self.untreated
@@ -94,9 +99,6 @@ class Front:
     def to_html(self) -> str:
         """The front as a page."""
         return figure_page("Error and flips by strength", f"Chosen: {self}.", self.figure())
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "front", height="34rem")
 
     def figure(self) -> Markup:
         """The front as a figure: error to the right, negative flips upwards."""
