@@ -23,6 +23,7 @@ from supersede.cli.plan import plan
 from supersede.cli.profile import profile
 from supersede.cli.replay import replay
 from supersede.cli.review import review
+from supersede.cli.serve import serve
 from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
@@ -38,6 +39,7 @@ COMMANDS = (
     advise,
     compatibility,
     migrate,
+    serve,
     demo,
 )
 
