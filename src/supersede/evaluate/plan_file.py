@@ -157,7 +157,11 @@ def _arrays(plan: Plan) -> dict[str, Any]:
         "independent": plan.independent,
         "parent": plan.parent,
         "mix": plan.mix,
-        "calibration": [plan.calibration.slope, plan.calibration.shift],
+        "calibration": [
+            plan.calibration.slope,
+            plan.calibration.shift,
+            plan.calibration.judges,
+        ],
         "earlier": plan.earlier,
         "notes": plan.notes,
     }
@@ -208,7 +212,7 @@ def _plan(arrays: dict[str, Any]) -> Plan:
         independent=header["independent"],
         parent=header["parent"],
         mix=header["mix"],
-        calibration=Calibration(*header["calibration"]),
+        calibration=Calibration(*header["calibration"][:2], tuple(header["calibration"][2])),
         earlier=tuple(header["earlier"]),
         notes=tuple(header["notes"]),
     )

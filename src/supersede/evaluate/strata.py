@@ -24,7 +24,11 @@ __all__ = ["Strata", "stratify"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_LABELS = (8.0, 4.0, 2.0)  # labels that a stratum should yield; its variance is known better from more
+_LABELS = (
+    8.0,
+    4.0,
+    2.0,
+)  # labels that a stratum should yield; its variance is known better from more
 _CLOSE = 1.02  # times the optimum's labels, at which no other strata are tried
 _LEAST = 2  # fewest labels from which a variance can be estimated
 _LEVEL = 1.5  # inclusion probabilities within this factor count as the same
@@ -107,9 +111,7 @@ def _filled(
     return Strata(of, items.astype(np.int64), take, usage)
 
 
-def _gather(
-    count: Ints, probability: Floats, likeness: Floats, among: Ints, labels: float
-) -> Ints:
+def _gather(count: Ints, probability: Floats, likeness: Floats, among: Ints, labels: float) -> Ints:
     """Stratum numbers: patterns by level and likeness, cut once enough labels are reached."""
     level = np.round(np.log(probability) / np.log(_LEVEL))
     order = np.lexsort((likeness, level, among))
