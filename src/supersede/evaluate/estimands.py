@@ -192,7 +192,7 @@ def win_rate(winner: Any, *, tie: Any = None, margin: float | None = None) -> Es
         >>> win_rate("new", tie="tie").name
         'win_rate(new)'
     """
-    terms = (Term("share", (), winner),)
+    terms: tuple[Term, ...] = (Term("share", (), winner),)
     if tie is not None:
         terms += (Term("share", (), tie, coefficient=0.5),)
     return Estimand(f"win_rate({winner})", terms, margin)
