@@ -29,6 +29,7 @@ def plan(
     group: Annotated[list[str] | None, Parameter(negative=())] = None,
     for_review: Path | None = None,
     positive: str = "1",
+    judge: Annotated[list[str] | None, Parameter(negative=())] = None,
     classes: Annotated[list[str] | None, Parameter(negative=())] = None,
     margin: str = "5%",
     confidence: str = "95%",
@@ -62,11 +63,15 @@ def plan(
         model: A column of predictions; give one --model for each.
         parent: The ensemble that the models belong to; it is estimated too.
         estimand: precision, recall, f1, accuracy, and for the first two models (old and new):
-            negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference.
+            negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference; and
+            win_rate, how often the label is --positive, for which no model is needed.
         group: A column; every estimand is then also estimated for each of its values.
         for_review: The JSON result of an undecided review; models and estimands are then those of
             its undecided checks, with margins that decide them.
         positive: The class that counts as positive.
+        judge: A column with an opinion about every label, such as a language model's: a class, or the
+            probability of class 1; repeatable. It saves labels as far as it is right, which the
+            labels show, and is never taken for a label.
         classes: A class that labels may have, if the models do not predict them all; name all of
             them, one --classes each.
         margin: Requested half-width of the intervals, such as 5% or 0.05.
@@ -132,7 +137,7 @@ def plan(
     if for_review is not None:
         asked = open_questions(for_review)
         models = models_of(asked)
-    elif not models and not newer:
+    elif not models and not newer and estimand != ["win_rate"]:
         msg = (
             "name the models: --model COLUMN for each, or --for-review RESULT.json; or give a file of"
             " answers for each model, the old one first"
@@ -145,8 +150,9 @@ def plan(
             models = list(rows.models)
         else:
             rows = supersede.read(
-                table, item=item, models=models, groups=group or (), labelled=False
-            )
+                table, item=item, models=models or judge, groups=group or (), labelled=False,
+                keep=judge or (),
+            )  # fmt: skip
         if not asked:
             wanted = estimand or ["precision"]
             asked = tuple(_estimands(rows, models, wanted, group or [], positive))
@@ -161,6 +167,7 @@ def plan(
             parent=parent,
             mix=mix,
             budget=budget,
+            judge=judge or (),
             after=learnt,
             classes=None if classes is None else [_class(text) for text in classes],
             seed=seed,
@@ -242,12 +249,14 @@ def _estimands(
     for name in wanted:
         if name in of_class:
             found += [of_class[name](model, positive=target) for model in models]
+        elif name == "win_rate":
+            found.append(evaluate.win_rate(target))
         elif name == "accuracy":
             found += [evaluate.accuracy(model) for model in models]
         elif name in of_pair and len(models) > 1:
             found.append(of_pair[name](models[0], models[1]))
         else:
-            known = ", ".join(["accuracy", *of_class, *of_pair])
+            known = ", ".join(["accuracy", *of_class, *of_pair, "win_rate"])
             msg = f"estimand {name!r} is unknown or needs two models; expected one of {known}"
             raise ArgumentError(msg)
     split = [e for g in groups for f in found for e in evaluate.for_each_group(f, rows, g)]

@@ -18,6 +18,7 @@ from supersede.evaluate.estimands import (
     positive_flips,
     precision,
     recall,
+    win_rate,
 )
 from supersede.evaluate.estimates import Estimate, Estimates, estimate
 from supersede.evaluate.following import Following, Look, follow, has_sequence, latest_look
@@ -71,5 +72,6 @@ __all__ = [
     "recall",
     "shared_labels",
     "time_picture",
+    "win_rate",
     "write_plan",
 ]

@@ -31,10 +31,11 @@ __all__ = [
     "positive_flips",
     "precision",
     "recall",
+    "win_rate",
 ]
 
 Metric = Literal[
-    "precision", "recall", "f1", "accuracy", "negative_flip_rate", "positive_flip_rate"
+    "precision", "recall", "f1", "accuracy", "negative_flip_rate", "positive_flip_rate", "share"
 ]
 _CLASS_METRICS = ("precision", "recall", "f1")
 
@@ -63,8 +64,8 @@ class Term:
 
     Attributes:
         metric: The metric.
-        models: The model, or old and new for flips.
-        positive: The positive class of precision, recall and F1.
+        models: The model, or old and new for flips; none for a share of labels.
+        positive: The positive class of precision, recall and F1; the class whose share it is.
         where: Conditions that an item must meet to count.
         coefficient: 1, or -1 where the ratio is subtracted.
     """
@@ -78,7 +79,7 @@ class Term:
     @property
     def by_class(self) -> bool:
         """Whether a positive class matters."""
-        return self.metric in _CLASS_METRICS
+        return self.metric in (*_CLASS_METRICS, "share")
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,24 @@ def positive_flips(old: str, new: str, *, margin: float | None = None) -> Estima
     """Positive flip rate: the share of items that only the new model gets right."""
     term = Term("positive_flip_rate", (old, new))
     return Estimand(f"positive_flip_rate({old}, {new})", (term,), margin)
+
+
+def win_rate(winner: Any, *, tie: Any = None, margin: float | None = None) -> Estimand:
+    """How often people prefer one answer: the share of items whose label is that answer's name.
+
+    Args:
+        winner: The label of a win, such as ``"new"``.
+        tie: The label of a tie, which counts as half a win; None if ties are losses.
+        margin: Requested half-width of the interval, if not the plan's.
+
+    Example:
+        >>> win_rate("new", tie="tie").name
+        'win_rate(new)'
+    """
+    terms: tuple[Term, ...] = (Term("share", (), winner),)
+    if tie is not None:
+        terms += (Term("share", (), tie, coefficient=0.5),)
+    return Estimand(f"win_rate({winner})", terms, margin)
 
 
 def difference(first: Estimand, second: Estimand, *, margin: float | None = None) -> Estimand:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.errors import ArgumentError, TooFewLabelsError
-from supersede.evaluate.belief import Calibration, Prior, expect, state_features
+from supersede.evaluate.belief import Calibration, Prior, expect
 from supersede.evaluate.design import Expectation, Method, Mix, Plan
 from supersede.evaluate.draw import item_column
 from supersede.evaluate.earlier import refuse_other
@@ -48,6 +48,7 @@ def plan(
     mix: Mix = "reshuffle",
     budget: int | None = None,
     prior: Prior = "votes",
+    judge: str | Sequence[str] = (),
     after: "Plan | Estimates | None" = None,
     classes: Sequence[Any] | None = None,
     item: str | None = None,
@@ -73,6 +74,11 @@ def plan(
             plan needs that number. Not for ``"parent_child"``.
         prior: Expected labels: ``"votes"`` follows the models' majority (or mean score) as far as
             it is clear, ``"worst"`` guarantees the margins for any labels.
+        judge: A column with an opinion about every item's label, such as a language model's: a class
+            that labels can have, or the probability of class 1; no value where it has none. Or
+            several. It saves labels as far as it is right, which the labels show; it is never
+            taken for a label. For ``"allocated"``. (Where models are graded, their grades are the
+            judge.)
         after: An earlier plan, whose labels then count for this one; or its estimates, from which
             this plan also learns (the second phase of two).
         classes: All classes that labels may have, if the models do not predict them all.
@@ -114,9 +120,12 @@ def plan(
         estimands = _asked_by(for_review, estimands)
     named = (estimands,) if isinstance(estimands, Estimand) else tuple(estimands)
     models = models_of(named)
+    judges = (judge,) if isinstance(judge, str) else tuple(judge)
+    _refuse_judges(judges, models, method)
     # a table may have been read without the ids that a plan needs
     ids = None if isinstance(table, Table) else item
-    table = as_table(table, models, labelled=False, item=ids)
+    # without a model, the share of a class is estimated with the judge alone
+    table = as_table(table, models or judges or None, labelled=False, item=ids, keep=judges)
     asked = checked(named, table)
     _refuse_weights(table)
     check_confidence(confidence)
@@ -125,7 +134,7 @@ def plan(
         msg = f"budget={budget!r} must be a whole number of labels, 1 or more"
         raise ArgumentError(msg)
     say("counting the models' answers")
-    patterns = count_patterns(table, asked, classes)
+    patterns = count_patterns(table, asked, classes, judges)
     earlier, calibration, least = _learnt(after, patterns)
     if after is not None:
         refuse_other(
@@ -133,7 +142,7 @@ def plan(
         )
     belief = expect(patterns, prior)
     if calibration != Calibration():
-        belief = calibration.apply(belief, state_features(patterns))
+        belief = calibration.apply(belief, patterns)
     problem = Problem(asked, patterns, belief, margins(asked, margin), confidence)
     if not any(problem.items):
         msg = (
@@ -189,6 +198,28 @@ def _asked_by(
     return open_questions(result)
 
 
+def _refuse_judges(judges: Sequence[str], models: Sequence[str], method: str) -> None:
+    """Refuse judges that are models, named twice, or useless to the method.
+
+    Raises:
+        ArgumentError: One is.
+    """
+    twice = next((j for at, j in enumerate(judges) if j in judges[:at]), None)
+    if twice is not None:
+        msg = f"judge {twice!r} is named twice; name it once"
+        raise ArgumentError(msg)
+    model = next((j for j in judges if j in models), None)
+    if model is not None:
+        msg = (
+            f"judge {model!r} is a model whose quality is estimated, so its answers count as that"
+            " model's already; leave it out of judge="
+        )
+        raise ArgumentError(msg)
+    if judges and method != "allocated":
+        msg = f"method={method!r} makes no use of a judge; use method='allocated', or leave out judge="
+        raise ArgumentError(msg)
+
+
 def _is_count(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
 
@@ -229,6 +260,8 @@ def _learnt(
     calibration = before.calibration if isinstance(after, Plan) else after.calibration
     earlier = (*before.earlier, before.design)
     known = before.patterns
+    if known.judges != patterns.judges:  # weights of other judges say nothing of these
+        calibration = Calibration(calibration.slope, calibration.shift)
     same = known.keys == patterns.keys and np.array_equal(known.codes, patterns.codes)
     if not same or before.method != "allocated":
         return earlier, calibration, 0.0
@@ -291,7 +324,10 @@ def _notes(problem: Problem, chosen: Chosen, asked: Method, mix: Mix) -> tuple[s
     """Caveats before labels are bought."""
     notes = []
     if chosen.method != asked:
-        notes.append("coordinated random samples do not need more labels here, so they are used")
+        unused = ", without the judge" if problem.patterns.judges else ""
+        notes.append(
+            f"coordinated random samples do not need more labels here, so they are used{unused}"
+        )
     if asked == "parent_child" and mix == "resample":
         notes.append(
             "resampling repeats labels: its usual 95 % interval covers about 82 %, so intervals"
