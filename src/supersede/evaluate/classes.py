@@ -106,7 +106,7 @@ def _unknown(term: Term, known: Sequence[Any]) -> ArgumentError:
     name = known[-1] if known else 1
     if not term.models:
         return ArgumentError(
-            f"the share of class {term.positive!r} is asked for, and the classes are {shown}; name one of"
+            f"the share of class {term.positive!r} cannot be estimated: the classes are {shown}; name one of"
             f" them, or add it: plan(…, classes=[…, {term.positive!r}])"
         )
     call = f"{term.metric}({term.models[0]!r}, positive={name!r})"

@@ -1,6 +1,7 @@
 """A judge: a column that has an opinion about every item's label, of unknown quality.
 
-A language model, a rule or last year's model may guess every label, while people's labels are dear.
+A language model, a rule or last year's model can guess every label, while people's labels are
+expensive.
 A judge's opinion is one more attribute of an item that is known before labelling: it distinguishes
 patterns, moves the belief, and therefore decides where labels are needed most. Labels show how far
 it can be trusted: its weight is fitted to them. It is never taken for a label, so that a bad judge

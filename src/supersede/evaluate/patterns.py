@@ -57,7 +57,7 @@ class Key:
             score of class 1), ``"confidence"`` (bin of the mean score of the predicted classes,
             where there are more than two), ``"condition"`` (met or not), ``"judge"`` (code of the
             class that a judge names) or ``"judge_score"`` (bin of its score of class 1); of judges
-            the last code is no opinion.
+            the last code means that it has none.
         of: The model, the condition, or the judge.
         size: The number of codes; a code is in 0..size-1.
     """
