@@ -216,7 +216,8 @@ def _bits(column: Column) -> npt.NDArray[np.uint64]:
     """Each value as 64 bits: the same for 3, 3.0 and "3", and for all kinds of missing values."""
     if column.kind == "text":
         words = [_number_or_hash(text) for text in column.categories]
-        return np.array([*words, _MISSING], np.uint64)[column.values]  # the last for -1, missing
+        known = np.array([*words, _MISSING], np.uint64)  # the last for -1, missing
+        return np.asarray(known[column.values])
     numbers = column.numbers() + 0.0  # no negative zero
     return np.where(np.isnan(numbers), _MISSING, numbers.view(np.uint64))
 

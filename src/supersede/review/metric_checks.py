@@ -6,7 +6,7 @@ or for every value of some columns. As with all checks, the whole interval must 
 pass and break it to fail; among several slices, one fails only by Holm's adjusted p value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.numbers import amount, count, points, share
+from supersede.metrics.cells import Counting, counted, together
 from supersede.metrics.comparison import Comparison, Floats, Interval, Sample
 from supersede.metrics.intervals import holm, z
 from supersede.metrics.measures import EVERY, Measure, every_class, measure
@@ -70,6 +71,10 @@ class MinMetric:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the metric's interval against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "min", evidence)
 
 
@@ -88,6 +93,10 @@ class MaxMetric:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the metric's interval against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max", evidence)
 
 
@@ -110,6 +119,10 @@ class MaxDrop:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the change against minus the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max_drop", evidence)
 
 
@@ -128,6 +141,10 @@ class MaxRise:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the change against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max_rise", evidence)
 
 
@@ -171,7 +188,7 @@ def _measure(metric: str | Measure, of: object) -> Measure:
     return measure(metric, of) if isinstance(metric, str) else metric
 
 
-def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Finding:
+def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
     if evidence.planned:
         msg = (
             f"{_CLASSES[kind]}: labels that a plan asked for answer the plan's questions only; label"
@@ -179,21 +196,28 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Finding:
         )
         raise ArgumentError(msg)
     margins = _margins(check.by, evidence)
-    sample = Sample(evidence.table, evidence.old, evidence.new, margins, evidence.inclusion)
+    sample = Sample(evidence.counting, evidence.old, evidence.new, margins, evidence.inclusion)
     if check.of == EVERY:
-        measures = every_class(check.metric, sample)
+        measures = yield from every_class(check.metric, sample)
     else:
         measures = {"": _measure(check.metric, check.of)}
+    found = yield from together(*(_compared(asked, sample) for asked in measures.values()))
     slices = [
         (compared, _slices(word, compared, margin))
-        for word, asked in measures.items()
-        for compared, margin in zip(asked.compare(sample), margins, strict=True)
+        for word, comparisons in zip(measures, found, strict=True)
+        for compared, margin in zip(comparisons, margins, strict=True)
     ]
     asked = _measure(check.metric, None if check.of == EVERY else check.of)
     form = _Form.of(kind, asked, check)
     if check.by is None and check.of != EVERY:
         return _whole(form, slices[0][0], evidence)
     return _by_slice(form, slices, check.min_items, evidence)
+
+
+def _compared(asked: Measure, sample: Sample) -> Counting:
+    """What a measure finds; one that counts by itself may simply return it."""
+    found = asked.compare(sample)
+    return (yield from found) if isinstance(found, Generator) else found
 
 
 def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[str, ...], ...]:

@@ -5,6 +5,7 @@ splits have different errors even if they have the same spread, because their tr
 differently. `corrected_error` needs the sizes of the parts; this module reads them off a splitter.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -150,6 +151,5 @@ def _in_time(parts: list[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> bool:
         return False
     forward = all(train.max() < test.min() for train, test in parts)
     return forward and all(
-        before.max() < after.min()
-        for (_, before), (_, after) in zip(parts, parts[1:], strict=False)
+        before.max() < after.min() for (_, before), (_, after) in itertools.pairwise(parts)
     )
