@@ -200,7 +200,7 @@ class _Job:
         """Gaps, joint intervals and changes, by the method that all audits share."""
         import pyarrow as pa
 
-        from supersede.table.outcomes import Loss
+        from supersede.table.outcomes import Losses
 
         data: dict[str, Any] = {
             c: read_in.columns[c] for c in {a.column for a in (*self.who, *self.under)}
@@ -215,7 +215,7 @@ class _Job:
             who = ["all"]
         table = read(
             pa.table(data), item="__item", cluster="__speaker", labelled=False,
-            models={m: Loss(c, tolerance=0) for m, c in columns.items()},
+            models={m: Losses(c, tolerance=0) for m, c in columns.items()},
         )  # fmt: skip
         cross = [(a.column, c.column) for a in self.who for c in self.under]
         return audit_groups(
