@@ -44,7 +44,7 @@ from supersede.web.site import Site
 __all__ = ["HANDLERS"]
 
 _KEPT = 4  # rounds that a worker holds in memory
-# what the hunter can mend; everything else is the server's failure. Neither costs a submission
+# what the hunter can fix; everything else is the server's failure. Neither costs a submission
 _HUNTERS = (ArtefactError, BudgetSpentError, MissingColumnError, SubmissionError, TooFewLabelsError)
 
 
@@ -107,7 +107,7 @@ def _answer(site: Site, found: Submission) -> Model:
 
 
 def _check(site: Site, held: Claim, report: Report) -> None:
-    """Train a model if none was sent, and hold it against the public rows."""
+    """Train a model if none was sent, and compare it on the public rows."""
     with site.database.read() as db:
         found = db.get_one(Submission, held.payload["submission"])
         team = db.get_one(Team, found.team_id).name

@@ -91,7 +91,7 @@ def chosen_columns(form: FormData, schema: Mapping[str, Any]) -> dict[str, dict[
     """What was picked of each column in the form for submissions without code.
 
     Raises:
-        InputError: An end of a range is no number.
+        InputError: An end of a range is not a number.
     """
     found: dict[str, dict[str, Any]] = {}
     for column in schema["columns"]:
