@@ -96,19 +96,19 @@ def _card():
 def _coverage():
     from supersede.audit import coverage
 
-    return coverage(table(), ["sex", "age"], enough=80)
+    return coverage(table(), ["sex", "age"], min_items=80)
 
 
 def _slices():
     from supersede.audit import find_slices
 
-    return find_slices(table(), "new", ["sex", "age"], least=0.05)
+    return find_slices(table(), "new", ["sex", "age"], min_share=0.05)
 
 
 def _grid():
     from supersede.audit import Wrong, grid
 
-    return grid(table(), ["new", SCRIPT], [Wrong()], by="sex")
+    return grid(table(), ["new", SCRIPT], [Wrong()], groups="sex")
 
 
 def _estimates():
@@ -254,10 +254,10 @@ def _compatibility():
 
 
 def _forecasts():
-    from supersede.embeddings import Prices, Sample, forecast_paths
+    from supersede.embeddings import PairedSample, Prices, forecast_paths
 
     made = vectors()
-    sample = Sample(
+    sample = PairedSample(
         made.queries_old, made.queries_new, made.gallery_new[made.answers], made.answers,
         made.gallery_old,
     )  # fmt: skip
@@ -279,9 +279,9 @@ def _curve():
 
 
 def _migration_plan():
-    from supersede.embeddings.migration.plan import Plan
+    from supersede.embeddings.migration.plan import MigrationPlan
 
-    return Plan(SCRIPT, "new", 100, 10, 0.01, None, 0.001, {"7": SCRIPT}, rate=10.0)
+    return MigrationPlan(SCRIPT, "new", 100, 10, 0.01, None, 0.001, {"7": SCRIPT}, rate=10.0)
 
 
 def _progress():
@@ -291,10 +291,10 @@ def _progress():
 
 
 def _index_loss():
-    from supersede.embeddings.report.paired import Estimate
+    from supersede.embeddings.report.paired import PairedEstimate
     from supersede.embeddings.report.through_index import IndexLoss
 
-    e = Estimate(0.5, 0.4, 0.6, 100)
+    e = PairedEstimate(0.5, 0.4, 0.6, 100)
     return IndexLoss(SCRIPT, 5, e, e, e, 0.99)
 
 
@@ -319,7 +319,7 @@ MADE = {
     "supersede.embeddings.bridges.forecast.Forecasts": _forecasts,
     "supersede.embeddings.migration.curve.BackfillCurve": _curve,
     "supersede.embeddings.migration.journal.Progress": _progress,
-    "supersede.embeddings.migration.plan.Plan": _migration_plan,
+    "supersede.embeddings.migration.plan.MigrationPlan": _migration_plan,
     "supersede.embeddings.report.doctor.Diagnosis": _diagnosis,
     "supersede.embeddings.report.result.Compatibility": _compatibility,
     "supersede.embeddings.report.through_index.IndexLoss": _index_loss,

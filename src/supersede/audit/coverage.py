@@ -48,19 +48,19 @@ class CoverageCell:
     """One combination of values of some axes.
 
     Attributes:
-        axes: The axes.
+        groups: The columns that are combined.
         values: Their values.
         n: Real items in it, only labelled ones where there are labels.
         synthetic: Synthetic items in it; they do not count as coverage.
     """
 
-    axes: tuple[str, ...]
+    groups: tuple[str, ...]
     values: tuple[object, ...]
     n: int
     synthetic: int = 0
 
     def __str__(self) -> str:
-        return label_of(self.axes, self.values)
+        return label_of(self.groups, self.values)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Coverage(ResultMixin, named="coverage"):
     Attributes:
         levels: The values of each axis.
         strength: How many axes are combined.
-        enough: Items from which a cell counts as covered.
+        min_items: Items from which a cell counts as covered.
         cells: All possible cells, in the order of axes and values.
         unknown: Items whose value on an axis is unknown; they cover no cell of that axis.
         impossible: Combinations that cannot occur.
@@ -95,7 +95,7 @@ class Coverage(ResultMixin, named="coverage"):
 
     levels: Mapping[str, tuple[object, ...]]
     strength: int
-    enough: int
+    min_items: int
     cells: tuple[CoverageCell, ...]
     unknown: Mapping[str, int]
     impossible: tuple[Mapping[str, object], ...] = ()
@@ -104,12 +104,12 @@ class Coverage(ResultMixin, named="coverage"):
     @property
     def covered(self) -> int:
         """Cells with enough items."""
-        return sum(cell.n >= self.enough for cell in self.cells)
+        return sum(cell.n >= self.min_items for cell in self.cells)
 
     @property
     def thin(self) -> list[CoverageCell]:
         """Cells with some items, but not enough; those with the fewest first."""
-        found = [cell for cell in self.cells if 0 < cell.n < self.enough]
+        found = [cell for cell in self.cells if 0 < cell.n < self.min_items]
         return sorted(found, key=lambda cell: cell.n)
 
     @property
@@ -125,7 +125,7 @@ class Coverage(ResultMixin, named="coverage"):
     def __repr__(self) -> str:
         return (
             f"{self.covered} of {len(self.cells)} {self.strength}-way combinations have"
-            f" {self.enough} items or more; {len(self.thin)} are thin, {len(self.empty)} empty"
+            f" {self.min_items} items or more; {len(self.thin)} are thin, {len(self.empty)} empty"
         )
 
     def next_items(self, budget: int, *, seed: int = 0) -> list[Collect]:
@@ -159,8 +159,12 @@ class Coverage(ResultMixin, named="coverage"):
         return frame_of(
             (
                 dict.fromkeys(axes)
-                | dict(zip(cell.axes, cell.values, strict=True))
-                | {"items": cell.n, "synthetic": cell.synthetic, "covered": cell.n >= self.enough}
+                | dict(zip(cell.groups, cell.values, strict=True))
+                | {
+                    "items": cell.n,
+                    "synthetic": cell.synthetic,
+                    "covered": cell.n >= self.min_items,
+                }
                 for cell in self.cells
             ),
             [*axes, "items", "synthetic", "covered"],
@@ -190,10 +194,10 @@ class Coverage(ResultMixin, named="coverage"):
 
 def coverage(
     table: object,
-    axes: Sequence[str | Attribute] | str,
+    groups: Sequence[str | Attribute] | str,
     *,
     strength: int = 2,
-    enough: int = 30,
+    min_items: int = 30,
     levels: Mapping[str, Sequence[object]] | None = None,
     impossible: Sequence[Mapping[str, object]] = (),
     synthetic: str | None = None,
@@ -204,9 +208,9 @@ def coverage(
     Args:
         table: The items: a `Table`, or anything that `supersede.read` reads; only labelled ones
             count if there are labels.
-        axes: Columns that describe who, and under which circumstances.
+        groups: Columns that describe who, and under which circumstances.
         strength: How many axes are combined, from 1 to their number.
-        enough: Items from which a cell counts as covered.
+        min_items: Items from which a cell counts as covered.
         levels: Values that an axis should have, if not all of them occur.
         impossible: Combinations that cannot occur, as ``[{"age": "child", "job": "retired"}]``.
         synthetic: A column that is true for synthetic items, which do not count as coverage.
@@ -216,7 +220,7 @@ def coverage(
         All cells with their counts.
 
     Raises:
-        ArgumentError: Strength or `enough` is out of range, or there are too many cells.
+        ArgumentError: `strength` or `min_items` is out of range, or there are too many cells.
         MissingColumnError: A column is missing.
 
     Example:
@@ -225,20 +229,20 @@ def coverage(
         ...     {"m": [1, 1, 0], "y": [1, 1, 1], "sex": ["f", "m", "m"], "noise": ["no", "no", "yes"]},
         ...     models=["m"],
         ... )
-        >>> found = coverage(table, ["sex", "noise"], enough=1)
+        >>> found = coverage(table, ["sex", "noise"], min_items=1)
         >>> found
         3 of 4 2-way combinations have 1 items or more; 0 are thin, 1 empty
         >>> print(found.empty[0])
         sex = f × noise = yes
     """
-    axes = (axes,) if isinstance(axes, str) else axes
+    axes = (groups,) if isinstance(groups, str) else groups
     table = as_table(table, [], **columns)
     attributes = [Attribute(axis) if isinstance(axis, str) else axis for axis in axes]
     names = [attribute.column for attribute in attributes]
-    if not 1 <= strength <= len(names) or len(set(names)) < len(names) or enough < 1:
+    if not 1 <= strength <= len(names) or len(set(names)) < len(names) or min_items < 1:
         msg = (
-            f"strength={strength}, enough={enough} over axes {names}: strength must be between 1"
-            " and the number of axes, the axes must differ, and enough must be at least 1"
+            f"strength={strength}, min_items={min_items} over axes {names}: strength must be between 1"
+            " and the number of axes, the axes must differ, and min_items must be at least 1"
         )
         raise ArgumentError(msg)
     tables = _counted(table, attributes, strength, synthetic)
@@ -260,7 +264,7 @@ def coverage(
         for name, cells_ in zip(names, singles, strict=True)
     }  # fmt: skip
     return Coverage(
-        wanted, strength, enough, tuple(cells), unknown, tuple(impossible),
+        wanted, strength, min_items, tuple(cells), unknown, tuple(impossible),
         tuple(_notes(found, wanted, unknown)),
     )  # fmt: skip
 
@@ -366,7 +370,7 @@ class _Search:
         counts = [np.full([len(levels[a]) for a in s], -1, np.int64) for s in subsets]
         at = {tuple(axes[a] for a in s): i for i, s in enumerate(subsets)}
         for cell in found.cells:
-            i = at[cell.axes]
+            i = at[cell.groups]
             where = tuple(place[a][v] for a, v in zip(subsets[i], cell.values, strict=True))
             counts[i][where] = cell.n
         return cls(axes, levels, subsets, counts)

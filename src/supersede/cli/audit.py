@@ -153,9 +153,9 @@ def audit(
     if group or condition or cross or groups or not (cover or slices_of):
         result = audit_groups(
             read_table, model, old=old, loss=chosen,
-            groups=_attributes(group, unknown, inferred), synthetic=synthetic,
+            groups=[*_attributes(group, unknown, inferred), *groups], synthetic=synthetic,
             conditions=_attributes(condition, unknown, None, protected=False),
-            cross=[_columns(text) for text in cross or []], declared=groups, labels=labels,
+            cross=[_columns(text) for text in cross or []], labels=labels,
             allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
         )  # fmt: skip
         _print(result)
@@ -167,7 +167,7 @@ def audit(
         covered = _coverage(read_table, _attributes(cover, unknown, None), synthetic, min_items)
     if result is not None and out is not None:
         split = _attributes([grid] if grid else None, unknown, None, protected=False)
-        sheet = lay_out(read_table, models, [chosen], by=split[0]) if split else None
+        sheet = lay_out(read_table, models, [chosen], groups=split[0]) if split else None
         write_whole(out, page(result, covered=covered, sheet=sheet))
     if card is not None or card_out is not None:
         _write_card(result, card, card_out)
@@ -244,12 +244,12 @@ def _read_groups(path: Path) -> "list[Group]":
 
 def _counted(models: Sequence[str], errors: Sequence[str]) -> "dict[str, str | Outcome]":
     """Models of which only counts of errors are known."""
-    from supersede.table.outcomes import Loss as Counted
+    from supersede.table.outcomes import Losses
 
     if len(models) != len(errors):
         msg = "give --errors once for --model, and once more for --old"
         raise ArgumentError(msg)
-    return {m: Counted(e, tolerance=0) for m, e in zip(models, errors, strict=True)}
+    return {m: Losses(e, tolerance=0) for m, e in zip(models, errors, strict=True)}
 
 
 def _attributes(
@@ -297,11 +297,13 @@ def _print(result: "Audit") -> None:
 
 
 def _coverage(
-    table: "Table", cover: "Sequence[Attribute]", synthetic: str | None, enough: int
+    table: "Table", cover: "Sequence[Attribute]", synthetic: str | None, min_items: int
 ) -> "Coverage":
     from supersede.audit import coverage
 
-    found = coverage(table, cover, strength=min(2, len(cover)), enough=enough, synthetic=synthetic)
+    found = coverage(
+        table, cover, strength=min(2, len(cover)), min_items=min_items, synthetic=synthetic
+    )
     print(found)
     for collect in found.next_items(100)[:10]:
         values = ", ".join(f"{axis} = {value}" for axis, value in collect.values.items())

@@ -61,10 +61,12 @@ def profile(
         read_model,
     )
     from supersede.cli.progress import Progress
-    from supersede.hardware import Budget, EthosU, Profile
+    from supersede.hardware import EthosU, MemoryBudget, Profile
 
     outputs = [Profile.check_path(path) for path in (out, json) if path is not None]
-    budget = Budget(byte_count(max_sram, "--max-sram"), byte_count(max_weights, "--max-weights"))
+    budget = MemoryBudget(
+        byte_count(max_sram, "--max-sram"), byte_count(max_weights, "--max-weights")
+    )
     sized = image_size(size)
     opened = open_target(target, memory, system, vela_config, bits)
     with Progress(quiet=quiet) as say:

@@ -26,7 +26,7 @@ from supersede.look.result import ResultMixin, frame_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Following", "Look", "follow"]
+__all__ = ["Following", "Look", "follow", "has_sequence", "in_line", "latest_look"]
 
 LOOKS = 4
 _FIRST = 0.4  # of the plan: earlier looks use up error probability and hardly ever stop
@@ -135,20 +135,15 @@ def follow(
         raise ArgumentError(msg)
     given = read_labels(labels, models=plan.patterns.graded)
     settled = settle(plan, given, disagreement, classes=classes, same=same)
-    done = _in_line(plan, settled)
+    done = in_line(plan, settled)
     look = partial(estimate, plan, disagreement=disagreement, classes=classes, same=same)
-    exact = _has_sequence(plan)
+    exact = has_sequence(plan)
     satisfied = enough or _narrow
     seen: list[Look] = []
     for due in _points(plan, looks, exact=exact):
         if due > done:
             break
-        now = _first(plan, given, due)
-        if exact:
-            found = look(now, anytime=True)
-        else:
-            shared = 1 - (1 - plan.confidence) / looks
-            found = look(now, confidence=shared)
+        found = look(_first(plan, given, due), **_valid(plan, looks, exact=exact))
         seen.append(Look(due, found))
         if satisfied(found):
             return Following(tuple(seen), True, f"decided after {due:,} labels", ())
@@ -162,7 +157,60 @@ def follow(
     return Following(tuple(seen), False, reason, tuple(waiting))
 
 
-def _in_line(plan: Plan, settled: Settled) -> int:
+def latest_look(
+    plan: Plan,
+    labels: object,
+    *,
+    looks: int = LOOKS,
+    disagreement: Disagreement = "refuse",
+    classes: Sequence[Any] = (),
+    same: Words = None,
+) -> Look | None:
+    """The estimates that may be shown now, with intervals that hold at all looks together.
+
+    This is the last look of `follow`, without those before it; where a plan has exact sequences
+    (`has_sequence`) it uses every label in line, at any time.
+
+    Args:
+        plan: The plan that chose the items.
+        labels: All labels so far, labelled in the plan's order.
+        looks: As for `follow`.
+        disagreement: As for `follow`.
+        classes: As for `follow`.
+        same: As for `follow`.
+
+    Returns:
+        The look; None before the first.
+
+    Raises:
+        LabelError: As for `follow`.
+
+    Assumes: as for `follow`.
+    """
+    given = read_labels(labels, models=plan.patterns.graded)
+    settled = settle(plan, given, disagreement, classes=classes, same=same)
+    done, exact = in_line(plan, settled), has_sequence(plan)
+    if not exact:
+        done = max((due for due in _points(plan, looks, exact=False) if due <= done), default=0)
+    now = _first(plan, given, done)
+    if (
+        not done
+        or not (settle(plan, now, disagreement, classes=classes, same=same).state >= 0).any()
+    ):
+        return None
+    valid = _valid(plan, looks, exact=exact)
+    found = estimate(plan, now, disagreement=disagreement, classes=classes, same=same, **valid)
+    return Look(done, found)
+
+
+def _valid(plan: Plan, looks: int, *, exact: bool) -> dict[str, Any]:
+    """Arguments of `estimate` by which all looks together keep the plan's confidence."""
+    if exact:
+        return {"anytime": True}
+    return {"confidence": 1 - (1 - plan.confidence) / looks}
+
+
+def in_line(plan: Plan, settled: Settled) -> int:
     """Number of items, in the plan's order, before the first without an answer."""
     answered = settled.state >= -1
     in_order = answered[np.argsort(plan.items["order"].to_numpy())]
@@ -186,7 +234,8 @@ def _points(plan: Plan, looks: int, *, exact: bool) -> Iterator[int]:
     yield from np.unique(np.linspace(_FIRST * plan.size, plan.size, looks).round().astype(int))
 
 
-def _has_sequence(plan: Plan) -> bool:
+def has_sequence(plan: Plan) -> bool:
+    """Whether all estimands of a plan have intervals that hold at all numbers of labels at once."""
     if plan.method not in {"coordinated", "independent"}:
         return False
     return all(

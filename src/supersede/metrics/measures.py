@@ -19,7 +19,7 @@ from supersede.metrics.compared_means import compare_means
 from supersede.metrics.compared_rates import compare_rates
 from supersede.metrics.comparison import Comparison, Sample
 from supersede.metrics.ratios import Part
-from supersede.table.outcomes import Classes, Judge, Loss, Scores, Within, plain
+from supersede.table.outcomes import Classes, Judge, Losses, Scores, Within, plain
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -291,10 +291,10 @@ def _cost(table: "Table", model: str) -> "ir.Value":
 
 def _loss(table: "Table", model: str) -> "ir.Value":
     outcome = table.outcome(model)
-    if not isinstance(outcome, Loss):
+    if not isinstance(outcome, Losses):
         msg = (
             f"the mean loss needs a loss on every item, and model {model!r} is not read as one:"
-            " --loss on the command line, or supersede.table.Loss('<column>', tolerance=…)"
+            " --loss on the command line, or supersede.table.table.Losses('<column>', tolerance=…)"
         )
         raise ArgumentError(msg)
     return plain(table.rows[outcome.column])

@@ -19,7 +19,7 @@ from supersede.review.sources import reviewed
 from supersede.review.worst import worst_flips
 from supersede.table.coerce import as_names
 from supersede.table.outcomes import Outcome, plain
-from supersede.table.runs import Changed, Columns
+from supersede.table.runs import Changed, RunColumns
 from supersede.table.source import collect
 from supersede.table.table import Missing, Table
 
@@ -143,7 +143,7 @@ def compare(
     split = [*groups, *(name for names in cross for name in names)]
     weighed = [labels] if isinstance(labels, str) and labels != "random" else []
     table, old, candidates = reviewed(
-        table, old, several, columns=Columns(item, label, answer, metric, attempt, by),
+        table, old, several, columns=RunColumns(item, label, answer, metric, attempt, by),
         format=format, changed=changed, models=models or {}, groups=groups, weight=weight,
         cost=cost, cluster=cluster, missing=missing, same=same, where=where,
         keep=[*split, *weighed],

@@ -304,7 +304,7 @@ def _outside(table: Table, model: str, count: int) -> str:
                 " (wrong). Say --judge for scores where more is better (with --threshold T where a"
                 " score from T on is right), --loss T for losses that are right up to T, --runs"
                 " COLUMN for numbers of right runs, or --label for answers (in Python:"
-                f" supersede.table.Judge({column!r}, threshold=…), Loss, Runs; label=…)"
+                f" supersede.table.Judge({column!r}, threshold=…), Losses, Runs; label=…)"
             )
 
 

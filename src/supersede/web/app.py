@@ -26,7 +26,9 @@ from supersede.errors import (
     SupersedeError,
 )
 from supersede.web.accounts import routes as accounts
+from supersede.web.bounties import api as bounties_api
 from supersede.web.bounties import routes as bounties
+from supersede.web.demonstration import routes as demonstration
 from supersede.web.labels import routes as labels
 from supersede.web.ledger import routes as ledger
 from supersede.web.operations import routes as operations
@@ -73,7 +75,9 @@ def create_app(site: Site, *, demo: bool = False) -> FastAPI:
         Limiter(settings.sign_ins_per_minute),
     )
     app.state.measures = Measures()
-    for routes in (accounts, bounties, labels, reviews, ledger, operations):
+    if demo:
+        app.include_router(demonstration.router)  # before the start page of others
+    for routes in (accounts, bounties, bounties_api, labels, reviews, ledger, operations):
         app.include_router(routes.router)
     app.add_exception_handler(SupersedeError, _refused)
     app.add_exception_handler(IntegrityError, _clashed)

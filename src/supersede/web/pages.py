@@ -78,12 +78,12 @@ def _assets() -> dict[str, tuple[bytes, str]]:
     look = files("supersede.look").joinpath("templates", "style.css").read_bytes()
     own = files("supersede.web").joinpath("static")
     found = {"style.css": (look + own.joinpath("application.css").read_bytes(), "text/css")}
-    for name in ("htmx.min.js", "application.js"):
+    for name in ("htmx.min.js", "application.js", "labels.js"):
         found[name] = (own.joinpath(name).read_bytes(), "text/javascript")
     return found
 
 
-ASSETS = ("style.css", "htmx.min.js", "application.js")
+ASSETS = ("style.css", "htmx.min.js", "application.js", "labels.js")
 
 
 def asset(name: str) -> str:

@@ -112,6 +112,8 @@ def child_main(arguments: list[str], environment: Mapping[str, str] | None = Non
         ending = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: ending.set())
         signal.signal(signal.SIGINT, lambda *_: ending.set())
+        import sklearn.tree  # noqa: F401  # now, rather than while somebody waits for a tree
+
         work(site, HANDLERS, ending.is_set)
     site.database.close()
 

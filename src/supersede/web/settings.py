@@ -55,7 +55,7 @@ class Settings:
     lease: float = 15.0
     session_hours: float = 12.0
     requests_per_minute: int = 600
-    posts_per_minute: int = 60
+    posts_per_minute: int = 300
     sign_ins_per_minute: int = 10
     trust_proxy: bool = False
 

@@ -220,6 +220,7 @@ def search_strength(
     strengths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
     tolerance: float = 0.001,
     treatment: str = "distillation",
+    progress: Callable[[str], None] | None = None,
 ) -> Front:
     """Train at each strength, measure on validation items, and choose.
 
@@ -232,6 +233,7 @@ def search_strength(
         strengths: Strengths to try besides 0.
         tolerance: Allowed increase in error over the untreated model, as a share.
         treatment: Name of the treatment.
+        progress: Function that is called with a line of text before each strength.
 
     Returns:
         The front, with the chosen strength. To compare several treatments, choose from the points
@@ -252,9 +254,11 @@ def search_strength(
     if not all(np.isfinite(s) and s >= 0 for s in strengths):
         msg = f"strengths={strengths!r}; expected finite numbers, 0 or more"
         raise ArgumentError(msg)
-    points = [
-        measure(y, predict_at(strength), old_right, strength=strength,
-                treatment=treatment if strength else "none")
-        for strength in (0.0, *(s for s in strengths if s))
-    ]  # fmt: skip
+    points = []
+    for strength in (0.0, *(s for s in strengths if s)):
+        if progress:
+            progress(f"training with {treatment} at strength {strength:g}")
+        said = predict_at(strength)
+        name = treatment if strength else "none"
+        points.append(measure(y, said, old_right, strength=strength, treatment=name))
     return choose(points, tolerance=tolerance, items=len(y))

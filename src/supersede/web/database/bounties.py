@@ -12,7 +12,10 @@ __all__ = ["Finding", "Round", "RoundTeam", "Submission"]
 
 
 class Round(Table):
-    """A bounty round: ``open``, ``paused``, ``closed`` or ``published``."""
+    """A bounty round.
+
+    States: ``draft``, ``preparing``, ``open``, ``paused``, ``closing``, ``closed``, ``published``.
+    """
 
     __tablename__ = "rounds"
 
@@ -20,7 +23,8 @@ class Round(Table):
     title: Mapped[str]
     state: Mapped[str]
     about: Mapped[str]  # what hunters read first
-    table_hash: Mapped[str]
+    table_hash: Mapped[str]  # as Parquet
+    public_hash: Mapped[str | None]  # the public rows, with the labels
     model_hash: Mapped[str | None]  # an uploaded model; None where the table holds its answers
     plan: Mapped[dict[str, Any]] = mapped_column(JSON)  # columns, split, loss, policy, watch groups
     registration: Mapped[str]  # ``open`` or ``invitation``
@@ -34,7 +38,9 @@ class Round(Table):
     opened_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created: Mapped[datetime]
     closed: Mapped[datetime | None]
+    problem: Mapped[str]  # why it could not be opened or closed
     audit: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    report_hash: Mapped[str | None]
     patched_hash: Mapped[str | None]  # the patched model, once published
 
 
@@ -51,9 +57,10 @@ class RoundTeam(Table):
 class Submission(Table):
     """A group and a model for it.
 
-    States: ``trying`` and ``tried`` (on public rows, free), ``queued``, ``accepted``, ``rejected``
-    (these three count), ``refused`` (before the holdout), ``withdrawn`` and ``failed`` (the
-    server's fault); the last three cost nothing. Quotas are counted from these rows, never stored.
+    States that count: ``checking`` (on public rows), ``queued``, ``accepted``, ``rejected`` and
+    ``retracted`` (accepted, and withdrawn since). States that do not: ``trying`` and ``tried`` (on
+    public rows only), ``refused`` (before the holdout), ``withdrawn`` (before it was judged) and
+    ``failed`` (by the server). Quotas are counted from these rows, never stored.
     """
 
     __tablename__ = "submissions"
@@ -79,7 +86,7 @@ class Submission(Table):
     public: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # figures on public rows
     problem: Mapped[str]
     created: Mapped[datetime]
-    queued: Mapped[datetime | None]
+    sent: Mapped[datetime | None]  # to be judged; None while it is only tried
     judged: Mapped[datetime | None]
     answered: Mapped[datetime | None]  # from when its team may know
     number: Mapped[int | None]  # in the order of judging

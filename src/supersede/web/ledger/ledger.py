@@ -19,7 +19,7 @@ from supersede.bounty.log import canonical
 from supersede.errors import LedgerError
 from supersede.web.database import Entry, LedgerHead
 
-__all__ = ["START", "Head", "append", "entries", "head", "link", "verify"]
+__all__ = ["START", "Head", "append", "entries", "head", "link", "record", "verify"]
 
 START = "0" * 64
 
@@ -64,10 +64,15 @@ def append(db: Session, stream: str, body: dict[str, Any], at: datetime) -> Entr
     Raises:
         ArgumentError: The body cannot be written as JSON.
     """
+    return record(db, stream, {**body, "at": at.isoformat(timespec="milliseconds")})
+
+
+def record(db: Session, stream: str, body: dict[str, Any]) -> Entry:
+    """Add an entry that has its time already; as `append`."""
     db.flush()
     last = db.execute(select(LedgerHead).with_for_update()).scalar_one()
     db.refresh(last)
-    text = canonical({**body, "at": at.isoformat(timespec="milliseconds")})
+    text = canonical(body)
     number = last.number + 1
     entry = Entry(
         number=number, stream=stream, body=text, hash=link(number, stream, text, last.hash)

@@ -131,6 +131,8 @@ class Guard:
     def _most(self, path: str) -> int:
         if path.endswith("/upload"):
             return self.settings.upload_mb * 1_000_000 + _SMALL
+        if path.endswith("/submissions"):  # a model in base64
+            return self.settings.artefact_mb * 1_400_000 + _SMALL
         if path.endswith("/file"):
             return self.settings.artefact_mb * 1_000_000 + _SMALL
         return _SMALL

@@ -140,6 +140,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("about", sa.Text(), nullable=False),
         sa.Column("table_hash", sa.Text(), nullable=False),
+        sa.Column("public_hash", sa.Text(), nullable=True),
         sa.Column("model_hash", sa.Text(), nullable=True),
         sa.Column("plan", sa.JSON(), nullable=False),
         sa.Column("registration", sa.Text(), nullable=False),
@@ -153,7 +154,9 @@ def upgrade() -> None:
         sa.Column("opened_by", BIG, nullable=False),
         sa.Column("created", UtcTime(), nullable=False),
         sa.Column("closed", UtcTime(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=False),
         sa.Column("audit", sa.JSON(), nullable=True),
+        sa.Column("report_hash", sa.Text(), nullable=True),
         sa.Column("patched_hash", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["opened_by"], ["users.id"], name=op.f("fk_rounds_opened_by_users")
@@ -285,7 +288,7 @@ def upgrade() -> None:
         sa.Column("public", sa.JSON(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=False),
         sa.Column("created", UtcTime(), nullable=False),
-        sa.Column("queued", UtcTime(), nullable=True),
+        sa.Column("sent", UtcTime(), nullable=True),
         sa.Column("judged", UtcTime(), nullable=True),
         sa.Column("answered", UtcTime(), nullable=True),
         sa.Column("number", BIG, nullable=True),
