@@ -307,12 +307,23 @@ def _chain_report():
     return chain_report([old, new], [old, new], y, y)
 
 
+def _speech():
+    from supersede.audit.speech import audit_speech
+
+    data = {
+        "text": ["one two", "three"] * 20, "asr": ["one too", "three"] * 20,
+        "accent": [SCRIPT, "b"] * 20, "noise": ["q", "q", "s", "s"] * 10,
+    }  # fmt: skip
+    return audit_speech(data, "asr", reference="text", groups="accent", conditions="noise")
+
+
 MADE = {
     "supersede.audit.card.ServiceCard": _card,
     "supersede.audit.coverage.Coverage": _coverage,
     "supersede.audit.grid.Grid": _grid,
     "supersede.audit.result.Audit": _audit,
     "supersede.audit.slices.SliceSearch": _slices,
+    "supersede.audit.speech.result.SpeechAudit": _speech,
     "supersede.bounty.credit.Credit": lambda: credit(*patched()),
     "supersede.bounty.findings.Findings": _findings,
     "supersede.bounty.fresh_audit.RoundAudit": lambda: audit_round(*patched()),

@@ -26,6 +26,8 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 VALUES = {
     # what other functions take: data, models, plans of something else
+    "audit.speech.edits.EditCounts", "audit.speech.normalisers.Normaliser",
+    "audit.speech.transcripts.Transcripts",
     "audit.groups.Group", "table.table.Table", "evaluate.estimands.Estimand", "evaluate.labels.Labels",
     "bounty.artefacts.columns.Column", "bounty.artefacts.expression.Expression",
     "bounty.artefacts.models.Tree", "bounty.artefacts.models.Linear",

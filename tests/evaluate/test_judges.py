@@ -7,8 +7,8 @@ import supersede
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.evaluate import (
     accuracy,
-    by_group,
     estimate,
+    for_each_group,
     negative_flips,
     plan,
     precision,
@@ -69,7 +69,7 @@ def test_with_all_labels_estimates_are_the_truth_whatever_the_judge_says(right):
 
 def test_a_good_judge_saves_labels_and_its_quality_is_reported():
     columns = rows(0.9)
-    asked = [*ASKED, *by_group(accuracy("new"), table(columns), "site")]
+    asked = [*ASKED, *for_each_group(accuracy("new"), table(columns), "site")]
     without = plan(table(columns), asked, margin=0.03)
     made = plan(table(columns), asked, margin=0.03, judge="judge")
     assert made.size < 0.85 * without.size
