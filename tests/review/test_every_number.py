@@ -208,6 +208,7 @@ def findings(new):
     half = q * np.sqrt(gain.variance * shrunk**2 + 2 / (gain.kish + 2) ** 2)
     whole["max_drop accuracy"] = (gain.mean, gain.mean * shrunk - half, gain.mean * shrunk + half)
     rise = Mean((RIGHT["a"] - RIGHT[new]) * COST)
+    q = stats.t.ppf(1 - TAIL, rise.freedom)
     most, least = (rise.residual.max() / rise.w.sum(), -rise.residual.min() / rise.w.sum())
     assert max(most, least) ** 2 < rise.variance / 2  # or there would be no interval
     whole["max_rise cost"] = (
