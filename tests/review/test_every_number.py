@@ -197,7 +197,7 @@ def findings(new):
     for site in "nsw":
         inside = ((ROWS["site"] == site) & (ROWS["y"] == "x")).to_numpy()
         m = Mean(RIGHT[new], inside)
-        q = stats.t.ppf(1 - TAIL, m.kish - 1)
+        q = stats.t.ppf(1 - TAIL, min(m.kish - 1, m.freedom))
         n = m.mean * (1 - m.mean) / m.variance + q**2
         centre = (m.mean * (n - q**2) + q**2 / 2) / n
         half = q * np.sqrt(centre * (1 - centre) / n)
