@@ -76,4 +76,6 @@ def _run(name: str, search: str, seed: int, errors: dict[str, list[float]], spac
         study.tell(trial, value)
         trials.append(Trial(params, value))
         test.append(float(np.mean(three)))
-    return Run(f"nas_{name}_{search}", name, seed, History(space, tuple(trials)), np.array(test), None)
+    return Run(
+        f"nas_{name}_{search}", name, seed, History(space, tuple(trials)), np.array(test), None
+    )

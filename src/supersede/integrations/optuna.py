@@ -335,7 +335,9 @@ class StopWhen:
             self._check(study, trial)
         except Exception as problem:  # an error of the storage must not break the search
             words = f"{type(problem).__name__}: {problem}"
-            self.latest = Decision(False, "not judged", *(None,) * 4, trials=0, pending=0, failure=words)
+            self.latest = Decision(
+                False, "not judged", *(None,) * 4, trials=0, pending=0, failure=words
+            )
             if words not in self._warned:
                 self._warned.add(words)
                 _log.warning("the study could not be judged: %s", words)

@@ -106,7 +106,9 @@ class Target:
             return Judgement(False, "no trial has a value")
         reached = best >= self.value if history.maximize else best <= self.value
         word = "has reached" if reached else "has not reached"
-        return Judgement(reached, f"the best value, {best:.6g}, {word} the target of {self.value:g}")
+        return Judgement(
+            reached, f"the best value, {best:.6g}, {word} the target of {self.value:g}"
+        )
 
 
 @dataclass(frozen=True)
