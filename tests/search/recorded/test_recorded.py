@@ -1,6 +1,7 @@
 """Files of other tools, most of them written by the tools themselves (tools/make_search_fixtures)."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_mlflow_runs_are_in_the_order_of_time_and_without_their_parent():
 
 def test_syne_tunes_reports_count_once_per_trial():
     history = trials("syne_tune", "syne-tune")  # metric, direction and ranges are in the metadata
-    assert len(history.trials) == 10
+    assert len(history.trials) == 11  # of 33 rows
     assert history.space.parameters["rate"] == Float(1e-4, 1, log=True)
     assert history.space.parameters["depth"] == Int(1, 9)
     assert history.space.parameters["kind"] == Categorical(("a", "b", "c"))
@@ -65,10 +66,29 @@ def test_trials_that_were_stopped_early_are_pruned(tmp_path):
     assert [t.state == State.PRUNED for t in found.trials] == [True, False, True, False]
 
 
-def test_a_folder_of_ray_tune_is_read():
-    history = trials("ray_experiment", "ray", value="val_loss", maximize=False)
-    assert len(history.trials) == 4
-    assert set(history.space.parameters) == {"rate", "depth", "kind"}
+def test_a_folder_of_ray_tune_is_read(tmp_path):
+    for i in range(4):
+        folder = tmp_path / f"train_{i}"
+        folder.mkdir()
+        rows = [
+            {
+                "val_loss": 1.0 / e,
+                "training_iteration": e,
+                "trial_id": f"t{i}",
+                "timestamp": 100 - i,
+            }
+            for e in (1, 2, 3)
+        ]
+        lines = "\n".join(json.dumps({**row, "config": {"rate": 0.1 * i}}) for row in rows)
+        (folder / "result.json").write_text(lines)
+        (folder / "params.json").write_text(json.dumps({"rate": 0.1 * i, "kind": "ab"[i % 2]}))
+    (tmp_path / "train_0" / "error.txt").write_text("Traceback")
+    history = read(tmp_path, "ray", Wanted("val_loss", False)).history()
+    assert [t.value for t in history.trials] == [1 / 3] * 4
+    assert [t.params["rate"] for t in history.trials] == pytest.approx([0.3, 0.2, 0.1, 0.0])
+    assert history.trials[-1].state == State.FAILED
+    with pytest.raises(HistoryError, match="--from ray"):
+        read(tmp_path)
 
 
 def test_cv_results_are_read():
@@ -76,7 +96,7 @@ def test_cv_results_are_read():
     assert history.maximize
     assert set(history.space.parameters) == {"max_depth", "ccp_alpha", "criterion"}
     assert len(history.best.folds) == 5
-    with pytest.raises(HistoryError, match="2 metrics; .*auc, acc"):
+    with pytest.raises(HistoryError, match=r"2 metrics; .*auc, acc"):
         trials("sklearn_two_scores.csv", "sklearn")
     assert len(trials("sklearn_two_scores.csv", "sklearn", value="auc").trials) == 5
     halving = trials("sklearn_halving.csv", "sklearn")
@@ -120,9 +140,9 @@ def test_the_table_of_weights_and_biases_is_turned_around(tmp_path):
     history = read(path, "wandb", wanted).history()
     assert [t.value for t in history.trials] == [8, 7, 6, 5, 4, 3, 2, 1, 0]
     assert history.trials[6].state == State.FAILED
+    cut = written(tmp_path / "cut.csv", [row[:2] + row[3:] for row in [HEAD, *RUNS]])
     with pytest.raises(HistoryError, match="no column 'Created'"):
-        cut = [row[:2] + row[3:] for row in [HEAD, *RUNS]]
-        read(written(tmp_path / "cut.csv", cut), "wandb", wanted)
+        read(cut, "wandb", wanted)
     strange = [HEAD, [*RUNS[0][:1], "sleeping", *RUNS[0][2:]]]
     with pytest.raises(HistoryError, match="line 2: got the state 'sleeping'"):
         read(written(tmp_path / "odd.csv", strange), "wandb", wanted)
@@ -149,7 +169,6 @@ def test_the_recipe_of_weights_and_biases_is_read(tmp_path):
         ("optuna_trials.csv", "optuna"),
         ("sklearn_cv_results.csv", "sklearn"),
         ("syne_tune", "syne-tune"),
-        ("ray_experiment", "ray"),
     ],
 )
 def test_another_tools_file_is_not_taken_for_a_plain_table(path, flag):
@@ -188,5 +207,6 @@ def test_what_is_no_search_is_refused(tmp_path):
         read(tmp_path / "none.csv")
     with pytest.raises(MissingColumnError):
         read(written(tmp_path / "a.csv", [["x"], [1]]))
+    progress = [["trial_id", "training_iteration", "loss"], ["t", 1, 0.5]]
     with pytest.raises(HistoryError, match="one trial is not a search"):
-        read(FILES / "ray_experiment/trial_0/progress.csv", "ray")
+        read(written(tmp_path / "progress.csv", progress), "ray")

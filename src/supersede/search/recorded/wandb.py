@@ -119,7 +119,7 @@ class WandB:
 
 _WHY = {
     "Created": "runs cannot be ordered in time (the export lists the newest first)",
-    "State": "crashed and running runs cannot be told from finished ones",
+    "State": "crashed and running runs cannot be distinguished from finished ones",
 }
 
 

@@ -82,7 +82,7 @@ def _of_estimator(old: Any) -> Deployed:
         pass
     if not hasattr(old, "classes_"):
         msg = (
-            f"{type(old).__name__} has no classes_, so it is no classifier; pass a function that"
+            f"{type(old).__name__} has no classes_, so it is not a classifier; pass a function that"
             " returns classes or probabilities, such as lambda X: (old.predict(X) > 0.5).astype(int)"
         )
         raise ArgumentError(msg)
@@ -119,7 +119,7 @@ def _of_xgboost(booster: Any, X: Any) -> Array:
     objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
     if objective not in {"binary:logistic", "multi:softprob"}:
         msg = (
-            f"the XGBoost model has the objective {objective!r}, whose answers are no probabilities; pass"
+            f"the XGBoost model has the objective {objective!r}, whose answers are nott probabilities; pass"
             " a function that returns probabilities or classes"
         )
         raise ArgumentError(msg)
@@ -137,7 +137,7 @@ def _both(output: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return output
     if not ((output >= 0) & (output <= 1)).all():
         msg = (
-            "the booster's answers lie outside [0, 1], so they are no probabilities; pass a function"
+            "the booster's answers lie outside [0, 1], so they are not probabilities; pass a function"
             " that returns probabilities or classes"
         )
         raise ArgumentError(msg)
@@ -178,7 +178,7 @@ def _read(path: Path) -> Any:
         return from_onnx(path)
     pickled = " (a pickle runs code when it is read, so load it yourself and pass the model)"
     msg = (
-        f"{path} is no model file of LightGBM, XGBoost, CatBoost or ONNX"
+        f"{path} is not a model file of LightGBM, XGBoost, CatBoost or ONNX"
         f"{pickled if ending in {'.pkl', '.pickle', '.joblib', '.skops'} else ''}"
     )
     raise SourceError(msg)

@@ -253,7 +253,7 @@ def _rise(
         return {}
     more = wrong - (truth != np.asarray(untreated))
     rise = float(np.average(more, weights=weight))
-    # one more item that differs: without any that does, a difference of zero is no certainty
+    # one more item that differs: without any that does, a difference of zero is not certainty
     squares = float((weight**2 * (more - rise) ** 2).sum() + (weight**2).mean())
     return {"rise": rise, "rise_error": float(np.sqrt(inflation * squares) / weight.sum())}
 

@@ -66,7 +66,7 @@ def form_of(values: npt.NDArray[Any]) -> Form:
 
 
 def _refuse_numbers(values: npt.NDArray[Any]) -> None:
-    """Refuse one column of probabilities or scores, which are no classes."""
+    """Refuse one column of probabilities or scores, which are not classes."""
     if values.dtype.kind != "f":
         return
     broken = int((~np.isfinite(values)).sum())
@@ -76,7 +76,7 @@ def _refuse_numbers(values: npt.NDArray[Any]) -> None:
     between = values[values != np.round(values)]
     if len(between):
         msg = (
-            f"the old output has one number per item, such as {between[0]:g}, which is no class; pass the"
+            f"the old output has one number per item, such as {between[0]:g}, which is not a class; pass the"
             " probabilities of all classes, for two classes np.column_stack([1 - p, p]), or the answers"
             " themselves, such as classes[(p >= 0.5).astype(int)]"
         )

@@ -85,7 +85,7 @@ def aligned(
     if form == "logits":
         sums = values.sum(axis=1)
         msg = (
-            f"the rows of the old output are no probabilities: they sum to {sums.min():.3g} to"
+            f"the rows of the old output are not probabilities: they sum to {sums.min():.3g} to"
             f" {sums.max():.3g}, with values from {values.min():.3g} to {values.max():.3g}; if they are"
             " logits, pass scipy.special.softmax(output, axis=1)"
         )
