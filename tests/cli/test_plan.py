@@ -46,7 +46,7 @@ def test_from_table_to_estimates(app, table, tmp_path, capsys):
     app(["estimate", str(out), str(labels), "--out", str(result)], exit_on_error=False)
     shown = capsys.readouterr().out
     assert "precision(m0) | sex=f" in shown
-    assert len(json.loads(result.read_text())["name"]) == 9
+    assert len(json.loads(result.read_text())["estimates"]) == 9
     app(["estimate", str(out), str(labels), "--anytime"], exit_on_error=False)
     assert "Following(" in capsys.readouterr().out
 
@@ -99,8 +99,8 @@ def test_an_undecided_review_says_what_to_label_and_the_labels_decide_it(
     sheet["label"] = large.truth[sheet["item"]]
     sheet.to_csv("labels.csv", index=False)
     app(["estimate", "plan.csv", "labels.csv", "--out", "estimates.json"], exit_on_error=False)
-    found = json.loads((tmp_path / "estimates.json").read_text())
-    assert found["low"][0] > 0.01 or found["high"][0] < 0.01
+    (found,) = json.loads((tmp_path / "estimates.json").read_text())["estimates"]
+    assert found["low"] > 0.01 or found["high"] < 0.01
 
 
 def test_a_decided_review_has_nothing_to_label(app, tmp_path):

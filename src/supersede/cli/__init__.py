@@ -14,15 +14,19 @@ from cyclopts.config import Toml
 import supersede
 from supersede.cli.advise import advise
 from supersede.cli.audit import audit
+from supersede.cli.backup import backup, restore
 from supersede.cli.compatibility import compatibility
 from supersede.cli.demo import demo
 from supersede.cli.estimate import estimate
 from supersede.cli.hunt import hunt
+from supersede.cli.ledger import ledger
 from supersede.cli.migrate import migrate
 from supersede.cli.plan import plan
 from supersede.cli.profile import profile
 from supersede.cli.replay import replay
 from supersede.cli.review import review
+from supersede.cli.serve import serve
+from supersede.cli.submit import submit
 from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
@@ -38,6 +42,11 @@ COMMANDS = (
     advise,
     compatibility,
     migrate,
+    serve,
+    submit,
+    ledger,
+    backup,
+    restore,
     demo,
 )
 

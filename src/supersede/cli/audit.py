@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from supersede.cli.meaning import AnswerMeaning
 from supersede.cli.run_flags import RunFlags
+from supersede.cli.speech import audit_transcripts, for_a_card
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def audit(
     *newer: str,
     model: str | None = None,
     old: str | None = None,
+    reference: str | None = None,
+    hypothesis: str | None = None,
+    normaliser: str = "plain",
+    baseline: Strings = None,
     loss: LossName = "error",
     errors: Strings = None,
     out_of: str | None = None,
@@ -81,6 +86,13 @@ def audit(
         newer: The new model's run; the first file is then the old model's.
         model: The column of the model to audit.
         old: The column of a model to compare it with, on the same items.
+        reference: Transcripts: the column of what was said. With --hypothesis the audit is of word
+            error rates, and --old is the column of an older recogniser's hypotheses.
+        hypothesis: The column of what the audited recogniser understood.
+        normaliser: Rules for both sides of a transcript: verbatim, plain or english, also with a
+            version, as in plain/1.
+        baseline: With --reference: the group or condition that others are compared with, as in
+            noise=quiet; repeat it for several. [default: all others]
         loss: The loss of an item.
         errors: Columns of error counts, of --model and then of --old; together with --out-of this
             is a word error rate, and --loss is ignored.
@@ -134,6 +146,29 @@ def audit(
     if grid is not None and out is None:
         msg = "--grid draws on the page; name it: --out audit.html"
         raise ArgumentError(msg)
+    if version is not None and history is None:
+        msg = "--version names an entry of a history; name the file: --history audits.jsonl"
+        raise ArgumentError(msg)
+    if reference is not None or hypothesis is not None:
+        spoken = audit_transcripts(
+            [table, *newer], reference=reference, hypothesis=hypothesis, old=old,
+            who=_attributes(group, unknown, inferred), speaker=cluster, baseline=baseline,
+            under=_attributes(condition, unknown, None, protected=False), normaliser=normaliser,
+            refused={
+                "--model": model, "--errors": errors, "--out-of": out_of, "--label": label,
+                "--loss": loss != "error", "--declared": declared, "--slices-of": slices_of,
+                "--cover": cover, "--grid": grid, "--weight": weight, "--labels": labels,
+                "--markdown": markdown, "--finds": finds, "--cross": cross, "--item": item,
+            },
+            out=out, json=json, synthetic=synthetic, missing=missing, where=where,
+            allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
+        )  # fmt: skip
+        if card is not None or card_out is not None:
+            _write_card(for_a_card(spoken), card, card_out)
+        return _hold(spoken.audit, history, version, tolerance) if history else 0
+    if baseline or normaliser != "plain":
+        msg = "--baseline and --normaliser are for transcripts: name --reference and --hypothesis"
+        raise ArgumentError(msg)
     read_table, model, old = _opened(
         [table, *newer], model, old, errors, meaning, reading, label=label, item=item,
         weight=weight, cluster=cluster, missing=missing, where=where, same=meaning.same,
@@ -146,16 +181,13 @@ def audit(
         print(search)
         if finds is not None:
             write_whole(finds, dumps([found.to_dict() for found in search.confirmed], indent=1))
-    if version is not None and history is None:
-        msg = "--version names an entry of a history; name the file: --history audits.jsonl"
-        raise ArgumentError(msg)
     result = None
     if group or condition or cross or groups or not (cover or slices_of):
         result = audit_groups(
             read_table, model, old=old, loss=chosen,
-            groups=_attributes(group, unknown, inferred), synthetic=synthetic,
+            groups=[*_attributes(group, unknown, inferred), *groups], synthetic=synthetic,
             conditions=_attributes(condition, unknown, None, protected=False),
-            cross=[_columns(text) for text in cross or []], declared=groups, labels=labels,
+            cross=[_columns(text) for text in cross or []], labels=labels,
             allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
         )  # fmt: skip
         _print(result)
@@ -167,7 +199,7 @@ def audit(
         covered = _coverage(read_table, _attributes(cover, unknown, None), synthetic, min_items)
     if result is not None and out is not None:
         split = _attributes([grid] if grid else None, unknown, None, protected=False)
-        sheet = lay_out(read_table, models, [chosen], by=split[0]) if split else None
+        sheet = lay_out(read_table, models, [chosen], groups=split[0]) if split else None
         write_whole(out, page(result, covered=covered, sheet=sheet))
     if card is not None or card_out is not None:
         _write_card(result, card, card_out)
@@ -244,12 +276,12 @@ def _read_groups(path: Path) -> "list[Group]":
 
 def _counted(models: Sequence[str], errors: Sequence[str]) -> "dict[str, str | Outcome]":
     """Models of which only counts of errors are known."""
-    from supersede.table.outcomes import Loss as Counted
+    from supersede.table.outcomes import Losses
 
     if len(models) != len(errors):
         msg = "give --errors once for --model, and once more for --old"
         raise ArgumentError(msg)
-    return {m: Counted(e, tolerance=0) for m, e in zip(models, errors, strict=True)}
+    return {m: Losses(e, tolerance=0) for m, e in zip(models, errors, strict=True)}
 
 
 def _attributes(
@@ -297,11 +329,13 @@ def _print(result: "Audit") -> None:
 
 
 def _coverage(
-    table: "Table", cover: "Sequence[Attribute]", synthetic: str | None, enough: int
+    table: "Table", cover: "Sequence[Attribute]", synthetic: str | None, min_items: int
 ) -> "Coverage":
     from supersede.audit import coverage
 
-    found = coverage(table, cover, strength=min(2, len(cover)), enough=enough, synthetic=synthetic)
+    found = coverage(
+        table, cover, strength=min(2, len(cover)), min_items=min_items, synthetic=synthetic
+    )
     print(found)
     for collect in found.next_items(100)[:10]:
         values = ", ".join(f"{axis} = {value}" for axis, value in collect.values.items())

@@ -55,10 +55,10 @@ def estimate(
             if found is not None:
                 shown += f"\n{found!r}"
         else:
-            progress("estimating")
             found = compute(
-                design, labels, disagreement=disagreement, classes=classes or (), same=same
-            )
+                design, labels, disagreement=disagreement, classes=classes or (), same=same,
+                progress=progress,
+            )  # fmt: skip
             shown, image = repr(found), estimates_picture(found)
     if out is not None and found is not None:
         write_whole(out, json.dumps(found.to_dict(), indent=1))

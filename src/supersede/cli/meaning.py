@@ -53,7 +53,7 @@ class AnswerMeaning:
         Raises:
             ArgumentError: The flags contradict each other.
         """
-        from supersede.table import Judge, Labels, Right, Scores, Within
+        from supersede.table import Judge, LabelSets, Right, Scores, Within
 
         self._refuse_contradictions()
         if self.grades:
@@ -65,7 +65,7 @@ class AnswerMeaning:
         if self.within is not None:
             return {column: Within(column, self.within) for column in columns}
         if self.overlap is not None:
-            return {column: Labels(column, self.overlap) for column in columns}
+            return {column: LabelSets(column, self.overlap) for column in columns}
         if self.runs:
             return self._over_runs(columns, self.runs)
         return {column: column for column in columns}
@@ -122,7 +122,7 @@ class Meaning(AnswerMeaning):
 
     def models(self, columns: Sequence[str]) -> "dict[str, str | Outcome]":
         """How to grade each model; see `AnswerMeaning.models`."""
-        from supersede.table import Loss
+        from supersede.table import Losses
 
         found = super().models(columns)
-        return found if self.loss is None else {c: Loss(c, self.loss) for c in columns}
+        return found if self.loss is None else {c: Losses(c, self.loss) for c in columns}

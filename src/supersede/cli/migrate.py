@@ -184,7 +184,5 @@ def _run(
     if retry:
         migration.journal.retry_failed()
     with Progress(quiet=quiet) as say:
-        told = migration.run(
-            batch=batch, limit=limit, progress=lambda p: say(f"{p.done:,} done, {p.open:,} open")
-        )
+        told = migration.run(batch=batch, limit=limit, progress=say)
     return told, 0

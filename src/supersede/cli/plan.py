@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from supersede.cli.for_review import open_questions
 from supersede.cli.progress import Progress
 from supersede.cli.run_flags import RunFlags
 from supersede.cli.run_sizes import size_run
@@ -30,6 +29,7 @@ def plan(
     group: Annotated[list[str] | None, Parameter(negative=())] = None,
     for_review: Path | None = None,
     positive: str = "1",
+    judge: Annotated[list[str] | None, Parameter(negative=())] = None,
     classes: Annotated[list[str] | None, Parameter(negative=())] = None,
     margin: str = "5%",
     confidence: str = "95%",
@@ -63,11 +63,15 @@ def plan(
         model: A column of predictions; give one --model for each.
         parent: The ensemble that the models belong to; it is estimated too.
         estimand: precision, recall, f1, accuracy, and for the first two models (old and new):
-            negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference.
+            negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference; and
+            win_rate, how often the label is --positive, for which no model is needed.
         group: A column; every estimand is then also estimated for each of its values.
         for_review: The JSON result of an undecided review; models and estimands are then those of
             its undecided checks, with margins that decide them.
         positive: The class that counts as positive.
+        judge: A column with an opinion about every label, such as a language model's: a class, or the
+            probability of class 1; repeatable. It saves labels as far as it is right, which the
+            labels show, and is never taken for a label.
         classes: A class that labels may have, if the models do not predict them all; name all of
             them, one --classes each.
         margin: Requested half-width of the intervals, such as 5% or 0.05.
@@ -122,15 +126,18 @@ def plan(
         msg = "--disagreement, --power, --max-nfr, --label, --cluster, --weight and --json go with --detect"
         raise ArgumentError(msg)
     import supersede
-    from supersede.evaluate import estimate, read_plan, write_plan
+    from supersede.evaluate import estimate, open_questions, read_plan, write_plan
     from supersede.evaluate import plan as make
+    from supersede.evaluate.estimands import models_of
     from supersede.evaluate.pictures import plan_picture
     from supersede.look import write_whole
 
-    models, asked = _models(model or [], parent), None
+    models = _models(model or [], parent)
+    asked: tuple[Estimand, ...] = ()
     if for_review is not None:
-        models, asked = open_questions(for_review)
-    elif not models and not newer:
+        asked = open_questions(for_review)
+        models = models_of(asked)
+    elif not models and not newer and estimand != ["win_rate"]:
         msg = (
             "name the models: --model COLUMN for each, or --for-review RESULT.json; or give a file of"
             " answers for each model, the old one first"
@@ -143,13 +150,14 @@ def plan(
             models = list(rows.models)
         else:
             rows = supersede.read(
-                table, item=item, models=models, groups=group or (), labelled=False
-            )
-        if asked is None:
-            asked = _estimands(rows, models, estimand or ["precision"], group or [], positive)
+                table, item=item, models=models or judge, groups=group or (), labelled=False,
+                keep=judge or (),
+            )  # fmt: skip
+        if not asked:
+            wanted = estimand or ["precision"]
+            asked = tuple(_estimands(rows, models, wanted, group or [], positive))
         earlier = None if after is None else read_plan(after)
         learnt = earlier if earlier is None or labels is None else estimate(earlier, str(labels))
-        progress("counting the models' answers, and choosing items")
         made = make(
             rows,
             asked,
@@ -159,9 +167,11 @@ def plan(
             parent=parent,
             mix=mix,
             budget=budget,
+            judge=judge or (),
             after=learnt,
             classes=None if classes is None else [_class(text) for text in classes],
             seed=seed,
+            progress=progress,
         )
         progress(f"writing {out}")
         written = write_plan(made, out, votes=votes)
@@ -239,13 +249,15 @@ def _estimands(
     for name in wanted:
         if name in of_class:
             found += [of_class[name](model, positive=target) for model in models]
+        elif name == "win_rate":
+            found.append(evaluate.win_rate(target))
         elif name == "accuracy":
             found += [evaluate.accuracy(model) for model in models]
         elif name in of_pair and len(models) > 1:
             found.append(of_pair[name](models[0], models[1]))
         else:
-            known = ", ".join(["accuracy", *of_class, *of_pair])
+            known = ", ".join(["accuracy", *of_class, *of_pair, "win_rate"])
             msg = f"estimand {name!r} is unknown or needs two models; expected one of {known}"
             raise ArgumentError(msg)
-    split = [e for g in groups for f in found for e in evaluate.by_group(f, rows, g)]
+    split = [e for g in groups for f in found for e in evaluate.for_each_group(f, rows, g)]
     return [*found, *split]

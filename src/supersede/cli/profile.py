@@ -53,8 +53,6 @@ def profile(
         json: Write the measurement as JSON.
         quiet: No progress.
     """
-    from json import dumps
-
     from supersede.cli.for_targets import (
         byte_count,
         image_size,
@@ -63,12 +61,12 @@ def profile(
         read_model,
     )
     from supersede.cli.progress import Progress
-    from supersede.hardware import EthosU
-    from supersede.hardware.advice.budget import Budget
-    from supersede.hardware.pages import profile_page, profile_text
-    from supersede.look.page import write_whole
+    from supersede.hardware import EthosU, MemoryBudget, Profile
 
-    budget = Budget(byte_count(max_sram, "--max-sram"), byte_count(max_weights, "--max-weights"))
+    outputs = [Profile.check_path(path) for path in (out, json) if path is not None]
+    budget = MemoryBudget(
+        byte_count(max_sram, "--max-sram"), byte_count(max_weights, "--max-weights")
+    )
     sized = image_size(size)
     opened = open_target(target, memory, system, vela_config, bits)
     with Progress(quiet=quiet) as say:
@@ -79,15 +77,11 @@ def profile(
             network = read_model(model, sized, "processor").network
             cost = _measured(opened, network, cache)
     budget.refuse_unknown(cost)
-    excesses = budget.excesses(cost)
-    named = opened.fingerprint()
-    if out is not None:
-        write_whole(out, profile_page(model.name, named, cost, excesses))
-    if json is not None:
-        record = {"target": named, **cost.to_dict(), "over_budget": excesses}
-        write_whole(json, dumps(record, indent=1))
-    print(profile_text(model.name, named, cost, excesses))
-    return 1 if excesses else 0
+    found = Profile(model.name, opened.fingerprint(), cost, budget)
+    for path in outputs:
+        found.save(path)
+    print(found)
+    return 1 if found.over_budget else 0
 
 
 def _measured(target: "Target", network: "Network", cache: Path | None) -> "Measurement":

@@ -10,6 +10,7 @@ from supersede.cli.meaning import Meaning
 from supersede.cli.metric_limits import MetricLimits
 from supersede.cli.progress import Progress
 from supersede.cli.run_flags import RunFlags, sources
+from supersede.cli.transcript_flags import TranscriptFlags
 from supersede.errors import ArgumentError, SourceError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def review(
     format: Literal["text", "json", "markdown"] = "text",
     quiet: Annotated[bool, Parameter(negative="")] = False,
     reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
+    transcripts: TranscriptFlags = TranscriptFlags(),  # noqa: B008  # frozen
 ) -> int:
     """Review a new model against the one in service, and decide.
 
@@ -125,10 +127,22 @@ def review(
         format: What is printed to standard output.
         quiet: Do not show progress.
         reading: How runs are read and joined.
+        transcripts: How transcripts are compared, word by word.
     """
     from supersede.review.compare import compare
 
-    source, before, after = sources(table, newer, old, new)
+    found, before, after = sources(table, newer, old, new)
+    source: object = found
+    models = meaning.models([before, *after])
+    crossed = [_columns(text) for text in cross or []]
+    if transcripts.reference is not None:
+        source = transcripts.table(
+            source, [before, *after],
+            {"--label": label, "--item": item, "--weight": weight, "--cost": cost, "--labels": labels},
+            keep=[*(group or ()), *(c for columns in crossed for c in columns)], speaker=cluster,
+            missing=missing, where=where,
+        )  # fmt: skip
+        models, cluster, where, missing = {}, None, None, "refuse"
     checks = _checks(
         min_gain=min_gain,
         max_nfr=max_nfr,
@@ -152,14 +166,14 @@ def review(
             item=item,
             label=label,
             groups=group or (),
-            cross=[_columns(text) for text in cross or []],
+            cross=crossed,
             weight=weight,
             cost=cost,
             cluster=cluster,
             missing=missing,
             same=meaning.same,
             where=where,
-            models=meaning.models([before, *after]),
+            models=models or None,
             labels=_plan(labels),
             chosen=chosen,
             confidence=confidence,

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.metrics.agresti_coull import agresti_coull
+from supersede.metrics.cells import Ask, Counting, N
 from supersede.metrics.comparison import Floats, Interval, Sample, numbered, paired_share, student
 from supersede.metrics.moments import ratio
-from supersede.table.source import collect
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -135,47 +135,63 @@ class ComparedMeans:
         return np.asarray(np.max(np.abs(ends), axis=0))
 
 
-def compare_means(sample: Sample, before: "ir.Value", after: "ir.Value") -> list[ComparedMeans]:
+def compare_means(
+    sample: Sample, before: "ir.Value", after: "ir.Value", *, centred: bool = False
+) -> Counting:
     """Add up an amount of both models.
 
     Args:
         sample: The items.
         before: The old model's amount on each item.
         after: The new model's.
+        centred: Whether the amounts lie about 0, compared with how much they vary.
 
     Returns:
         One comparison per margin.
     """
-    rows = sample.rows({"a": before.cast("float64"), "b": after.cast("float64")})
-    middle = collect(rows.aggregate(m=rows["a"].mean()))["m"][0].as_py() or 0.0
+    before, after = before.cast("float64"), after.cast("float64")
+    known = before.notnull() & after.notnull()
+    middle = 0.0
+    if not centred:
+        ((whole,),) = yield [Ask({"a": before}, where=known)]
+        middle = float(np.nan_to_num(ratio(_column(whole, "a"), _column(whole, N)))[0])
     # sums of squares lose their digits where the mean is large; those around a middle keep them
-    rows = rows.mutate(a=rows["a"] - middle, b=rows["b"] - middle)
-    rows = rows.mutate(d=rows["b"] - rows["a"])
-    return [_margin(sample, rows, margin, middle) for margin in sample.margins]
+    values = dict(zip(_VALUES, (before - middle, after - middle, after - before), strict=True))
+    w = sample.weight
+    sums, ends = {"w": w, "w2": w * w}, {"w": w}
+    for name, x in values.items():
+        sums |= {f"{name}x": w * x, f"{name}w2x": w * w * x, f"{name}w2xx": w * w * x * x}
+        ends |= {name: x, f"{name} pull": w * x}
+    margins = [(*sample.key_names(margin), *sample.units) for margin in sample.margins]
+    (found,) = yield [Ask(sums, sample.keys, margins, known, ends)]
+    return [
+        _compared(sample, cells, margin, middle)
+        for cells, margin in zip(found, sample.margins, strict=True)
+    ]
 
 
-def _margin(
-    sample: Sample, rows: "ir.Table", margin: Sequence[str], middle: float
+def _column(cells: pa.Table, name: str) -> Floats:
+    return np.asarray(np.nan_to_num(cells[name].to_numpy().astype(float)))
+
+
+def _compared(
+    sample: Sample, cells: pa.Table, margin: Sequence[str], middle: float
 ) -> ComparedMeans:
     keys = sample.key_names(margin)
-    clustered = sample.table.cluster is not None
-    w = rows["w"]
-    sums = {"n": rows.count(), "w": w.sum(), "w2": (w * w).sum(), "most": w.max()}
-    for name in _VALUES:
-        x = rows[name]
-        sums |= {f"{name}x": (w * x).sum(), f"{name}low": x.min(), f"{name}high": x.max()}
-        sums |= {f"{name}w2x": (w * w * x).sum(), f"{name}w2xx": (w * w * x * x).sum()}
-        sums |= {f"{name}down": -(w * x).min(), f"{name}up": (w * x).max()}
-    split = [*keys, "g"] if clustered else keys
-    cells = collect(rows.group_by(split).aggregate(**sums) if split else rows.aggregate(**sums))
     slices, first = numbered([cells[key] for key in keys], len(cells))
-    columns = {name: np.nan_to_num(cells[name].to_numpy().astype(float)) for name in sums}
+    columns = {"n": _column(cells, N), "w": _column(cells, "w"), "w2": _column(cells, "w2")}
+    columns["most"] = _column(cells, "w high")
+    for name in _VALUES:
+        columns |= {name + part: _column(cells, name + part) for part in ("x", "w2x", "w2xx")}
+        columns |= {name + end: _column(cells, f"{name} {end}") for end in ("low", "high")}
+        columns[f"{name}down"] = -_column(cells, f"{name} pull low")
+        columns[f"{name}up"] = _column(cells, f"{name} pull high")
     added = {
         name: np.bincount(slices, column, len(first)).astype(float)
         for name, column in columns.items()
     }
-    spread = _of_clusters if clustered else _of_items
-    units = np.bincount(slices, columns["w"] ** 2).astype(float) if clustered else added["w2"]
+    spread = _of_clusters if sample.units else _of_items
+    units = np.bincount(slices, columns["w"] ** 2).astype(float) if sample.units else added["w2"]
     before, after, difference = (
         spread(columns, added, name, slices, 0.0 if name == "d" else middle) for name in _VALUES
     )

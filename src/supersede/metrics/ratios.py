@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from supersede.metrics.cells import count_cells, merge
+from supersede.metrics.cells import Ask, Counting, N, counted_rows, merge
 from supersede.metrics.moments import Moments
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Part", "Ratios", "count_ratios", "sum_ratios"]
+__all__ = ["Part", "Ratios", "count_ratios", "ratios_counted", "sum_ratios"]
 
 Floats = npt.NDArray[np.float64]
 _CLUSTER = "__cluster"
@@ -196,24 +196,34 @@ def count_ratios(
         One `Ratios` a margin, with a row for every group, null (unknown) among them. An item counts
         only where it is graded for all models.
     """
+    work = ratios_counted(parts, keys, margins, weight=weight, cluster=cluster)
+    return counted_rows(rows, work)[0]  # type: ignore[no-any-return]
+
+
+def ratios_counted(
+    parts: Sequence[Part],
+    keys: Mapping[str, "ir.Value"],
+    margins: Sequence[Sequence[str]],
+    *,
+    weight: "ir.Value | None" = None,
+    cluster: "ir.Value | None" = None,
+    graded_only: bool = False,
+) -> Counting:
+    """The work of `count_ratios`, whose arguments these are; perhaps without groups of no grade."""
     layout = _Layout.of(parts, weighted=weight is not None)
     values = [value for part in parts for value in (part.numerator, part.denominator)]
-    present = [value.notnull() for value in values if value is not None]
-    rows = rows.mutate(__graded=_all(present))
-    graded = rows["__graded"]
+    graded = _all([value.notnull() for value in values if value is not None])
     known = [_masked(part, graded) for part in parts]
     columns = layout.columns(known, weight if weight is None else graded.ifelse(weight, 0))
-    counting = layout.counted_items(known, graded)
-    sums = {"__items": rows.count(), "__n": counting.cast("int64").sum()}
+    sums = {"__n": layout.counted_items(known, graded).cast("int64")}
+    where = graded if graded_only else None
     if cluster is None:
-        sums |= {name: value.sum() for name, value in columns.items()}
-        cells = count_cells(rows, keys, sums, margins)
-        return [layout.ratios(c, m) for c, m in zip(cells, margins, strict=True)]
-    sums |= {name: value.sum() for name, value in columns.items() if "." not in name}
-    keyed = {**keys, _CLUSTER: cluster}
-    split = [(), *margins]
-    totals, *found = count_cells(rows, keyed, sums, [(*margin, _CLUSTER) for margin in split])
-    return [layout.clustered(c, m, totals) for c, m in zip(found, margins, strict=True)]
+        (found,) = yield [Ask(sums | columns, keys, margins, where)]
+        return [layout.ratios(cells, m) for cells, m in zip(found, margins, strict=True)]
+    sums |= {name: value for name, value in columns.items() if "." not in name}
+    split = [(*margin, _CLUSTER) for margin in ((), *margins)]
+    ((totals, *found),) = yield [Ask(sums, {**keys, _CLUSTER: cluster}, split, where)]
+    return [layout.clustered(cells, m, totals) for cells, m in zip(found, margins, strict=True)]
 
 
 def sum_ratios(
@@ -252,7 +262,7 @@ def sum_ratios(
         weight = None if weight is None else np.where(graded, weight, 0.0)
     columns = layout.columns(parts, weight)
     n = layout.counted_items(parts, graded)
-    data = {"__items": np.ones(len(graded)), "__n": n.astype(float), **columns}
+    data = {N: np.ones(len(graded)), "__n": n.astype(float), **columns}
     if cluster is not None:
         keys = {**keys, _CLUSTER: cluster}
         data = {name: value for name, value in data.items() if "." not in name}
@@ -315,7 +325,7 @@ class _Layout:
             return np.asarray(np.nan_to_num(cells[name].to_numpy().astype(float)))
 
         m = self.models
-        items, n = column("__items"), column("__n")
+        items, n = column(N), column("__n")
         sums, products = np.empty((len(n), 2 * m)), np.empty((len(n), 2 * m, 2 * m))
         for i in range(2 * m):
             counts_one = self.plain and i >= m
@@ -339,7 +349,7 @@ class _Layout:
         whole = _stacked(totals, names, m)[place]
         n = cells["__n"].to_numpy().astype(float)
         alone = (n > 0) & (n == totals["__n"].to_numpy()[place])
-        data = {"__items": cells["__items"], "__n": n, "__units": (n > 0).astype(float)}
+        data = {N: cells[N], "__n": n, "__units": (n > 0).astype(float)}
         data["__closed"] = alone.astype(float)
         for i in range(2 * m):
             data[f"s{i}"] = parts[:, i]
@@ -357,7 +367,7 @@ class _Layout:
         )
         return Ratios(
             added.select(list(margin)),
-            column["__items"], column["__n"], column["__units"],
+            column[N], column["__n"], column["__units"],
             sums, products, False, column["__closed"], shared,
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ or for every value of some columns. As with all checks, the whole interval must 
 pass and break it to fail; among several slices, one fails only by Holm's adjusted p value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -16,14 +16,17 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.numbers import amount, count, points, share
+from supersede.metrics.cells import Counting, counted, together
 from supersede.metrics.comparison import Comparison, Floats, Interval, Sample
 from supersede.metrics.intervals import holm, z
 from supersede.metrics.measures import EVERY, Measure, every_class, measure
+from supersede.review import limits
 from supersede.review.evidence import CLASS, Evidence, slice_name
 from supersede.review.finding import Finding, SliceFinding, Verdict, combined
 from supersede.review.more_labels import CHANCE
 from supersede.review.slice_checks import MIN_ITEMS
 from supersede.review.slice_verdicts import SHOWN
+from supersede.table.coerce import as_names
 
 __all__ = ["EVERY_GROUP", "MaxDrop", "MaxMetric", "MaxRise", "MinMetric"]
 
@@ -64,10 +67,14 @@ class MinMetric:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        _refuse(self.metric, self.of, self.limit, "min")
+        _settle(self, "min")
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the metric's interval against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "min", evidence)
 
 
@@ -82,10 +89,14 @@ class MaxMetric:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        _refuse(self.metric, self.of, self.limit, "max")
+        _settle(self, "max")
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the metric's interval against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max", evidence)
 
 
@@ -104,10 +115,14 @@ class MaxDrop:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        _refuse(self.metric, self.of, self.limit, "max_drop")
+        _settle(self, "max_drop")
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the change against minus the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max_drop", evidence)
 
 
@@ -122,10 +137,14 @@ class MaxRise:
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
-        _refuse(self.metric, self.of, self.limit, "max_rise")
+        _settle(self, "max_rise")
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the change against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max_rise", evidence)
 
 
@@ -136,8 +155,12 @@ _CLASSES: dict[str, str] = {
 }  # fmt: skip
 
 
-def _refuse(metric: str | Measure, of: object, limit: float, kind: Kind) -> None:
-    asked = _measure(metric, None if of == EVERY else of)
+def _settle(check: "_Check", kind: Kind) -> None:
+    """Refuse what makes no sense, and take the limit as a number and `by` as columns."""
+    if not (isinstance(check.metric, str) or hasattr(check.metric, "compare")):
+        msg = f"{_CLASSES[kind]}: metric={check.metric!r}; expected a name, such as 'recall', or a Measure"
+        raise ArgumentError(msg)
+    asked = _measure(check.metric, None if check.of == EVERY else check.of)
     flag, other = kind.replace("_", "-"), _OTHER[kind]
     wanted = "more" if kind in {"min", "max_drop"} else "less"
     if asked.better != wanted:
@@ -147,19 +170,25 @@ def _refuse(metric: str | Measure, of: object, limit: float, kind: Kind) -> None
             f" (--{other.replace('_', '-')})"
         )
         raise ArgumentError(msg)
-    low = 0.0 if asked.unit == "share" or kind in {"max_drop", "max_rise"} else -np.inf
-    high = 1.0 if asked.unit == "share" else np.inf
-    if not (low <= limit <= high and np.isfinite(limit)):
-        form = "a share in [0, 1], such as 0.8 for 80 %" if high == 1 else "a number"
-        msg = f"{_CLASSES[kind]} (--{flag}) {asked.name}: the limit is {form}, not {limit:g}"
-        raise ArgumentError(msg)
+    changes = kind in {"max_drop", "max_rise"}
+    allowed: limits.Kind = "level" if asked.unit == "share" else "rise" if changes else "amount"
+    name = f"{_CLASSES[kind]} (--{flag}) {asked.name}: limit="
+    limit = limits.checked_limit(name, check.limit, allowed)
+    object.__setattr__(check, "limit", limit)
+    limits.checked_size("min_items", check.min_items)
+    if check.by is not None and check.by != EVERY_GROUP:
+        columns = as_names(check.by, "by")
+        if not columns:
+            msg = "by=() names no column; leave by= out to judge all items together"
+            raise ArgumentError(msg)
+        object.__setattr__(check, "by", columns)
 
 
 def _measure(metric: str | Measure, of: object) -> Measure:
     return measure(metric, of) if isinstance(metric, str) else metric
 
 
-def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Finding:
+def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
     if evidence.planned:
         msg = (
             f"{_CLASSES[kind]}: labels that a plan asked for answer the plan's questions only; label"
@@ -167,21 +196,28 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Finding:
         )
         raise ArgumentError(msg)
     margins = _margins(check.by, evidence)
-    sample = Sample(evidence.table, evidence.old, evidence.new, margins, evidence.inclusion)
+    sample = Sample(evidence.counting, evidence.old, evidence.new, margins, evidence.inclusion)
     if check.of == EVERY:
-        measures = every_class(check.metric, sample)
+        measures = yield from every_class(check.metric, sample)
     else:
         measures = {"": _measure(check.metric, check.of)}
+    found = yield from together(*(_compared(asked, sample) for asked in measures.values()))
     slices = [
         (compared, _slices(word, compared, margin))
-        for word, asked in measures.items()
-        for compared, margin in zip(asked.compare(sample), margins, strict=True)
+        for word, comparisons in zip(measures, found, strict=True)
+        for compared, margin in zip(comparisons, margins, strict=True)
     ]
     asked = _measure(check.metric, None if check.of == EVERY else check.of)
     form = _Form.of(kind, asked, check)
     if check.by is None and check.of != EVERY:
         return _whole(form, slices[0][0], evidence)
     return _by_slice(form, slices, check.min_items, evidence)
+
+
+def _compared(asked: Measure, sample: Sample) -> Counting:
+    """What a measure finds; one that counts by itself may simply return it."""
+    found = asked.compare(sample)
+    return (yield from found) if isinstance(found, Generator) else found
 
 
 def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[str, ...], ...]:
@@ -193,7 +229,7 @@ def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[
             msg = "@* is every group of the review, and it has none; name some: --group <column>"
             raise ArgumentError(msg)
         return found
-    columns = (by,) if isinstance(by, str) else tuple(by)
+    columns = as_names(by, "by")
     for column in columns:
         if column not in evidence.table.rows.columns:
             raise MissingColumnError.of(column, evidence.table.rows.columns, "a group (@)")

@@ -17,7 +17,7 @@ import numpy as np
 from supersede.embeddings.indexes.index import Found, VectorIndex
 from supersede.embeddings.migration.journal import Journal, Progress
 from supersede.embeddings.migration.plan import embed_each
-from supersede.embeddings.migration.serving import Calibration
+from supersede.embeddings.migration.serving import ScoreCalibration
 from supersede.embeddings.migration.sources import Embedder, Items
 from supersede.errors import MigrationError, SpendCapError, StampError, VectorError
 
@@ -68,7 +68,7 @@ class Migration:
                 msg = f"the {what} is of {stamp!r}; the migration was planned for {expected!r}"
                 raise StampError(msg)
         kept = self.folder / "calibration.json"
-        self.calibration = Calibration.from_json(kept.read_text()) if kept.exists() else None
+        self.calibration = ScoreCalibration.from_json(kept.read_text()) if kept.exists() else None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -84,14 +84,14 @@ class Migration:
         *,
         batch: int = 256,
         limit: int | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[str], None] | None = None,
     ) -> Progress:
         """Embed what is open, in order, until all is done, a limit or the spend cap is reached.
 
         Args:
             batch: Items per embedding call and write.
             limit: Most items in this run.
-            progress: Called after each batch.
+            progress: Function that is called with a line of text after each batch.
 
         Returns:
             How far it is; phase ``"complete"`` if nothing is open.
@@ -128,7 +128,8 @@ class Migration:
             if rate is not None:
                 time.sleep(max(0.0, began + made / rate - time.monotonic()))
             if progress is not None:
-                progress(self.journal.progress())
+                now = self.journal.progress()
+                progress(f"{now.done:,} done, {now.open:,} open")
         if not self.journal.following(1) and self.journal.phase() == "running":
             self.journal.phase("complete")
         return self.journal.progress()
@@ -240,7 +241,7 @@ class Migration:
 
     # --- searches -------------------------------------------------------------------------------
 
-    def calibrate(self, calibration: Calibration) -> None:
+    def calibrate(self, calibration: ScoreCalibration) -> None:
         """Serve the mixed gallery from now on, by what `calibrate` learnt from pairs."""
         (self.folder / "calibration.json").write_text(calibration.to_json())
         self.calibration = calibration

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from supersede.embeddings.relevance import Relevance, relevance_of
 from supersede.embeddings.report.dependants import Head, by_centroids, by_head
-from supersede.embeddings.report.paired import Estimate, difference, gain_ratio, mean
+from supersede.embeddings.report.paired import PairedEstimate, gain_ratio, mean, mean_difference
 from supersede.embeddings.report.ranking import Ranks, rank
 from supersede.embeddings.report.result import Compatibility, Test, Threshold, Verdict
 from supersede.embeddings.report.searches import lost_and_found
@@ -301,16 +301,16 @@ def _measured(found: Ranks, ks: Sequence[int]) -> dict[str, Wide]:
 
 def _apart(
     measured: dict[str, dict[str, Wide]], old: str, new: str, confidence: float, clusters: Any
-) -> dict[str, Estimate]:
+) -> dict[str, PairedEstimate]:
     if new not in measured:
         return {}
     return {
-        name: difference(values, measured[new][name], confidence=confidence, clusters=clusters)
+        name: mean_difference(values, measured[new][name], confidence=confidence, clusters=clusters)
         for name, values in measured[old].items()
     }
 
 
-def _criterion(apart: Estimate) -> Verdict:
+def _criterion(apart: PairedEstimate) -> Verdict:
     return "met" if apart.low > 0 else "not met" if apart.high <= 0 else "undecided"
 
 

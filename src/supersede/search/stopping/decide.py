@@ -1,12 +1,13 @@
 """The decision: stop, or continue?"""
 
-import html
 import math
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from supersede.look.result import ResultMixin, frame_of
 from supersede.search.stopping.combine import AllOf, AnyOf, IfReported
 from supersede.search.stopping.evidence import Criterion, Evidence, Judgement
 from supersede.search.stopping.history import History, State
@@ -15,6 +16,9 @@ from supersede.search.stopping.patience import AtLeast, Contrast, NoImprovement,
 from supersede.search.stopping.regret_bound import RegretBound
 from supersede.search.stopping.statistical_error import ErrorEstimate, ReportedError
 from supersede.search.stopping.surrogate import Memory, Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["DEFAULT", "Decision", "decide"]
 
@@ -42,7 +46,7 @@ WITHOUT_MODEL: Criterion = NoImprovement(trials=30, share=0.5)
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(ResultMixin, named="a decision", height="16rem"):
     """Whether to stop, and why.
 
     Args:
@@ -70,16 +74,21 @@ class Decision:
     pending: int
     failure: str | None = None
 
-    def to_dict(self) -> dict[str, object]:
-        """All fields, ready for JSON."""
-        return asdict(self)
+    def to_frame(self) -> "pa.Table":
+        """One row: the fields."""
+        return frame_of([self.to_dict()])
+
+    def to_html(self) -> str:
+        """A page with the decision and its numbers."""
+        from supersede.look.table_page import table_page
+
+        title = "Stop the search" if self.stop else "Continue the search"
+        return table_page(
+            title, f"{self.reason}.", self.to_frame().drop_columns(["stop", "reason"])
+        )
 
     def __str__(self) -> str:
         return f"{'stop' if self.stop else 'continue'}: {self.reason}"
-
-    def _repr_html_(self) -> str:
-        word = "Stop" if self.stop else "Continue"
-        return f"<p><strong>{word}</strong>: {html.escape(self.reason)}</p>"
 
 
 def decide(

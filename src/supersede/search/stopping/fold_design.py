@@ -6,10 +6,10 @@ differently (Nadeau & Bengio, 2003, as in `nadeau_bengio`). This module reads th
 off a splitter.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -156,5 +156,5 @@ def _in_time(parts: list[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> bool:
         return False
     forward = all(train.max() < test.min() for train, test in parts)
     return forward and all(
-        before.max() < after.min() for (_, before), (_, after) in pairwise(parts)
+        before.max() < after.min() for (_, before), (_, after) in itertools.pairwise(parts)
     )

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from supersede.train.flips.front import search_distillation as search_distillation
     from supersede.train.flips.front import search_strength as search_strength
     from supersede.train.flips.old_models import OldModel as OldModel
-    from supersede.train.flips.old_models import from_estimator as from_estimator
-    from supersede.train.flips.old_models import from_module as from_module
-    from supersede.train.flips.old_models import from_onnx as from_onnx
     from supersede.train.flips.old_models import from_table as from_table
+    from supersede.train.flips.old_models import old_estimator as old_estimator
+    from supersede.train.flips.old_models import old_module as old_module
+    from supersede.train.flips.old_models import old_onnx as old_onnx
     from supersede.train.flips.old_models import remember as remember
     from supersede.train.flips.old_outputs import OldOutputs as OldOutputs
-    from supersede.train.flips.prediction_updates import Confusion as Confusion
-    from supersede.train.flips.prediction_updates import Evidence as Evidence
+    from supersede.train.flips.prediction_updates import ClassEvidence as ClassEvidence
+    from supersede.train.flips.prediction_updates import ConfusionMatrix as ConfusionMatrix
     from supersede.train.flips.prediction_updates import Predictions as Predictions
     from supersede.train.flips.prediction_updates import (
         evidence_of_probabilities as evidence_of_probabilities,
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Chain": "chains",
-    "Confusion": "prediction_updates",
-    "Evidence": "prediction_updates",
+    "ConfusionMatrix": "prediction_updates",
+    "ClassEvidence": "prediction_updates",
     "FocalDistillation": "distillation",
     "Front": "front",
     "OldModel": "old_models",
@@ -61,9 +61,9 @@ _HOMES = {
     "class_map": "distillation",
     "evidence_of_probabilities": "prediction_updates",
     "focal_distillation": "distillation",
-    "from_estimator": "old_models",
-    "from_module": "old_models",
-    "from_onnx": "old_models",
+    "old_estimator": "old_models",
+    "old_module": "old_models",
+    "old_onnx": "old_models",
     "from_table": "old_models",
     "interpolated": "weight_interpolation",
     "measure": "front",

@@ -173,9 +173,9 @@ def _read(path: Path) -> Any:
         msg = f"cannot read the model {path}: {problem}"
         raise SourceError(msg) from problem
     if ending == ".onnx":
-        from supersede.train.flips.old_models import from_onnx
+        from supersede.train.flips.old_models import old_onnx
 
-        return from_onnx(path)
+        return old_onnx(path)
     pickled = " (a pickle runs code when it is read, so load it yourself and pass the model)"
     msg = (
         f"{path} is not a model file of LightGBM, XGBoost, CatBoost or ONNX"

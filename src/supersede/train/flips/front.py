@@ -24,13 +24,18 @@ is optimistic on the items it was made on.
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
 from supersede.errors import ArgumentError
-from supersede.look import Mark, count, figure_page, framed, front_plot, share
+from supersede.look import Mark, count, figure_page, front_plot, share
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = [
     "Front",
@@ -71,7 +76,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Front:
+class Front(ResultMixin, named="a front", height="34rem"):
     """All points of a search, and the chosen one.
 
     Attributes:
@@ -107,9 +112,9 @@ class Front:
                 kept.append(point)
         return tuple(kept)
 
-    def to_dict(self) -> dict[str, object]:
-        """All numbers, as plain values."""
-        return asdict(self)
+    def to_frame(self) -> "pa.Table":
+        """One row per point."""
+        return frame_of(asdict(point) | {"chosen": point == self.chosen} for point in self.points)
 
     def __str__(self) -> str:
         taken, plain = self.chosen, self.untreated
@@ -130,9 +135,6 @@ class Front:
     def to_html(self) -> str:
         """The front as a page."""
         return figure_page("Error and flips by strength", f"Chosen: {self}.", self.figure())
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "front", height="34rem")
 
     def _named(self) -> list[Point]:
         """The points that get a label: chosen, untreated, and efficient ones far enough from others."""
@@ -332,6 +334,7 @@ def search_strength(
     tolerance: float = 0.005,
     treatment: str = "distillation",
     confidence: float | None = 0.9,
+    progress: Callable[[str], None] | None = None,
 ) -> Front:
     """Train at each strength, measure on validation items, and choose.
 
@@ -345,6 +348,7 @@ def search_strength(
         tolerance: Allowed increase in error over the untreated model, as a share.
         treatment: Name of the treatment.
         confidence: See `choose`.
+        progress: Function that is called with a line of text before each strength.
 
     Returns:
         The front, with the chosen strength. To compare several treatments, choose from the points
@@ -367,12 +371,17 @@ def search_strength(
     if not all(np.isfinite(s) and s >= 0 for s in strengths):
         msg = f"strengths={strengths!r}; expected finite numbers, 0 or more"
         raise ArgumentError(msg)
-    untreated = np.asarray(predict_at(0.0))
-    points = [
-        measure(y, untreated if not strength else predict_at(strength), old_right, strength=strength,
-                treatment=treatment if strength else "none", untreated=untreated)
-        for strength in (0.0, *(s for s in strengths if s))
-    ]  # fmt: skip
+    points: list[Point] = []
+    untreated: npt.ArrayLike | None = None
+    for strength in (0.0, *(s for s in strengths if s)):
+        if progress:
+            progress(f"training with {treatment} at strength {strength:g}")
+        said = predict_at(strength)
+        untreated = said if untreated is None else untreated
+        name = treatment if strength else "none"
+        points.append(
+            measure(y, said, old_right, strength=strength, treatment=name, untreated=untreated)
+        )
     return choose(points, tolerance=tolerance, items=len(y), confidence=confidence)
 
 

@@ -289,7 +289,7 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         fixed = [old for old in olds if old.estimator is None]
         if refit and fixed and seen.any():
             msg = (
-                "the old model's training rows cannot be predicted by copies of it, since it is no"
+                "the old model's training rows cannot be predicted by copies of it, since it is not a"
                 " scikit-learn classifier; pass shared='skip', or old_output out of sample"
             )
             raise ArgumentError(msg)

@@ -25,9 +25,7 @@ Assumes: near an item that the old network gets right it is right too, so an upd
 outputs there breaks little. The strength is to be chosen on validation items (`keeping_front`).
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -35,8 +33,8 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, ConvergenceError
 from supersede.look import count, share
-from supersede.look.page import framed, save_as
-from supersede.train.linear.answer_page import answer_page
+from supersede.look.result import ResultMixin
+from supersede.look.table_page import table_page
 from supersede.train.linear.solving import change_for, with_change
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ Held = Literal["right", "all"]
 
 
 @dataclass(frozen=True, eq=False)
-class Keeping:
+class Keeping(ResultMixin, named="a constrained update"):
     """An update under a constraint on what the old network gets right.
 
     Attributes:
@@ -126,25 +124,14 @@ class Keeping:
             columns["label"] = self.fit.items.labels[order]
         return pa.table(columns | {"multiplier": self.multipliers[order]})
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_html(self) -> str:
         """The items that cost something as a page."""
-        return answer_page(
+        return table_page(
             "What does keeping right answers cost?",
             f"{self}.",
             self.to_frame(),
             "The multiplier of an item says by how much the objective would fall per unit by which its limit were raised.",
         )
-
-    def save(self, path: str | Path) -> Path:
-        """Write to an ``.html`` or ``.json`` file."""
-        return save_as(path, "a constrained update", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "constrained update")
 
     def __str__(self) -> str:
         binding = float((self.multipliers[self.held] > 0).mean()) if self.held.any() else 0.0

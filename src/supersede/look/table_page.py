@@ -1,4 +1,4 @@
-"""A page for an answer that is a table: its message, and the first rows."""
+"""A page for a result that is a table: its message, and the first rows."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +8,12 @@ from supersede.look.page import environment
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["answer_page"]
+__all__ = ["table_page"]
 
 ROWS = 50
 
 
-def answer_page(title: str, lead: str, frame: "pa.Table", note: str = "") -> str:
+def table_page(title: str, lead: str, frame: "pa.Table", note: str = "", figure: str = "") -> str:
     """The page.
 
     Args:
@@ -21,10 +21,11 @@ def answer_page(title: str, lead: str, frame: "pa.Table", note: str = "") -> str
         lead: A sentence below it.
         frame: The table.
         note: What it assumes, in small print.
+        figure: A figure or maps above the table, as markup.
     """
     shown = frame.slice(0, ROWS)
-    return environment().get_template("train.linear/answer.html").render(
-        title=title, lead=lead, note=note, names=frame.column_names,
+    return environment().get_template("look/table.html").render(
+        title=title, lead=lead, note=note, names=frame.column_names, figure=figure,
         rows=[[_text(value) for value in row.values()] for row in shown.to_pylist()],
         hidden=max(0, frame.num_rows - ROWS),
     )  # fmt: skip
@@ -32,10 +33,12 @@ def answer_page(title: str, lead: str, frame: "pa.Table", note: str = "") -> str
 
 def _text(value: Any) -> str:
     match value:
+        case None:
+            return "–"
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:.4g}".replace("-", MINUS)
+            return "–" if value != value else f"{value:.4g}".replace("-", MINUS)
         case list():
             return ", ".join(map(str, value)) or "none"
         case _:
