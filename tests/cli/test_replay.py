@@ -3,9 +3,9 @@ import json
 
 import optuna
 import pytest
+from supersede.search.read_csv import read_csv
 
 from supersede.cli import main
-from supersede.search.read_csv import read_csv
 from supersede.search.stopping import Categorical, Float, Int
 
 

@@ -87,7 +87,9 @@ def replay(
     given = None if error is None else FixedError(error)
     seen, over = -1, watch is None
     while True:
-        history, reading = _read(study, source, storage, study_name, _wanted(value, maximize, param))
+        history, reading = _read(
+            study, source, storage, study_name, _wanted(value, maximize, param)
+        )
         if seen < 0 and reading:
             print(reading, file=sys.stderr)
         over = over or (not history.pending and len(history.trials) == seen)

@@ -76,7 +76,13 @@ class SyneTune:
                 )
         reports = len(table.rows)
         notes = (f"the last of {reports} reports counts for each trial",)
-        return Log(self.name, value, direction(wanted, value, _maximized(table.about, value)), tuple(rows), notes)
+        return Log(
+            self.name,
+            value,
+            direction(wanted, value, _maximized(table.about, value)),
+            tuple(rows),
+            notes,
+        )
 
 
 def _state(row: Mapping[str, str], decision: str) -> State:

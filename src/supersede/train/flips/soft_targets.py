@@ -69,7 +69,9 @@ def fit_weighted(
     if isinstance(model, Pipeline) and any(hasattr(s, "fit_resample") for _, s in model.steps):
         msg = "a step of the pipeline resamples rows, so weights no longer belong to them; use mode='blend'"
         raise ArgumentError(msg)
-    return model.fit(X, y, **{f"{name}__sample_weight" if name else "sample_weight": sample_weight}, **given)
+    return model.fit(
+        X, y, **{f"{name}__sample_weight" if name else "sample_weight": sample_weight}, **given
+    )
 
 
 def sets_rows_aside(estimator: Any) -> str | None:
@@ -84,7 +86,11 @@ def sets_rows_aside(estimator: Any) -> str | None:
         return "eval_fraction" if params.get("eval_fraction") else None
     if params.get("early_stopping") is True:
         return "early_stopping"
-    return "n_iter_no_change" if params.get("n_iter_no_change") and "early_stopping" not in params else None
+    return (
+        "n_iter_no_change"
+        if params.get("n_iter_no_change") and "early_stopping" not in params
+        else None
+    )
 
 
 def fit_soft(
@@ -162,7 +168,9 @@ def _repeated(
     model.set_params(**changed)
     given = taken(given, rows, len(y)) | extra
     fitted = fit_weighted(model, rows_of(X, rows), classes[columns], mass[rows, columns], given)
-    if changed and not type(model).__module__.startswith("catboost"):  # it forbids changes after fit
+    if changed and not type(model).__module__.startswith(
+        "catboost"
+    ):  # it forbids changes after fit
         fitted.set_params(**{name: usual.get(name) for name in changed})
     return fitted
 
