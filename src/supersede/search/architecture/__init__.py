@@ -40,6 +40,7 @@ from supersede.search.architecture.strategies.evolution import Evolution
 from supersede.search.architecture.strategies.nsga2 import NSGA2
 from supersede.search.architecture.strategies.random_search import RandomSearch
 from supersede.search.architecture.strategies.reinforce import Reinforce
+from supersede.search.architecture.transfer import transferred
 
 __all__ = [
     "EXPERT",
@@ -77,4 +78,5 @@ __all__ = [
     "nondominated",
     "search",
     "seven_blocks",
+    "transferred",
 ]
