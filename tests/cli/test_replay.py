@@ -4,7 +4,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-from supersede.search.read_csv import read_csv
 
 from supersede.cli import main
 from supersede.search.recorded import read

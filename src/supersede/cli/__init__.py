@@ -25,6 +25,7 @@ from supersede.cli.plan import plan
 from supersede.cli.profile import profile
 from supersede.cli.replay import replay
 from supersede.cli.review import review
+from supersede.cli.search import search
 from supersede.cli.serve import serve
 from supersede.cli.submit import submit
 from supersede.errors import SourceError, SupersedeError
@@ -40,6 +41,7 @@ COMMANDS = (
     replay,
     profile,
     advise,
+    search,
     compatibility,
     migrate,
     serve,
