@@ -46,12 +46,12 @@ from supersede.web.settings import Settings
 from supersede.web.site import Site, open_site
 
 KEPT = Path(".cache/benchmarks/web")
-# a machine that is busy with other things takes a part: SUPERSEDE_WEB_SCALE=0.2
-SCALE = float(os.environ.get("SUPERSEDE_WEB_SCALE", "1"))
+# a machine that is busy with other things takes a part: SUPERSEDE_BENCH_SCALE=0.2
+SCALE = float(os.environ.get("SUPERSEDE_BENCH_SCALE", "1"))
 TEAMS, HUNTERS, EVERY = round(25 * SCALE), round(200 * SCALE), 2.0
 ROWS = 20_000
-KILLS = int(os.environ.get("SUPERSEDE_WEB_KILLS", "20"))
-PAUSE = float(os.environ.get("SUPERSEDE_WEB_PAUSE", "4"))  # seconds between kills, about
+KILLS = int(os.environ.get("SUPERSEDE_BENCH_KILLS", "20"))
+PAUSE = float(os.environ.get("SUPERSEDE_BENCH_PAUSE", "4"))  # seconds between kills, about
 FEATURES = ["age", "hours", "score", "site", "kind"]
 
 
@@ -290,7 +290,7 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
                     == "open"
                 ):
                     break
-            assert time.monotonic() < until, "the round was not opened"
+            assert server.poll() is None and time.monotonic() < until, "the round was not opened"
             time.sleep(0.5)
 
         def judged() -> bool:
