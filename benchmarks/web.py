@@ -64,8 +64,8 @@ def table() -> bytes:
     truth = (age >= 60) | ((site == "n") & (hours > 45)) | (score > 1.2)
     truth = truth ^ (rng.random(ROWS) < 0.05)
     lines = [b"age,hours,score,site,kind,y,said"]
-    for row in zip(age, hours, score, site, kind, truth.astype(int), strict=True):
-        lines.append(",".join(map(str, row)).encode() + b",0")
+    rows = zip(age, hours, score, site, kind, truth.astype(int), strict=True)
+    lines += [",".join(map(str, row)).encode() + b",0" for row in rows]
     return b"\n".join(lines) + b"\n"
 
 
@@ -232,10 +232,8 @@ class Clients:
                 for i, sent in enumerate(submissions())
             ]
             await asyncio.gather(*posts)
-            while (
-                self.killing
-                or (not await asyncio.to_thread(judged)
-                and time.monotonic() - started < limit)
+            while self.killing or (
+                not await asyncio.to_thread(judged) and time.monotonic() - started < limit
             ):
                 await asyncio.sleep(0.5)
             took = time.monotonic() - started
@@ -284,7 +282,7 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
     with (settings.data / "log").open("wb") as log:
         server = subprocess.Popen(command, stderr=log)
     try:
-        until = time.monotonic() + 300
+        until = time.monotonic() + 1500
         while True:
             with site.database.read() as db:
                 if (
