@@ -1,5 +1,6 @@
 """One small example of each result, for the contract that all of them keep."""
 
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,24 @@ from supersede.bounty import Findings, audit_round, credit
 from supersede.bounty.artefacts import parse
 
 SCRIPT = "</script><b>&"  # a name that a page must escape
+
+
+@contextmanager
+def named(name):
+    """Examples in which models and groups have another name."""
+    global SCRIPT  # noqa: PLW0603
+    before, SCRIPT = SCRIPT, name
+    _forget()
+    try:
+        yield
+    finally:
+        SCRIPT = before
+        _forget()
+
+
+def _forget():
+    for made in (table, planned, patched, fitted, history, vectors, net, chip):
+        made.cache_clear()
 
 
 @cache
