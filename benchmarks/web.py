@@ -290,7 +290,8 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
                     == "open"
                 ):
                     break
-            assert server.poll() is None and time.monotonic() < until, "the round was not opened"
+            assert server.poll() is None, "the server ended"
+            assert time.monotonic() < until, "the round was not opened"
             time.sleep(0.5)
 
         def judged() -> bool:

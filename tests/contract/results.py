@@ -18,7 +18,7 @@ SCRIPT = "</script><b>&"  # a name that a page must escape
 @contextmanager
 def named(name):
     """Examples in which models and groups have another name."""
-    global SCRIPT  # noqa: PLW0603
+    global SCRIPT
     before, SCRIPT = SCRIPT, name
     _forget()
     try:

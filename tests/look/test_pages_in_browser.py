@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from tests.contract import results
 
 from supersede.look import figures, maps
 from supersede.look.numbers import share
 from supersede.look.page import figure_page
+from tests.contract import results
 
 pytestmark = pytest.mark.browser
 

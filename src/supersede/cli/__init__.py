@@ -32,38 +32,16 @@ from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
 
-<<<<<<< HEAD
-COMMANDS = (
-    review,
-    plan,
-    estimate,
-    audit,
-    hunt,
-    replay,
-    profile,
-    advise,
-    search,
-    compatibility,
-    migrate,
-    serve,
-    submit,
-    ledger,
-    backup,
-    restore,
-    demo,
-)
-=======
 # the verbs by the life of a model, which is also the order of the help
 STAGES: dict[str, tuple[Callable[..., int | None], ...]] = {
     "Try it": (demo,),
-    "Find the next model": (replay, profile, advise),
+    "Find the next model": (replay, search, profile, advise),
     "Compare it with the one in service": (review, plan, estimate),
     "Audit it by group": (audit, hunt),
     "Replace an embedding model": (compatibility, migrate),
-    "Work together": (serve,),
+    "Work together": (serve, submit, ledger, backup, restore),
 }
 COMMANDS = tuple(command for commands in STAGES.values() for command in commands)
->>>>>>> house
 
 USAGE = 2
 INTERRUPTED = 130

@@ -38,15 +38,11 @@ def audit(
     *newer: str,
     model: str | None = None,
     old: str | None = None,
-<<<<<<< HEAD
     reference: str | None = None,
     hypothesis: str | None = None,
     normaliser: str = "plain",
     baseline: Strings = None,
-    loss: LossName = "error",
-=======
     measure: Measure = "error",
->>>>>>> house
     errors: Strings = None,
     out_of: str | None = None,
     label: str | None = None,
@@ -97,9 +93,8 @@ def audit(
         table: A table in CSV, JSONL or Parquet: a file, or a glob in quotes. Or, without --model, a
             run as an evaluation tool wrote it.
         newer: The new model's run; the first file is then the old model's.
-<<<<<<< HEAD
-        model: The column of the model to audit.
-        old: The column of a model to compare it with, on the same items.
+        model: Column of a model's answers.
+        old: The model in service: its column. The audit then compares the two on the same items.
         reference: Transcripts: the column of what was said. With --hypothesis the audit is of word
             error rates, and --old is the column of an older recogniser's hypotheses.
         hypothesis: The column of what the audited recogniser understood.
@@ -107,12 +102,7 @@ def audit(
             version, as in plain/1.
         baseline: With --reference: the group or condition that others are compared with, as in
             noise=quiet; repeat it for several. [default: all others]
-        loss: The loss of an item.
-=======
-        model: Column of a model's answers.
-        old: The model in service: its column. The audit then compares the two on the same items.
         measure: What is measured of each group.
->>>>>>> house
         errors: Columns of error counts, of --model and then of --old; together with --out-of this
             is a word error rate, and --measure is ignored.
         out_of: The column of the units that errors are out of, such as words.
@@ -159,7 +149,9 @@ def audit(
     written = outputs(json=json, markdown=markdown)
     page_at = outputs(out=out).paths
     _refuse(
-        wanted=bool(group or condition or cross or declared or not (cover or slices_of)),
+        wanted=bool(
+            group or condition or cross or declared or reference or not (cover or slices_of)
+        ),
         needing={"--grid": grid, "--out": out, "--json": json, "--markdown": markdown,
                  "--card": card, "--history": history},
         grid=grid, out=out, finds=finds, slices_of=slices_of, version=version, history=history,
@@ -167,6 +159,26 @@ def audit(
     facts = card_facts(card, card_out)
     groups = [] if declared is None else read_groups(declared)
     earlier = earlier_audit(history, version)
+    if reference is not None or hypothesis is not None:
+        spoken = audit_transcripts(
+            [table, *newer], reference=reference, hypothesis=hypothesis, old=old,
+            who=_attributes(group, unknown, inferred), speaker=cluster, baseline=baseline,
+            under=_attributes(condition, unknown, None, protected=False), normaliser=normaliser,
+            refused={
+                "--model": model, "--errors": errors, "--out-of": out_of, "--label": label,
+                "--measure": measure != "error", "--declared": declared, "--slices-of": slices_of,
+                "--cover": cover, "--grid": grid, "--weight": weight, "--labels": labels,
+                "--markdown": markdown, "--finds": finds, "--cross": cross, "--item": item,
+            },
+            out=out, json=json, synthetic=synthetic, missing=missing, where=where,
+            allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
+        )  # fmt: skip
+        if facts is not None and card_out is not None:
+            write_card(for_a_card(spoken), facts, card_out)
+        return hold(spoken.audit, earlier, history, version, tolerance)
+    if baseline or normaliser != "plain":
+        msg = "--baseline and --normaliser are for transcripts: name --reference and --hypothesis"
+        raise ArgumentError(msg)
     with Progress(quiet=quiet) as progress:
         progress("reading the table")
         read_table, model, old = _opened(
@@ -228,63 +240,6 @@ def _refuse(
     if version is not None and history is None:
         msg = "--version names an entry of a history; name the file: --history audits.jsonl"
         raise ArgumentError(msg)
-<<<<<<< HEAD
-    if reference is not None or hypothesis is not None:
-        spoken = audit_transcripts(
-            [table, *newer], reference=reference, hypothesis=hypothesis, old=old,
-            who=_attributes(group, unknown, inferred), speaker=cluster, baseline=baseline,
-            under=_attributes(condition, unknown, None, protected=False), normaliser=normaliser,
-            refused={
-                "--model": model, "--errors": errors, "--out-of": out_of, "--label": label,
-                "--loss": loss != "error", "--declared": declared, "--slices-of": slices_of,
-                "--cover": cover, "--grid": grid, "--weight": weight, "--labels": labels,
-                "--markdown": markdown, "--finds": finds, "--cross": cross, "--item": item,
-            },
-            out=out, json=json, synthetic=synthetic, missing=missing, where=where,
-            allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
-        )  # fmt: skip
-        if card is not None or card_out is not None:
-            _write_card(for_a_card(spoken), card, card_out)
-        return _hold(spoken.audit, history, version, tolerance) if history else 0
-    if baseline or normaliser != "plain":
-        msg = "--baseline and --normaliser are for transcripts: name --reference and --hypothesis"
-        raise ArgumentError(msg)
-    read_table, model, old = _opened(
-        [table, *newer], model, old, errors, meaning, reading, label=label, item=item,
-        weight=weight, cluster=cluster, missing=missing, where=where, same=meaning.same,
-    )  # fmt: skip
-    chosen = _loss(loss, model, old, errors, out_of)
-    models = [model] if old is None else [model, old]
-    groups = [] if declared is None else _read_groups(declared)
-    if slices_of:
-        search = find_slices(read_table, model, slices_of, loss=chosen, confidence=confidence)
-        print(search)
-        if finds is not None:
-            write_whole(finds, dumps([found.to_dict() for found in search.confirmed], indent=1))
-    result = None
-    if group or condition or cross or groups or not (cover or slices_of):
-        result = audit_groups(
-            read_table, model, old=old, loss=chosen,
-            groups=[*_attributes(group, unknown, inferred), *groups], synthetic=synthetic,
-            conditions=_attributes(condition, unknown, None, protected=False),
-            cross=[_columns(text) for text in cross or []], labels=labels,
-            allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
-        )  # fmt: skip
-        _print(result)
-        for path in (json, markdown):
-            if path is not None:
-                result.save(path)
-    covered = None
-    if cover:
-        covered = _coverage(read_table, _attributes(cover, unknown, None), synthetic, min_items)
-    if result is not None and out is not None:
-        split = _attributes([grid] if grid else None, unknown, None, protected=False)
-        sheet = lay_out(read_table, models, [chosen], groups=split[0]) if split else None
-        write_whole(out, page(result, covered=covered, sheet=sheet))
-    if card is not None or card_out is not None:
-        _write_card(result, card, card_out)
-    return _hold(result, history, version, tolerance) if result and history else 0
-=======
     if finds is not None and not slices_of:
         msg = "--finds writes what a search found; name the columns to search: --slices-of age"
         raise ArgumentError(msg)
@@ -336,7 +291,6 @@ def _draw(
     models = [result.model] if result.old is None else [result.model, result.old]
     sheet = grid(table, models, [loss], groups=split[0]) if split else None
     write_whole(path, page(result, covered=covered, sheet=sheet))
->>>>>>> house
 
 
 def _opened(

@@ -27,16 +27,10 @@ def plan(
     group: Strings = None,
     for_review: Path | None = None,
     positive: str = "1",
-<<<<<<< HEAD
-    judge: Annotated[list[str] | None, Parameter(negative=())] = None,
-    classes: Annotated[list[str] | None, Parameter(negative=())] = None,
-    margin: str = "5%",
-    confidence: str = "95%",
-=======
+    judge: Strings = None,
     classes: Strings = None,
     margin: Share = 0.05,
     confidence: Share = 0.95,
->>>>>>> house
     method: Literal["allocated", "coordinated", "parent_child", "independent"] = "allocated",
     mix: Literal["reshuffle", "resample"] = "reshuffle",
     budget: int | None = None,
@@ -68,27 +62,17 @@ def plan(
         model: Column of a model's answers; repeat it for several.
         parent: The ensemble that the models belong to; it is estimated too.
         estimand: precision, recall, f1, accuracy, and for the first two models (old and new):
-<<<<<<< HEAD
             negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference; and
             win_rate, how often the label is --positive, for which no model is needed.
-        group: A column; every estimand is then also estimated for each of its values.
-        for_review: The JSON result of an undecided review; models and estimands are then those of
-            its undecided checks, with margins that decide them.
-        positive: The class that counts as positive.
-        judge: A column with an opinion about every label, such as a language model's: a class, or the
-            probability of class 1; repeatable. It saves labels as far as it is right, which the
-            labels show, and is never taken for a label.
-        classes: A class that labels may have, if the models do not predict them all; name all of
-            them, one --classes each.
-=======
-            negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference.
         group: Column whose values are groups; repeat it for several. Every estimand is then also
             estimated for each of them.
         for_review: The JSON result of an undecided review; models and estimands are then those of
             its undecided checks, with margins that decide them.
         positive: The class that counts as positive.
+        judge: Column with an opinion about every label, such as a language model's: a class, or the
+            probability of class 1; repeat it for several. It saves labels as far as it is right,
+            which the labels show, and is never taken for a label.
         classes: A class that labels may have although no model predicts it; repeat it for several.
->>>>>>> house
         margin: Requested half-width of the intervals, such as 5% or 0.05.
         confidence: Two-sided confidence of every interval, such as 95% or 0.95.
         method: How items are chosen.

@@ -11,12 +11,8 @@ from supersede.cli.meaning import Meaning
 from supersede.cli.metric_limits import MetricLimits
 from supersede.cli.progress import Progress
 from supersede.cli.run_flags import RunFlags, sources
-<<<<<<< HEAD
 from supersede.cli.transcript_flags import TranscriptFlags
-from supersede.errors import ArgumentError, SourceError
-=======
 from supersede.errors import SourceError
->>>>>>> house
 
 if TYPE_CHECKING:
     from supersede.evaluate import Plan
@@ -136,11 +132,11 @@ def review(
     """
     from supersede.review.compare import compare
 
-<<<<<<< HEAD
+    written = outputs(out=out, json=json, markdown=markdown)
     found, before, after = sources(table, newer, old, new)
     source: object = found
     models = meaning.models([before, *after])
-    crossed = [_columns(text) for text in cross or []]
+    crossed = column_sets(cross)
     if transcripts.reference is not None:
         source = transcripts.table(
             source, [before, *after],
@@ -149,10 +145,6 @@ def review(
             missing=missing, where=where,
         )  # fmt: skip
         models, cluster, where, missing = {}, None, None, "refuse"
-=======
-    written = outputs(out=out, json=json, markdown=markdown)
-    source, before, after = sources(table, newer, old, new)
->>>>>>> house
     checks = _checks(
         min_gain=min_gain,
         max_nfr=max_nfr,
@@ -176,11 +168,7 @@ def review(
             item=item,
             label=label,
             groups=group or (),
-<<<<<<< HEAD
             cross=crossed,
-=======
-            cross=column_sets(cross),
->>>>>>> house
             weight=weight,
             cost=cost,
             cluster=cluster,
