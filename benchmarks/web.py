@@ -232,10 +232,8 @@ class Clients:
                 for i, sent in enumerate(submissions())
             ]
             await asyncio.gather(*posts)
-            while (
-                self.killing
-                or (not await asyncio.to_thread(judged)
-                and time.monotonic() - started < limit)
+            while self.killing or (
+                not await asyncio.to_thread(judged) and time.monotonic() - started < limit
             ):
                 await asyncio.sleep(0.5)
             took = time.monotonic() - started
