@@ -5,6 +5,8 @@ folds), ``standard_error``, ``seconds``, ``state``, ``trial``, ``number``, ``tes
 parameters, unless they look like something else; then the parameters must be named.
 """
 
+from collections.abc import Mapping
+
 from supersede.errors import HistoryError, MissingColumnError
 from supersede.search.recorded.cells import text_of
 from supersede.search.recorded.columns import doubtful, number
@@ -68,8 +70,8 @@ class PlainTable:
         return Log(self.name, value, bool(wanted.maximize), tuple(rows))
 
 
-def _cell(row: "dict[str, str] | object", name: str, line: int) -> float | None:
-    text = (row.get(name) or "").strip()  # type: ignore[attr-defined]
+def _cell(row: Mapping[str, str], name: str, line: int) -> float | None:
+    text = (row.get(name) or "").strip()
     try:
         return number(text)
     except ValueError:

@@ -101,19 +101,16 @@ class WandB:
         value = metric(wanted, sorted(known), self.name)
         rows = []
         for i, (summary, config) in enumerate(zip(summaries, configs, strict=True)):
-            ended = summary.get("_timestamp")
+            ended = _number(summary.get("_timestamp"))
             if ended is None:
                 msg = f"line {i + 2}: the summary has no _timestamp, so runs cannot be ordered in time"
                 raise HistoryError(msg)
             params = {k: _plain(config.get(k)) for k in wanted.parameters or marked}
-            got = summary.get(value)
-            runtime = summary.get("_runtime")
+            got = _number(summary.get(value))
             state = State.FAILED if got is None else State.COMPLETE
             if table.column("state")[i]:
                 state = _STATES.get(table.column("state")[i].lower(), state)
-            rows.append(
-                Row(params, got if _measured(value, got) else None, state, float(ended), runtime)
-            )
+            rows.append(Row(params, got, state, ended, _number(summary.get("_runtime"))))
         return Log(self.name, value, direction(wanted, value), tuple(rows))
 
 
@@ -124,8 +121,11 @@ _WHY = {
 
 
 def _measured(name: str, value: object) -> bool:
-    number_ = isinstance(value, int | float) and not isinstance(value, bool)
-    return number_ and not name.startswith("_")
+    return _number(value) is not None and not name.startswith("_")
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _plain(value: object) -> str:

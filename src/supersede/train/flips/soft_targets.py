@@ -195,7 +195,7 @@ def _class_weights(usual: Params, y: npt.NDArray[Any], classes: npt.NDArray[Any]
     if automatic in ("Balanced", "SqrtBalanced"):
         weights = counts.max() / counts
         weights = np.sqrt(weights) if automatic == "SqrtBalanced" else weights
-        return {"auto_class_weights": None, "class_weights": weights.tolist()}
+        return {"auto_class_weights": "None", "class_weights": weights.tolist()}
     return {}
 
 
