@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import cpu, write
-from supersede.embeddings import Prices, Sample, fit_ridge
+from supersede.embeddings import PairedSample, Prices, fit_ridge
 from supersede.embeddings.bridges.fit_paths import SAME, Held, _ranks, held_out
 from supersede.embeddings.bridges.forecast import forecast_held
 from supersede.embeddings.bridges.maps import Identity, LinearMap
 from supersede.embeddings.bridges.path import Part
 from supersede.embeddings.bridges.path import Path as UpdatePath
-from supersede.embeddings.report.paired import difference
+from supersede.embeddings.report.paired import mean_difference
 from supersede.embeddings.vectors import unit
 
 DATA = Path(os.environ.get("SUPERSEDE_BENCH_DATA", "../shared/data")) / "debian_search"
@@ -61,7 +61,7 @@ def fitted(
     qo, go, qn, gn = all_vectors(old, new)
     rows = rows_of(pairs, seed, pool)
     start = cpu()
-    held = held_out(Sample(qo[rows], qn[rows], gn[rows], rows, go), seed=seed)
+    held = held_out(PairedSample(qo[rows], qn[rows], gn[rows], rows, go), seed=seed)
     spent = cpu() - start
     ranks = [_ranks(h.path.queries(qo[test], qn[test]), h.path.gallery(go, gn), test) for h in held]
     plain = fit_ridge(np.vstack([gn[rows], qn[rows]]), np.vstack([go[rows], qo[rows]]))
@@ -93,7 +93,7 @@ def judged(kept: Mapping[str, Any], *, pool: np.ndarray = POOL) -> dict[str, Any
     told = json.loads(str(kept["told"]))
     qo, go, qn, gn = all_vectors(told["old"], told["new"])
     rows = rows_of(told["pairs"], told["seed"], pool)
-    sample = Sample(qo[rows], qn[rows], gn[rows], rows, go)
+    sample = PairedSample(qo[rows], qn[rows], gn[rows], rows, go)
     held, hits = [], {}
     for path, first, ranks in zip(told["paths"], kept["held"], kept["test"], strict=True):
         parts = [Part(q, SAME, g, MAPPED if mapped else SAME) for q, g, mapped in path["parts"]]
@@ -110,7 +110,7 @@ def judged(kept: Mapping[str, Any], *, pool: np.ndarray = POOL) -> dict[str, Any
     }
     for f in found.paths:
         hit = hits[f.name] <= 10
-        against = difference(head.astype(float), hit.astype(float))
+        against = mean_difference(head.astype(float), hit.astype(float))
         out["paths"][f.name] = {
             "variant": f.path.variant, "forecast": f.recall.to_dict(), "lost": f.lost.to_dict(),
             "recall": [float((hits[f.name] <= k).mean()) for k in (1, 10)],
@@ -123,7 +123,7 @@ def judged(kept: Mapping[str, Any], *, pool: np.ndarray = POOL) -> dict[str, Any
         best = max(net, key=net.get)
         # regret in points of recall@10, and whether test queries can tell the two apart
         regret = (net[best] - net[advice.name]) / worth
-        apart = difference(
+        apart = mean_difference(
             (hits[advice.name] <= 10).astype(float), (hits[best] <= 10).astype(float)
         )
         half = (apart.high - apart.low) / 2

@@ -24,7 +24,7 @@ from benchmarks.embeddings_ladder import ELSEWHERE
 from benchmarks.measure import half_width, write
 from supersede.embeddings import fit_procrustes, fit_ridge
 from supersede.embeddings.relevance import relevance_of
-from supersede.embeddings.report.paired import difference
+from supersede.embeddings.report.paired import mean_difference
 from supersede.embeddings.report.ranking import rank
 from supersede.embeddings.training.chain import chain_report
 from supersede.embeddings.training.heterogeneous import cross_reward
@@ -176,7 +176,7 @@ def compared(split: Split, make_old, make_new, seed: int, **training):
         return {"way": name, "cross": [float(cross.found(1).mean()), float(cross.precision.mean())],
                 "self": [float(own.found(1).mean()), float(own.precision.mean())],
                 "lost": float(lost.mean()),
-                "low": difference(base.found(1), cross.found(1)).low}  # fmt: skip
+                "low": mean_difference(base.found(1), cross.found(1)).low}  # fmt: skip
 
     rows = [measured("old", qo, (qo, go))]
     quality = {}

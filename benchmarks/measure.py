@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks"
+STATE = Path(os.environ.get("SUPERSEDE_BENCH_STATE", DOCS.parents[1] / ".cache" / "benchmarks"))
 
 
 def cpu() -> float:
@@ -50,7 +52,28 @@ def alone(code: str) -> dict[str, float]:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,
         cwd=DOCS.parents[1],
     )  # fmt: skip
-    return json.loads(out.stdout.strip().splitlines()[-1])
+    # engines may draw a progress bar besides
+    return json.loads(next(line for line in out.stdout.splitlines() if line.startswith("{")))
+
+
+def kept(name: str, key: str, work: Callable[[], Any]) -> Any:
+    """The result of a piece of work, from an earlier run that was cut short if there was one.
+
+    Args:
+        name: The benchmark; its results so far lie in one JSON file under `STATE`, to be deleted when
+            the code has changed.
+        key: The piece.
+        work: Does it; the result must be plain data.
+    """
+    file = STATE / f"{name}.json"
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    if key not in found:
+        found[key] = work()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(found, indent=1))
+        part.replace(file)
+    return found[key]
 
 
 def write(name: str, title: str, command: str, rows: Sequence[Sequence[str]], notes: str) -> None:

@@ -10,15 +10,16 @@ groups, so that one review gives 200 intervals of the new model's value and 200 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import sklearn.metrics as sk
 
 import supersede
-from benchmarks.measure import write
+from benchmarks.measure import kept, write
 from supersede.review import MaxDrop, MaxMetric, MaxRise, MinMetric
-from supersede.table.outcomes import Judge, Loss
+from supersede.table.outcomes import Judge, Losses
 
 AT_ONCE = 200  # trials in a table: as many slices as a finding carries
 LARGE = 1_000_000
@@ -171,7 +172,7 @@ def cases() -> list[Case]:
     three = classes([0.6, 0.35, 0.05], 0.85, 0.83)
     ten = classes([0.19] * 5 + [0.01] * 5, 0.95, 0.94)
     graded = {"read": lambda name: Judge(name, threshold=0.5)}
-    lost = {"read": lambda name: Loss(name, tolerance=1.0)}
+    lost = {"read": lambda name: Losses(name, tolerance=1.0)}
     return [
         Case("accuracy", None, "even classes", 300, even),
         *[Case(m, 1, "even classes", 300, even) for m in ("precision", "recall", "specificity", "f1")],
@@ -215,7 +216,8 @@ def main() -> None:
             "width", "no interval"]  # fmt: skip
     rows, covered = [head], []
     for case in cases():
-        m = measured(case, trials)
+        key = f"{case.metric} {case.of} {case.data} {case.n} {trials}"
+        m = kept("metric_checks", key, partial(measured, case, trials))
         covered += [m["level"], m["change"]]
         rows.append(
             [

@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 import supersede
-from benchmarks.measure import DOCS
+from benchmarks.measure import DOCS, kept
 from supersede.metrics.conditional_holm import conditional_holm, reach_of_counts
 from supersede.metrics.intervals import tail_above, wilson
 from supersede.review import MaxNFR, MaxScoreShift, MaxSliceNFR, MinGain
@@ -275,7 +276,10 @@ def labels_part() -> list[str]:
     """Whether the labels asked for decide."""
     rows = []
     for n, lost, gained, limit in GRID:
-        result = decides(n, lost, gained, limit, min(TRIALS, 400))
+        key = f"{n} {lost} {gained} {limit} {min(TRIALS, 400)}"
+        result = kept(
+            "review_labels", key, partial(decides, n, lost, gained, limit, min(TRIALS, 400))
+        )
         question = f"{'gain ≥' if gained else 'NFR ≤'} {100 * limit:g} %"
         said = ("decided, or no number will do", "–")
         if result is not None:
@@ -287,7 +291,9 @@ def labels_part() -> list[str]:
     rows = []
     for slices, n, rate in ((50, 60, 0.005), (50, 100, 0.005), (5, 200, 0.008)):
         for chosen in (False, True):
-            asked, share = slices_decide(slices, n, rate, FEW, chosen=chosen)
+            key = f"{slices} {n} {rate} {FEW} {chosen}"
+            work = partial(slices_decide, slices, n, rate, FEW, chosen=chosen)
+            asked, share = kept("review_labels", key, work)
             rows.append(
                 (f"{slices} × {n}, rate {100 * rate:g} %", "chosen" if chosen else "random",
                  f"{asked:,.0f}", percent(share))
@@ -314,7 +320,8 @@ def _slices(
 ) -> list[str]:
     rows = []
     for name, rates, n in scenarios():
-        found = simulate(rates, n, trials)
+        key = f"{simulate.__name__} {name} {trials}"
+        found = kept("review_slices", key, partial(simulate, rates, n, trials))
         rows.append((name, *(percent(found[key]) for key in ("passes", "fails", "named"))))
         print(rows[-1], flush=True)
     head = ["slices", "passes", "fails", "the first is named"]

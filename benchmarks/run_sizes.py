@@ -4,12 +4,13 @@ python -m benchmarks.run_sizes            # 400 reviews per row
 """
 
 import os
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 import supersede
-from benchmarks.measure import write
+from benchmarks.measure import kept, write
 from supersede.evaluate import Power
 from supersede.review import MaxNFR, MinGain
 
@@ -24,9 +25,29 @@ def drawn(
     return rows | ({"u": np.repeat(np.arange(units), cluster)} if cluster > 1 else {})
 
 
+def decide(
+    asked: MinGain | MaxNFR,
+    n: int,
+    lost: float,
+    gained: float,
+    cluster: int,
+    wanted: str,
+    trials: int,
+) -> int:
+    """How many of the reviews reach a verdict."""
+    rng, found = np.random.default_rng(0), 0
+    for _ in range(trials):
+        source = pd.DataFrame(drawn(rng, n, lost, gained, cluster))
+        review = supersede.compare(
+            source, old="a", new="b", label="y", checks=[asked],
+            cluster="u" if cluster > 1 else None,
+        )  # fmt: skip
+        found += review.candidate.findings[0].verdict == wanted
+    return found
+
+
 def main() -> None:
     trials = int(os.environ.get("SUPERSEDE_SIMULATIONS", "400"))
-    rng = np.random.default_rng(0)
     rows = [["check", "disagreement", "regression", "clusters of", "power promised", "items", "reviews that decide"]]  # fmt: skip
     for check, limit, apart, regression, cluster, power, passes in [
         ("min_gain", 0.0, 0.1, 0.02, 1, 0.8, False),
@@ -45,15 +66,11 @@ def main() -> None:
         else:
             lost, gained = (apart - gain) / 2, (apart + gain) / 2
         asked = MinGain(limit) if check == "min_gain" else MaxNFR(limit)
-        decided = 0
-        for _ in range(trials):
-            source = pd.DataFrame(drawn(rng, n, lost, gained, cluster))
-            review = supersede.compare(
-                source, old="a", new="b", label="y", checks=[asked],
-                cluster="u" if cluster > 1 else None,
-            )  # fmt: skip
-            decided += review.candidate.findings[0].verdict == ("pass" if passes else "fail")
-        share = decided / trials
+        work = partial(
+            decide, asked, n, lost, gained, cluster, "pass" if passes else "fail", trials
+        )
+        key = f"{asked} {n} {lost} {gained} {cluster} {trials}"
+        share = kept("run_sizes", key, work) / trials
         error = 1.96 * np.sqrt(share * (1 - share) / trials)
         verb = "passes, equal models" if passes else "fails"
         rows.append([f"{check} {limit:g} {verb}", f"{apart:.0%}", f"{100 * regression:g} pp",

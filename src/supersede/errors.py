@@ -35,16 +35,27 @@
     ├── SandboxError               (RuntimeError) the process for strangers' models does not start
     ├── SearchError                (ValueError)   the record of a search is invalid
     │   ├── HistoryError                          a trial, or the file of a study, cannot be read
-    │   └── SpaceError                            a parameter's range, choices or conditions
+    │   ├── SpaceError                            a parameter's range, choices or conditions
+    │   └── StudyError             (OSError)      a search's state cannot be opened, continued or written
     ├── TooFewLabelsError          (ValueError)   the labels do not support the requested number
-    └── TableError                 (ValueError)   the predictions or labels are invalid
-        ├── SourceError            (OSError)      a file is missing, unreadable or truncated
-        ├── EmptyTableError                       no rows
-        ├── MissingColumnError     (LookupError)  a column is missing
-        ├── ItemError                             item ids missing or not unique
-        ├── MissingPredictionError                a model has no prediction for some items
-        ├── LabelError                            labels do not match their plan
-        └── ColumnTypeError        (TypeError)    a column's type does not fit its use
+    ├── TableError                 (ValueError)   the predictions or labels are invalid
+    │   ├── SourceError            (OSError)      a file is missing, unreadable or truncated
+    │   ├── EmptyTableError                       no rows
+    │   ├── MissingColumnError     (LookupError)  a column is missing
+    │   ├── ItemError                             item ids missing or not unique
+    │   ├── MissingPredictionError                a model has no prediction for some items
+    │   ├── LabelError                            labels do not match their plan
+    │   └── ColumnTypeError        (TypeError)    a column's type does not fit its use
+    └── WebError                                  the web application refuses a request
+        ├── AccessError            (PermissionError) not signed in, or without the role
+        ├── ConflictError          (ValueError)   what it concerns has changed, or is in another state
+        ├── DatabaseError          (OSError)      the database is of another version, or unreachable
+        ├── InputError             (ValueError)   a field or an uploaded file is invalid
+        ├── LedgerError            (ValueError)   the ledger was altered, or does not match an anchor
+        ├── NotFoundError          (LookupError)  there is no such thing, or it is not yours
+        ├── RateError              (RuntimeError) too many requests, or a quota is used up
+        ├── SettingsError          (ValueError)   a setting is unknown or out of range
+        └── SizeError              (ValueError)   a request or a file is too large
 
 A message states what is wrong, where, what was found, what was expected, and how to fix it. Catch
 `SupersedeError` for all of them, or the builtin that a leaf also derives from.
@@ -54,13 +65,16 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "AccessError",
     "AnswerError",
     "ArgumentError",
     "ArtefactError",
     "BountyError",
     "BudgetSpentError",
     "ColumnTypeError",
+    "ConflictError",
     "ConvergenceError",
+    "DatabaseError",
     "EmbeddingError",
     "EmptyTableError",
     "EstimateError",
@@ -69,8 +83,10 @@ __all__ = [
     "HistoryError",
     "IndexAccessError",
     "InferredAttributeError",
+    "InputError",
     "ItemError",
     "LabelError",
+    "LedgerError",
     "LimitError",
     "LinearizationError",
     "LogError",
@@ -82,14 +98,19 @@ __all__ = [
     "ModelFormError",
     "NetworkError",
     "NetworkFileError",
+    "NotFoundError",
+    "RateError",
     "ReportError",
     "SandboxError",
     "SearchError",
+    "SettingsError",
+    "SizeError",
     "SourceError",
     "SpaceError",
     "SpendCapError",
     "StaleVersionError",
     "StampError",
+    "StudyError",
     "SubmissionError",
     "SupersedeError",
     "TableError",
@@ -97,6 +118,7 @@ __all__ = [
     "TooFewLabelsError",
     "UnsupportedOperatorError",
     "VectorError",
+    "WebError",
 ]
 
 
@@ -288,6 +310,10 @@ class SpaceError(SearchError):
     """A parameter's range, choices or conditions are invalid."""
 
 
+class StudyError(SearchError, OSError):
+    """The state of a search cannot be opened, continued or written."""
+
+
 class TooFewLabelsError(SupersedeError, ValueError):
     """The labels do not support the requested number."""
 
@@ -337,3 +363,69 @@ class ColumnTypeError(TableError, TypeError):
 
 class LabelError(TableError):
     """Labels do not match the plan for which they are meant."""
+
+
+class WebError(SupersedeError):
+    """The web application refuses a request."""
+
+
+class AccessError(WebError, PermissionError):
+    """A visitor is not signed in, or does not have the role that a request needs."""
+
+
+class ConflictError(WebError, ValueError):
+    """What a request concerns has changed in the meantime, or is in another state."""
+
+
+class DatabaseError(WebError, OSError):
+    """The database is of another version than the program, or cannot be reached."""
+
+
+class InputError(WebError, ValueError):
+    """A field of a form, or an uploaded file, is invalid.
+
+    Attributes:
+        field: Name of the field; empty where the request as a whole is invalid.
+    """
+
+    field: str = ""
+
+    @classmethod
+    def of(cls, message: str, field: str) -> "InputError":
+        """An error about one field."""
+        error = cls(message)
+        error.field = field
+        return error
+
+
+class LedgerError(WebError, ValueError):
+    """The ledger was altered or cut off, or does not match an exported head."""
+
+
+class NotFoundError(WebError, LookupError):
+    """There is no such thing, or the visitor is not allowed to know."""
+
+
+class RateError(WebError, RuntimeError):
+    """There were too many requests, or a quota is used up.
+
+    Attributes:
+        retry_after: Seconds after which it can be tried again; None if waiting does not help.
+    """
+
+    retry_after: float | None = None
+
+    @classmethod
+    def wait(cls, message: str, seconds: float) -> "RateError":
+        """An error that waiting resolves."""
+        error = cls(message)
+        error.retry_after = seconds
+        return error
+
+
+class SettingsError(WebError, ValueError):
+    """A setting is unknown or out of range."""
+
+
+class SizeError(WebError, ValueError):
+    """A request or an uploaded file is larger than allowed."""

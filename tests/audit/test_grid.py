@@ -8,7 +8,7 @@ from supersede.audit import Rate, Squared, Wrong, grid
 def test_scenarios_of_one_table(frame):
     rows = frame(1000)
     table = supersede.read(rows, models=["a", "b"])
-    found = grid(table, ["a", "b", "c"], [Wrong(), Rate("recall"), Squared()], by="site")
+    found = grid(table, ["a", "b", "c"], [Wrong(), Rate("recall"), Squared()], groups="site")
     assert found.scenarios == ("site = north", "site = south", "site = west")
     cell = found.cell("site = south", "error rate", "b")
     south = rows[rows.site == "south"]
@@ -20,7 +20,7 @@ def test_scenarios_of_one_table(frame):
     assert len(found.cells) == 27
     assert len(found.missing) == 3 + 9 + 3
     html = found._repr_html_()
-    assert html.count("<table") == 3
+    assert html.count("class=&#34;map&#34;") == 3
     assert "missing" in html
     assert len(found.to_dict()["cells"]) == 27
 
@@ -42,4 +42,4 @@ def test_an_empty_grid_is_refused(frame):
     with pytest.raises(errors.ArgumentError, match="needs models"):
         grid(table, ["a"], [Wrong()])
     with pytest.raises(errors.ArgumentError, match="nothing can be measured"):
-        grid(table, ["z"], [Wrong()], by="site")
+        grid(table, ["z"], [Wrong()], groups="site")

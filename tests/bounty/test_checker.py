@@ -278,6 +278,27 @@ def test_the_weights_of_all_questions_sum_to_at_most_one():
     assert 0.5 < weights(Transcript(), 7) <= 1
 
 
+def test_the_weights_sum_to_at_most_one_with_withdrawals_too():
+    """After every other acceptance the patch is withdrawn, and another pass of repairs follows."""
+
+    def passes(transcript):
+        for repairs in ([], [3], [3, 3]):
+            yield 3 ** len(repairs), transcript.repaired(repairs)
+
+    def weights(transcript, depth):
+        total = np.exp(-transcript.length)
+        if depth == 0:
+            return total
+        total += weights(transcript.told(accepted=False), depth - 1)
+        withdrawn = len(transcript.waits) % 2
+        for count, accepted in passes(transcript.told(accepted=True)):
+            again = passes(accepted) if withdrawn else [(1, accepted)]
+            total += count * sum(more * weights(then, depth - 1) for more, then in again)
+        return total
+
+    assert 0.5 < weights(Transcript(), 6) <= 1
+
+
 def test_the_margin_is_that_of_maurer_and_pontil():
     # theorem 4 for n rows in [0, 1], stretched to [-1, 1]
     rng = np.random.default_rng(0)

@@ -29,6 +29,15 @@ def test_help_imports_no_engine():
     assert out.stdout.strip().endswith("set()")
 
 
+def test_a_search_is_stopped_with_numpy_and_scipy_alone():
+    code = (
+        "import sys; from supersede.search.stopping import decide;"
+        "print({'ibis', 'duckdb', 'jinja2', 'pyarrow', 'sklearn', 'torch'} & set(sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"
+
+
 def test_reading_and_reviewing_need_the_base_install_only():
     code = (
         "import sys\n"

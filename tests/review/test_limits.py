@@ -6,12 +6,17 @@ import pytest
 from supersede import errors
 from supersede.review import (
     MaxChurn,
+    MaxDrop,
     MaxFlipCost,
     MaxGap,
+    MaxMetric,
     MaxNFR,
+    MaxRise,
     MaxScoreShift,
     MaxSliceNFR,
     MinGain,
+    MinMetric,
+    NoGroupRegresses,
     NoSliceWorse,
 )
 from supersede.review.limits import checked_limit, command_line_limit
@@ -81,3 +86,27 @@ def test_text_with_a_unit_and_numbers_of_every_kind_are_limits():
 def test_sizes_are_whole_numbers(size):
     with pytest.raises(errors.ArgumentError, match="min_items"):
         MaxSliceNFR(0.02, min_items=size)
+
+
+def test_limits_on_metrics_are_read_by_the_same_reader():
+    assert MinMetric("accuracy", "80%").limit == 0.8
+    assert MaxDrop("f1", "2pp", by="site").by == ("site",)
+    assert MaxMetric("log_loss", 1).limit == 1.0
+    nonsense = [
+        lambda: MinMetric("accuracy", True),
+        lambda: MinMetric("accuracy", "80"),
+        lambda: MinMetric("accuracy", None),
+        lambda: MinMetric("accuracy", 1.01),
+        lambda: MaxDrop("accuracy", -0.01),
+        lambda: MaxRise("log_loss", np.inf),
+        lambda: MaxMetric("log_loss", "40%"),
+        lambda: MinMetric("accuracy", 0.8, min_items=0),
+        lambda: MinMetric("accuracy", 0.8, by=5),
+        lambda: MinMetric("accuracy", 0.8, by=()),
+        lambda: MinMetric(5, 0.8),
+        lambda: NoGroupRegresses(after=None, before="history.jsonl", tolerance=-1),
+        lambda: NoGroupRegresses(after=None, before="history.jsonl"),
+    ]
+    for make in nonsense:
+        with pytest.raises(errors.ArgumentError):
+            make()

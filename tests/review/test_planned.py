@@ -5,7 +5,7 @@ import pytest
 
 import supersede
 from supersede import errors
-from supersede.evaluate import accuracy, negative_flips, plan
+from supersede.evaluate import accuracy, negative_flips, plan, precision
 from supersede.review import MaxNFR, MinGain
 
 
@@ -41,6 +41,80 @@ def test_planned_labels_give_the_truth(frame, simulations):
     assert "nan" not in page.lower().replace("nano", "")
 
 
+def test_weights_of_the_items_and_of_the_plan_multiply(frame, simulations):
+    rows = frame(4000, nfr=0.05, pfr=0.05)
+    lost = (rows["a"] == rows["y"]) & (rows["b"] != rows["y"])
+    rows["w"] = np.where(lost, 2.0, 1.0) * np.random.default_rng(3).lognormal(0, 0.5, len(rows))
+    truth = (rows["w"] * lost).sum() / rows["w"].sum()
+    found, covered = [], []
+    for seed in range(max(10, simulations // 40)):
+        some, design = planned(rows.drop(columns="w"), seed)
+        review = supersede.compare(
+            some.assign(w=rows["w"]),
+            old="a",
+            new="b",
+            weight="w",
+            labels=design,
+            checks=[MaxNFR(0.5)],
+        )
+        finding = review.candidate.findings[0]
+        found.append(finding.estimate)
+        covered.append(finding.low <= truth <= finding.high)
+    error = np.std(found) / np.sqrt(len(found))
+    assert abs(np.mean(found) - truth) < 3 * error
+    assert np.mean(covered) >= 0.8
+
+
+def test_reserves_count_for_those_they_replace_and_no_label_may_be_missing(frame):
+    rows = frame(8000, nfr=0.05, pfr=0.05)
+    some, design = planned(rows, 1)
+
+    def estimate(ids):
+        y = rows["y"].astype(float).where(rows["id"].isin(ids))
+        review = supersede.compare(
+            rows.assign(y=y), old="a", new="b", labels=design, checks=[MaxNFR(0.5)]
+        )
+        return review.candidate.findings[0].estimate
+
+    every = set(design.items["item"].to_pylist())
+    first = set(some["id"][some["y"].notna()])
+    flips = rows["a"] != rows["b"]
+    lost = flips & (rows["a"] == rows["y"])
+    for ids in (first, every):  # one probability in each of two strata of disagreement
+        in_sample = rows["id"].isin(ids) & flips
+        rate = lost[in_sample].sum() / in_sample.sum()
+        assert estimate(ids) == pytest.approx(rate * flips.mean(), rel=0.05)
+    with pytest.raises(errors.ArgumentError, match="1 labels that the plan asked for are missing"):
+        estimate(first - {next(iter(first))})
+
+
+def test_a_plan_for_another_question_says_nothing_of_flips(frame):
+    rows = frame(4000)
+    unlabelled = supersede.read(rows.drop(columns="y"), models=["a", "b"], labelled=False)
+
+    def review(*asked, new="b", rows=rows):
+        design = plan(unlabelled, list(asked), margin=0.05, method="coordinated")
+        ids = design.items["item"].to_pylist()
+        some = rows.assign(y=rows["y"].astype(float).where(rows["id"].isin(ids)), c=rows["b"])
+        return supersede.compare(some, old="a", new=new, labels=design, checks=[MaxNFR(0.5)])
+
+    with pytest.raises(errors.ArgumentError, match="asks nothing about 'a'"):
+        review(precision("b"))
+    with pytest.raises(errors.ArgumentError, match="asks nothing about 'c'"):
+        review(negative_flips("a", "b"), new="c")
+    with pytest.raises(errors.ArgumentError, match=r"leaves out \d+ items on which a and b differ"):
+        review(negative_flips("a", "b").within(sex="f"))
+    with pytest.raises(errors.ArgumentError, match="is of 4\u202f000 items, and this table has 3"):
+        review(negative_flips("a", "b"), rows=rows[:3999])
+    changed = rows.assign(id=np.where(rows["sex"] == "f", -1 - rows["id"], rows["id"]))
+    with pytest.raises(errors.ItemError, match="of the plan are not in column 'id'"):
+        review(negative_flips("a", "b"), rows=changed)
+    assert review(accuracy("b")).candidate.evidence.whole.old.mean[0] > 0.5
+    both = review(precision("a"), negative_flips("a", "b")).candidate.evidence.whole
+    assert np.isnan(both.old.mean[0])  # labels where a says 1 are not those of all items
+    assert both.nfr[0] > 0
+
+
 def test_what_a_plan_cannot_serve_is_refused(frame):
     rows = frame(3000)
     some, design = planned(rows, 1)
@@ -49,3 +123,11 @@ def test_what_a_plan_cannot_serve_is_refused(frame):
         supersede.compare(table, old="a", new="b", labels=design)
     with pytest.raises(errors.ArgumentError, match="without clusters or costs"):
         supersede.compare(some, old="a", new="b", cluster="site", labels=design)
+
+
+def test_a_plan_for_differences_alone_is_no_doubt_about_the_label(frame):
+    """Where both models agree there is no label, so that the new model's accuracy is not known."""
+    some, design = planned(frame(20_000, nfr=0.02, pfr=0.05), 1)
+    review = supersede.compare(some, old="a", new="b", checks=[MinGain(0)], labels=design)
+    assert review.verdict == "pass"
+    assert not any("equals the predictions" in note for note in review.candidate.notes)

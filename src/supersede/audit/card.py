@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from supersede.audit.result import Audit
 from supersede.errors import ArgumentError
 from supersede.look.json_values import json_values
-from supersede.look.page import environment, save_as
+from supersede.look.page import environment
+from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from markupsafe import Markup
 
 __all__ = ["ServiceCard", "card_schema", "load_card", "service_card"]
@@ -43,7 +45,7 @@ _DEFINITIONS = {
 
 
 @dataclass(frozen=True)
-class ServiceCard:
+class ServiceCard(ResultMixin, named="a card"):
     """A dated card of one released model.
 
     Attributes:
@@ -52,13 +54,22 @@ class ServiceCard:
 
     data: Mapping[str, Any] = field(repr=False)
 
+    def __str__(self) -> str:
+        model, evaluations = self.data["model"], self.data["evaluations"]
+        measured = ", ".join(dict.fromkeys(e["metric"] for e in evaluations))
+        return f"service card of {model['name']} {model['version']}: {measured}"
+
     def to_dict(self) -> dict[str, Any]:
-        """The card as plain data."""
+        """The card as plain data, which `load_card` reads back from its JSON."""
         return dict(self.data)
 
-    def to_json(self) -> str:
-        """The card as JSON; `load_card` reads it back."""
-        return json.dumps(self.data, indent=1, ensure_ascii=False, allow_nan=False)
+    def to_frame(self) -> "pa.Table":
+        """One row per evaluation and group, all items first."""
+        return frame_of(
+            {"metric": e["metric"], "synthetic": e["synthetic"], "date": e["date"], **row}
+            for e in self.data["evaluations"]
+            for row in (e["overall"], *e["groups"])
+        )
 
     def to_html(self) -> str:
         """The card as one self-contained page."""
@@ -79,18 +90,6 @@ class ServiceCard:
             dataset: The name of the data that the model was evaluated on.
         """
         return f"---\n{_front_matter(self.data, task, dataset)}---\n\n{self.to_markdown()}"
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def save(self, path: str | Path) -> Path:
-        """Write the card in the format of the path's ending: ``.html``, ``.json`` or ``.md``.
-
-        Raises:
-            ReportError: The file cannot be written; an existing file is left unchanged.
-            ArgumentError: The ending is not one of these.
-        """
-        return save_as(path, "a card", {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown})  # fmt: skip
 
     def _context(self) -> dict[str, Any]:
         from supersede.look import numbers

@@ -3,17 +3,19 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from supersede.audit.attributes import Attribute, label_of
 from supersede.audit.counting import Counting
 from supersede.audit.losses import Loss
 from supersede.errors import ArgumentError, SupersedeError
 from supersede.look import maps, numbers
+from supersede.look.result import ResultMixin, frame_of
 from supersede.metrics.ratio_intervals import Unit, interval
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from markupsafe import Markup
 
 __all__ = ["Grid", "GridCell", "grid"]
@@ -47,7 +49,7 @@ class GridCell:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(ResultMixin, named="a grid"):
     """All cells, scenario by scenario.
 
     Attributes:
@@ -81,9 +83,24 @@ class Grid:
         """Cells without a value."""
         return [cell for cell in self.cells if cell.missing]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The grid as plain data."""
-        return asdict(self)
+    def __str__(self) -> str:
+        size = f"{len(self.scenarios)} scenarios × {len(self.losses)} losses × {len(self.models)} models"
+        return (
+            f"{size}: {len(self.cells) - len(self.missing)} measured, {len(self.missing)} missing"
+        )
+
+    def to_frame(self) -> "pa.Table":
+        """One row per cell."""
+        return frame_of(asdict(cell) for cell in self.cells)
+
+    def to_html(self) -> str:
+        """A page with a map per loss, and the cells."""
+        from markupsafe import Markup
+
+        from supersede.look.table_page import table_page
+
+        maps = Markup("").join(self.maps())
+        return table_page("Models by scenario", f"{self}.", self.to_frame(), figure=maps)
 
     def maps(self) -> "list[Markup]":
         """One map per loss: scenarios in rows, models in columns."""
@@ -111,16 +128,13 @@ class Grid:
             corner="scenario",
         )
 
-    def _repr_html_(self) -> str:
-        return "".join(self.maps())
-
 
 def grid(
     scenarios: Table | Mapping[str, Table],
     models: Sequence[str],
     losses: Sequence[Loss],
     *,
-    by: str | Attribute | None = None,
+    groups: str | Attribute | None = None,
     confidence: float = 0.95,
 ) -> Grid:
     """Measure several losses of several models in several scenarios.
@@ -129,7 +143,7 @@ def grid(
         scenarios: One table per scenario; or one table, split by a column.
         models: The models. A model that is not in a scenario's table is missing there.
         losses: The losses. A loss that cannot be measured for a model is missing there.
-        by: The column whose values are the scenarios of a single table.
+        groups: The column whose values are the scenarios of a single table.
         confidence: Two-sided confidence of every interval.
 
     Returns:
@@ -144,17 +158,22 @@ def grid(
         >>> table = supersede.read(
         ...     {"y": [1, 1, 0], "a": [1, 0, 0], "noise": ["no", "yes", "yes"]}, models=["a"]
         ... )
-        >>> found = grid(table, ["a", "b"], [Wrong()], by="noise")
+        >>> found = grid(table, ["a", "b"], [Wrong()], groups="noise")
         >>> found.cell("noise = yes", "error rate", "a").value, len(found.missing)
         (0.5, 2)
     """
-    if not models or not losses or isinstance(scenarios, Table) == (by is None) or not scenarios:
+    if (
+        not models
+        or not losses
+        or isinstance(scenarios, Table) == (groups is None)
+        or not scenarios
+    ):
         msg = (
             "a grid needs models, losses, and scenarios: several tables by name, or one table and"
-            " by=<column>"
+            " groups=<column>"
         )
         raise ArgumentError(msg)
-    split = Attribute(by) if isinstance(by, str) else by
+    split = Attribute(groups) if isinstance(groups, str) else groups
     tables = {"": scenarios} if isinstance(scenarios, Table) else scenarios
     cells: dict[tuple[str, str, str], GridCell] = {}
     reasons: dict[tuple[str, str, str], str] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.errors import ArgumentError
 from supersede.look.json_values import json_values
-from supersede.look.page import save_as
+from supersede.look.result import ResultMixin, frame_of
 from supersede.metrics.ratio_intervals import Unit
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(ResultMixin, named="an audit"):
     """The losses of every group, for one model or for a new model against an old one.
 
     Attributes:
@@ -211,16 +211,10 @@ class Audit:
 
     def to_frame(self) -> "pa.Table":
         """The rows as an Arrow table, all items first; ``.to_pandas()`` makes it a pandas frame."""
-        import pyarrow as pa
-
         records = [row.to_dict() for row in (self.overall, *self.rows)]
         for record in records:
             record["values"] = [None if v is None else str(v) for v in record["values"]]
-        return pa.Table.from_pylist(records)
-
-    def to_json(self) -> str:
-        """The audit as JSON; `load_audit` reads it back."""
-        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        return frame_of(records)
 
     def to_html(self) -> str:
         """The audit as one self-contained HTML page."""
@@ -238,15 +232,6 @@ class Audit:
         from supersede.audit.report import fragment
 
         return fragment(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the audit in the format of the path's ending: ``.html``, ``.json`` or ``.md``.
-
-        Raises:
-            ReportError: The file cannot be written; an existing file is left unchanged.
-            ArgumentError: The ending is not one of these.
-        """
-        return save_as(path, "an audit", {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown})  # fmt: skip
 
 
 def load_audit(source: "str | Path | dict[str, Any]") -> Audit:

@@ -10,9 +10,9 @@ from supersede.bounty.certificate import Certificate, certify
 from supersede.bounty.checker import Checker, Judgement
 from supersede.bounty.credit import Credit, PatchCredit, credit
 from supersede.bounty.decision_list import DecisionList, Logged, Node
-from supersede.bounty.findings import Finding, Findings
-from supersede.bounty.fresh_audit import Change, RoundAudit, audit_round
-from supersede.bounty.log import Log
+from supersede.bounty.findings import Findings, ReportedFinding
+from supersede.bounty.fresh_audit import ErrorChange, RoundAudit, audit_round
+from supersede.bounty.log import FileLog, Log
 from supersede.bounty.losses import (
     Bounded,
     LogLoss,
@@ -23,9 +23,11 @@ from supersede.bounty.losses import (
 )
 from supersede.bounty.passport import Passport
 from supersede.bounty.policies import Alpha, Betting, Certified, Naive, Policy
-from supersede.bounty.receipt import Receipt
+from supersede.bounty.receipt import Receipt, Withdrawal
+from supersede.bounty.rerun import rerun
 from supersede.bounty.sample import Sample
 from supersede.bounty.saving import digest, load, save
+from supersede.bounty.submission import Submission
 
 __all__ = [
     "Alpha",
@@ -34,11 +36,11 @@ __all__ = [
     "Bounty",
     "Certificate",
     "Certified",
-    "Change",
     "Checker",
     "Credit",
     "DecisionList",
-    "Finding",
+    "ErrorChange",
+    "FileLog",
     "Findings",
     "Judgement",
     "Log",
@@ -52,14 +54,18 @@ __all__ = [
     "Policy",
     "PooledErrors",
     "Receipt",
+    "ReportedFinding",
     "RoundAudit",
     "Sample",
     "SquaredError",
+    "Submission",
+    "Withdrawal",
     "ZeroOne",
     "audit_round",
     "certify",
     "credit",
     "digest",
     "load",
+    "rerun",
     "save",
 ]

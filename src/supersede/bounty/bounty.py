@@ -6,44 +6,29 @@ capacity.
 """
 
 import logging
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from supersede.bounty.artefacts.check_model import check_model
 from supersede.bounty.artefacts.models import Model
-from supersede.bounty.certificate import certify
-from supersede.bounty.checker import Checker, Judgement
-from supersede.bounty.decision_list import DecisionList, judged_answers
+from supersede.bounty.checker import Checker, Look
+from supersede.bounty.decision_list import DecisionList
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
-from supersede.bounty.log import Log, digest_of
+from supersede.bounty.ledger import Ledger, settings_of
+from supersede.bounty.log import FileLog, Log
 from supersede.bounty.losses import Loss, check_labels
-from supersede.bounty.passport import Passport
-from supersede.bounty.policies import Policy, Transcript
-from supersede.bounty.receipt import Receipt, receipt_of
+from supersede.bounty.passport import Passport, check_unused
+from supersede.bounty.policies import Policy
+from supersede.bounty.receipt import Receipt, Withdrawal, receipt_of, withdrawal_of
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample, same_rows
-from supersede.bounty.saving import (
-    digest,
-    from_record,
-    keep_files,
-    read_back,
-    read_files,
-    record_of,
-)
+from supersede.bounty.saving import digest
+from supersede.bounty.standing import Standing
+from supersede.bounty.submission import Submission, prepared, screen
 from supersede.errors import (
     ArgumentError,
     BudgetSpentError,
-    LogError,
-    MissingColumnError,
     StaleVersionError,
     SubmissionError,
     SupersedeError,
@@ -52,13 +37,6 @@ from supersede.errors import (
 __all__ = ["Bounty", "Receipt"]
 
 _log = logging.getLogger("supersede")
-_LONGEST_NAME, _LONGEST_NOTE = 100, 2000  # characters
-# letters and marks that are drawn as nothing: fillers, joiners, variation selectors, empty Braille
-_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
-    chr(c)
-    for r in (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-    for c in r
-}
 
 
 class Bounty:
@@ -75,11 +53,14 @@ class Bounty:
         public: Public rows. A submission without gain on them is refused, with the figures, and
             does not use the holdout.
         folder: Folder for the log and the models. A bounty whose folder contains a log resumes from
-            it.
+            it; several processes can share it.
+        log: The log, instead of a folder. A bounty whose log has entries resumes from it.
+        per_team: Submissions that each team can have judged; None for as many as are left.
 
     Raises:
-        ArgumentError: Two slices, or a slice and the public rows, share most of their rows; or rows
-            of a slice are spent: they judged an earlier bounty of this model, or were published.
+        ArgumentError: Both a folder and a log are given, or `per_team` is below 1. Two slices, or a
+            slice and the public rows, share most of their rows. Rows of a slice are spent: they
+            judged an earlier bounty of this model, or were published.
         LogError: The log was altered, or belongs to a bounty with other rows or rules.
 
     Example:
@@ -105,58 +86,37 @@ class Bounty:
         watch: Mapping[str, Group | str] | None = None,
         public: Sample | None = None,
         folder: str | Path | None = None,
+        log: Log | None = None,
+        per_team: int | None = None,
     ) -> None:
-        self._checker = Checker(
-            model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch
-        )
-        self.first, self.public = model, public
+        if folder is not None and log is not None:
+            msg = "give either folder= or log=, not both; FileLog(folder / 'log.jsonl') is a log"
+            raise ArgumentError(msg)
+        if per_team is not None and per_team < 1:
+            msg = f"per_team={per_team}: expected at least 1, or None for no limit"
+            raise ArgumentError(msg)
+        checker = Checker(model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch)
+        self.first, self.public, self.per_team = model, public, per_team
+        self._asked = [*checker.slices, *([] if public is None else [public])]
         if public is not None:
-            check_labels(self._checker.loss, public.labels, model.answers)
-        for one, other in combinations(self._asked, 2):
-            if same_rows(one, other):
-                msg = (
-                    f"most rows of {one.name} are in {other.name}, or vice versa; slices and public"
-                    " rows must not share rows"
-                )
-                raise ArgumentError(msg)
-        for sample in self._checker.slices:
-            if model.spent.knows(sample):
-                msg = (
-                    f"rows of {sample.name} have already judged this model or were published; draw new"
-                    " ones, or leave them out: sample.take(model.spent.unspent(sample))"
-                )
-                raise ArgumentError(msg)
+            check_labels(checker.loss, public.labels, model.answers)
+        check_unused(checker.slices, self._asked, model.spent)
         self._passport: tuple[int, Passport] = (0, model.spent)
-        self._audited: Sample | None = None
-        self._folder = None if folder is None else Path(folder)
-        self._log = Log(None if self._folder is None else self._folder / "log.jsonl")
-        self.receipts: list[Receipt] = []
-        self._seen: set[tuple[str, str]] = set()
-        self._closed = False
-        opened = {"event": "opened", **self._settings()}
-        if not len(self._log):
-            files = self._keep(model)
-            self._log.append({**opened, "models": files, "at": _now()})
-        else:
-            self._resume(opened)
-
-    @property
-    def _asked(self) -> list[Sample]:
-        return [*self._checker.slices, *([] if self.public is None else [self.public])]
+        kept = log or FileLog(None if folder is None else Path(folder) / "log.jsonl")
+        self._ledger = Ledger(kept, checker, model, settings_of(model, checker, public, per_team))
 
     @property
     def model(self) -> DecisionList:
         """The model with all patches so far, and the fingerprints of all rows that are spent."""
-        checker = self._checker
+        checker = self.checker
         used = checker.at + (checker.transcript.submissions > 0)
-        samples = [*checker.slices[:used], *([] if self.public is None else [self.public])]
-        samples += [] if self._audited is None else [self._audited]
+        samples = [*checker.slices[:used], *self._asked[len(checker.slices) :]]
         if len(samples) != self._passport[0]:
             passport = self.first.spent
             for sample in samples:
                 passport = passport.with_sample(sample)
             self._passport = (len(samples), passport)
-        return replace(checker.model, spent=self._passport[1])
+        return replace(checker.model, spent=self._passport[1].joined(self._ledger.standing.audited))
 
     @property
     def digest(self) -> str:
@@ -166,22 +126,42 @@ class Bounty:
     @property
     def left(self) -> int:
         """Submissions that can still be judged."""
-        return 0 if self._closed else self._checker.left
+        return 0 if self._standing.closed else self.checker.left
+
+    def left_of(self, team: str) -> int:
+        """Submissions of a team that can still be judged."""
+        own = self.left if self.per_team is None else self.per_team - self.charged.get(team, 0)
+        return max(0, min(self.left, own))
+
+    @property
+    def charged(self) -> dict[str, int]:
+        """Submissions judged so far, by team: nothing else uses up a budget.
+
+        Refused submissions, those whose model exceeded its limits, and those that a failure of the
+        server interrupted are not among them. A withdrawal gives nothing back, since the answer
+        stays given.
+        """
+        return dict(self._standing.charged)
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        """The receipts of all judged submissions, in order."""
+        return list(self._standing.receipts)
 
     @property
     def spent(self) -> tuple[str, ...]:
         """Names of the slices that are used up: they, and figures on them, can be published."""
-        return self._checker.spent
+        return self.checker.spent
 
     @property
     def checker(self) -> Checker:
         """Model, slices and figures; for the owner only."""
-        return self._checker
+        return self._ledger.checker
 
     @property
     def log(self) -> Log:
         """All events; contains no figures of the holdout."""
-        return self._log
+        return self._ledger.log
 
     def submit(
         self,
@@ -192,7 +172,7 @@ class Bounty:
         base: str | None = None,
         note: str = "",
     ) -> Receipt:
-        """Judge a submission.
+        """Judge a submission: `prepare` and `decide` in one.
 
         Args:
             team: The submitting team.
@@ -210,56 +190,141 @@ class Bounty:
             AnswerError: The model can give an answer that is not allowed, for some row.
             ArtefactError: The group or the model cannot be read back from what is written of it.
             StaleVersionError: The model has been patched since `base`.
-            BudgetSpentError: All submissions are used up, or the bounty is closed.
+            BudgetSpentError: All submissions, or all of the team, are used up, or the bounty is
+                closed.
             MissingColumnError: It reads a column that is not in the rows.
             LimitError: The model exceeded its limits several times; the submission does not count.
             ReportError: The log cannot be written; the submission then counts as not judged.
         """
-        if not self.left:
-            msg = "this bounty is closed" if self._closed else "all submissions are used up"
-            raise BudgetSpentError(msg + "; open a new bounty with its patched model")
-        if not team.strip():
-            msg = "a submission must name its team, so that it can be rewarded"
-            raise SubmissionError(msg)
-        _check_text("a team's name", team, _LONGEST_NAME)
-        _check_name(team)
-        _check_text("a note", note, _LONGEST_NOTE)
-        if isinstance(group, str):
-            from supersede.bounty.artefacts import parse
+        return self.decide(self.prepare(team, group, answer, base=base, note=note))
 
-            group = parse(group)
-        group, answer = read_back(group, answer)  # what is judged is what can be read again
-        self._check_columns(group, answer)
-        check_model(answer, self.model.answers)
-        self._rotate_if_spent()  # in case this failed after the last submission
-        before = self.digest
-        if base is not None and base != before:
-            msg = (
-                f"made against {base[:12]}, but the model is now {before[:12]}; check the"
-                " submission against it and submit again"
-            )
-            raise StaleVersionError(msg)
-        record, files = record_of(answer)
-        submission = digest_of({"group": str(group), "answer": record})
-        if (submission, before) in self._seen:
-            msg = (
-                "this submission was already judged against this model, and nothing has changed"
-                " since"
-            )
-            raise SubmissionError(msg)
-        self._screen(group, answer)
-        if self._folder is not None:
-            keep_files(self._folder / "models", files)
-        with self._undone_on_failure():  # an unrecorded judgement is undone
-            judged = self._checker.judge(group, answer, team)
-            receipt = self._record(judged, team, note, group, record, submission)
-        self._seen.add((submission, before))
+    def prepare(
+        self,
+        team: str,
+        group: Group | str,
+        answer: Model,
+        *,
+        base: str | None = None,
+        note: str = "",
+    ) -> Submission:
+        """All checks of a submission that need no holdout; it is not judged and does not count.
+
+        Arguments and errors are those of `submit`.
+        """
+        self._check_budget(team)
+        submission = prepared(
+            team, group, answer, columns=self.checker.sample.columns, model=self.model,
+            base=base, note=note,
+        )  # fmt: skip
+        self._check_version(submission)
+        if self.public is not None:
+            screen(submission.group, submission.answer, self.public, self.model, self.checker.loss)
+        return submission
+
+    def decide(
+        self, submission: Submission, *, also: Callable[[Receipt], Any] | None = None
+    ) -> Receipt:
+        """Judge a prepared submission, and record the judgement, in one transaction of the log.
+
+        The model is run before the transaction begins. If this is interrupted at any point, nothing
+        has happened, and the same call can be made again.
+
+        Args:
+            submission: What `prepare` returned.
+            also: Called with the receipt inside the transaction, for what must be stored together
+                with it; if it raises, the submission has not been judged.
+
+        Raises:
+            BountyError: As for `submit`.
+            LimitError: As for `submit`.
+            ReportError: As for `submit`.
+        """
+        receipt = None
+        while receipt is None:
+            with self._ledger.transaction():
+                self._ledger.rotate_if_spent()  # in case this failed after the last submission
+            look = self.checker.look(submission.group, submission.answer)
+            receipt = self._decide(submission, look, also)
         # the receipt is valid, so this does not concern its holder; the next submission tries again
         try:
-            self._rotate_if_spent()
+            with self._ledger.transaction():
+                self._ledger.rotate_if_spent()
         except SupersedeError as error:
             _log.warning("the next slice could not be taken into use yet: %s", error)
         return receipt
+
+    def _decide(
+        self, submission: Submission, look: Look, also: Callable[[Receipt], Any] | None
+    ) -> Receipt | None:
+        """The receipt; None if another process took the next slice into use meanwhile."""
+        with self._ledger.transaction():
+            checker = self.checker
+            self._check_budget(submission.team)
+            self._check_version(submission)
+            if look.sample != checker.sample.name or checker.must_rotate:
+                return None
+            judged = checker.decide(look, submission.team)
+            entry = {
+                "event": "judged",
+                "number": len(self._standing.receipts) + 1,
+                "team": submission.team,
+                "note": submission.note,
+                "group": str(submission.group),
+                "answer": submission.record,
+                "submission": submission.hash,
+                "accepted": judged.accepted,
+                "repairs": judged.repairs,
+                "sample": judged.sample,
+                "left": checker.left,
+            }
+            receipt = receipt_of(self._ledger.record(entry, submission.files))
+            if also is not None:
+                also(receipt)
+        return receipt
+
+    def withdraw(
+        self, team: str, number: int, *, also: Callable[[Withdrawal], Any] | None = None
+    ) -> Withdrawal:
+        """Withdraw a team's accepted submission: its model serves no longer.
+
+        Rows of its group get the answers of the version before it, and groups that are worse off
+        without it are repaired. The submission stays in the log and stays counted, since the holdout
+        has answered it; the repairs are new answers, and later submissions need that much more
+        evidence. The error of the population may rise again: the policy's promise is about
+        acceptances.
+
+        Args:
+            team: The team.
+            number: The number on its receipt.
+            also: As for `decide`.
+
+        Raises:
+            SubmissionError: There is no such accepted submission of this team, it was withdrawn
+                before, or the bounty is closed.
+        """
+        with self._ledger.transaction():
+            if self._standing.closed:
+                msg = "this bounty is closed; publish bounty.model.without(version) instead"
+                raise SubmissionError(msg)
+            receipts = self._standing.receipts
+            found = receipts[number - 1] if 1 <= number <= len(receipts) else None
+            if found is None or found.team != team:
+                msg = f"submission {number} is not one of {team}"
+                raise SubmissionError(msg)
+            if number not in self._standing.made:
+                why = (
+                    "was withdrawn before"
+                    if found.accepted
+                    else "was rejected, so it changed nothing"
+                )
+                msg = f"submission {number} {why}; it stays counted"
+                raise SubmissionError(msg)
+            repairs = self.checker.withdraw(self._standing.made[number])
+            entry = {"event": "withdrawn", "number": number, "team": team, "repairs": repairs}
+            withdrawal = withdrawal_of(self._ledger.record(entry))
+            if also is not None:
+                also(withdrawal)
+        return withdrawal
 
     def close(self, fresh: Sample, *, confidence: float = 0.95) -> RoundAudit:
         """End the round with an audit on fresh rows.
@@ -278,197 +343,49 @@ class Bounty:
                     " be audited on unused rows"
                 )
                 raise SubmissionError(msg)
-        if not self._closed:
-            self._rotate_if_spent()  # as in `submit`
-        audit = audit_round(
-            self.model, fresh, loss=self._checker.loss, watch=self._checker.watch,
-            confidence=confidence,
-        )  # fmt: skip
-        if not self._closed:
-            entry = {"fresh": fresh.fingerprint, "rows": len(fresh), "model": self.digest}
-            self._log.append({"event": "closed", **entry, "at": _now()})
-            self._closed = True
-        self._audited = fresh
-        return audit
-
-    def _check_columns(self, group: Group, answer: Model) -> None:
-        columns = self._checker.sample.columns
-        for name in (*group.columns, *answer.columns):
-            if name not in columns:
-                raise MissingColumnError.of(name, columns, "a submission")
-
-    def _screen(self, group: Group, answer: Model) -> None:
-        """Refuse a submission without gain on the public rows."""
-        if self.public is None:
-            return
-        mask = group.mask(self.public.columns)
-        if not mask.any():
-            msg = f"no row of {self.public.name} is in the group"
-            raise SubmissionError(msg)
-        everyone = np.ones(len(self.public), bool)
-        current = self.model.predict(self.public.columns)
-        proposed = judged_answers(answer, self.public.columns, everyone, self.model.answers)
-        found = certify(
-            self.public, self._checker.loss, group=mask, current=current, proposed=proposed
-        )
-        if not found.holds:
-            msg = f"no gain: {found}; a submission must gain on {self.public.name} to be judged"
-            raise SubmissionError(msg)
-
-    def _record(
-        self,
-        judged: Judgement,
-        team: str,
-        note: str,
-        group: Group,
-        record: Any,
-        submission: str,
-    ) -> Receipt:
-        entry = self._log.append(
-            {
-                "event": "judged",
-                "number": len(self.receipts) + 1,
-                "team": team,
-                "note": note,
-                "group": str(group),
-                "answer": record,
-                "submission": submission,
-                "accepted": judged.accepted,
-                "repairs": [list(repair) for repair in judged.repairs],
-                "sample": judged.sample,
-                "model": self.digest,
-                "left": self._checker.left,
-                "at": _now(),
-            }
-        )
-        self.receipts.append(receipt_of(entry))
-        return self.receipts[-1]
-
-    def _rotate_if_spent(self) -> None:
-        if not self._checker.must_rotate:
-            return
-        with self._undone_on_failure():
-            spent = self._checker.sample.name
-            repairs = [list(repair) for repair in self._checker.rotate()]
-            self._log.append(
-                {"event": "rotated", "spent": spent, "repairs": repairs, "model": self.digest,
-                 "at": _now()}
+        while True:
+            with self._ledger.transaction():
+                self._ledger.rotate_if_spent()  # as in `decide`
+            audited = self.model
+            audit = audit_round(
+                audited, fresh, loss=self.checker.loss, watch=self.checker.watch,
+                confidence=confidence,
             )  # fmt: skip
+            with self._ledger.transaction():
+                if self.digest != digest(audited):
+                    continue  # another process has patched the model meanwhile
+                if not self._standing.closed:
+                    spent = Passport().with_sample(fresh).to_dict()
+                    entry = {"fresh": fresh.fingerprint, "rows": len(fresh), "spent": spent}
+                    self._ledger.record({"event": "closed", **entry})
+            return audit
 
-    @contextmanager
-    def _undone_on_failure(self) -> Iterator[None]:
-        """Restore the checker if an exception is raised."""
-        stood = copy(self._checker)
-        try:
-            yield
-        except BaseException:
-            self._checker = stood
-            raise
+    def _check_budget(self, team: str) -> None:
+        if not self.left:
+            why = (
+                "this bounty is closed" if self._standing.closed else "all submissions are used up"
+            )
+            msg = f"{why}; open a new bounty with its patched model"
+            raise BudgetSpentError(msg)
+        if not self.left_of(team):
+            msg = f"{team} has used up its {self.per_team} submissions"
+            raise BudgetSpentError(msg)
 
-    def _settings(self) -> dict[str, Any]:
-        checker = self._checker
-        record, _ = record_of(self.first)
-        return {
-            "base": record,
-            "slices": [
-                {"name": s.name, "rows": len(s), "fingerprint": s.fingerprint}
-                for s in checker.slices
-            ],
-            "loss": repr(checker.loss),
-            "policy": repr(checker.policy),
-            "promise": checker.policy.promise,
-            "capacity": checker.capacity,
-            "watch": {name: str(group) for name, group in checker.watch.items()},
-            "public": None if self.public is None else self.public.fingerprint,
-            "first_repairs": [list(repair) for repair in checker.first_repairs],
-        }
-
-    def _keep(self, model: DecisionList) -> list[str]:
-        _, files = record_of(model)
-        if self._folder is not None:
-            keep_files(self._folder / "models", files)
-        return sorted(files)
-
-    def _resume(self, opened: Mapping[str, Any]) -> None:
-        """Resume from the log, which determines list and transcript without running a model."""
-        entries = iter(self._log)
-        first = next(entries)
-        differ = [key for key, value in opened.items() if first.get(key) != value]
-        if differ:
-            msg = f"{self._log.path} belongs to a bounty with other {', '.join(differ)}"
-            raise LogError(msg)
-        files = {} if self._folder is None else read_files(self._folder / "models")
-        at, model = 0, self._checker.model
-        transcript = self._checker.transcript
-        groups: dict[str, Group] = {str(g): g for g in self._checker.watch.values()}
-        groups |= {str(node.group): node.group for node in model.nodes if not node.repair}
-        for entry in entries:
-            before = digest(model)
-            if entry["event"] == "judged":
-                transcript = transcript.told(accepted=entry["accepted"])
-                if entry["accepted"]:
-                    from supersede.bounty.artefacts import parse
-
-                    group = groups.setdefault(entry["group"], parse(entry["group"]))
-                    answer = from_record(entry["answer"], files)
-                    model = model.patched(group, answer, entry["team"])
-                    model, transcript = _repaired(model, groups, entry["repairs"], transcript)
-                self.receipts.append(receipt_of(entry))
-                self._seen.add((entry["submission"], before))
-            elif entry["event"] == "rotated":
-                at += 1
-                model, transcript = _repaired(model, groups, entry["repairs"], Transcript())
-            elif entry["event"] == "closed":
-                self._closed = True
-            if entry["model"] != digest(model):
-                msg = f"{self._log.path}: replaying it does not produce the model that it names"
-                raise LogError(msg)
-        self._checker.restore(model, at, transcript)
-        if not self._closed:
-            self._rotate_if_spent()
-
-
-def _check_text(what: str, text: str, longest: int) -> None:
-    if len(text) > longest:
-        msg = f"{what} must have at most {longest} characters; got {len(text)}"
-        raise SubmissionError(msg)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        msg = f"{what} has a lone surrogate at position {error.start}; send valid UTF-8"
-        raise SubmissionError(msg) from error
-
-
-def _check_name(team: str) -> None:
-    """Refuse names that can be drawn like another one, or that break a receipt's line."""
-    for place, c in enumerate(team):
-        if (unicodedata.category(c)[0] in "CZ" and c != " ") or c in _UNSEEN:
+    def _check_version(self, submission: Submission) -> None:
+        before = self.digest
+        if submission.base is not None and submission.base != before:
             msg = (
-                f"a team's name has the invisible character U+{ord(c):04X} at position {place};"
-                " leave it out"
+                f"made against {submission.base[:12]}, but the model is now {before[:12]}; check the"
+                " submission against it and submit again"
+            )
+            raise StaleVersionError(msg)
+        if (submission.hash, before) in self._standing.seen:
+            msg = (
+                "this submission was already judged against this model, and nothing has changed"
+                " since"
             )
             raise SubmissionError(msg)
-    plain = " ".join(unicodedata.normalize("NFC", team).split())
-    if plain != team:
-        msg = f"write the team's name as {plain!r}: composed characters and single spaces"
-        raise SubmissionError(msg)
 
-
-def _repaired(
-    model: DecisionList,
-    groups: Mapping[str, Group],
-    repairs: Sequence[Sequence[Any]],
-    transcript: Transcript,
-) -> tuple[DecisionList, Transcript]:
-    choices = []
-    for name, version in repairs:
-        if name not in groups:
-            msg = f"the log has a repair of {name!r}, which no patch or watched group is"
-            raise LogError(msg)
-        choices.append(len(groups) * (len(model) + 1))
-        model = model.patched(groups[name], version)
-    return model, transcript.repaired(choices)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    @property
+    def _standing(self) -> Standing:
+        return self._ledger.standing

@@ -9,24 +9,29 @@ above its error under any earlier version.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
 
 from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.losses import Loss, ZeroOne
 from supersede.bounty.policies import Betting, Certified, Evidence, Policy, Transcript
-from supersede.bounty.routing import Group
+from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
-from supersede.bounty.tracking import Track, track
+from supersede.bounty.saving import digest
+from supersede.bounty.tracking import Track, extend, track
 from supersede.errors import (
     ArgumentError,
     ArtefactError,
     BudgetSpentError,
     CrashError,
     LimitError,
+    StaleVersionError,
 )
 
-__all__ = ["Checker", "Judgement"]
+__all__ = ["Checker", "Judgement", "Look", "protected"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,26 @@ class Judgement:
 
     accepted: bool
     repairs: tuple[tuple[str, int], ...]
+    sample: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """A submission's answers on the slice in use; for the owner only.
+
+    Attributes:
+        group: Its group.
+        answer: Its model.
+        mask: The group's mask, shape ``(n,)``.
+        answers: One answer for each row of the group; None if the model fails on one of them, or no
+            row is in the group.
+        sample: The slice.
+    """
+
+    group: Group
+    answer: Model
+    mask: Bools
+    answers: npt.NDArray[Any] | None
     sample: str
 
 
@@ -155,29 +180,77 @@ class Checker:
             raise BudgetSpentError(msg)
         if self.must_rotate:
             self.rotate()
+        return self.decide(self.look(group, answer), team)
+
+    def look(self, group: Group, answer: Model) -> Look:
+        """Run a submission's model on the slice in use. Nothing is decided, nothing changes.
+
+        Raises:
+            LimitError: The model exceeded its limits several times; that is not a verdict.
+        """
         mask = self._track.mask_of(group)
-        if not mask.any():
+        answers: npt.NDArray[Any] | None = None
+        if mask.any():
+            try:
+                answers = judged_answers(answer, self.sample.columns, mask, self.model.answers)
+            except LimitError as error:
+                if not isinstance(error, CrashError):
+                    raise  # no verdict; the submission does not count
+            except (ArgumentError, ArtefactError):
+                pass  # a failure on these rows alone must not reveal that such rows exist
+        return Look(group, answer, mask, answers, self.sample.name)
+
+    def decide(self, look: Look, team: str = "") -> Judgement:
+        """Decide on what was seen on the slice in use, and patch the model if it is accepted.
+
+        Raises:
+            BudgetSpentError: All slices are used up.
+            StaleVersionError: Another slice is in use by now; look again.
+        """
+        if look.sample != self.sample.name or self.must_rotate:
+            msg = f"{look.sample} is no longer the slice in use; look again"
+            raise StaleVersionError(msg)
+        if not self.left:
+            msg = f"{look.sample} is used up, and it is the last slice; open a new round"
+            raise BudgetSpentError(msg)
+        if look.answers is None:
             return self._rejected()
         try:
-            answers = judged_answers(answer, self.sample.columns, mask, self.model.answers)
-            gains = self._track.gains(mask, answers)
-        except (ArgumentError, ArtefactError) as error:
-            if isinstance(error, LimitError) and not isinstance(error, CrashError):
-                raise  # no verdict; the submission does not count
-            # a failure on these rows alone must not reveal that such rows exist
+            gains = self._track.gains(look.mask, look.answers)
+        except ArgumentError:  # answers that cannot be graded
             return self._rejected()
         evidence = Evidence(gains, self._track.unit, self.transcript, len(self.slices))
         if not self.policy.accepts(evidence):
             return self._rejected()
         self.transcript = self.transcript.told(accepted=True)
-        self.model = self.model.patched(group, answer, team)
+        self.model = self.model.patched(look.group, look.answer, team)
         # new objects, so that a shallow copy of the checker does not change
         self._track, self._groups = self._track.copy(), dict(self._groups)
-        self._track.patch(mask, answers)
-        self._groups.setdefault(str(group), group)
-        if str(group) not in self._track.groups:
-            self._track.protect(str(group), mask)
+        self._track.patch(look.mask, look.answers)
+        text = str(look.group)
+        self._groups.setdefault(text, look.group)
+        if text not in self._track.groups:
+            self._track.protect(text, look.mask)
         return Judgement(True, self._repair(), self.sample.name)
+
+    def withdraw(self, version: int) -> tuple[tuple[str, int], ...]:
+        """Withdraw the patch that made a version, and repair groups that are worse off without it.
+
+        What the holdout has answered so far cannot be taken back, so the transcript stays as it is.
+        The withdrawal follows from answers already given and reveals nothing; the repairs after it
+        are new answers, and are added. The patch's group is protected no longer, unless it is
+        watched or another patch has it.
+
+        Returns:
+            The repairs: group and version.
+
+        Raises:
+            ArgumentError: No patch made this version.
+        """
+        model = self.model.without(version)
+        self._groups, self._track = self._opened(model, self.at)
+        self.model = model
+        return self._repair()
 
     def rotate(self) -> tuple[tuple[str, int], ...]:
         """Continue with the next slice, and repair groups that got worse on it.
@@ -202,7 +275,17 @@ class Checker:
             at: Index of the slice that was in use, from 0.
             transcript: The answers given so far about that slice.
         """
-        self._groups, self._track = self._opened(model, at)  # if this fails, nothing changes
+        known = len(self.model)
+        goes_on = len(model) >= known and digest(model.version(known)) == digest(self.model)
+        if at == self.at and goes_on:
+            made = self._track
+            if len(model) > known:
+                made = made.copy()
+                extend(made, model, known)
+            groups = protected(model, self.watch)
+        else:
+            groups, made = self._opened(model, at)
+        self._groups, self._track = groups, made  # if that failed, nothing has changed
         self.model, self.at, self.transcript = model, at, transcript
 
     def errors(self) -> dict[str, tuple[float, float]]:
@@ -220,9 +303,7 @@ class Checker:
         return self._track
 
     def _opened(self, model: DecisionList, at: int) -> tuple[dict[str, Group], Track]:
-        patches = (node for node in model.nodes if not node.repair)
-        groups = {str(group): group for group in self.watch.values()}
-        groups |= {str(node.group): node.group for node in patches}
+        groups = protected(model, self.watch)
         first = {str(group): name for name, group in reversed(self.watch.items())}
         shown = {text: first.get(text, text) for text in groups}
         made = track(model, self.slices[at], self.loss, watch=groups, labels=shown)
@@ -242,6 +323,14 @@ class Checker:
             made.append(found)
         self.transcript = self.transcript.repaired(choices)
         return tuple(made)
+
+
+def protected(model: DecisionList, watch: Mapping[str, Group]) -> dict[str, Group]:
+    """The protected groups by their texts: those watched, and those of patches that still serve."""
+    groups = {str(group): group for group in watch.values()}
+    return groups | {
+        str(node.group): node.group for node in model.nodes if not isinstance(node.answer, int)
+    }
 
 
 def _check_bounded(sample: Sample, policy: Policy) -> None:

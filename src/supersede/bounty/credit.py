@@ -5,20 +5,20 @@ sample: measured on slices that are used up, or on fresh rows, so that rewards d
 holdout in use.
 """
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supersede.bounty.decision_list import DecisionList
-from supersede.bounty.log import canonical
 from supersede.bounty.losses import Loss, ZeroOne
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import track
-from supersede.look.page import save_as
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Credit", "PatchCredit", "credit"]
 
@@ -47,7 +47,7 @@ class PatchCredit:
 
 
 @dataclass(frozen=True)
-class Credit:
+class Credit(ResultMixin, named="credit"):
     """The gains of all patches.
 
     Attributes:
@@ -76,29 +76,38 @@ class Credit:
                 own[group] = own.get(group, 0.0) + gain
         return total
 
+    def __str__(self) -> str:
+        teams = ", ".join(f"{team} {gain:.4g}" for team, gain in self.by_team().items())
+        return f"{len(self.patches)} patches on {self.sample}; lower {self.loss} by team: {teams}"
+
     def to_dict(self) -> dict[str, Any]:
-        """The credit as plain data, with the teams' sums."""
-        return {**asdict(self), "teams": self.by_team()}
+        """The credit as JSON values, with the teams' sums."""
+        return json_object({**asdict(self), "teams": self.by_team()})
 
-    def to_csv(self) -> str:
-        """One line per patch and group; the group ``all`` is the whole sample."""
-        out = io.StringIO()
-        rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(["version", "team", "patch", "repairs", "group", "gain", "sample", "loss"])
-        for patch in self.patches:
-            for group, gain in {"all": patch.gain, **patch.gains}.items():
-                cells = [patch.version, _inert(patch.team), _inert(patch.group), patch.repairs]
-                rows.writerow([*cells, _inert(group), f"{gain:.8g}", self.sample, self.loss])
-        return out.getvalue()
+    def to_frame(self) -> "pa.Table":
+        """One row per patch and group; the group ``all`` is the whole sample.
 
-    def save(self, path: str | Path) -> Path:
-        """Write it as CSV or JSON, by the file's ending.
-
-        Raises:
-            ArgumentError: The ending is neither ``.csv`` nor ``.json``.
+        Names that a spreadsheet would run as a formula start with an apostrophe.
         """
-        forms = {".csv": self.to_csv, ".json": lambda: canonical(self.to_dict())}
-        return save_as(path, "credit", forms)
+        columns = ["version", "team", "patch", "repairs", "group", "gain", "sample", "loss"]
+        return frame_of(
+            (
+                {
+                    "version": patch.version, "team": _inert(patch.team), "patch": _inert(patch.group),
+                    "repairs": patch.repairs, "group": _inert(group), "gain": gain,
+                    "sample": self.sample, "loss": self.loss,
+                }
+                for patch in self.patches
+                for group, gain in {"all": patch.gain, **patch.gains}.items()
+            ),
+            columns,
+        )  # fmt: skip
+
+    def to_html(self) -> str:
+        """A page with the gain of each patch."""
+        from supersede.look.table_page import table_page
+
+        return table_page("Who gained what", f"{self}.", self.to_frame())
 
 
 def credit(

@@ -76,16 +76,18 @@ class Node:
         group: Its group.
         answer: What answers for the group: a model, or the number of an earlier version.
         team: The team that found it; empty for repairs.
+        withdrawn: Whether its model was withdrawn: it then points to the version before it.
     """
 
     group: Group
     answer: Model | int
     team: str = ""
+    withdrawn: bool = False
 
     @property
     def repair(self) -> bool:
-        """Whether it is a pointer to an earlier version."""
-        return isinstance(self.answer, int)
+        """Whether it is a pointer to an earlier version that repairs a group."""
+        return isinstance(self.answer, int) and not self.withdrawn
 
 
 @dataclass(frozen=True)
@@ -134,11 +136,14 @@ class DecisionList:
 
     def __repr__(self) -> str:
         repairs = sum(node.repair for node in self.nodes)
-        return f"DecisionList({len(self) - repairs} patches, {repairs} repairs)"
+        return f"DecisionList({len(self.patch_versions)} patches, {repairs} repairs)"
 
     @property
     def patches(self) -> list[tuple[int, int]]:
-        """For each patch, the version before it, and the one after it and its repairs."""
+        """For each patch, the version before it, and the one after it and its repairs.
+
+        Withdrawn patches are included: repairs followed them.
+        """
         starts = [version for version, node in enumerate(self.nodes) if not node.repair]
         ends = [*starts[1:], len(self)]
         return list(zip(starts, ends, strict=False))  # without patches there are no ends either
@@ -146,6 +151,33 @@ class DecisionList:
     def patched(self, group: Group, answer: Model | int, team: str = "") -> "DecisionList":
         """The list with one more patch in front: a group, and a model or version for it."""
         return replace(self, nodes=(*self.nodes, Node(group, answer, team)))
+
+    def without(self, version: int) -> "DecisionList":
+        """The list in which the patch that made a version is withdrawn.
+
+        Its model is replaced by a pointer to the version before, so that it serves in no version any
+        more; later patches, pointers and the numbers of versions stay.
+
+        Raises:
+            ArgumentError: No patch made this version.
+
+        Example:
+            >>> from supersede.bounty.artefacts import Constant, parse
+            >>> model = DecisionList(Constant((0,))).patched(parse("age >= 60"), Constant((1,)), "ada")
+            >>> model.without(1), model.without(1).predict({"age": [30, 70]}).tolist()
+            (DecisionList(0 patches, 0 repairs), [0, 0])
+        """
+        if not 1 <= version <= len(self) or isinstance(self.nodes[version - 1].answer, int):
+            msg = f"no patch made version {version}; the patches made {self.patch_versions}"
+            raise ArgumentError(msg)
+        gone = replace(self.nodes[version - 1], answer=version - 1, withdrawn=True)
+        return replace(self, nodes=(*self.nodes[: version - 1], gone, *self.nodes[version:]))
+
+    @property
+    def patch_versions(self) -> list[int]:
+        """The versions that patches made, without those withdrawn."""
+        made = enumerate(self.nodes, start=1)
+        return [version for version, node in made if not isinstance(node.answer, int)]
 
     def version(self, number: int) -> "DecisionList":
         """The list after its first `number` nodes.
@@ -243,7 +275,15 @@ def answers_of(model: Model, columns: Columns, rows: npt.NDArray[Any], answers: 
     """
     # a constant reads no column, so it takes the number of rows from any
     read = columns_of(columns, model.columns or list(columns)[:1])
+    if _all_in_order(rows, len(next(iter(read.values())))):
+        return model.predict(read, answers)
     return model.predict({name: column.take(rows) for name, column in read.items()}, answers)
+
+
+def _all_in_order(rows: npt.NDArray[Any], n: int) -> bool:
+    if rows.dtype == bool:
+        return bool(rows.all())
+    return len(rows) == n and bool(np.array_equal(rows, np.arange(n)))
 
 
 def judged_answers(

@@ -4,16 +4,23 @@ Reported by anyone, triaged by the owner, disclosed on a date whether fixed or n
 step is an entry of a log whose lines are chained by hashes.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from supersede.bounty.log import Log
+from supersede.bounty.log import FileLog
 from supersede.errors import ArgumentError
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
 
-__all__ = ["Finding", "Findings", "Kind", "State"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Findings", "Kind", "ReportedFinding", "State"]
 
 Kind = Literal["slice", "security", "privacy", "other"]
 State = Literal["open", "confirmed", "fixed", "declined"]
@@ -27,7 +34,7 @@ _LONGEST = 20_000  # characters of a description
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReportedFinding:
     """A reported finding.
 
     Attributes:
@@ -63,7 +70,7 @@ class Finding:
         return asdict(self)
 
 
-class Findings:
+class Findings(ResultMixin, named="findings"):
     """The register of findings.
 
     Args:
@@ -83,10 +90,31 @@ class Findings:
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
-        self._log = Log(None if path is None else Path(path))
-        self._found: dict[int, Finding] = {}
-        for entry in self._log:
-            self._apply(entry)
+        self._log = FileLog(None if path is None else Path(path))
+        self._found: dict[int, ReportedFinding] = {}
+        self._read = 0  # entries of the log
+        self._catch_up()
+
+    def __str__(self) -> str:
+        states = Counter(finding.state for finding in self)
+        return f"{len(self)} findings: " + ", ".join(f"{n} {s}" for s, n in states.items())
+
+    def to_dict(self) -> dict[str, Any]:
+        """All findings as JSON values, whether disclosed or not."""
+        return {"findings": [json_object(finding.to_dict()) for finding in self]}
+
+    def to_frame(self) -> "pa.Table":
+        """One row per finding, whether disclosed or not."""
+        return frame_of(
+            (finding.to_dict() for finding in self), list(ReportedFinding.__dataclass_fields__)
+        )
+
+    def to_html(self) -> str:
+        """A page with all findings, for the owner."""
+        from supersede.look.table_page import table_page
+
+        shown = self.to_frame().select(["number", "kind", "title", "group", "team", "state"])
+        return table_page("Reported findings", f"{self}.", shown)
 
     def __iter__(self) -> Any:
         return iter(self._found.values())
@@ -94,7 +122,7 @@ class Findings:
     def __len__(self) -> int:
         return len(self._found)
 
-    def __getitem__(self, number: int) -> Finding:
+    def __getitem__(self, number: int) -> ReportedFinding:
         if number not in self._found:
             msg = f"there is no finding {number}; there are {len(self)} findings"
             raise ArgumentError(msg)
@@ -109,7 +137,7 @@ class Findings:
         team: str,
         group: str | None = None,
         disclose_on: date | None = None,
-    ) -> Finding:
+    ) -> ReportedFinding:
         """Record a finding.
 
         Raises:
@@ -130,62 +158,76 @@ class Findings:
             from supersede.bounty.artefacts import parse
 
             group = str(parse(group))
-        made = Finding(
-            len(self) + 1, kind, title, details, team, _now(), group,
-            disclose_on=None if disclose_on is None else disclose_on.isoformat(),
-        )  # fmt: skip
-        return self._record({"event": "reported", **made.to_dict()})
+        with self._writing():
+            made = ReportedFinding(
+                len(self) + 1, kind, title, details, team, _now(), group,
+                disclose_on=None if disclose_on is None else disclose_on.isoformat(),
+            )  # fmt: skip
+            self._log.append({"event": "reported", **made.to_dict()})
+        return self[made.number]
 
-    def triage(self, number: int, state: State, note: str = "") -> Finding:
+    def triage(self, number: int, state: State, note: str = "") -> ReportedFinding:
         """Change the state of a finding.
 
         Raises:
             ArgumentError: There is no such finding, or its state does not allow this step.
         """
-        now = self[number].state
-        if state not in _NEXT[now]:
-            msg = (
-                f"finding {number} is {now}; it can become {' or '.join(_NEXT[now])}, not {state!r}"
-            )
-            raise ArgumentError(msg)
-        entry = {"event": "triaged", "number": number, "at": _now(), "state": state, "note": note}
-        return self._record(entry)
+        with self._writing():
+            now = self[number].state
+            if state not in _NEXT[now]:
+                can = " or ".join(_NEXT[now])
+                msg = f"finding {number} is {now}; it can become {can}, not {state!r}"
+                raise ArgumentError(msg)
+            step = {"at": _now(), "state": state, "note": note}
+            self._log.append({"event": "triaged", "number": number, **step})
+        return self[number]
 
-    def disclose(self, number: int, on: date) -> Finding:
+    def disclose(self, number: int, on: date) -> ReportedFinding:
         """Set the date from which a finding is public; a date that has passed cannot be postponed.
 
         Raises:
             ArgumentError: There is no such finding, or it is public already.
         """
-        if self[number].disclosed(datetime.now(UTC).date()):
-            msg = f"finding {number} has been public since {self[number].disclose_on}"
-            raise ArgumentError(msg)
-        return self._record({"event": "dated", "number": number, "on": on.isoformat()})
+        with self._writing():
+            if self[number].disclosed(datetime.now(UTC).date()):
+                msg = f"finding {number} has been public since {self[number].disclose_on}"
+                raise ArgumentError(msg)
+            self._log.append({"event": "dated", "number": number, "on": on.isoformat()})
+        return self[number]
 
-    def public(self, on: date) -> list[Finding]:
+    def public(self, on: date) -> list[ReportedFinding]:
         """The findings that are public on a date."""
         return [finding for finding in self if finding.disclosed(on)]
 
-    def in_state(self, states: Sequence[State]) -> list[Finding]:
+    def in_state(self, states: Sequence[State]) -> list[ReportedFinding]:
         """Findings in any of the given states."""
         return [finding for finding in self if finding.state in states]
 
-    def _record(self, entry: dict[str, Any]) -> Finding:
-        return self._apply(self._log.append(entry))
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction of the log, which begins with what other processes wrote."""
+        with self._log.writing():
+            self._catch_up()
+            yield
+        self._catch_up()
 
-    def _apply(self, entry: dict[str, Any]) -> Finding:
+    def _catch_up(self) -> None:
+        for entry in self._log.since(self._read):
+            self._apply(entry)
+            self._read += 1
+
+    def _apply(self, entry: dict[str, Any]) -> None:
         number = entry["number"]
         if entry["event"] == "reported":
             skipped = ("event", "previous", "hash", "notes")
             fields = {key: value for key, value in entry.items() if key not in skipped}
-            self._found[number] = Finding(**fields)
+            self._found[number] = ReportedFinding(**fields)
         elif entry["event"] == "triaged":
             before = self._found[number]
             step = (entry["at"], entry["state"], entry["note"])
             self._found[number] = replace(before, state=entry["state"], notes=(*before.notes, step))
         else:
             self._found[number] = replace(self._found[number], disclose_on=entry["on"])
-        return self._found[number]
 
 
 def _now() -> str:

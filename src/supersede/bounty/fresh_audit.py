@@ -7,7 +7,7 @@ for all of them at once.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,20 @@ from supersede.bounty.losses import Loss, ZeroOne
 from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
+from supersede.look.result import ResultMixin, frame_of
 from supersede.metrics.ratio_intervals import change
 from supersede.metrics.ratios import Part, sum_ratios
 
-__all__ = ["Change", "RoundAudit", "audit_round"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ErrorChange", "RoundAudit", "audit_round"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Change:
+class ErrorChange:
     """The change of an error, on fresh rows.
 
     Attributes:
@@ -56,7 +60,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class RoundAudit:
+class RoundAudit(ResultMixin, named="the audit of a round"):
     """The audit of a round on fresh rows.
 
     Attributes:
@@ -74,19 +78,19 @@ class RoundAudit:
     sample: str
     loss: str
     confidence: float
-    overall: Change
-    groups: tuple[Change, ...]
-    patches: tuple[Change, ...]
+    overall: ErrorChange
+    groups: tuple[ErrorChange, ...]
+    patches: tuple[ErrorChange, ...]
     rises: int
     checks: int
 
     @property
-    def worse(self) -> tuple[Change, ...]:
+    def worse(self) -> tuple[ErrorChange, ...]:
         """Groups that are worse off than before the round, beyond what chance explains."""
         return tuple(change for change in self.groups if change.verdict == "worse")
 
     @property
-    def without_gain(self) -> tuple[Change, ...]:
+    def without_gain(self) -> tuple[ErrorChange, ...]:
         """Patches that did not lower the overall error on these rows."""
         return tuple(patch for patch in self.patches if patch.change >= 0)
 
@@ -99,9 +103,21 @@ class RoundAudit:
             " patches did not gain"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """The audit as plain data."""
-        return asdict(self)
+    def to_frame(self) -> "pa.Table":
+        """One row for all rows, then one per protected group and one per patch."""
+        return frame_of(
+            {"of": kind, **asdict(change), "verdict": change.verdict}
+            for kind, changes in (
+                ("all", [self.overall]), ("group", self.groups), ("patch", self.patches)
+            )
+            for change in changes
+        )  # fmt: skip
+
+    def to_html(self) -> str:
+        """A page with the change of each error."""
+        from supersede.look.table_page import table_page
+
+        return table_page("The patched model on fresh rows", f"{self}.", self.to_frame())
 
 
 def audit_round(
@@ -153,7 +169,7 @@ def audit_round(
 def _change(
     kept: Track, name: str, mask: Bools, before: Floats, after: Floats, confidence: float,
     team: str = "",
-) -> Change:  # fmt: skip
+) -> ErrorChange:  # fmt: skip
     out_of = kept.loss.out_of(kept.sample.labels)[mask]
     counted = bool(np.all(out_of == 1)) and kept.loss.most == 1
     below = None if counted else out_of
@@ -162,10 +178,10 @@ def _change(
     weight = None if kept.sample.weight is None else kept.sample.weight[mask]
     if not mask.any():
         nan = float("nan")
-        return Change(name, 0, nan, nan, nan, nan, nan, team)
+        return ErrorChange(name, 0, nan, nan, nan, nan, nan, team)
     (ratios,) = sum_ratios(parts, {}, [()], weight=weight)
     difference, low, high = change(ratios, 0, 1, "share" if binary else "amount", confidence)
-    return Change(
+    return ErrorChange(
         name, int(mask.sum()),
         float(ratios.moments(0).mean[0]), float(ratios.moments(1).mean[0]),
         float(difference[0]), float(low[0]), float(high[0]), team,

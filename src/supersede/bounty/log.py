@@ -10,16 +10,16 @@ one is added.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 from supersede.errors import ArgumentError, LogError, ReportError
 
-__all__ = ["Log", "canonical", "digest_of"]
+__all__ = ["START", "FileLog", "Log", "canonical", "chained", "digest_of", "follows", "keep_files"]
 
-_START = "0" * 64
+START = "0" * 64  # the hash before the first entry
 
 
 def canonical(record: Any) -> str:
@@ -49,8 +49,75 @@ def digest_of(record: Any) -> str:
     return hashlib.sha256(canonical(record).encode()).hexdigest()
 
 
-class Log:
-    """An append-only log in a file, or in memory where there is no path.
+class Log(Protocol):
+    """Where a bounty keeps its entries: a file (`FileLog`), or for example a database.
+
+    An implementation must hold that
+
+    - entries are only ever added, each with the hash of the one before, as `chained` makes them;
+    - only one writer is inside `writing` at a time, over all processes, and sees the entries of all
+      writers before it;
+    - what is appended inside `writing` is kept as a whole if the block ends, and not at all if it
+      raises.
+    """
+
+    @property
+    def head(self) -> str:
+        """The hash of the last entry, by which later changes or truncation can be detected."""
+
+    def since(self, count: int, /) -> Sequence[dict[str, Any]]:
+        """All entries but the first `count`."""
+
+    def writing(self) -> AbstractContextManager[Any]:
+        """A transaction; it cannot be nested."""
+
+    def append(
+        self, entry: Mapping[str, Any], /, files: Mapping[str, bytes] | None = None
+    ) -> dict[str, Any]:
+        """Add an entry, and files that it names by their SHA-256; inside `writing`.
+
+        Returns:
+            The entry with ``previous`` and ``hash``.
+        """
+
+    def file(self, name: str, /) -> bytes:
+        """A file by its SHA-256; empty if there is none."""
+
+
+def chained(entry: Mapping[str, Any], previous: str) -> dict[str, Any]:
+    """An entry with the hash of the one before and its own, as it will be read back.
+
+    Raises:
+        ArgumentError: It would not be read back as it is.
+
+    Example:
+        >>> sorted(chained({"event": "opened"}, START))
+        ['event', 'hash', 'previous']
+    """
+    made: dict[str, Any] = {**entry, "previous": previous}
+    made["hash"] = digest_of(made)
+    line = canonical(made)
+    made = json.loads(line)  # lists for tuples: what is kept is what will be read
+    if canonical(made) != line:
+        msg = "an entry has keys that are not texts; JSON reads them as texts, in another order"
+        raise ArgumentError(msg)
+    return made
+
+
+def follows(entry: Any, previous: str) -> bool:
+    """Whether something that was read is an unaltered entry that follows the one with this hash."""
+    try:
+        body = {key: value for key, value in entry.items() if key != "hash"}
+        return bool(entry["hash"] == digest_of(body) and entry["previous"] == previous)
+    except (ArgumentError, AttributeError, KeyError, TypeError):
+        return False
+
+
+class FileLog:
+    """A log in a file, or in memory where there is no path.
+
+    Several processes can write to one file; each sees the entries of the others in `writing`.
+    The files that entries name are kept in the folder ``models`` beside it.
 
     Args:
         path: The file; created with the first entry.
@@ -59,7 +126,7 @@ class Log:
         LogError: The file was altered.
 
     Example:
-        >>> log = Log()
+        >>> log = FileLog()
         >>> entry = log.append({"event": "opened"})
         >>> entry.get("hash") == log.head
         True
@@ -68,9 +135,11 @@ class Log:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self._entries: list[dict[str, Any]] = []
-        self._size = 0
+        self._files: dict[str, bytes] = {}
+        self._size = 0  # bytes of the file that were read or written
+        self._pending: list[bytes] | None = None
         if path is not None and path.exists():
-            self._read(path)
+            self._read_on(path)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -81,77 +150,143 @@ class Log:
     @property
     def head(self) -> str:
         """The hash of the last entry, by which later changes or truncation can be detected."""
-        return str(self._entries[-1]["hash"]) if self._entries else _START
+        return str(self._entries[-1]["hash"]) if self._entries else START
 
-    def append(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        """Add an entry; it is on the disk when this returns.
+    def since(self, count: int, /) -> Sequence[dict[str, Any]]:
+        """All entries but the first `count`."""
+        return self._entries[count:]
 
-        Returns:
-            The entry with ``previous`` and ``hash``.
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction: its entries are on the disk when it ends, or none of them.
+
+        Raises:
+            LogError: The file was altered or cut off.
+            ReportError: The file cannot be written.
+        """
+        if self._pending is not None:
+            msg = "this log is being written to; a transaction cannot be nested"
+            raise LogError(msg)
+        with self._opened() as file:
+            known = len(self._entries)
+            self._pending = []
+            try:
+                yield
+                if file is not None and self._pending:
+                    self._write(file, b"".join(self._pending))
+            except BaseException:
+                del self._entries[known:]
+                raise
+            finally:
+                self._pending = None
+
+    def append(
+        self, entry: Mapping[str, Any], /, files: Mapping[str, bytes] | None = None
+    ) -> dict[str, Any]:
+        """Add an entry; a transaction of its own if none is open.
 
         Raises:
             ArgumentError: The entry would not be read back as it is.
-            LogError: Another process has written to the file in the meantime.
+            LogError: The file was altered or cut off.
             ReportError: The file cannot be written.
         """
-        chained: dict[str, Any] = {**entry, "previous": self.head}
-        chained["hash"] = digest_of(chained)
-        line = canonical(chained)
-        chained = json.loads(line)  # lists for tuples: what is kept is what will be read
-        if canonical(chained) != line:
-            msg = "an entry has keys that are not texts; JSON reads them as texts, in another order"
-            raise ArgumentError(msg)
-        if self.path is not None:
-            self._write(self.path, line.encode() + b"\n")
-        self._entries.append(chained)
-        return chained
+        if self._pending is None:
+            with self.writing():
+                return self.append(entry, files)
+        made = chained(entry, self.head)
+        if self.path is None:
+            self._files |= files or {}
+        else:  # before the entry that names them; a file that no entry names does no harm
+            keep_files(self.path.parent / "models", files or {})
+        self._pending.append(canonical(made).encode() + b"\n")
+        self._entries.append(made)
+        return made
 
-    def _write(self, path: Path, line: bytes) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file, _locked(file.fileno()):
-                if os.fstat(file.fileno()).st_size < self._size or _grown(path, self._size):
-                    msg = (
-                        f"{path} was changed by another process in the meantime; open the bounty"
-                        " again"
-                    )
-                    raise LogError(msg)
+    def file(self, name: str, /) -> bytes:
+        """A file by its SHA-256; empty if there is none."""
+        if self.path is None:
+            return self._files.get(name, b"")
+        path = self.path.parent / "models" / f"{name}.onnx"
+        return path.read_bytes() if path.exists() else b""
+
+    @contextmanager
+    def _opened(self) -> Iterator[IO[bytes] | None]:
+        """The file, locked, with the entries of other processes read."""
+        if self.path is None:
+            yield None
+            return
+        with ExitStack() as held:
+            with _typed(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                file = held.enter_context(self.path.open("ab"))
+                held.enter_context(_locked(file.fileno()))
+                self._read_on(self.path)
+            yield file
+
+    def _write(self, file: IO[bytes], lines: bytes) -> None:
+        with _typed(Path(file.name)):
+            try:
                 file.truncate(self._size)  # an incomplete last line
-                file.write(line)
+                file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
-        except LogError:
-            raise
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            why = getattr(error, "strerror", None) or error
-            msg = f"cannot write {path}: {why}; nothing was recorded"
-            raise ReportError(msg) from error
-        self._size += len(line)
+            except OSError:
+                file.truncate(self._size)
+                raise
+        self._size += len(lines)
 
-    def _read(self, path: Path) -> None:
-        whole = path.read_bytes()
+    def _read_on(self, path: Path) -> None:
+        """Read the complete lines that follow those read so far."""
+        if path.stat().st_size < self._size:
+            msg = f"{path}: lines at the end are missing; the log was cut off"
+            raise LogError(msg)
+        with path.open("rb") as file:
+            file.seek(self._size)
+            whole = file.read()
         end = whole.rfind(b"\n") + 1
-        for number, line in enumerate(whole[:end].splitlines(), start=1):
+        found: list[dict[str, Any]] = []
+        for line in whole[:end].splitlines():
+            head = found[-1]["hash"] if found else self.head
             try:
                 entry = json.loads(line)
-                claimed = entry["hash"]
-                body = {key: value for key, value in entry.items() if key != "hash"}
-                intact = claimed == digest_of(body) and entry["previous"] == self.head
-                intact = intact and canonical(entry).encode() == line
-            except (ValueError, KeyError, TypeError):
-                intact = False
-            if not intact:
+            except ValueError:
+                entry = None
+            if not follows(entry, head) or canonical(entry).encode() != line:
+                number = len(self._entries) + len(found) + 1
                 msg = f"{path}, line {number}: the chain of hashes is broken; the log was altered"
                 raise LogError(msg)
-            self._entries.append(entry)
-        self._size = end
+            found.append(entry)
+        self._entries += found
+        self._size += end
 
 
-def _grown(path: Path, size: int) -> bool:
-    """Whether complete lines were added after the part that was read."""
-    with path.open("rb") as file:
-        file.seek(size)
-        return b"\n" in file.read()
+def keep_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the ONNX files that do not exist yet.
+
+    Raises:
+        ReportError: The folder cannot be written to.
+    """
+    with _typed(folder):
+        for name, content in files.items():
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{name}.onnx"
+            if not path.exists():
+                scratch = path.with_suffix(".part")
+                scratch.write_bytes(content)
+                scratch.replace(path)
+
+
+@contextmanager
+def _typed(path: Path) -> Iterator[None]:
+    """Turn an error of the system into a `ReportError`."""
+    try:
+        yield
+    except LogError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = getattr(error, "strerror", None) or error
+        msg = f"cannot write {path}: {why}; nothing was recorded"
+        raise ReportError(msg) from error
 
 
 @contextmanager

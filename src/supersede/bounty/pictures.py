@@ -99,7 +99,7 @@ def team_map(model: DecisionList) -> Markup:
     used: dict[str, dict[str, int]] = {}
     total: dict[str, int] = {}
     for node in model.nodes:
-        if not node.repair:
+        if not isinstance(node.answer, int):
             for column in node.group.columns:
                 own = used.setdefault(node.team, {})
                 own[column] = own.get(column, 0) + 1
@@ -132,7 +132,7 @@ def list_diagram(model: DecisionList, sample: Sample) -> Markup:
         node = model.nodes[version - 1]
         if isinstance(node.answer, int):
             back = "the first model" if node.answer == 0 else f"version {node.answer}"
-            answer = f"go back to {back}"
+            answer = f"{'withdrawn: ' * node.withdrawn}go back to {back}"
         else:
             form = str(node.answer.to_dict()["form"])
             answer = f"answer with this {form}"

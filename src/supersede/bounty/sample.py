@@ -13,8 +13,10 @@ from supersede.bounty.artefacts.columns import Column, column_of, columns_of
 from supersede.bounty.routing import Bools
 from supersede.errors import ArgumentError, EmptyTableError
 
-__all__ = ["Sample", "as_columns", "same_rows"]
+__all__ = ["Sample", "as_columns", "occur_once", "same_rows"]
 
+_ODD = np.uint64(0xD1B54A32D192ED03)  # labels are hashed otherwise than columns
+_MISSING = np.uint64(0x7FF8000000000001)
 _FEW = 50  # with fewer rows, an overlap cannot be detected reliably
 _MOST = 2 / 3
 
@@ -130,27 +132,44 @@ class Sample:
 
     @cached_property
     def row_hashes(self) -> npt.NDArray[np.uint64]:
-        """A hash of each row, label included, shape ``(n,)``."""
-        labels = column_of(self.labels, "labels")
-        hashes = np.zeros(len(self), np.uint64)
-        for _, column in sorted([*self.columns.items(), ("", labels)], key=lambda item: item[0]):
-            if column.kind == "text":
-                words = [
-                    int.from_bytes(sha256(t.encode()).digest()[:8], "big")
-                    for t in column.categories
-                ]
-                values = np.array([*words, 0], np.uint64)[column.values]  # the last for -1, missing
-            else:
-                values = (column.numbers() + 0.0).view(np.uint64)
-            hashes = (hashes ^ values) * np.uint64(0x9E3779B97F4A7C15)
-            hashes ^= hashes >> np.uint64(29)
-        return hashes
+        """A hash of each row, label included, shape ``(n,)``.
+
+        Names, order and types of the columns do not enter, so that the same rows are known again
+        when columns are renamed.
+        """
+        hashes = self._label_hashes.copy()
+        for column in self.columns.values():
+            hashes += _scrambled(_bits(column))
+        return _scrambled(hashes)
+
+    @cached_property
+    def measured_hashes(self) -> npt.NDArray[np.uint64]:
+        """Hashes of each row by one continuous column and the label, shape ``(columns, n)``.
+
+        By these, rows are known again when other columns were added or left out. Numbers count as
+        continuous if some are not whole.
+        """
+        found = [
+            _scrambled(self._label_hashes + _scrambled(_bits(column)))
+            for column in self.columns.values()
+            if column.kind == "number" and _has_fractions(column.numbers())
+        ]
+        return np.array(found, np.uint64).reshape(len(found), len(self))
 
     @cached_property
     def unlike_others(self) -> npt.NDArray[np.uint64]:
         """Hashes of the rows that occur once in the sample, in order."""
-        found, counts = np.unique(self.row_hashes, return_counts=True)
-        return np.asarray(found[counts == 1])
+        return occur_once(self.row_hashes)
+
+    @property
+    def _label_hashes(self) -> npt.NDArray[np.uint64]:
+        return _scrambled(_bits(column_of(self.labels, "labels"))) * _ODD
+
+
+def occur_once(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The hashes that occur once, in order."""
+    found, counts = np.unique(hashes, return_counts=True)
+    return np.asarray(found[counts == 1])
 
 
 def same_rows(one: Sample, other: Sample) -> bool:
@@ -191,6 +210,37 @@ def as_columns(data: Any) -> Mapping[str, Any]:
         return {str(name): data[name] for name in data.columns}
     msg = f"got {type(data).__name__}; expected columns by name: a dict of arrays or a frame"
     raise ArgumentError(msg)
+
+
+def _bits(column: Column) -> npt.NDArray[np.uint64]:
+    """Each value as 64 bits: the same for 3, 3.0 and "3", and for all kinds of missing values."""
+    if column.kind == "text":
+        words = [_number_or_hash(text) for text in column.categories]
+        known = np.array([*words, _MISSING], np.uint64)  # the last for -1, missing
+        return np.asarray(known[column.values])
+    numbers = column.numbers() + 0.0  # no negative zero
+    return np.where(np.isnan(numbers), _MISSING, numbers.view(np.uint64))
+
+
+def _number_or_hash(text: str) -> int:
+    try:
+        value = float(text)
+    except ValueError:
+        return int.from_bytes(sha256(text.encode()).digest()[:8], "big")
+    return int(np.float64(value + 0.0).view(np.uint64)) if value == value else int(_MISSING)
+
+
+def _scrambled(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """A bijection after which sums of values do not collide but by chance (splitmix64's)."""
+    z = values + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(z ^ (z >> np.uint64(31)))
+
+
+def _has_fractions(numbers: npt.NDArray[np.float64]) -> bool:
+    there = numbers[np.isfinite(numbers)]
+    return bool(np.any(there != np.floor(there)))
 
 
 def _missing(values: npt.NDArray[Any]) -> Bools:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,19 +12,18 @@ from supersede.bounty.artefacts import OnnxModel, model_from_dict, parse
 from supersede.bounty.artefacts.answers import Answers, Codes, Numbers, Probabilities
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, Logged, Node
-from supersede.bounty.log import canonical, digest_of
+from supersede.bounty.log import canonical, digest_of, keep_files
 from supersede.bounty.passport import Passport
 from supersede.bounty.routing import Group
-from supersede.errors import ArgumentError, LogError, ReportError, SourceError
+from supersede.errors import ArgumentError, LogError, SourceError
 from supersede.look.page import write_whole
 
 __all__ = [
-    "digest", "from_record", "keep_files", "load", "read_back", "read_files", "record_of", "save",
+    "digest", "from_record", "load", "read_back", "read_files", "record_of", "save",
 ]  # fmt: skip
 
 _FORMAT = 1
-_NONE = {"samples": [], "rows": ""}  # in lists saved before there were passports
-Files = Mapping[str, bytes]
+ReadFile = Callable[[str], bytes]
 
 
 def record_of(part: DecisionList | Model) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -45,7 +44,8 @@ def record_of(part: DecisionList | Model) -> tuple[dict[str, Any], dict[str, byt
         else:
             answer, more = record_of(node.answer)
             files |= more
-        nodes.append({"group": str(node.group), "answer": answer, "team": node.team})
+        kept = {"group": str(node.group), "answer": answer, "team": node.team}
+        nodes.append({**kept, "withdrawn": True} if node.withdrawn else kept)
     answers = _answers_record(part.answers)
     return {"format": _FORMAT, "answers": answers, "base": base, "nodes": nodes}, files
 
@@ -60,6 +60,7 @@ def digest(model: DecisionList) -> str:
     """
     nodes = [
         [str(n.group), n.answer if isinstance(n.answer, int) else _digest_of(n.answer), n.team]
+        + ["withdrawn"] * n.withdrawn
         for n in model.nodes
     ]
     return digest_of([_FORMAT, _answers_record(model.answers), _digest_of(model.base), nodes])
@@ -77,8 +78,12 @@ def _known_digest(model: Hashable) -> str:
     return digest_of(record)
 
 
-def from_record(record: Mapping[str, Any], files: Files) -> Model:
+def from_record(record: Mapping[str, Any], file: ReadFile) -> Model:
     """A model from plain data.
+
+    Args:
+        record: The data.
+        file: Returns an ONNX file by its SHA-256; empty if there is none.
 
     Raises:
         ArtefactError: The data are not a model.
@@ -88,7 +93,7 @@ def from_record(record: Mapping[str, Any], files: Files) -> Model:
         return Logged(str(record["column"]))
     if record.get("form") != "onnx":
         return model_from_dict(dict(record))
-    content = files.get(record["sha256"], b"")
+    content = file(str(record["sha256"]))
     if hashlib.sha256(content).hexdigest() != record["sha256"]:
         msg = f"the file {record['sha256']}.onnx is missing or was altered"
         raise LogError(msg)
@@ -107,7 +112,7 @@ def save(model: DecisionList, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     record, files = record_of(model)
-    if digest(_list_from(json.loads(canonical(record)), files)) != digest(model):
+    if digest(_list_from(json.loads(canonical(record)), files.__getitem__)) != digest(model):
         msg = "the list would be read back as another one; build its groups with `parse`"
         raise ArgumentError(msg)
     keep_files(folder / "models", files)
@@ -136,11 +141,11 @@ def load(folder: str | Path) -> DecisionList:
         raise SourceError(msg) from error
     files = read_files(folder / "models")
     try:
-        model = _list_from(record, files)
+        model = _list_from(record, lambda name: files.get(name, b""))
     except (KeyError, TypeError) as error:
         msg = f"{folder / 'list.json'} is not a decision list: {error!r}"
         raise SourceError(msg) from error
-    model = replace(model, spent=Passport.from_dict(record.get("spent", _NONE)))
+    model = replace(model, spent=Passport.from_dict(record.get("spent", {})))
     if _sealed(model) != claimed:
         msg = f"{folder / 'list.json'} was altered: its hash does not match"
         raise LogError(msg)
@@ -163,46 +168,28 @@ def read_back(group: Group, answer: Model) -> tuple[Group, Model]:
     """
     record, files = record_of(answer)
     group_again = parse(str(group))
-    answer_again = from_record(json.loads(canonical(record)), files)
+    answer_again = from_record(json.loads(canonical(record)), files.__getitem__)
     if str(group_again) != str(group) or record_of(answer_again)[0] != record:
         msg = f"the group {group} or its model would be read back as another one; use `parse`"
         raise ArgumentError(msg)
     return group_again, answer_again
 
 
-def _list_from(record: Mapping[str, Any], files: Files) -> DecisionList:
+def _list_from(record: Mapping[str, Any], file: ReadFile) -> DecisionList:
     nodes = (
         Node(
             parse(node["group"]),
             node["answer"]
             if isinstance(node["answer"], int)
-            else from_record(node["answer"], files),
+            else from_record(node["answer"], file),
             node["team"],
+            withdrawn=bool(node.get("withdrawn", False)),
         )
         for node in record["nodes"]
     )
     return DecisionList(
-        from_record(record["base"], files), tuple(nodes), _answers_from(record["answers"])
+        from_record(record["base"], file), tuple(nodes), _answers_from(record["answers"])
     )
-
-
-def keep_files(folder: Path, files: Files) -> None:
-    """Write the ONNX files that do not exist yet.
-
-    Raises:
-        ReportError: The folder cannot be written to.
-    """
-    try:
-        for name, content in files.items():
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{name}.onnx"
-            if not path.exists():
-                scratch = path.with_suffix(".part")
-                scratch.write_bytes(content)
-                scratch.replace(path)
-    except OSError as error:
-        msg = f"cannot write to {folder}: {error.strerror}"
-        raise ReportError(msg) from error
 
 
 def read_files(folder: Path) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
 from supersede.errors import ArgumentError
 
-__all__ = ["Track", "track"]
+__all__ = ["Track", "extend", "track"]
 
 Floats = npt.NDArray[np.float64]
 _ROUNDING = 1e-9  # of the largest total loss of a sample; smaller differences are rounding error
@@ -137,12 +137,18 @@ class Track:
         return np.unpackbits(packed, count=len(self.sample)).view(np.bool_)
 
     def repair(self) -> tuple[str, int] | None:
-        """The group whose error has risen most since its best version, and that version, if any."""
-        worst, found = _ROUNDING * self.loss.most * float(self.weight.sum()), None
+        """The group whose error has risen most since its best version, and that version, if any.
+
+        Of equals, the first group and the first version: sums that differ by rounding alone must not
+        decide, since they depend on whether a group was protected before or after a patch.
+        """
+        rounding = _ROUNDING * self.loss.most * float(self.weight.sum())
+        worst, found = rounding, None
         for name, sums in self._sums.items():
-            best = int(np.argmin(sums))
-            if sums[-1] - sums[best] > worst:
-                worst, found = sums[-1] - sums[best], (name, best)
+            least = min(sums)
+            if sums[-1] - least > worst:
+                best = next(version for version, s in enumerate(sums) if s <= least + rounding)
+                worst, found = sums[-1] - least + rounding, (name, best)
         return found
 
     def errors(self, name: str | None = None) -> Floats:
@@ -192,15 +198,21 @@ def track(
     for name, group in (watch or {}).items():
         if str(group) not in made.groups:
             made.protect(str(group), made.mask_of(group), (labels or {}).get(name, name))
-    for node in model.nodes:
+    extend(made, model, 0)
+    return made
+
+
+def extend(made: Track, model: DecisionList, start: int) -> None:
+    """Add the versions of a list after its first `start` nodes to a track of those."""
+    columns = made.sample.columns
+    for node in model.nodes[start:]:
         mask = made.mask_of(node.group)
         if isinstance(node.answer, int):
             made.point(mask, node.answer)
             continue
-        fits, given = answers_that_fit(node.answer, sample.columns, mask, model.answers)
+        fits, given = answers_that_fit(node.answer, columns, mask, model.answers)
         answered = mask.copy()
         answered[mask] = fits  # the others keep the loss of the previous version, as in `predict`
         made.patch(answered, given)
         if str(node.group) not in made.groups:
             made.protect(str(node.group), mask)
-    return made

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ import pyarrow as pa
 from supersede.evaluate.belief import Calibration
 from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.patterns import Patterns
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin
 
 __all__ = ["Expectation", "Method", "Mix", "Plan", "Sample"]
 
@@ -62,7 +65,7 @@ class Expectation:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(ResultMixin, named="a plan"):
     """Which items to label.
 
     Attributes:
@@ -131,7 +134,11 @@ class Plan:
             "positive": str(patterns.positive),
             "samples": [[s.take, s.of, s.repeats is not None] for s in self.samples],
             "margins": [[e.name, e.margin] for e in self.expectations],
-            "calibration": [self.calibration.slope, self.calibration.shift],
+            "calibration": [
+                self.calibration.slope,
+                self.calibration.shift,
+                self.calibration.judges,
+            ],
             "earlier": self.earlier,
         }
         digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode())
@@ -154,9 +161,47 @@ class Plan:
         """Number of items that each labelled item of a stratum represents, by sample."""
         return np.array([s.of / max(s.take, 1) for s in self.samples])
 
-    def to_dict(self) -> dict[str, list[Any]]:
-        """The items as columns."""
-        return dict(self.items.to_pydict())
+    def to_dict(self) -> dict[str, Any]:
+        """What is planned and expected, and one record per item, as JSON values."""
+        return json_object({
+            "design": self.design, "method": self.method, "seed": self.seed,
+            "confidence": self.confidence, "size": self.size, "of": self.patterns.size,
+            "independent": self.independent,
+            "expectations": [asdict(expected) for expected in self.expectations],
+            "notes": self.notes, "items": self.items.to_pylist(),
+        })  # fmt: skip
+
+    def to_frame(self) -> pa.Table:
+        """One row per item, as in `items`."""
+        return self.items
+
+    def to_html(self) -> str:
+        """A page: labels that each method and each estimand needs, and what they share."""
+        from supersede.evaluate.pictures import plan_picture
+
+        return plan_picture(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page (``.html``), everything as ``.json``, or the plan itself.
+
+        As ``.csv``, ``.jsonl`` or ``.parquet``, this is `write_plan`: the items to label, and the design next to
+        them, from which `read_plan` reads the plan back.
+
+        Raises:
+            ArgumentError: The ending is not one of these.
+            ReportError: The file cannot be written.
+        """
+        from supersede.evaluate.plan_file import write_plan
+
+        path = self.check_path(path)
+        if path.suffix in {".html", ".json"}:
+            return super().save(path)
+        return write_plan(self, path)[0]
+
+    @classmethod
+    def endings(cls) -> tuple[str, ...]:
+        """The endings that `save` accepts."""
+        return (".html", ".json", ".csv", ".jsonl", ".parquet")
 
     def tasks(self, *, votes: bool = False) -> pa.Table:
         """The task list for annotators: ids in order, an empty label, and the design.
@@ -200,9 +245,3 @@ class Plan:
         if len(self.expectations) > 10:
             lines.append(f"  … and {len(self.expectations) - 10} more")
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
-
-    def _repr_html_(self) -> str:
-        from supersede.evaluate.pictures import plan_picture
-        from supersede.look import framed
-
-        return framed(plan_picture(self), "plan")

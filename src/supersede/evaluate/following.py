@@ -11,17 +11,22 @@ confidence. Between looks nothing is shown.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supersede.errors import ArgumentError
 from supersede.evaluate.design import Plan
-from supersede.evaluate.estimates import Estimates, estimate
+from supersede.evaluate.estimates import Estimate, Estimates, estimate
 from supersede.evaluate.labels import Disagreement, Labels, Settled, Words, read_labels, settle
 from supersede.evaluate.linear import linearise
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
 
-__all__ = ["Following", "Look", "follow"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Following", "Look", "follow", "has_sequence", "in_line", "latest_look"]
 
 LOOKS = 4
 _FIRST = 0.4  # of the plan: earlier looks use up error probability and hardly ever stop
@@ -41,7 +46,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Following:
+class Following(ResultMixin, named="labels so far"):
     """Estimates as labels came in.
 
     Attributes:
@@ -61,15 +66,36 @@ class Following:
         """The estimates of the last look; None before the first."""
         return self.looks[-1].estimates if self.looks else None
 
-    def __repr__(self) -> str:
-        seen = f"{self.looks[-1].labels:,} labels" if self.looks else "no look yet"
-        return f"Following({seen}; {self.reason})"
+    def to_dict(self) -> dict[str, Any]:
+        """The looks, whether to stop, and what to label next, as JSON values."""
+        return json_object({
+            "stopped": self.stopped, "reason": self.reason, "next_items": self.next_items,
+            "looks": [{"labels": look.labels, **look.estimates.to_dict()} for look in self.looks],
+        })  # fmt: skip
 
-    def _repr_html_(self) -> str:
+    def to_frame(self) -> "pa.Table":
+        """One row per look and estimand; ``labels_so_far`` counts all labels up to the look."""
+        return frame_of(
+            (
+                {"labels_so_far": look.labels, **estimate.to_dict()}
+                for look in self.looks
+                for estimate in look.estimates
+            ),
+            ["labels_so_far", *Estimate.__dataclass_fields__],
+        )
+
+    def to_html(self) -> str:
+        """A page: the first estimand as labels came in."""
         from supersede.evaluate.pictures import following_picture
-        from supersede.look import framed
 
-        return framed(following_picture(self), "labels so far")
+        return following_picture(self)
+
+    def __str__(self) -> str:
+        seen = f"{self.looks[-1].labels:,} labels" if self.looks else "no look yet"
+        return f"{seen}: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"Following({self})"
 
 
 def follow(
@@ -109,20 +135,15 @@ def follow(
         raise ArgumentError(msg)
     given = read_labels(labels, models=plan.patterns.graded)
     settled = settle(plan, given, disagreement, classes=classes, same=same)
-    done = _in_line(plan, settled)
+    done = in_line(plan, settled)
     look = partial(estimate, plan, disagreement=disagreement, classes=classes, same=same)
-    exact = _has_sequence(plan)
+    exact = has_sequence(plan)
     satisfied = enough or _narrow
     seen: list[Look] = []
     for due in _points(plan, looks, exact=exact):
         if due > done:
             break
-        now = _first(plan, given, due)
-        if exact:
-            found = look(now, anytime=True)
-        else:
-            shared = 1 - (1 - plan.confidence) / looks
-            found = look(now, confidence=shared)
+        found = look(_first(plan, given, due), **_valid(plan, looks, exact=exact))
         seen.append(Look(due, found))
         if satisfied(found):
             return Following(tuple(seen), True, f"decided after {due:,} labels", ())
@@ -136,7 +157,60 @@ def follow(
     return Following(tuple(seen), False, reason, tuple(waiting))
 
 
-def _in_line(plan: Plan, settled: Settled) -> int:
+def latest_look(
+    plan: Plan,
+    labels: object,
+    *,
+    looks: int = LOOKS,
+    disagreement: Disagreement = "refuse",
+    classes: Sequence[Any] = (),
+    same: Words = None,
+) -> Look | None:
+    """The estimates that may be shown now, with intervals that hold at all looks together.
+
+    This is the last look of `follow`, without those before it; where a plan has exact sequences
+    (`has_sequence`) it uses every label in line, at any time.
+
+    Args:
+        plan: The plan that chose the items.
+        labels: All labels so far, labelled in the plan's order.
+        looks: As for `follow`.
+        disagreement: As for `follow`.
+        classes: As for `follow`.
+        same: As for `follow`.
+
+    Returns:
+        The look; None before the first.
+
+    Raises:
+        LabelError: As for `follow`.
+
+    Assumes: as for `follow`.
+    """
+    given = read_labels(labels, models=plan.patterns.graded)
+    settled = settle(plan, given, disagreement, classes=classes, same=same)
+    done, exact = in_line(plan, settled), has_sequence(plan)
+    if not exact:
+        done = max((due for due in _points(plan, looks, exact=False) if due <= done), default=0)
+    now = _first(plan, given, done)
+    if (
+        not done
+        or not (settle(plan, now, disagreement, classes=classes, same=same).state >= 0).any()
+    ):
+        return None
+    valid = _valid(plan, looks, exact=exact)
+    found = estimate(plan, now, disagreement=disagreement, classes=classes, same=same, **valid)
+    return Look(done, found)
+
+
+def _valid(plan: Plan, looks: int, *, exact: bool) -> dict[str, Any]:
+    """Arguments of `estimate` by which all looks together keep the plan's confidence."""
+    if exact:
+        return {"anytime": True}
+    return {"confidence": 1 - (1 - plan.confidence) / looks}
+
+
+def in_line(plan: Plan, settled: Settled) -> int:
     """Number of items, in the plan's order, before the first without an answer."""
     answered = settled.state >= -1
     in_order = answered[np.argsort(plan.items["order"].to_numpy())]
@@ -160,7 +234,8 @@ def _points(plan: Plan, looks: int, *, exact: bool) -> Iterator[int]:
     yield from np.unique(np.linspace(_FIRST * plan.size, plan.size, looks).round().astype(int))
 
 
-def _has_sequence(plan: Plan) -> bool:
+def has_sequence(plan: Plan) -> bool:
+    """Whether all estimands of a plan have intervals that hold at all numbers of labels at once."""
     if plan.method not in {"coordinated", "independent"}:
         return False
     return all(

@@ -1,17 +1,15 @@
 """The regressions that a run of a given size can show, as text, data and a picture."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from supersede.evaluate.run_power import CheckedBy, Power
-from supersede.look.json_values import json_values
 from supersede.look.numbers import THIN, count, points, share
-from supersede.look.page import figure_page, framed, save_as
+from supersede.look.page import figure_page
+from supersede.look.result import ResultMixin
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +57,7 @@ class RunSize:
 
 
 @dataclass(frozen=True)
-class RunSizes:
+class RunSizes(ResultMixin, named="run sizes", height="36rem"):
     """How large a run must be, or how small a regression it shows.
 
     Attributes:
@@ -130,15 +128,6 @@ class RunSizes:
 
     __repr__ = __str__
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data; powers are keys."""
-        return asdict(self)
-
-    def to_json(self) -> str:
-        """The result as JSON."""
-        values = json_values(self.to_dict())
-        return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-
     def to_frame(self) -> "pa.Table":
         """One row per group and power, as an Arrow table."""
         import pyarrow as pa
@@ -202,18 +191,6 @@ class RunSizes:
         row = self.whole
         middle = row.items or row.needs.get(self.powers[0]) or 1000
         return [int(float(f"{max(40, middle / 8) * 2**k:.2g}")) for k in range(_STEPS)]
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "run sizes", height="36rem")
-
-    def save(self, path: str | Path) -> Path:
-        """Write ``.html`` (the picture) or ``.json``.
-
-        Raises:
-            ReportError: The file cannot be written.
-            ArgumentError: The ending is neither.
-        """
-        return save_as(path, "run sizes", {".html": self.to_html, ".json": self.to_json})
 
 
 def _pp(

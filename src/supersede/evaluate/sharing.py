@@ -1,6 +1,7 @@
 """Which labels of a plan serve several estimands, and how many other methods would need."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,10 @@ from supersede.evaluate.design import Method, Plan
 from supersede.evaluate.linear import linearise
 from supersede.evaluate.methods import optimal_strata
 from supersede.evaluate.problem import Problem
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["SharedLabels", "labels_by_method", "shared_labels"]
 
@@ -16,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class SharedLabels:
+class SharedLabels(ResultMixin, named="shared labels"):
     """How the labels of a plan overlap between its estimands.
 
     Attributes:
@@ -29,6 +34,23 @@ class SharedLabels:
     names: tuple[str, ...]
     labels: Ints
     each: float
+
+    def __str__(self) -> str:
+        return f"each label serves {self.each:.1f} of {len(self.names)} estimands on average"
+
+    def to_frame(self) -> "pa.Table":
+        """One row per pair of estimands, each with itself included."""
+        return frame_of(
+            {"estimand": name, "other": other, "labels": int(self.labels[a, b])}
+            for a, name in enumerate(self.names)
+            for b, other in enumerate(self.names)
+        )
+
+    def to_html(self) -> str:
+        """A page with the pairs."""
+        from supersede.look.table_page import table_page
+
+        return table_page("Labels that serve several estimands", f"{self}.", self.to_frame())
 
 
 def shared_labels(plan: Plan) -> SharedLabels:

@@ -12,11 +12,11 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from supersede.errors import HistoryError, MissingExtraError
+from supersede.errors import ArgumentError, HistoryError, MissingExtraError
 from supersede.search.stopping import (
     DEFAULT,
     Categorical,
@@ -24,6 +24,7 @@ from supersede.search.stopping import (
     Decision,
     ErrorEstimate,
     Float,
+    FoldDesign,
     History,
     Int,
     Memory,
@@ -60,7 +61,9 @@ _log = logging.getLogger("supersede")
 
 _FOLDS, _LOSSES, _ERROR = "supersede:folds", "supersede:losses", "supersede:standard_error"
 _OPTUNA_FOLDS = "terminator:cv_scores"  # the attribute of the deprecated optuna.terminator
+_DESIGN = "supersede:design"
 _STOPPED, _LEADER = "supersede:stopped", "supersede:leader"
+_SQLITE = b"SQLite format 3\0"  # how each such file begins
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
     TrialState.PRUNED: State.PRUNED,
@@ -69,7 +72,9 @@ _STATES = {
 }
 
 
-def report_folds(trial: optuna.Trial, scores: Sequence[float]) -> None:
+def report_folds(
+    trial: optuna.Trial, scores: Sequence[float], design: FoldDesign | int | None = None
+) -> None:
     """Store the fold scores with a trial; call it in the objective.
 
     Scores stored by ``optuna.terminator.report_cross_validation_scores`` are read as well.
@@ -77,8 +82,22 @@ def report_folds(trial: optuna.Trial, scores: Sequence[float]) -> None:
     Args:
         trial: The running trial.
         scores: One per fold, shape ``(k,)``; a list or an array.
+        design: How the folds were made, as ``FoldDesign.of(cv, X, y)`` reads it off a splitter;
+            needed for anything but one ordinary k-fold cross-validation.
+
+    Raises:
+        ArgumentError: The design has another number of splits than there are scores.
     """
     trial.set_user_attr(_FOLDS, [float(score) for score in scores])
+    if design is not None:
+        made = FoldDesign.of(design) if isinstance(design, int) else design
+        if len(made.test_sizes) != len(scores):
+            msg = (
+                f"got {len(scores)} scores for a design of {len(made.test_sizes)} splits; expected"
+                " one score per split"
+            )
+            raise ArgumentError(msg)
+        trial.set_user_attr(_DESIGN, asdict(made))
 
 
 def report_losses(trial: optuna.Trial, losses: Sequence[float]) -> None:
@@ -91,35 +110,63 @@ def report_standard_error(trial: optuna.Trial, error: float) -> None:
     trial.set_user_attr(_ERROR, float(error))
 
 
-def load(name: str, storage: str) -> optuna.Study:
+def load(name: str | None, storage: str) -> optuna.Study:
     """A study by its name.
 
     Args:
-        name: Name of the study.
-        storage: A URL, or the path of a journal file.
+        name: Name of the study; None for the only one in the storage.
+        storage: A URL, or the path of an SQLite database or of a journal file.
 
     Returns:
         The study.
 
     Raises:
-        HistoryError: There is no such study, or its storage cannot be opened.
+        HistoryError: There is no such study, or its storage cannot be opened; the message lists
+            the studies that there are.
     """
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
     from sqlalchemy.exc import SQLAlchemyError
 
-    where: str | JournalStorage = storage
     file = storage.removeprefix("sqlite:///")
     if ("://" not in storage or file != storage) and not Path(file).is_file():
         msg = f"no journal or database {file!r}; expected a file, or a URL such as sqlite:///a.db"
         raise HistoryError(msg)
-    if "://" not in storage:
-        where = JournalStorage(JournalFileBackend(storage))
     try:
-        return optuna.load_study(study_name=name, storage=where)
+        where = _storage(storage)
+        names = sorted(optuna.get_all_study_names(where))
     except (KeyError, ValueError, ImportError, SQLAlchemyError) as problem:
-        msg = f"cannot load the study {name!r} from {storage}: {problem}"
+        msg = (
+            f"{storage} is not a storage of Optuna: {problem}; expected a URL, an SQLite database or"
+            " a journal file that Optuna wrote"
+        )
         raise HistoryError(msg) from problem
+    if not names:
+        msg = f"{storage} has no study; expected a database or a journal that Optuna wrote"
+        raise HistoryError(msg)
+    if name is None and len(names) > 1:
+        msg = f"{storage} has {len(names)} studies; name one of them: {_listed(names)}"
+        raise HistoryError(msg)
+    if name is not None and name not in names:
+        msg = f"{storage} has no study {name!r}; it has {_listed(names)}"
+        raise HistoryError(msg)
+    return optuna.load_study(study_name=name or names[0], storage=where)
+
+
+def _storage(place: str) -> "str | optuna.storages.JournalStorage":
+    """What Optuna opens: an URL, or a file by its first bytes."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if "://" in place:
+        return place
+    with Path(place).open("rb") as file:
+        if file.read(len(_SQLITE)) == _SQLITE:
+            return f"sqlite:///{Path(place).resolve()}"
+    return JournalStorage(JournalFileBackend(place))
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
 
 
 def history_of(study: optuna.Study) -> History:
@@ -186,18 +233,27 @@ class _Reader:
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
-    attributes = frozen.user_attrs
-    error = attributes.get(_ERROR)
     duration = frozen.duration
-    return Trial(
+    plain = Trial(
         dict(frozen.params),
         frozen.value if frozen.state == TrialState.COMPLETE else None,
-        folds=attributes.get(_FOLDS, frozen.system_attrs.get(_OPTUNA_FOLDS)),
-        losses=attributes.get(_LOSSES),
-        standard_error=error,
+        standard_error=frozen.user_attrs.get(_ERROR),
         seconds=None if duration is None else duration.total_seconds(),
         state=_STATES[frozen.state],
     )
+    attributes = frozen.user_attrs
+    folds = attributes.get(_FOLDS, frozen.system_attrs.get(_OPTUNA_FOLDS))
+    try:
+        design = attributes.get(_DESIGN)
+        return replace(
+            plain,
+            folds=folds,
+            losses=attributes.get(_LOSSES),
+            design=None if design is None or folds is None else FoldDesign(**design),
+        )
+    except (HistoryError, ArgumentError, TypeError) as problem:
+        _log.warning("trial %d counts without an error: %s", frozen.number, problem)
+        return plain
 
 
 def _parameter(distribution: BaseDistribution) -> Parameter:
@@ -262,21 +318,36 @@ class StopWhen:
         self._judging = threading.Lock()
         self._warned: set[str] = set()
 
-    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Stop the study if that is decided; decide if this worker is the leader."""
+    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> Decision | None:
+        """Stop the study if that is decided; decide if this worker is the leader.
+
+        In a loop of ``study.ask`` and ``study.tell``, call it after each ``tell`` and leave the
+        loop when the decision says so.
+
+        Args:
+            study: The study.
+            trial: The trial that ended; `ask` and `tell` both return one that serves.
+
+        Returns:
+            The latest decision that this worker made or read; None before the first.
+        """
         try:
             self._check(study, trial)
-        except Exception as problem:  # an error of the criterion must not break the search
+        except Exception as problem:  # an error of the storage must not break the search
             words = f"{type(problem).__name__}: {problem}"
+            self.latest = Decision(
+                False, "not judged", *(None,) * 4, trials=0, pending=0, failure=words
+            )
             if words not in self._warned:
                 self._warned.add(words)
-                _log.warning("the search continues unjudged: %s", words)
+                _log.warning("the study could not be judged: %s", words)
+        return self.latest
 
     def _check(self, study: optuna.Study, trial: FrozenTrial) -> None:
         attributes = study.user_attrs
         if attributes.get(_STOPPED):
             self.latest = Decision(**attributes[_STOPPED])
-            study.stop()
+            _halt(study)
             return
         # threads of one process share this object: one of them judges, the others continue
         if not self._leads(attributes.get(_LEADER), trial) or not self._judging.acquire(False):
@@ -301,7 +372,7 @@ class StopWhen:
         if self.latest.stop:
             study.set_user_attr(_STOPPED, self.latest.to_dict())
             _log.info("%s", self.latest)
-            study.stop()
+            _halt(study)
 
     def _leads(self, beat: dict[str, Any] | None, trial: FrozenTrial) -> bool:
         """Whether this worker is the leader, or the leader has stopped responding.
@@ -317,3 +388,11 @@ class StopWhen:
             self._seen = (key, now)
         missed = trial.number - beat["trials"]
         return now - self._seen[1] > self.lease or missed > 3 * (beat["running"] + 1)
+
+
+def _halt(study: optuna.Study) -> None:
+    """End ``study.optimize``; in a loop of ask and tell there is nothing to end but the loop."""
+    try:
+        study.stop()
+    except RuntimeError:
+        _log.debug("the study is not in optimize(): its own loop reads the decision")

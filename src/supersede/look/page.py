@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from supersede.errors import ArgumentError, ReportError
 from supersede.look import numbers
 
-__all__ = ["environment", "figure_page", "framed", "save_as", "write_whole"]
+__all__ = ["check_output", "environment", "figure_page", "framed", "save_as", "write_whole"]
 
 
 class _Rooms(dict[str, PackageLoader]):
@@ -52,12 +52,32 @@ def framed(page: str, title: str, height: str = "48rem") -> str:
     return f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" style="{style}"></iframe>'
 
 
-def write_whole(path: Path, text: str) -> None:
+def check_output(path: str | Path, what: str, endings: Sequence[str]) -> Path:
+    """Refuse a path that could not be written, before the work whose result it is for.
+
+    Raises:
+        ArgumentError: The ending is not one of those given.
+        ReportError: Its folder is not one, or cannot be written to.
+    """
+    path = Path(path)
+    if path.suffix not in endings:
+        msg = f"cannot write {what} as {path.name!r}; its name must end in {', '.join(endings)}"
+        raise ArgumentError(msg)
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+        reason = "is a folder" if path.is_dir() else f"{there} cannot be written to"
+        msg = f"cannot write {path}: {reason}; choose another location for the report"
+        raise ReportError(msg)
+    return path
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file atomically: a reader sees the old content or the new, never a part of it.
 
     Raises:
         ReportError: The folder cannot be written to; an existing file is left unchanged.
     """
+    data = content.encode() if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -65,8 +85,8 @@ def write_whole(path: Path, text: str) -> None:
         msg = f"cannot write {path}: {error.strerror}; choose another location for the report"
         raise ReportError(msg) from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         Path(scratch).chmod(0o644)
         Path(scratch).replace(path)
     except OSError as error:
@@ -83,10 +103,8 @@ def save_as(path: str | Path, what: str, forms: Mapping[str, Callable[[], str]])
 
     Raises:
         ArgumentError: The ending is not that of a format.
+        ReportError: The file cannot be written.
     """
-    path = Path(path)
-    if path.suffix not in forms:
-        msg = f"cannot write {what} as {path.name!r}; its name must end in {', '.join(forms)}"
-        raise ArgumentError(msg)
+    path = check_output(path, what, tuple(forms))
     write_whole(path, forms[path.suffix]())
     return path

@@ -16,6 +16,7 @@ from supersede.errors import ArgumentError
 from supersede.look.numbers import amount, count, points
 from supersede.review.evidence import Evidence
 from supersede.review.finding import Finding, SliceFinding
+from supersede.review.limits import checked_limit
 
 if TYPE_CHECKING:
     from supersede.audit.history import Regression
@@ -44,6 +45,12 @@ class NoGroupRegresses:
     before: "Audit | str | Path"
     tolerance: float = 0.0
     figures: tuple[Markup, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked_limit("NoGroupRegresses: tolerance=", self.tolerance, "rise")
+        if not hasattr(self.after, "model"):
+            msg = f"NoGroupRegresses: after={self.after!r}; expected audit_groups(table, new, old=old, …)"
+            raise ArgumentError(msg)
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the new model's audit against the one before.

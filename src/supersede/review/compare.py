@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
-from supersede.review.checks import Check, MinGain
+from supersede.metrics.cells import counted
+from supersede.review.checks import Check, MinGain, judging, used_columns
 from supersede.review.doubts import doubts, refuse_a_guessed_label
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
@@ -18,7 +19,7 @@ from supersede.review.sources import reviewed
 from supersede.review.worst import worst_flips
 from supersede.table.coerce import as_names
 from supersede.table.outcomes import Outcome, plain
-from supersede.table.runs import Changed, Columns
+from supersede.table.runs import Changed, RunColumns
 from supersede.table.source import collect
 from supersede.table.table import Missing, Table
 
@@ -142,7 +143,7 @@ def compare(
     split = [*groups, *(name for names in cross for name in names)]
     weighed = [labels] if isinstance(labels, str) and labels != "random" else []
     table, old, candidates = reviewed(
-        table, old, several, columns=Columns(item, label, answer, metric, attempt, by),
+        table, old, several, columns=RunColumns(item, label, answer, metric, attempt, by),
         format=format, changed=changed, models=models or {}, groups=groups, weight=weight,
         cost=cost, cluster=cluster, missing=missing, same=same, where=where,
         keep=[*split, *weighed],
@@ -155,7 +156,7 @@ def compare(
     if labels is None or isinstance(labels, str):
         inclusion = _inclusion(table, labels)
     else:
-        table = planned_table(table, labels)
+        table = planned_table(table, labels, old, candidates)
         inclusion = INCLUSION
     slices = list(dict.fromkeys([*((g,) for g in (*table.groups, *groups)), *map(tuple, cross)]))
     judged = []
@@ -163,7 +164,7 @@ def compare(
         if progress:
             progress(f"counting flips from {old} to {candidate}")
         evidence = collect_evidence(
-            table, old, candidate, slices=slices, inclusion=inclusion, planned=planned,
+            table, old, candidate, slices=slices, columns=used_columns(checks or ()), inclusion=inclusion, planned=planned,
             labels_declared=labels is not None, confidence=confidence,
         )  # fmt: skip
         if not evidence.labelled:
@@ -182,7 +183,7 @@ def compare(
             asked = judged_checks(table, old, candidate, slices=bool(evidence.margins))
         else:
             asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1]
-        findings = tuple(check.judge(evidence) for check in asked)
+        findings = tuple(counted(evidence.counting, *(judging(c, evidence) for c in asked)))
         judged.append(
             Candidate(
                 name=candidate,
@@ -304,13 +305,13 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
             " not said how they were chosen: all this holds for the labelled items only and cannot"
             " pass. If they are a random sample, say labels='random'."
         )
-    for model, moments in ((evidence.old, whole.old), (evidence.new, whole.new)):
-        if moments.mean[0] == 1 and evidence.labelled >= _SUSPICIOUS and table.label is not None:
-            notes.append(
-                f"Column {table.label!r} equals the predictions of {model!r} on all"
-                f" {count(evidence.labelled)} labelled items: is it that model's prediction under"
-                " another name?"
-            )
+    perfect = whole.old.mean[0] == 1 and table.label is not None
+    if perfect and evidence.labelled >= _SUSPICIOUS:
+        notes.append(
+            f"Column {table.label!r} equals the predictions of {evidence.old!r} on all"
+            f" {count(evidence.labelled)} labelled items: is it that model's prediction under"
+            " another name?"
+        )
     if evidence.changed.mean[0] == 0:
         notes.append(
             f"{evidence.old} and {evidence.new} give the same answer on every item: are they two models?"

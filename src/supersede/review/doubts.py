@@ -3,7 +3,7 @@
 A column can be named as the label and still not be it: reference answers beside grades, codes in
 another order, words that are spelt differently. Both models are then wrong on most items, no flip is
 seen, and every limit is kept. So a review whose label and answers have nothing to do with each other
-never passes.
+never passes; nor does one whose label is the new model's own prediction, which is never wrong.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,11 @@ def doubts(evidence: Evidence) -> tuple[str, ...]:
     Assumes: independent answers agree with labels as often as their marginal frequencies say
     (Cohen 1960); the standard error is the one under independence.
     """
-    found = [*_unknown_labels(evidence), *_words_for_nothing(evidence)]
+    found = [
+        *_answers_as_label(evidence),
+        *_unknown_labels(evidence),
+        *_words_for_nothing(evidence),
+    ]
     agreements = _agreements(evidence)
     if agreements:
         inverted = [model for model, a in agreements.items() if a.errors < -_UNRELATED]
@@ -87,6 +91,20 @@ def refuse_a_guessed_label(evidence: Evidence) -> None:
             f" models={{{evidence.old!r}: supersede.table.Right({evidence.old!r}), …}})"
         )
         raise ArgumentError(msg)
+
+
+def _answers_as_label(evidence: Evidence) -> list[str]:
+    """The new model is right on every item: the label may be its own prediction."""
+    table, new = evidence.table, evidence.new
+    graded = table.outcome(new).needs_label and table.answer(new) is not None
+    if not graded or evidence.labelled < _ENOUGH or evidence.whole.new.mean[0] != 1:
+        return []
+    return [
+        f"Column {table.label!r} equals the predictions of {new!r} on all {count(evidence.labelled)}"
+        " labelled items: is it that model's prediction under another name? If it is not, and the"
+        " model is right on every item, review columns of grades (1 and 0): --grades, in Python"
+        " supersede.table.Right('<column>')."
+    ]
 
 
 def _unknown_labels(evidence: Evidence) -> list[str]:

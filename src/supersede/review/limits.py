@@ -23,8 +23,9 @@ __all__ = [
     "command_line_limit",
 ]
 
-Kind = Literal["share", "fall", "gain", "cost"]
-"""A share in (0, 1), a fall in [0, 1), a gain in (-1, 1), or a cost above 0."""
+Kind = Literal["share", "fall", "gain", "cost", "level", "amount", "rise"]
+"""A share in (0, 1), a fall in [0, 1), a gain in (-1, 1), a cost above 0; of any metric, a level in
+[0, 1], any amount, or a rise of an amount, at least 0."""
 
 AMBIGUOUS = 0.05
 """Bare numbers from here on are refused on the command line."""
@@ -35,14 +36,18 @@ _EXPECTED = {
     "fall": "a fall of at least 0 and below 1, such as 0.02 for two points",
     "gain": "a gain between -1 and 1, such as -0.01 for a loss of one point",
     "cost": "a finite cost per item above 0",
+    "level": "a share in [0, 1], such as 0.8 for 80 %",
+    "amount": "a finite number",
+    "rise": "a finite number of at least 0",
 }
+_NO_SHARES = {"cost", "amount", "rise"}
 
 
 def checked_limit(name: str, value: object, kind: Kind) -> float:
     """A limit as a number that makes sense.
 
     Args:
-        name: Whose limit it is, for messages, such as ``MaxNFR``.
+        name: Whose limit it is, for messages, such as ``MaxNFR`` or ``tolerance=``.
         value: A number, or text with a unit: ``"0.5%"``, ``"2pp"``, ``"0.005 share"``.
         kind: What the limit limits.
 
@@ -59,9 +64,12 @@ def checked_limit(name: str, value: object, kind: Kind) -> float:
         "fall": 0 <= number < 1,
         "gain": -1 < number < 1,
         "cost": 0 < number < math.inf,
+        "level": 0 <= number <= 1,
+        "amount": math.isfinite(number),
+        "rise": 0 <= number < math.inf,
     }[kind]
     if not inside:
-        msg = f"{name}({value!r}): expected {_EXPECTED[kind]}{_hint(number, kind)}"
+        msg = f"{_said(name, value)}: expected {_EXPECTED[kind]}{_hint(number, kind)}"
         raise ArgumentError(msg)
     return number
 
@@ -132,9 +140,14 @@ def command_line_limit(flag: str, text: str) -> float:
 def _number(name: str, value: object, kind: Kind) -> float:
     number = isinstance(value, numbers.Real) and not _boolean(value)
     if not number or math.isnan(float(value)):  # type: ignore[arg-type]
-        msg = f"{name}({value!r}): expected {_EXPECTED[kind]}"
+        msg = f"{_said(name, value)}: expected {_EXPECTED[kind]}"
         raise ArgumentError(msg)
     return float(value)  # type: ignore[arg-type]
+
+
+def _said(name: str, value: object) -> str:
+    """As it is written: ``MaxNFR(2)``, or ``tolerance=2``."""
+    return f"{name}{value!r}" if name.endswith("=") else f"{name}({value!r})"
 
 
 def _boolean(value: object) -> bool:
@@ -143,9 +156,11 @@ def _boolean(value: object) -> bool:
 
 def _from_text(name: str, text: str, kind: Kind) -> float:
     found = _TEXT.fullmatch(text.strip())
-    if kind == "cost" or found is None or found[2] is None:
-        units = "" if kind == "cost" else "; text needs a unit: '0.5%', '0.5pp' or '0.005 share'"
-        msg = f"{name}({text!r}): expected {_EXPECTED[kind]}{units}"
+    if kind in _NO_SHARES or found is None or found[2] is None:
+        units = (
+            "" if kind in _NO_SHARES else "; text needs a unit: '0.5%', '0.5pp' or '0.005 share'"
+        )
+        msg = f"{_said(name, text)}: expected {_EXPECTED[kind]}{units}"
         raise ArgumentError(msg)
     return _scaled(float(found[1]), found[2])
 
@@ -161,7 +176,7 @@ def _hint(number: float, kind: Kind) -> str:
             "; no sample shows that nothing at all breaks: list the items that must not, in"
             " MustNotBreak(items=[…]) or --must-not-break"
         )
-    if kind == "share" and 1 <= number <= 100:
+    if kind in {"share", "level"} and 1 <= number <= 100:
         return f"; {number:g} % is {number / 100:g}"
     if kind in {"fall", "gain"} and 1 <= abs(number) <= 100:
         return f"; {number:g} points are {number / 100:g}"

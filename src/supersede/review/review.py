@@ -1,20 +1,21 @@
 """The result of a review: a verdict, why, and everything behind it."""
 
-import json
 import platform
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supersede.look import share
-from supersede.look.json_values import json_values
-from supersede.look.page import save_as
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
 from supersede.review.evidence import Evidence
 from supersede.review.finding import EXIT_CODES, Finding, Verdict
 from supersede.review.steps import labelling_step, other_steps
 from supersede.table.table import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["SCHEMA_VERSION", "Candidate", "Review"]
 
@@ -83,7 +84,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Review:
+class Review(ResultMixin, named="a review"):
     """Old against one or several new models.
 
     Attributes:
@@ -142,31 +143,38 @@ class Review:
         return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
     def to_dict(self) -> dict[str, Any]:
-        """The review as plain data, in the JSON form of `SCHEMA_VERSION`."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "created": self.created.isoformat(timespec="seconds"),
-            "verdict": self.verdict,
-            "exit_code": self.exit_code,
-            "old": self.old,
-            "chosen": self.chosen,
-            "confidence": self.confidence,
-            "labels": self.labels,
-            "table": {
-                "reading": self.table.reading,
-                "size": self.table.size,
-                "labelled": self.candidate.evidence.labelled,
-                "fingerprint": self.table.fingerprint,
-                "joined": None if self.table.joined is None else self.table.joined.to_dict(),
-            },
-            "candidates": [candidate.to_dict() for candidate in self.candidates],
-            "made_with": self.made_with,
-        }
+        """The review as plain data, in the JSON form of `SCHEMA_VERSION`; NaN is null."""
+        return json_object(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "created": self.created.isoformat(timespec="seconds"),
+                "verdict": self.verdict,
+                "exit_code": self.exit_code,
+                "old": self.old,
+                "chosen": self.chosen,
+                "confidence": self.confidence,
+                "labels": self.labels,
+                "table": {
+                    "reading": self.table.reading,
+                    "size": self.table.size,
+                    "labelled": self.candidate.evidence.labelled,
+                    "fingerprint": self.table.fingerprint,
+                    "joined": None if self.table.joined is None else self.table.joined.to_dict(),
+                },
+                "candidates": [candidate.to_dict() for candidate in self.candidates],
+                "made_with": self.made_with,
+            }
+        )
 
-    def to_json(self) -> str:
-        """The review as JSON, NaN as null."""
-        return json.dumps(
-            json_values(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False
+    def to_frame(self) -> "pa.Table":
+        """One row per candidate, check and slice; the slice is null for all items."""
+        fields = ("estimate", "low", "high", "verdict")
+        return frame_of(
+            {"new": candidate.name, "check": finding.check, "slice": getattr(part, "slice", None)}
+            | {name: getattr(part, name) for name in fields}
+            for candidate in self.candidates
+            for finding in candidate.findings
+            for part in (finding, *finding.slices)
         )
 
     def to_html(self) -> str:
@@ -180,13 +188,3 @@ class Review:
         from supersede.review.report import markdown
 
         return markdown(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the report as the path's ending says: ``.html``, ``.json`` or ``.md``.
-
-        Raises:
-            ReportError: The file cannot be written; what was there before is still there.
-            ArgumentError: The ending is none of these.
-        """
-        forms = {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown}
-        return save_as(path, "a review", forms)

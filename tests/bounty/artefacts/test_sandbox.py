@@ -1,10 +1,13 @@
 """The child: honest models run in it, and once it is locked there is nothing else that it can do."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +16,24 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from supersede.bounty.artefacts import Codes, Limits, Numbers, OnnxModel, Probabilities, isolation
+from supersede.bounty.artefacts import (
+    Codes,
+    Limits,
+    Numbers,
+    OnnxModel,
+    Probabilities,
+    children,
+    isolation,
+)
 from supersede.bounty.artefacts.child import lock, run
-from supersede.errors import AnswerError, ArgumentError, LimitError, ModelFormError, SandboxError
+from supersede.errors import (
+    AnswerError,
+    ArgumentError,
+    CrashError,
+    LimitError,
+    ModelFormError,
+    SandboxError,
+)
 from tests.bounty.artefacts.attacks import FLOAT, GOOD, ROWS, column_plus, node
 
 ANY = Numbers(-1e9, 1e9)
@@ -245,7 +263,8 @@ def test_the_environment_and_the_folder_are_empty(tmp_path, monkeypatch):
         OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY)
     environment, files, descriptors = seen["says"]
     assert set(environment) <= {
-        "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LC_ALL", "LC_CTYPE"
+        "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LC_ALL", "LC_CTYPE",
+        "ORT_DISABLE_TELEMETRY"
     }  # fmt: skip
     assert files == []
     if Path("/proc/self/fd").is_dir():
@@ -287,6 +306,81 @@ def test_says_where_it_is_weaker(tmp_path, monkeypatch):
         UserWarning, match="nothing limits the model's memory, processor, descriptors"
     ):
         OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY)
+
+
+def child_processes():
+    return [forker.process.pid for forker in children._idle]
+
+
+forking = pytest.mark.skipif(not children.FORKS, reason="no process forks here")
+
+
+@forking
+def test_the_libraries_are_imported_once_for_many_models():
+    model = OnnxModel(GOOD, ("a", "b"))
+    model.predict(ROWS, ANY)
+    (first, *_) = child_processes()
+    for _ in range(5):
+        model.predict(ROWS, ANY)
+    assert first in child_processes()
+    children.close_children()
+    assert child_processes() == []
+
+
+@forking
+def test_a_model_sees_no_descriptor_environment_or_folder_of_ours(monkeypatch):
+    monkeypatch.setenv("SECRET", "x")
+    children.close_children()
+    OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY)
+    (process, *_) = child_processes()
+    home = Path(f"/proc/{process}")
+    assert b"SECRET" not in (home / "environ").read_bytes()
+    assert len(list((home / "fd").iterdir())) == 3
+    assert len(list((home / "task").iterdir())) == 1  # a fork takes one thread along
+    assert str((home / "cwd").readlink()).endswith("(deleted)")
+
+
+@forking
+def test_a_process_that_was_killed_is_replaced():
+    model = OnnxModel(GOOD, ("a", "b"))
+    expected = model.predict(ROWS, ANY)
+    for process in child_processes():
+        os.kill(process, signal.SIGKILL)
+    assert np.array_equal(model.predict(ROWS, ANY), expected)
+
+
+@forking
+def test_a_model_whose_process_is_stopped_from_outside_is_not_blamed():
+    model = OnnxModel(GOOD, ("a", "b"))
+    model.predict(ROWS, ANY)
+    (process, *_) = child_processes()
+    rows = {"a": np.zeros(10**6), "b": np.zeros(10**6)}
+    timer = threading.Timer(0.3, lambda: os.kill(process, signal.SIGKILL))
+    timer.start()
+    with pytest.raises(LimitError, match="from outside") as caught:
+        model.judged(rows, ANY)
+    timer.join()
+    assert not isinstance(caught.value, CrashError)
+    assert len(model.predict(ROWS, ANY)) == 40
+
+
+@forking
+def test_models_of_several_threads_do_not_meet():
+    models = [OnnxModel(GOOD, ("a", "b")), OnnxModel(column_plus(node("Neg", "v")), ("a", "b"))]
+    expected = [model.predict(ROWS, ANY) for model in models]
+    found = {}
+
+    def ask(place):
+        found[place] = [model.predict(ROWS, ANY) for model in models]
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one in found.values():
+        assert all(map(np.array_equal, one, expected))
+    assert len(child_processes()) <= 2
 
 
 class Restless:

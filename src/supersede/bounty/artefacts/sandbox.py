@@ -1,31 +1,27 @@
 """Run a stranger's ONNX model in a locked child process.
 
-The parent writes the model and the columns into one unnamed temporary file and starts a fresh
-interpreter on it, in an empty folder, with a clean environment. That child imports its libraries,
-reads the file into memory, then locks itself (`child/lock.py`) and only then parses the model: from
-there on it cannot open files or start processes, and its memory and time are limited. The result is
+The parent writes the model and the columns into one unnamed temporary file and gets a child for it
+(`children.py`), in an empty folder, with a clean environment. The child reads the file into memory,
+then locks itself (`child/lock.py`) and only then parses the model: from there on it cannot open files or start processes, and its memory and time are limited. The result is
 a header of 13 bytes and either the expected number of numbers, or a reason of at most 500 bytes.
 The parent never parses the model.
 """
 
 import importlib.util
 import json
-import os
 import signal
 import struct
-import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from supersede.bounty.artefacts.answers import Answers, Codes
 from supersede.bounty.artefacts.child.lock import HELD
+from supersede.bounty.artefacts.children import PROGRAM, run_child
 from supersede.bounty.artefacts.columns import Column, column_of
 from supersede.errors import (
     AnswerError,
@@ -40,7 +36,7 @@ from supersede.errors import (
 
 __all__ = ["Isolation", "Limits", "WeakerSandboxWarning", "isolation", "run_onnx"]
 
-CHILD = Path(__file__).with_name("child")
+CHILD = PROGRAM
 HEAD = struct.Struct("<IBQ")
 ERRORS: dict[int, type[ArtefactError]] = {1: ModelFormError, 2: AnswerError, 3: LimitError}
 NEEDED = ("memory", "processor", "descriptors")  # if one is missing, the parent warns
@@ -168,34 +164,22 @@ def _ask(
             raise MissingExtraError.of(package=package, extra="bounty", purpose="a model in ONNX")
     n = len(next(iter(columns.values())))
     most = HEAD.size + max(500, 8 * n * answers.width)
-    with (
-        tempfile.TemporaryDirectory(prefix="supersede-") as empty,
-        tempfile.TemporaryFile() as source,
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as complaints,
-    ):
-        _hand_over(source, data, columns, answers, limits, most, judge=judge)
-        child = subprocess.Popen(  # noqa: S603  # our own program, on our own interpreter
-            [sys.executable, "-I", "-B", "-W", "ignore", str(CHILD)],
-            stdin=source, stdout=out, stderr=complaints,
-            cwd=empty, env=_environment(), start_new_session=True,
-        )  # fmt: skip
-        try:
-            code = _finished(child, limits.wall_seconds)
-        finally:
-            child.kill()
-            child.wait()
-        out.seek(0)
-        head = out.read(HEAD.size)
-        if not head:  # the header is written as soon as the child is locked
-            complaints.seek(0)
-            msg = f"the process for ONNX models does not start: {_printable(complaints.read()[-300:])}"
-            raise SandboxError(msg)
-        if code != 0 or len(head) != HEAD.size:
-            raise _died(code, limits)
-        bits, status, size = HEAD.unpack(head)
-        payload = out.read(min(size, most))
-    return bits, status, payload
+    try:
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out:
+            _hand_over(source, data, columns, answers, limits, most, judge=judge)
+            code, complaint = run_child(source, out, limits.wall_seconds, program=CHILD)
+            out.seek(0)
+            head, payload = out.read(HEAD.size), out.read(most)
+    except OSError as error:  # no space, no descriptors, no processes
+        msg = f"the process for ONNX models does not start: {error.strerror or error}"
+        raise SandboxError(msg) from error
+    if not head:  # the header is written as soon as the child is locked
+        msg = f"the process for ONNX models does not start: {_printable(complaint)}"
+        raise SandboxError(msg)
+    if code != 0 or len(head) != HEAD.size:
+        raise _died(code, limits)
+    bits, status, size = HEAD.unpack(head)
+    return bits, status, payload[: min(size, most)]
 
 
 def _hand_over(
@@ -232,41 +216,11 @@ def _hand_over(
     source.seek(0)
 
 
-def _environment() -> dict[str, str]:
-    """Only the parent's variables that an interpreter can need to start."""
-    kept = {
-        name: os.environ[name] for name in ("LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ
-    }
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return kept | dict.fromkeys(threads, "1") | {"LC_ALL": "C.UTF-8"}
-
-
-def _finished(child: subprocess.Popen[bytes], seconds: float) -> int:
-    """Wait for a child as long as it works; its exit code."""
-    worked = 0.0
-    while True:
-        try:
-            return child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            now = _cpu_seconds(child.pid)
-            if now is None or now - worked < seconds / 100:
-                msg = f"the model did nothing for {seconds:g} seconds and was stopped"
-                raise LimitError(msg) from None
-            worked = now
-
-
-def _cpu_seconds(process: int) -> float | None:
-    """CPU seconds of a process so far; None where the system does not tell."""
-    try:
-        fields = (
-            Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        )
-        return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
-    except (OSError, ValueError, IndexError, AttributeError):
-        return None
-
-
 def _died(code: int, limits: Limits) -> LimitError:
+    stopped = ("SIGTERM", "SIGINT", "SIGHUP")
+    if any(code == -getattr(signal, name, 0) for name in stopped if hasattr(signal, name)):
+        msg = "the model's process was stopped from outside; that says nothing about the model"
+        return LimitError(msg)
     if code == -getattr(signal, "SIGXCPU", 0) or code == -getattr(signal, "SIGKILL", 0):
         msg = (
             f"the model took more than {limits.cpu_seconds} CPU seconds for 1,024 rows, or too much"

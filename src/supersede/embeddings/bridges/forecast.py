@@ -5,20 +5,23 @@ their ranks. Paths that embed the gallery again are searched among the sampled d
 to the whole gallery's size (`supersede.embeddings.bridges.gallery_size`).
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from supersede.embeddings.bridges.fit_paths import Held, Sample, held_out
+from supersede.embeddings.bridges.fit_paths import Held, PairedSample, held_out
 from supersede.embeddings.bridges.gallery_size import recall_in, smoothed_recall
 from supersede.embeddings.bridges.path import Path
 from supersede.embeddings.bridges.reasons import reasons
-from supersede.embeddings.report.paired import Estimate, difference, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.errors import ArgumentError
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Forecast", "Forecasts", "Prices", "Recommendation", "forecast_paths"]
 
@@ -83,10 +86,10 @@ class Forecast:
     """
 
     name: str
-    recall: Estimate
-    lost: Estimate
-    found: Estimate
-    against_old_head: Estimate
+    recall: PairedEstimate
+    lost: PairedEstimate
+    found: PairedEstimate
+    against_old_head: PairedEstimate
     path: Path = field(repr=False)
     extrapolated: bool = False
 
@@ -129,7 +132,7 @@ class Recommendation:
 
 
 @dataclass(frozen=True)
-class Forecasts:
+class Forecasts(ResultMixin, named="the forecast"):
     """All paths, forecast from the same pairs.
 
     Attributes:
@@ -188,30 +191,22 @@ class Forecasts:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists."""
         advice = self.recommendation
-        return {
+        return json_object({
             "k": self.k, "pairs": self.pairs, "gallery": self.gallery, "confidence": self.confidence,
             "paths": [path.to_dict() for path in self.paths],
             "recommendation": None if advice is None else advice.to_dict(),
-        }  # fmt: skip
+        })  # fmt: skip
 
-    def to_json(self) -> str:
-        """The forecasts as JSON."""
-        from supersede.look.json_values import json_values
-
-        return json.dumps(json_values(self.to_dict()), indent=1)
-
-    def to_frame(self) -> Any:
-        """One row per path, as an Arrow table."""
-        import pyarrow as pa
-
-        return pa.Table.from_pylist([
+    def to_frame(self) -> "pa.Table":
+        """One row per path."""
+        return frame_of(
             {
                 "path": f.name, "recall": f.recall.value, "recall_low": f.recall.low,
                 "recall_high": f.recall.high, "lost": f.lost.value, "lost_low": f.lost.low,
                 "lost_high": f.lost.high, "embeds_gallery": f.path.embeds_gallery,
             }
             for f in self.paths
-        ])  # fmt: skip
+        )  # fmt: skip
 
     def __str__(self) -> str:
         from supersede.embeddings.bridges.pages import text
@@ -224,25 +219,9 @@ class Forecasts:
 
         return page(self)
 
-    def save(self, path: str | FilePath) -> FilePath:
-        """Write the page (`.html`) or the numbers (`.json`).
-
-        Raises:
-            ArgumentError: The path has another ending.
-            ReportError: The file cannot be written.
-        """
-        from supersede.look.page import save_as
-
-        return save_as(path, "the forecast", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        from supersede.look.page import framed
-
-        return framed(self.to_html(), "Paths of an embedding update")
-
 
 def forecast_paths(
-    sample: Sample,
+    sample: PairedSample,
     *,
     k: int = 10,
     prices: Prices | None = None,
@@ -279,7 +258,7 @@ def forecast_paths(
         >>> g = rng.normal(size=(400, 12)); rows = rng.permutation(400)[:150]
         >>> asked = g[rows] + rng.normal(size=(150, 12)) * 0.6
         >>> turn = np.linalg.qr(rng.normal(size=(12, 12)))[0]
-        >>> found = forecast_paths(Sample(asked, asked @ turn, g[rows] @ turn, rows, g), k=1)
+        >>> found = forecast_paths(PairedSample(asked, asked @ turn, g[rows] @ turn, rows, g), k=1)
         >>> abs(found["bridge"].recall.value - found["stay"].recall.value) < 0.05
         True
 
@@ -293,7 +272,7 @@ def forecast_paths(
 
 def forecast_held(
     held: Sequence[Held],
-    sample: Sample,
+    sample: PairedSample,
     *,
     k: int = 10,
     prices: Prices | None = None,
@@ -321,7 +300,7 @@ def _forecast(
     held: Held,
     old: Held,
     head: Held,
-    sample: Sample,
+    sample: PairedSample,
     k: int,
     confidence: float,
     seed: int,
@@ -346,12 +325,12 @@ def _forecast(
             recall,
             lost,
             found,
-            difference(fitted, after, confidence=confidence),
+            mean_difference(fitted, after, confidence=confidence),
             held.path,
         )
     documents = len(np.unique(sample.answers))
 
-    def carried(rows: Any) -> Estimate:
+    def carried(rows: Any) -> PairedEstimate:
         return recall_in(
             gallery,
             held.first[rows] - 1,
@@ -363,29 +342,32 @@ def _forecast(
         )
 
     recall = carried(slice(None))
-    lost, found = Estimate(0.0, 0.0, 1.0, len(before)), Estimate(0.0, 0.0, 1.0, len(before))
+    lost, found = (
+        PairedEstimate(0.0, 0.0, 1.0, len(before)),
+        PairedEstimate(0.0, 0.0, 1.0, len(before)),
+    )
     if had.any():
         kept = carried(had)
-        lost = Estimate(
+        lost = PairedEstimate(
             share * (1 - kept.value), share * (1 - kept.high), share * (1 - kept.low), kept.n
         )
     if not had.all():
         newly = carried(~had)
         rest = 1 - share
-        found = Estimate(rest * newly.value, rest * newly.low, rest * newly.high, newly.n)
+        found = PairedEstimate(rest * newly.value, rest * newly.low, rest * newly.high, newly.n)
     base = mean(fitted, confidence=confidence)
     half = (_half(recall) ** 2 + _half(base) ** 2) ** 0.5
     gain = recall.value - base.value
     return Forecast(
-        held.name, recall, lost, found, Estimate(gain, gain - half, gain + half, recall.n), held.path,
+        held.name, recall, lost, found, PairedEstimate(gain, gain - half, gain + half, recall.n), held.path,
         extrapolated=True,
     )  # fmt: skip
 
 
-def _within(counted: Estimate, value: float) -> Estimate:
+def _within(counted: PairedEstimate, value: float) -> PairedEstimate:
     """The smoothed value with the interval of the count."""
     return replace(counted, value=min(max(value, counted.low), counted.high))
 
 
-def _half(value: Estimate) -> float:
+def _half(value: PairedEstimate) -> float:
     return (value.high - value.low) / 2

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from supersede.embeddings.report.paired import Estimate, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.metrics.intervals import z
 
@@ -54,7 +54,7 @@ def recall_in(
     confidence: float = 0.95,
     draws: int = 50,
     seed: int = 0,
-) -> Estimate:
+) -> PairedEstimate:
     """Share of searches that would succeed in the whole gallery.
 
     Args:
@@ -102,13 +102,15 @@ def recall_in(
             for _ in range(draws)
         ]
     )
-    # no spread is no certainty: at least the spread of a share of n
+    # no spread is not certainty: at least the spread of a share of n
     spread = max(float(drawn.std(ddof=1)), float(np.sqrt((value * (1 - value) + 1 / n) / n)))
     half = z(confidence) * spread
-    return Estimate(value, max(0.0, value - half), min(1.0, value + half), n)
+    return PairedEstimate(value, max(0.0, value - half), min(1.0, value + half), n)
 
 
-def smoothed_recall(gallery: int, ahead: Rows, k: int, *, confidence: float = 0.95) -> Estimate:
+def smoothed_recall(
+    gallery: int, ahead: Rows, k: int, *, confidence: float = 0.95
+) -> PairedEstimate:
     """Share of searches that succeed, from how many items stand before the right one in the whole gallery.
 
     Counting those with fewer than k before them wastes what the others' ranks say of the

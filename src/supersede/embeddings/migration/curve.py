@@ -1,25 +1,27 @@
 """What would be served at each point of a backfill, replayed on items that both models embedded."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supersede.embeddings.indexes.index import Found
 from supersede.embeddings.migration.order import area_under_curve
-from supersede.embeddings.migration.serving import Calibration
+from supersede.embeddings.migration.serving import ScoreCalibration
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import Array, checked
 from supersede.errors import ArgumentError, VectorError
+from supersede.look.result import ResultMixin, frame_of, plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["BackfillCurve", "backfill_curve"]
 
 
 @dataclass(frozen=True)
-class BackfillCurve:
+class BackfillCurve(ResultMixin, named="the backfill curve", height="34rem"):
     """Served recall along a backfill, by order.
 
     Attributes:
@@ -44,12 +46,16 @@ class BackfillCurve:
         return min(min(curve) for curve in self.served.values()) - self.old
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists."""
-        return {**vars(self), "lowest": self.lowest}
+        """The curve as JSON values."""
+        return plain(self) | {"lowest": self.lowest}
 
-    def to_json(self) -> str:
-        """The curve as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
+    def to_frame(self) -> "pa.Table":
+        """One row per order and share."""
+        return frame_of(
+            {"order": order, "share": share, "served": served}
+            for order, curve in self.served.items()
+            for share, served in zip(self.shares, curve, strict=True)
+        )
 
     def __str__(self) -> str:
         lines = [
@@ -79,22 +85,6 @@ class BackfillCurve:
         )
         return figure_page("What is served while the gallery is embedded again", lead, figure)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`) or the numbers (`.json`).
-
-        Raises:
-            ArgumentError: The path has another ending.
-            ReportError: The file cannot be written.
-        """
-        from supersede.look.page import save_as
-
-        return save_as(path, "the backfill curve", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        from supersede.look.page import framed
-
-        return framed(self.to_html(), "Backfill curve")
-
 
 def backfill_curve(
     queries_old: Any,
@@ -102,7 +92,7 @@ def backfill_curve(
     gallery_old: Any,
     gallery_new: Any,
     answers: Any,
-    calibration: Calibration,
+    calibration: ScoreCalibration,
     orders: Mapping[str, Any],
     *,
     k: int = 10,
@@ -170,7 +160,7 @@ def _served(
     gallery: Array,
     done: Any,
     first: Found,
-    calibration: Calibration,
+    calibration: ScoreCalibration,
     rows: Any,
     k: int,
 ) -> float:

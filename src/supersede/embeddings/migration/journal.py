@@ -13,9 +13,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supersede.errors import MigrationError
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Journal", "Progress"]
 
@@ -29,7 +33,7 @@ CREATE TABLE events (at INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL);
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(ResultMixin, named="the progress of a migration", height="20rem"):
     """How far a migration is.
 
     Attributes:
@@ -52,9 +56,15 @@ class Progress:
     embeddings: int
     spent: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and text."""
-        return dict(vars(self))
+    def to_frame(self) -> "pa.Table":
+        """One row: counts and price; ``failed`` is a count here."""
+        return frame_of([self.to_dict() | {"failed": len(self.failed)}])
+
+    def to_html(self) -> str:
+        """A page with the counts."""
+        from supersede.look.table_page import table_page
+
+        return table_page("How far the migration is", f"{self}.", self.to_frame())
 
     def __str__(self) -> str:
         total = self.done + self.open + len(self.failed) + self.gone

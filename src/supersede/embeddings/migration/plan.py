@@ -1,11 +1,10 @@
 """The plan of a migration: what it will take in embeddings, money and time, before anything is spent."""
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,14 +13,19 @@ from supersede.embeddings.migration.journal import Journal
 from supersede.embeddings.migration.sources import Embedder, Items
 from supersede.embeddings.vectors import checked
 from supersede.errors import ArgumentError, MigrationError, SpendCapError, StampError, VectorError
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of, plain
 
-__all__ = ["Plan", "plan_migration"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["MigrationPlan", "plan_migration"]
 
 SAMPLE = 64  # items embedded to measure time and tokens
 
 
 @dataclass(frozen=True)
-class Plan:
+class MigrationPlan(ResultMixin, named="the plan of a migration", height="20rem"):
     """A migration before it runs.
 
     Attributes:
@@ -31,7 +35,7 @@ class Plan:
         sampled: Items embedded to measure.
         seconds_per_embedding: Time of one, from the sample, as measured on this machine.
         tokens_per_item: Mean tokens (words and punctuation where no tokenizer is given) per text;
-            None where contents are no text.
+            None where contents are not text.
         price_per_embedding: Price of one.
         unembeddable: Sampled items that could not be embedded, with the reason.
         rate: Most embeddings per second; None for no limit.
@@ -61,12 +65,19 @@ class Plan:
         return self.rows * (each if self.rate is None else max(each, 1 / self.rate))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and text."""
-        return {**asdict(self), "price": self.price, "seconds": self.seconds}
+        """The plan as JSON values, with its price and time."""
+        return plain(self) | json_object({"price": self.price, "seconds": self.seconds})
 
-    def to_json(self) -> str:
-        """The plan as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
+    def to_frame(self) -> "pa.Table":
+        """One row: the numbers of the plan."""
+        return frame_of([{name: v for name, v in self.to_dict().items() if name != "unembeddable"}])
+
+    def to_html(self) -> str:
+        """A page with the numbers of the plan."""
+        from supersede.look.table_page import table_page
+
+        title = f"{self.rows:,} items to embed"
+        return table_page(title, f"{self}.", self.to_frame())
 
     def __str__(self) -> str:
         tokens = (
@@ -98,7 +109,7 @@ def plan_migration(
     cap: float | None = None,
     seed: int = 0,
     facts: dict[str, Any] | None = None,
-) -> Plan:
+) -> MigrationPlan:
     """Measure a sample, price the whole, and write the journal; nothing is written to an index.
 
     Args:
@@ -157,7 +168,7 @@ def plan_migration(
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     journal = Journal(path / "migration.db", create=True)
-    plan = Plan(
+    plan = MigrationPlan(
         old.stamp, new.stamp, len(names), len(sample), seconds, tokens, each, failed, rate, cap
     )
     journal.enter(ordered)

@@ -1,7 +1,7 @@
 """Vectors of two models in one index: found by stamp, by length and dimension, by neighbourhood.
 
 Where some vectors are known to be of each model, a linear discriminant with a shrunk covariance
-tells them apart (Fisher 1936) and its own errors, cross-validated, correct the count
+separates them (Fisher 1936) and its own errors, cross-validated, correct the count
 (Rogan & Gladen 1978, Am. J. Epidemiol. 107, 71-76). Where nothing is known, the graph of nearest
 neighbours is cut where it is thinnest: spaces of two models lie apart, so that hardly any vector has a
 neighbour on the other side. Topics can lie apart as well, so this alone raises a *suspicion*; and a
@@ -11,18 +11,22 @@ few per cent of foreign vectors are not found this way.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
-from supersede.embeddings.report.paired import Estimate, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import Array, Floats, checked, comparable, unit
 from supersede.errors import TooFewLabelsError
+from supersede.look.result import ResultMixin, frame_of
 from supersede.metrics.intervals import z
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -37,7 +41,7 @@ MIN_KNOWN = 30
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(ResultMixin, named="a diagnosis"):
     """Whether an index holds vectors of one model only.
 
     Attributes:
@@ -55,18 +59,22 @@ class Diagnosis:
     answer: Answer
     reasons: tuple[str, ...]
     stamps: dict[str, int]
-    foreign: Estimate | None
+    foreign: PairedEstimate | None
     suspects: npt.NDArray[np.intp]
     lengths: tuple[float, float, float]
     n: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists."""
-        return {
-            "answer": self.answer, "reasons": list(self.reasons), "stamps": self.stamps,
-            "foreign": None if self.foreign is None else self.foreign.to_dict(),
-            "suspects": self.suspects.tolist(), "lengths": list(self.lengths), "n": self.n,
-        }  # fmt: skip
+    def to_frame(self) -> "pa.Table":
+        """One row per suspected vector, by its row in the index."""
+        return frame_of(({"row": int(row)} for row in self.suspects), ["row"])
+
+    def to_html(self) -> str:
+        """A page with the answer, its reasons, and the suspects."""
+        from supersede.look.table_page import table_page
+
+        return table_page(
+            f"{self.answer}: {self.n} vectors", " ".join(self.reasons), self.to_frame()
+        )
 
     def __str__(self) -> str:
         return "\n".join([f"{self.answer}: {self.n} vectors", *self.reasons])
@@ -166,7 +174,7 @@ def diagnose(
 
 def _known(
     array: Array, known_old: Any, known_new: Any, confidence: float
-) -> tuple[Estimate, npt.NDArray[np.intp]]:
+) -> tuple[PairedEstimate, npt.NDArray[np.intp]]:
     """The share of the other model among all, corrected for the discriminant's errors."""
     old, new = checked(known_old, "known_old"), checked(known_new, "known_new")
     comparable(old, array, "known_old", "vectors")
@@ -184,7 +192,7 @@ def _known(
     called = _discriminant(x, y)(unit(array)) > 0
     apart = hit - miss
     if apart < 0.5:
-        return Estimate(float("nan"), 0.0, 1.0, len(array)), np.zeros(0, np.intp)
+        return PairedEstimate(float("nan"), 0.0, 1.0, len(array)), np.zeros(0, np.intp)
     raw = mean(called.astype(float), confidence=confidence)
     value = (raw.value - miss) / apart
     # the errors are known from samples only: their spread is added (Rogan & Gladen, eq. 4),
@@ -197,7 +205,7 @@ def _known(
     low = (raw.low - miss) / apart - half
     high = (raw.high - miss) / apart + half
     value, low, high = np.clip([value, low, high], 0, 1).tolist()
-    return Estimate(value, low, high, len(array)), np.flatnonzero(called)
+    return PairedEstimate(value, low, high, len(array)), np.flatnonzero(called)
 
 
 def _discriminant(x: Floats, y: npt.NDArray[np.bool_]) -> Callable[[Floats], Floats]:

@@ -1,14 +1,17 @@
 """What a compatibility report holds, and its forms: text, page, JSON, frame."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.embeddings.report.dependants import Dependant
-from supersede.embeddings.report.paired import Estimate
+from supersede.embeddings.report.paired import PairedEstimate
 from supersede.embeddings.report.searches import Searches
 from supersede.embeddings.report.verification import Verification
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Compatibility", "Test", "Threshold", "Verdict"]
 
@@ -33,14 +36,14 @@ class Test:
     name: str
     queries: str
     gallery: str
-    recall: dict[int, Estimate]
-    mrr: Estimate
-    map: Estimate
+    recall: dict[int, PairedEstimate]
+    mrr: PairedEstimate
+    map: PairedEstimate
 
-    def measure(self, measure: str) -> Estimate:
+    def measure(self, measure: str) -> PairedEstimate:
         """The measure of that name: ``"map"``, ``"mrr"``, ``"recall@1"``, ``"recall@10"``."""
         if measure in {"map", "mrr"}:
-            found: Estimate = getattr(self, measure)
+            found: PairedEstimate = getattr(self, measure)
             return found
         return self.recall[int(measure.removeprefix("recall@"))]
 
@@ -78,7 +81,7 @@ class Threshold:
 
 
 @dataclass(frozen=True)
-class Compatibility:
+class Compatibility(ResultMixin, named="the compatibility report"):
     """Whether new queries may search what an old model indexed.
 
     Attributes:
@@ -103,9 +106,9 @@ class Compatibility:
     tests: tuple[Test, ...]
     measure: str
     criterion: Verdict | None
-    differences: dict[str, Estimate]
-    self_differences: dict[str, Estimate]
-    gain: dict[str, Estimate]
+    differences: dict[str, PairedEstimate]
+    self_differences: dict[str, PairedEstimate]
+    gain: dict[str, PairedEstimate]
     searches: Searches | None
     reindexed: Searches | None
     centroids: Dependant | None
@@ -130,13 +133,13 @@ class Compatibility:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON has them."""
 
-        def plain(values: dict[str, Estimate]) -> dict[str, Any]:
+        def plain(values: dict[str, PairedEstimate]) -> dict[str, Any]:
             return {name: value.to_dict() for name, value in values.items()}
 
         def of(part: Any) -> Any:
             return None if part is None else part.to_dict()
 
-        return {
+        return json_object({
             "headline": self.headline,
             "criterion": self.criterion,
             "measure": self.measure,
@@ -153,24 +156,15 @@ class Compatibility:
             "head": of(self.head),
             "threshold": of(self.threshold),
             "notes": list(self.notes),
-        }
+        })  # fmt: skip
 
-    def to_json(self) -> str:
-        """The result as JSON; what is not finite becomes null."""
-        from supersede.look.json_values import json_values
-
-        return json.dumps(json_values(self.to_dict()), indent=1)
-
-    def to_frame(self) -> Any:
-        """One row per test and measure, as an Arrow table."""
-        import pyarrow as pa
-
-        rows = [
+    def to_frame(self) -> "pa.Table":
+        """One row per test and measure."""
+        return frame_of(
             {"test": test.name, "measure": name, **test.measure(name).to_dict()}
             for test in self.tests
             for name in [*(f"recall@{k}" for k in test.recall), "mrr", "map"]
-        ]
-        return pa.Table.from_pylist(rows)
+        )
 
     def __str__(self) -> str:
         from supersede.embeddings.report.pages import text
@@ -182,21 +176,3 @@ class Compatibility:
         from supersede.embeddings.report.pages import page
 
         return page(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`) or the numbers (`.json`).
-
-        Raises:
-            ArgumentError: The path has another ending.
-            ReportError: The file cannot be written.
-        """
-        from supersede.look.page import save_as
-
-        return save_as(
-            path, "the compatibility report", {".html": self.to_html, ".json": self.to_json}
-        )
-
-    def _repr_html_(self) -> str:
-        from supersede.look.page import framed
-
-        return framed(self.to_html(), "Compatibility of two embedding models")

@@ -1,4 +1,4 @@
-"""What the deployed index loses by itself, told apart from what a model loses.
+"""What the deployed index loses by itself, separated from what a model loses.
 
 An approximate index (HNSW, IVF) misses neighbours. The same queries are searched exactly and through
 the index: the difference is the index's, and what is left between two models is the models'.
@@ -6,15 +6,19 @@ the index: the difference is the index's, and what is left between two models is
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.report.paired import Estimate, difference, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import checked
 from supersede.errors import IndexAccessError, ItemError
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["IndexLoss", "through_index"]
 
@@ -33,7 +37,7 @@ class _Searches(Protocol):
 
 
 @dataclass(frozen=True)
-class IndexLoss:
+class IndexLoss(ResultMixin, named="the loss of an index", height="24rem"):
     """One model's searches, exact and through its index.
 
     Attributes:
@@ -47,18 +51,21 @@ class IndexLoss:
 
     stamp: str
     k: int
-    exact: Estimate
-    served: Estimate
-    change: Estimate
+    exact: PairedEstimate
+    served: PairedEstimate
+    change: PairedEstimate
     agreement: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers."""
-        return {
-            "stamp": self.stamp, "k": self.k, "exact": self.exact.to_dict(),
-            "served": self.served.to_dict(), "change": self.change.to_dict(),
-            "agreement": self.agreement,
-        }  # fmt: skip
+    def to_frame(self) -> "pa.Table":
+        """One row per figure: recall without the index, through it, and the change."""
+        parts = {"exact": self.exact, "served": self.served, "change": self.change}
+        return frame_of({"figure": name, **part.to_dict()} for name, part in parts.items())
+
+    def to_html(self) -> str:
+        """A page with the figures."""
+        from supersede.look.table_page import table_page
+
+        return table_page("What the index loses by itself", f"{self}.", self.to_frame())
 
     def __str__(self) -> str:
         return (
@@ -119,5 +126,5 @@ def through_index(
     )
     return IndexLoss(
         index.stamp, k, mean(before, confidence=confidence), mean(after, confidence=confidence),
-        difference(before, after, confidence=confidence), float(shared.mean()),
+        mean_difference(before, after, confidence=confidence), float(shared.mean()),
     )  # fmt: skip

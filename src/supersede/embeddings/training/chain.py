@@ -9,19 +9,23 @@ Reference: Shen et al. (2020), arXiv 2003.11942, section 4.5: chains of updates.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supersede.embeddings.relevance import Relevance, relevance_of
-from supersede.embeddings.report.paired import Estimate, difference, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.embeddings.report.ranking import rank
 from supersede.embeddings.vectors import checked
 from supersede.errors import ArgumentError
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["ChainReport", "chain_report"]
 
 
 @dataclass(frozen=True)
-class ChainReport:
+class ChainReport(ResultMixin, named="a chain of versions"):
     """A chain of versions.
 
     Attributes:
@@ -35,18 +39,25 @@ class ChainReport:
 
     versions: tuple[str, ...]
     measure: str
-    tests: dict[str, dict[str, Estimate]]
-    gains: dict[str, Estimate]
-    prices: dict[str, Estimate]
+    tests: dict[str, dict[str, PairedEstimate]]
+    gains: dict[str, PairedEstimate]
+    prices: dict[str, PairedEstimate]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers."""
-        return {
-            "versions": list(self.versions), "measure": self.measure,
-            "tests": {q: {g: e.to_dict() for g, e in row.items()} for q, row in self.tests.items()},
-            "gains": {name: e.to_dict() for name, e in self.gains.items()},
-            "prices": {name: e.to_dict() for name, e in self.prices.items()},
-        }  # fmt: skip
+    def to_frame(self) -> "pa.Table":
+        """One row per pair of versions: queries of the one, gallery of the other."""
+        return frame_of(
+            {"queries": query, "gallery": gallery, **found.to_dict()}
+            for query, row in self.tests.items()
+            for gallery, found in row.items()
+        )
+
+    def to_html(self) -> str:
+        """A page with the tests of all pairs."""
+        from supersede.look.table_page import table_page
+
+        last = self.versions[-1]
+        title = f"{last} with the galleries of {len(self.versions) - 1} earlier versions"
+        return table_page(title, f"{self.measure}.", self.to_frame())
 
     def __str__(self) -> str:
         lines = [f"{self.measure}: queries of the row, gallery of the column, in %"]
@@ -128,11 +139,11 @@ def chain_report(
             for i, a in enumerate(names)
         },
         gains={
-            new: difference(values[old, old], values[new, old], confidence=confidence)
+            new: mean_difference(values[old, old], values[new, old], confidence=confidence)
             for new, old in pairs
         },
         prices={
-            name: difference(found, values[name, name], confidence=confidence)
+            name: mean_difference(found, values[name, name], confidence=confidence)
             for name, found in alone.items()
         },
     )

@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supersede.errors import ArgumentError
-from supersede.hardware.advice.budget import Budget
+from supersede.hardware.advice.budget import MemoryBudget
 from supersede.hardware.advice.edits import Edit, alignments, fusions, scaled, standards
 from supersede.hardware.advice.judge import TargetJudge, more_on_cpu
 from supersede.hardware.advice.preserving import carried, preserving, widenings
@@ -32,6 +32,11 @@ from supersede.hardware.picture import Bar, milliseconds, signed
 from supersede.hardware.targets.cache import measure_all
 from supersede.hardware.targets.granule import find_granule
 from supersede.hardware.targets.measurement import Measurement, Target
+from supersede.look.json_values import json_object
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Advice", "Kept", "Option", "advise", "outputs_difference"]
 
@@ -79,7 +84,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Advice:
+class Advice(ResultMixin, named="advice"):
     """What to change in a network for a target.
 
     Args:
@@ -109,7 +114,7 @@ class Advice:
     options: tuple[Option, ...]
     kept: Kept | None = None
     front: tuple[Option, ...] = ()
-    budget: Budget = field(default_factory=Budget)
+    budget: MemoryBudget = field(default_factory=MemoryBudget)
 
     @property
     def fits(self) -> bool:
@@ -155,7 +160,7 @@ class Advice:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON has them."""
-        return {
+        return json_object({
             "target": self.target,
             "granule": self.granule,
             "change": self.change,
@@ -180,7 +185,27 @@ class Advice:
                 for o in self.front
             ],
             "fits": self.fits,
-        }
+        })  # fmt: skip
+
+    def to_frame(self) -> pa.Table:
+        """One row per edit, those taken first."""
+        return frame_of(
+            (
+                {"taken": taken, **_plain(edit)}
+                for taken, edits in ((True, self.taken), (False, self.left))
+                for edit in edits
+            ),
+            ["taken", "rule", "layers", "words", "alone", "joint", "macs"],
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """As `ResultMixin.save`; ``.network.json`` writes the advised network alone."""
+        from supersede.look.page import write_whole
+
+        if not str(path).endswith(".network.json"):
+            return super().save(path)
+        write_whole(Path(path), self.advised.to_json())
+        return Path(path)
 
     def __str__(self) -> str:
         from supersede.hardware.pages import text
@@ -192,28 +217,6 @@ class Advice:
         from supersede.hardware.pages import page
 
         return page(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`), the advice (`.json`) or the advised network (`.network.json`).
-
-        Raises:
-            ArgumentError: The path has another ending.
-            ReportError: The file cannot be written.
-        """
-        import json
-
-        from supersede.look.page import save_as, write_whole
-
-        if str(path).endswith(".network.json"):
-            write_whole(Path(path), self.advised.to_json())
-            return Path(path)
-        forms = {".html": self.to_html, ".json": lambda: json.dumps(self.to_dict(), indent=1)}
-        return save_as(path, "advice", forms)
-
-    def _repr_html_(self) -> str:
-        from supersede.look.page import framed
-
-        return framed(self.to_html(), "Advice for a network on a target")
 
 
 def advise(
@@ -239,7 +242,7 @@ def advise(
         max_weights: Bytes that weights may take as the target stores them.
         cache: File of kept measurements, see `measure_all`.
         workers: Processes that measure.
-        progress: Is told what goes on.
+        progress: Function that is called with a line of text before each step.
 
     Raises:
         ArgumentError: The granule or a budget is impossible, or the target does not know the memory that
@@ -263,9 +266,9 @@ def advise(
             progress(text)
 
     if granule is not None and granule < 1:
-        msg = f"granule={granule}; it is a number of channels, 1 or more"
+        msg = f"granule={granule} must be a number of channels, 1 or more"
         raise ArgumentError(msg)
-    budget = Budget(max_sram, max_weights)
+    budget = MemoryBudget(max_sram, max_weights)
     judge = TargetJudge(target, cache, workers)
     (before,) = measure_all(target, [plain], cache=cache, workers=workers)
     judge.known[plain] = before
@@ -323,9 +326,13 @@ def _free(
 
 
 def _within(
-    judge: TargetJudge, network: Network, taken: list[Edit], edits: Sequence[Edit], budget: Budget
+    judge: TargetJudge,
+    network: Network,
+    taken: list[Edit],
+    edits: Sequence[Edit],
+    budget: MemoryBudget,
 ) -> list[Edit]:
-    """The fastest set of edits within the budget that is found from those taken; else those.
+    """The fastest set of edits within the budget that is found from those taken; otherwise those.
 
     From the edits taken, and from none, edits are added one at a time, the one that saves most memory
     first; every set on the way that fits is a candidate.

@@ -12,15 +12,21 @@ those of the next one while it runs. A compiler may still do better, by running 
 
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError
 from supersede.hardware.description.network import Layer, Network
+from supersede.look.numbers import count
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["PeakMemory", "peak_activations"]
 
 
 @dataclass(frozen=True)
-class PeakMemory:
+class PeakMemory(ResultMixin, named="peak memory", height="28rem"):
     """The most memory that activations take at one time.
 
     Attributes:
@@ -40,6 +46,22 @@ class PeakMemory:
     def with_weights(self) -> int:
         """Bytes of activations, and of weights on their way."""
         return self.size + self.weights
+
+    def __str__(self) -> str:
+        return (
+            f"{count(self.size)} bytes of activations while {self.layer} runs"
+            f" ({count(self.with_weights)} with weights on their way)"
+        )
+
+    def to_frame(self) -> "pa.Table":
+        """One row per activation that is alive at the peak."""
+        return frame_of({"layer": name, "bytes": size} for name, size in self.alive.items())
+
+    def to_html(self) -> str:
+        """A page with what is alive at the peak."""
+        from supersede.look.table_page import table_page
+
+        return table_page("Peak memory of activations", f"{self}.", self.to_frame())
 
 
 BIAS_BYTES = 10

@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supersede.look.numbers import share
-from supersede.look.page import figure_page, framed, write_whole
+from supersede.look.page import figure_page
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Accuracy"]
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(ResultMixin, named="the accuracy of an estimator"):
     """Estimates beside measurements.
 
     Args:
@@ -98,6 +101,12 @@ class Accuracy:
             "estimated": list(self.estimated),
         }
 
+    def to_frame(self) -> "pa.Table":
+        """One row per fresh network, in seconds."""
+        names = ("measured", "estimated", "low", "high", "macs")
+        columns = zip(*(getattr(self, name) for name in names), strict=True)
+        return frame_of(dict(zip(names, row, strict=True)) for row in columns)
+
     def __str__(self) -> str:
         return (
             f"{len(self.measured)} fresh networks, learnt from {self.learnt_from}: mean error"
@@ -112,15 +121,3 @@ class Accuracy:
 
         title = f"Estimates miss by {share(self.mape)} on average"
         return figure_page(title, f"On {self.target}: {self}.", scatter(self))
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page.
-
-        Raises:
-            ReportError: The file cannot be written.
-        """
-        write_whole(Path(path), self.to_html())
-        return Path(path)
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "Accuracy of an estimator")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +12,10 @@ from supersede.hardware.description.quantised import Array, QuantisedNetwork
 from supersede.hardware.description.trained import TrainedNetwork
 from supersede.hardware.formats.reference import apply, check_images, from_steps, run, run_quantised
 from supersede.look.numbers import share
+from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 __all__ = ["LayerError", "QuantisationError", "quantisation_error"]
 
@@ -39,7 +39,7 @@ class LayerError:
 
 
 @dataclass(frozen=True)
-class QuantisationError:
+class QuantisationError(ResultMixin, named="the error of quantisation"):
     """What whole numbers cost a network on some images.
 
     Args:
@@ -74,7 +74,7 @@ class QuantisationError:
             ArgumentError: The limit is not above 0.
         """
         if not limit > 0:
-            msg = f"limit={limit}; it is a relative error above 0, such as 0.05"
+            msg = f"limit={limit} must be a relative error above 0, such as 0.05"
             raise ArgumentError(msg)
         left = sum(layer.own**2 for layer in self.layers)
         unit = self.outputs**2 / left if left else 0.0
@@ -96,17 +96,9 @@ class QuantisationError:
             "layers": [{"name": x.name, "error": x.error, "own": x.own} for x in self.layers],
         }
 
-    def to_json(self) -> str:
-        """The same as text."""
-        import json
-
-        return json.dumps(self.to_dict(), indent=1)
-
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pa.Table:
         """One row per layer."""
-        import pandas as pd
-
-        return pd.DataFrame(self.to_dict()["layers"])
+        return frame_of(self.to_dict()["layers"])
 
     def __str__(self) -> str:
         rows = [f"  {share(x.own):>8}  {x.name}" for x in self.worst[:5]]
@@ -128,22 +120,6 @@ class QuantisationError:
         )
         lead = "Grey is a layer's error with all that was rounded before it, colour what it adds itself."
         return figure_page(title, f"{self.images} images. {lead}", figure)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`) or the numbers (`.json`).
-
-        Raises:
-            ArgumentError: The path has another ending.
-            ReportError: The file cannot be written.
-        """
-        from supersede.look.page import save_as
-
-        return save_as(path, "error", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        from supersede.look.page import framed
-
-        return framed(self.to_html(), "What whole numbers cost a network")
 
 
 def quantisation_error(
@@ -169,7 +145,7 @@ def quantisation_error(
         True
     """
     if trained.network != quantised.network:
-        msg = "the two networks differ; hold a quantised network against the one it was made from"
+        msg = "the two networks differ; compare a quantised network with the one it was made from"
         raise ArgumentError(msg)
     network = trained.network
     images = check_images(network, images).astype(np.float32)

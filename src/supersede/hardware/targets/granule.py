@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from supersede.errors import ArgumentError, MeasurementError
 from supersede.hardware.description.network import Layer, Network
 from supersede.hardware.description.shapes import Shape
 from supersede.hardware.targets.cache import measure_all
 from supersede.hardware.targets.measurement import Target
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Granule", "Probe", "find_granule"]
 
@@ -29,7 +33,7 @@ CANDIDATES = (64, 32, 16, 8, 4, 2)
 
 
 @dataclass(frozen=True)
-class Granule:
+class Granule(ResultMixin, named="a granule", height="28rem"):
     """What the probing found.
 
     Args:
@@ -38,7 +42,7 @@ class Granule:
         jumps: Of each block, the channel counts at which latency jumps by more than 5 %.
         queries: Networks that were measured.
         rises: The largest multiple on which nine tenths of all that latency rises stand, small steps
-            included: below it, channels are free; on `channels` most of what is dear is avoided.
+            included: below it, channels are free; on `channels` most of what is expensive is avoided.
     """
 
     channels: int
@@ -46,6 +50,23 @@ class Granule:
     jumps: dict[Probe, tuple[int, ...]]
     queries: int
     rises: int = 1
+
+    def __str__(self) -> str:
+        blocks = ", ".join(f"{block} {found}" for block, found in self.by_block.items())
+        return f"granule {self.channels} channels ({blocks}), from {self.queries} measured networks"
+
+    def to_frame(self) -> "pa.Table":
+        """One row per block."""
+        return frame_of(
+            {"block": block, "granule": found, "jumps": list(self.jumps[block])}
+            for block, found in self.by_block.items()
+        )
+
+    def to_html(self) -> str:
+        """A page with the granule of each block."""
+        from supersede.look.table_page import table_page
+
+        return table_page(f"{self.channels} channels at a time", f"{self}.", self.to_frame())
 
 
 def find_granule(

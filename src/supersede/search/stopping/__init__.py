@@ -11,12 +11,13 @@ what is left to gain is below that error, more trials only fit noise. The parts:
 """
 
 from supersede.search.stopping.bootstrap import bootstrap_error
-from supersede.search.stopping.combine import AllOf, AnyOf, InARow
+from supersede.search.stopping.combine import AllOf, AnyOf, IfReported, InARow
 from supersede.search.stopping.cost_aware import CostAware
 from supersede.search.stopping.decide import DEFAULT, Decision, decide
 from supersede.search.stopping.delong import auc_error
 from supersede.search.stopping.evidence import Criterion, Evidence, Judgement
 from supersede.search.stopping.expected_regret import ExpectedRegretGap
+from supersede.search.stopping.fold_design import FoldDesign
 from supersede.search.stopping.history import History, State, Trial
 from supersede.search.stopping.improvement import ExpectedImprovement, ProbabilityOfImprovement
 from supersede.search.stopping.nadeau_bengio import blocked, corrected_error, variance_factor
@@ -28,6 +29,8 @@ from supersede.search.stopping.patience import (
     Deadline,
     NoImprovement,
     Settled,
+    Target,
+    TooManyFailures,
 )
 from supersede.search.stopping.probabilistic_regret import ProbabilisticRegretBound
 from supersede.search.stopping.regret_bound import FrozenRegretBound, RegretBound, regret_bound
@@ -59,8 +62,10 @@ __all__ = [
     "ExpectedRegretGap",
     "FixedError",
     "Float",
+    "FoldDesign",
     "FrozenRegretBound",
     "History",
+    "IfReported",
     "InARow",
     "Int",
     "Judgement",
@@ -78,6 +83,8 @@ __all__ = [
     "Space",
     "State",
     "StatisticalError",
+    "Target",
+    "TooManyFailures",
     "Trial",
     "auc_error",
     "blocked",

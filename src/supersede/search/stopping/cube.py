@@ -157,12 +157,21 @@ class Cube:
 
     def _deactivate_declared(self, units: Array) -> None:
         for name in self.space.parents_first():
-            column = self.names.index(name)
-            for parent, allowed in self.space.parameters[name].when.items():
-                p, i = self.space.parameters[parent], self.names.index(parent)
-                positions = np.array([to_unit(p, value) for value in allowed])
-                met = (np.abs(units[:, [i]] - positions) < 1e-9).any(axis=1)
-                units[~met, column] = np.nan
+            if name in self.names:  # a parameter with one value has no column
+                units[~self._allowed(name, units), self.names.index(name)] = np.nan
+
+    def _allowed(self, name: str, units: Array) -> NDArray[np.bool_]:
+        """Where the declared conditions of a parameter hold, shape ``(n,)``."""
+        met = np.ones(len(units), dtype=bool)
+        for parent, allowed in self.space.parameters[name].when.items():
+            p = self.space.parameters[parent]
+            if parent not in self.names:
+                met &= self._allowed(parent, units) & (_only(p) in allowed)
+                continue
+            positions = np.array([to_unit(p, value) for value in allowed])
+            column = units[:, [self.names.index(parent)]]
+            met &= (np.abs(column - positions) < 1e-9).any(axis=1)
+        return met
 
     def _deactivate_as_seen(self, units: Array, rng: np.random.Generator) -> None:
         """Draw activity patterns of trials, without choices seen only under other patterns."""
@@ -178,6 +187,11 @@ class Cube:
                 codes = np.setdiff1d(np.arange(len(parameter.choices)), only_elsewhere)
                 units[here, i] = rng.choice(codes, size=int(here.sum()))
             units[np.ix_(here, ~pattern)] = np.nan
+
+
+def _only(parameter: Parameter) -> object:
+    """The one value of a parameter that has no other."""
+    return parameter.choices[0] if isinstance(parameter, Categorical) else parameter.low
 
 
 def _width(parameter: Parameter, conditional: bool) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supersede.errors import HistoryError
+from supersede.search.stopping.fold_design import FoldDesign
 from supersede.search.stopping.space import Space
 
 __all__ = ["History", "State", "Trial"]
@@ -39,9 +40,12 @@ class Trial:
         seconds: Cost of the trial in seconds.
         state: Complete, pruned, failed or pending. A complete trial whose value is missing, NaN or
             infinite in the worse direction counts as failed.
+        design: How the data were split into the folds; None for one ordinary k-fold
+            cross-validation.
 
     Raises:
-        HistoryError: The value is not one number, or folds or losses are not a list of numbers.
+        HistoryError: The value is not one number, folds or losses are not a list of numbers, or
+            the design has another number of splits than there are folds.
     """
 
     params: Mapping[str, Any]
@@ -51,6 +55,7 @@ class Trial:
     standard_error: float | None = None
     seconds: float | None = None
     state: State = State.COMPLETE
+    design: FoldDesign | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, int | float | np.number | None):
@@ -64,6 +69,13 @@ class Trial:
             raise HistoryError(msg)
         for name in ("folds", "losses"):
             _check_numbers(name, getattr(self, name))
+        splits = 0 if self.design is None else len(self.design.test_sizes)
+        if splits and self.folds is not None and len(self.folds) != splits:
+            msg = (
+                f"a trial has {len(self.folds)} fold scores, and its design {splits} splits; expected"
+                " one score per split"
+            )
+            raise HistoryError(msg)
 
 
 def _check_numbers(name: str, numbers: object) -> None:
@@ -150,11 +162,30 @@ class History:
         return None if self.best_index is None else self.finished[self.best_index]
 
     @cached_property
+    def judged(self) -> NDArray[np.int64]:
+        """Positions, among the finished, of trials that have a valid value or were pruned.
+
+        A pruned trial is one that was seen to be worse: it counts towards patience like any other.
+        """
+        pruned = [t.state == State.PRUNED for t in self.finished]
+        return np.flatnonzero(~np.isnan(self.losses) | np.array(pruned, dtype=bool))
+
+    @cached_property
     def stagnation(self) -> int:
-        """Number of trials with a value after the best one."""
-        if self.best_index is None:
-            return 0
-        return int(np.sum(self.complete > self.best_index))
+        """Number of judged trials after the best one."""
+        return self.stagnation_by(0.0)
+
+    def stagnation_by(self, least: float) -> int:
+        """Number of judged trials since the last improvement by more than ``least``.
+
+        An improvement is measured from the value of the one before it that counted, as in early
+        stopping of a training: many small steps add up.
+        """
+        reached, position = math.inf, None
+        for i in self.complete:
+            if reached - self.losses[i] > least or position is None:
+                reached, position = float(self.losses[i]), int(i)
+        return 0 if position is None else int(np.sum(self.judged > position))
 
     @cached_property
     def seconds(self) -> float:

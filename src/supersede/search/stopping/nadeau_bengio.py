@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from supersede.errors import ArgumentError
 
@@ -69,7 +70,9 @@ def _sizes(name: str, sizes: Sequence[float] | None, k: int) -> np.ndarray:
     return found
 
 
-def corrected_error(scores: Sequence[float], factor: float | None = None) -> float:
+def corrected_error(
+    scores: Sequence[float] | NDArray[np.float64], factor: float | None = None
+) -> float:
     """Standard error of the mean of fold scores; NaN with fewer than two finite ones.
 
     Args:
@@ -93,7 +96,7 @@ def corrected_error(scores: Sequence[float], factor: float | None = None) -> flo
     return math.sqrt(variance_factor(len(finite)) if factor is None else factor) * spread
 
 
-def blocked(scores: Sequence[float]) -> float:
+def blocked(scores: Sequence[float] | NDArray[np.float64]) -> float:
     """Standard error of the mean of scores that follow one another in time.
 
     Neighbouring scores are correlated, so the covariances are added to the variance of the mean,

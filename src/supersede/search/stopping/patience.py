@@ -1,4 +1,4 @@
-"""Model-free criteria: budget or time spent, no improvement for long, nothing left to try."""
+"""Criteria without a model: budget, time, target, failures, no improvement, nothing left to try."""
 
 import math
 import time
@@ -10,7 +10,16 @@ import numpy as np
 from supersede.errors import ArgumentError
 from supersede.search.stopping.evidence import Evidence, Judgement
 
-__all__ = ["AtLeast", "Budget", "Contrast", "Deadline", "NoImprovement", "Settled"]
+__all__ = [
+    "AtLeast",
+    "Budget",
+    "Contrast",
+    "Deadline",
+    "NoImprovement",
+    "Settled",
+    "Target",
+    "TooManyFailures",
+]
 
 
 def _positive(name: str, value: float | None) -> None:
@@ -21,42 +30,114 @@ def _positive(name: str, value: float | None) -> None:
 
 @dataclass(frozen=True)
 class NoImprovement:
-    """The best value has not changed for many trials.
+    """The best value has not improved for many trials; pruned trials count, failed ones do not.
 
     Args:
-        trials: Smallest number of trials with a value since the best one.
-        share: Smallest share of all trials with a value since the best one, in [0, 1): half means
-            that the second half of the search found nothing better.
+        trials: Smallest number of trials since the last improvement.
+        share: Smallest share of all trials since the last improvement, in [0, 1): half means that
+            the second half of the search found nothing better.
+        min_delta: Smallest improvement that counts, in units of the objective. Smaller ones add up
+            until together they exceed it.
+        errors: The same in statistical errors, or in what stands in for one; the larger counts.
     """
 
     trials: int = 30
     share: float = 0.0
+    min_delta: float = 0.0
+    errors: float = 0.0
 
     def __post_init__(self) -> None:
         _positive("trials", self.trials)
         if not 0 <= self.share < 1:
             msg = f"share: got {self.share!r}; expected a number in [0, 1)"
             raise ArgumentError(msg)
+        for name in ("min_delta", "errors"):
+            least = getattr(self, name)
+            if not (math.isfinite(least) and least >= 0):
+                msg = f"{name}: got {least!r}; expected a finite number, 0 or more"
+                raise ArgumentError(msg)
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Count the trials after the best."""
-        since = evidence.history.stagnation
-        wait = max(self.trials, math.ceil(self.share * len(evidence.history.complete)))
-        return Judgement(since >= wait, f"{since} trials since the best one, {wait} needed")
+        """Count the trials after the last improvement."""
+        history = evidence.history
+        least = self.min_delta
+        if self.errors and evidence.yardstick is not None:
+            least = max(least, self.errors * evidence.yardstick.value)
+        since = history.stagnation_by(least) if least else history.stagnation
+        wait = max(self.trials, math.ceil(self.share * len(history.judged)))
+        what = f"an improvement by more than {least:.3g}" if least else "the best one"
+        return Judgement(since >= wait, f"{since} trials since {what}, {wait} needed")
 
 
 @dataclass(frozen=True)
 class AtLeast:
-    """At least ``trials`` trials have a value; combine it with other criteria by `AllOf`."""
+    """At least ``trials`` trials have a value or were pruned; combine it with others by `AllOf`."""
 
     trials: int = 20
 
     def judge(self, evidence: Evidence) -> Judgement:
-        """Count the trials with a value."""
-        count = len(evidence.history.complete)
+        """Count the trials."""
+        count = len(evidence.history.judged)
         if count >= self.trials:
             return Judgement(True, "")
         return Judgement(False, f"{count} trials have a value, at least {self.trials} needed")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A value that is good enough was reached.
+
+    Args:
+        value: The target, in units of the objective; reached if the best value is at least as good.
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            msg = f"value: got {self.value!r}; expected a finite number"
+            raise ArgumentError(msg)
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Compare the best value with the target."""
+        history = evidence.history
+        best = None if history.best is None else history.best.value
+        if best is None:
+            return Judgement(False, "no trial has a value")
+        reached = best >= self.value if history.maximize else best <= self.value
+        word = "has reached" if reached else "has not reached"
+        return Judgement(
+            reached, f"the best value, {best:.6g}, {word} the target of {self.value:g}"
+        )
+
+
+@dataclass(frozen=True)
+class TooManyFailures:
+    """Most of the latest trials failed: the search has a fault, or left the region that works.
+
+    Args:
+        of: Number of latest trials that ended.
+        share: Share of them that failed or have no finite value, in (0, 1].
+    """
+
+    of: int = 20
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        _positive("of", self.of)
+        if not 0 < self.share <= 1:
+            msg = f"share: got {self.share!r}; expected a number in (0, 1]"
+            raise ArgumentError(msg)
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Count the failures."""
+        history = evidence.history
+        ended = len(history.finished)
+        failed = self.of - int(np.sum(history.judged >= ended - self.of))
+        enough = ended >= self.of and failed >= self.share * self.of
+        if ended < self.of:
+            return Judgement(False, f"{ended} trials have ended, at least {self.of} needed")
+        return Judgement(enough, f"{failed} of the last {self.of} trials failed")
 
 
 @dataclass(frozen=True)
@@ -70,7 +151,7 @@ class Contrast:
 
     Args:
         errors: Smallest interquartile range of the values, in errors.
-        trials: Number of trials with a value that is enough without such a difference.
+        trials: Number of trials, pruned ones included, that is enough without such a difference.
     """
 
     errors: float = 1.0
@@ -78,15 +159,18 @@ class Contrast:
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Compare the quartiles."""
-        known = evidence.history.losses[evidence.history.complete]
+        history = evidence.history
+        known = history.losses[history.complete]
         error = evidence.yardstick
-        if len(known) >= self.trials:
+        if len(history.judged) >= self.trials:
             return Judgement(True, "")
         if len(known) < 2 or error is None:
             return Judgement(
                 False, "too few trials have a value to distinguish a slope from a plateau"
             )
-        low, high = np.quantile(known, [0.25, 0.75])
+        # a pruned trial was no better than those that ended
+        pruned = np.full(len(history.judged) - len(known), known.max())
+        low, high = np.quantile(np.concatenate([known, pruned]), [0.25, 0.75])
         if high - low > self.errors * error.value:
             return Judgement(True, "")
         reason = (

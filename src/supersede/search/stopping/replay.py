@@ -1,21 +1,25 @@
 """When could a finished search have stopped, and what would that have cost?"""
 
-import html
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from supersede.errors import HistoryError
+from supersede.look.result import ResultMixin, frame_of
 from supersede.search.stopping.decide import DEFAULT, Decision, decide
 from supersede.search.stopping.evidence import Criterion
 from supersede.search.stopping.history import History
 from supersede.search.stopping.statistical_error import ErrorEstimate
 from supersede.search.stopping.surrogate import Memory, Settings
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["Replay", "replay"]
 
 
 @dataclass(frozen=True)
-class Replay:
+class Replay(ResultMixin, named="a replay"):
     """A search, judged after each of its trials.
 
     Args:
@@ -41,9 +45,15 @@ class Replay:
     seconds_saved: float | None
     reason: str
 
-    def to_dict(self) -> dict[str, object]:
-        """All fields, ready for JSON."""
-        return asdict(self)
+    def to_frame(self) -> "pa.Table":
+        """One row per decision, in the order of trials."""
+        return frame_of(step.to_dict() for step in self.steps)
+
+    def to_html(self) -> str:
+        """A page: best value, remaining gain, and the stop."""
+        from supersede.search.picture import replay_page
+
+        return replay_page(self)
 
     def __str__(self) -> str:
         if self.stop is None:
@@ -56,9 +66,6 @@ class Replay:
             f"({self.best_at_stop:.6g} instead of {self.best_at_end:.6g})"
         )
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
-
 
 def replay(
     history: History,
@@ -67,7 +74,7 @@ def replay(
     error: ErrorEstimate | None = None,
     settings: Settings | None = None,
     every: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Replay:
     """Judge a search after each of its trials, beyond the first stop, to the end.
 
@@ -77,7 +84,7 @@ def replay(
         error: How the statistical error is found; by default from the trials' own reports.
         settings: Settings of the surrogate.
         every: Check only after every N-th trial.
-        progress: Function that is called with the numbers of checked and of all trials.
+        progress: Function that is called with a line of text after each decision.
 
     Returns:
         The decisions, the first stop, and what it saves and loses.
@@ -103,7 +110,7 @@ def replay(
         past = history.first(trials)
         steps.append(decide(past, rule, error=error, settings=settings, memory=memory))
         if progress is not None:
-            progress(trials, count)
+            progress(f"judged {trials} of {count} trials")
     stop = next((n for n, step in zip(checks, steps, strict=True) if step.stop and n < count), None)
     at = history.first(count if stop is None else stop)
     chosen = steps[-1] if stop is None else steps[checks.index(stop)]

@@ -54,6 +54,9 @@ class FixedError:
 class ReportedError:
     """The error computed from the trials' own fold scores, losses or standard errors.
 
+    The design of a trial's folds decides what their spread means (`FoldDesign`); without one, the
+    settings below apply, and without those, the folds of one ordinary cross-validation are assumed.
+
     Args:
         pool: Number of best trials over which variances are averaged. One trial's folds give a
             noisy variance; trials of similar quality have nearly the same.
@@ -111,6 +114,8 @@ class ReportedError:
             return bootstrap_error(trial.losses, block=block), "losses of the validation items"
         if trial.folds is None or len(trial.folds) < 2:
             return math.nan, "nothing"
+        if trial.design is not None:
+            return trial.design.error(trial.folds), f"fold scores, {trial.design}"
         if self.in_time:
             return blocked(trial.folds), "fold scores in time"
         factor = None
@@ -122,7 +127,8 @@ class ReportedError:
                 test_sizes=self.test_sizes if known else None,
                 train_sizes=self.train_sizes if known else None,
             )
-        return corrected_error(trial.folds, factor), "fold scores"
+        taken = "" if factor is not None else f", taken as one {len(trial.folds)}-fold split"
+        return corrected_error(trial.folds, factor), f"fold scores{taken}"
 
 
 def _differences(best: Trial, others: list[Trial]) -> list[Trial]:
@@ -132,7 +138,8 @@ def _differences(best: Trial, others: list[Trial]) -> list[Trial]:
         folds = _less(other.folds, best.folds)
         losses = _less(other.losses, best.losses)
         if folds is not None or losses is not None:
-            pairs.append(Trial({}, folds=folds, losses=losses))
+            same = other.design if other.design == best.design else None
+            pairs.append(Trial({}, folds=folds, losses=losses, design=same))
     return pairs
 
 

@@ -11,9 +11,9 @@ References:
 Assumes: batches share no rows with each other or with the test items.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,12 @@ from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier
 
 from supersede.errors import ArgumentError
-from supersede.look import Line, count, figure_page, framed, line_plot, share
+from supersede.look import Line, count, figure_page, line_plot, share
+from supersede.look.result import ResultMixin, frame_of
 from supersede.train.flips.tabular import PositiveCongruentClassifier
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Chain", "Version", "chain"]
 
@@ -52,7 +56,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(ResultMixin, named="a chain of updates", height="44rem"):
     """All versions of all chains.
 
     Attributes:
@@ -71,9 +75,9 @@ class Chain:
         newest = max(version.number for version in self.versions)
         return tuple(version for version in self.versions if version.number == newest)
 
-    def to_dict(self) -> dict[str, object]:
-        """All numbers, as plain values."""
-        return asdict(self)
+    def to_frame(self) -> "pa.Table":
+        """One row per version of a chain."""
+        return frame_of(asdict(v) | {"mean_nfr": v.mean_nfr} for v in self.versions)
 
     def __str__(self) -> str:
         lines = [f"version {self.last[0].number} on {count(self.items)} items:"]
@@ -95,9 +99,6 @@ class Chain:
             f" {share(full.error, resolution=1e-3)} instead of {share(free.error, resolution=1e-3)}."
         )
         return figure_page("What each further constraint costs", lead, self.figure())
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "chain of updates", height="44rem")
 
     def figure(self) -> Markup:
         """Error and negative flips of the last version, by the number of constraining versions."""
@@ -131,6 +132,7 @@ def chain(
     test: tuple[Any, npt.ArrayLike],
     *,
     members: int = 3,
+    progress: Callable[[str], None] | None = None,
 ) -> Chain:
     """Train every version of every chain, and measure error and flips on test items.
 
@@ -140,6 +142,7 @@ def chain(
         batches: Training rows and labels of each version, two versions or more.
         test: Rows and labels on which no version was trained.
         members: Number of models in an ensemble; each is trained on a bootstrap sample.
+        progress: Function that is called with a line of text before each model is trained.
 
     Returns:
         The chains; for four versions, 4 without constraints, 6 with constraints, 4 ensembles.
@@ -163,12 +166,17 @@ def chain(
         msg = f"{len(batches)} batches and {members} members; a chain needs two or more of each"
         raise ArgumentError(msg)
     X_test, y_test = test[0], np.asarray(test[1])
-    plain = [clone(congruent.estimator).fit(*batch) for batch in batches]
+    say = progress or (lambda _: None)
+    plain = []
+    for number, batch in enumerate(batches, 1):
+        say(f"version {number} of {len(batches)}, without constraints")
+        plain.append(clone(congruent.estimator).fit(*batch))
     chains: list[tuple[int | None, list[Any]]] = [(0, plain)]
     for reach in range(1, len(batches)):
         # up to version k, a chain with k constraining versions equals the one with k − 1
         models = list(chains[-1][1][:reach])
         for X, y in batches[reach:]:
+            say(f"version {len(models) + 1} of {len(batches)}, constrained by {reach}")
             model = clone(congruent).set_params(old=models[-reach:])
             models.append(model.fit(X, y, seen_by_old=False))
         chains.append((reach, models))

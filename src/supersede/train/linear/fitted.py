@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,8 @@ from markupsafe import Markup
 from torch import Tensor
 
 from supersede.errors import ArgumentError
-from supersede.look import Line, amount, count, figure_page, framed, line_plot
+from supersede.look import Line, amount, count, figure_page, line_plot
+from supersede.look.result import ResultMixin
 from supersede.train.linear.conjugate_gradients import Step
 from supersede.train.linear.flip_constraint import Held, Keeping, keep_right
 from supersede.train.linear.forgetting import Forgetting, forget
@@ -28,13 +29,16 @@ from supersede.train.linear.solving import Settings, Solver, solve
 from supersede.train.linear.spectrum import Spectrum
 from supersede.train.linear.uncertainty import Uncertainty, uncertainty
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["LinearFit"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class LinearFit:
+class LinearFit(ResultMixin, named="a fit", height="34rem"):
     """A linear-quadratic fit; made by `LQF.fit`.
 
     Attributes:
@@ -145,7 +149,7 @@ class LinearFit:
         Args:
             X: More items, in the form that the fit was given.
             y: Their labels or targets.
-            ids: Their ids; numbers that go on from the largest, if None.
+            ids: Their ids; numbers that continue from the largest, if None.
             progress: As for `LQF.fit`.
 
         Returns:
@@ -204,8 +208,15 @@ class LinearFit:
         """How the fit was made, as a page."""
         return figure_page("How was the network fitted?", f"{self}.", self.figure())
 
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "fit", height="34rem")
+    def to_frame(self) -> "pa.Table":
+        """One row per item: its id, its targets, and the fit's residuals."""
+        import pyarrow as pa
+
+        columns: dict[str, Any] = {"id": self.items.ids}
+        if self.items.labels is not None:
+            columns["label"] = self.items.labels
+        lists = {"target": self.items.targets, "residual": self.residual}
+        return pa.table(columns | {name: values.tolist() for name, values in lists.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """The fit in numbers."""

@@ -1,4 +1,4 @@
-"""An update of the old network that may not move far where the old network was right.
+"""An update of the old network that must not move far where the old network was right.
 
 With the change of the outputs zᵢ = J(xᵢ) δ and what the targets ask, rᵢ = α yᵢ − f(xᵢ; w₀),
 
@@ -25,9 +25,7 @@ Assumes: near an item that the old network gets right it is right too, so an upd
 outputs there breaks little. The strength is to be chosen on validation items (`keeping_front`).
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -35,8 +33,8 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, ConvergenceError
 from supersede.look import count, share
-from supersede.look.page import framed, save_as
-from supersede.train.linear.answer_page import answer_page
+from supersede.look.result import ResultMixin
+from supersede.look.table_page import table_page
 from supersede.train.linear.solving import change_for, with_change
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ Held = Literal["right", "all"]
 
 
 @dataclass(frozen=True, eq=False)
-class Keeping:
+class Keeping(ResultMixin, named="a constrained update"):
     """An update under a constraint on what the old network gets right.
 
     Attributes:
@@ -108,7 +106,7 @@ class Keeping:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The summary and the items that cost something, dearest first, as plain values."""
+        """The summary and the items that cost something, most expensive first, as plain values."""
         fields = ("strength", "objective", "gap", "steps")
         costly = self.to_frame().to_pylist()
         return {n: getattr(self, n) for n in fields} | {
@@ -117,7 +115,7 @@ class Keeping:
         }
 
     def to_frame(self) -> "pa.Table":
-        """One row per item whose constraint binds, dearest first: id, label, multiplier."""
+        """One row per item whose constraint binds, most expensive first: id, label, multiplier."""
         import pyarrow as pa
 
         order = np.argsort(-self.multipliers, kind="stable")[: int((self.multipliers > 0).sum())]
@@ -126,25 +124,14 @@ class Keeping:
             columns["label"] = self.fit.items.labels[order]
         return pa.table(columns | {"multiplier": self.multipliers[order]})
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_html(self) -> str:
         """The items that cost something as a page."""
-        return answer_page(
+        return table_page(
             "What does keeping right answers cost?",
             f"{self}.",
             self.to_frame(),
             "The multiplier of an item says by how much the objective would fall per unit by which its limit were raised.",
         )
-
-    def save(self, path: str | Path) -> Path:
-        """Write to an ``.html`` or ``.json`` file."""
-        return save_as(path, "a constrained update", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "constrained update")
 
     def __str__(self) -> str:
         binding = float((self.multipliers[self.held] > 0).mean()) if self.held.any() else 0.0
@@ -186,7 +173,7 @@ def keep_right(
         msg = "the fit's targets are numbers, so no answer of the network is right or wrong"
         raise ArgumentError(msg)
     if not (np.isfinite(strength) and strength >= 0):
-        msg = f"strength={strength!r}; it is a finite number, 0 (no constraint) or more"
+        msg = f"strength={strength!r} must be a finite number, 0 (no constraint) or more"
         raise ArgumentError(msg)
     if on not in {"right", "all"}:
         msg = f"on={on!r}; expected 'right' or 'all'"
@@ -258,7 +245,7 @@ def _solve(
         ahead = moved + (momentum - 1) / following * (moved - u)
         u, momentum = moved, following
     msg = (
-        f"the duality gap is {gap:.1e} after {most} steps, and {tolerance:.1e} was asked for; allow more"
+        f"the duality gap is {gap:.1e} after {most} steps, and {tolerance:.1e} is required; allow more"
         " steps (most) or a larger tolerance"
     )
     raise ConvergenceError(msg)

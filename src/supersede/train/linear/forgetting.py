@@ -14,9 +14,7 @@ weights know of them stays.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +23,8 @@ import torch
 
 from supersede.errors import ConvergenceError, TooFewLabelsError
 from supersede.look import count
-from supersede.look.page import environment, framed, save_as
+from supersede.look.page import environment
+from supersede.look.result import ResultMixin
 from supersede.train.linear.jacobian import times, transposed_times
 from supersede.train.linear.solving import solve
 
@@ -38,7 +37,7 @@ __all__ = ["Forgetting", "forget"]
 
 
 @dataclass(frozen=True)
-class Forgetting:
+class Forgetting(ResultMixin, named="a certificate"):
     """A fit without some items, and the evidence for it.
 
     Attributes:
@@ -84,21 +83,10 @@ class Forgetting:
 
         return pa.table({"id": self.forgotten})
 
-    def to_json(self) -> str:
-        """The certificate as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_html(self) -> str:
         """The certificate as a page."""
         template = environment().get_template("train.linear/forgetting.html")
         return template.render(certificate=self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the certificate to an ``.html`` or ``.json`` file."""
-        return save_as(path, "a certificate", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "certificate")
 
     def __str__(self) -> str:
         return (
@@ -142,7 +130,7 @@ def forget(fit: "LinearFit", ids: npt.ArrayLike, *, tolerance: float = 1e-2) -> 
     if not distance <= tolerance:
         msg = (
             f"the change is only shown to be within {distance:.1e} (relative) of the exact fit to the"
-            f" remaining items, and {tolerance:.1e} was asked for; use the network in double precision"
+            f" remaining items, and {tolerance:.1e} is required; use the network in double precision"
             " (network.double()), a smaller tolerance of the solver, or a larger regularization"
         )
         raise ConvergenceError(msg)

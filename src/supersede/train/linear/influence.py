@@ -19,17 +19,15 @@ References:
     Hastie, Tibshirani & Friedman (2009), section 5.4.1.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from supersede.errors import ArgumentError
-from supersede.look.page import framed, save_as
+from supersede.look.result import ResultMixin
 from supersede.train.linear.items import inputs
 from supersede.train.linear.smoothing import cross_kernel, item_rows, unfitted
 
@@ -44,7 +42,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Influence:
+class Influence(ResultMixin, named="an influence"):
     """What each item of a fit did to its outputs for one input.
 
     Attributes:
@@ -95,22 +93,11 @@ class Influence:
             columns["label"] = self.labels[order]
         return pa.table(columns | {"taught": self.taught[order], "without": self.without[order]})
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_html(self) -> str:
         """A page with the items that taught it this."""
         from supersede.train.linear.influence_page import page
 
         return page(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write to an ``.html`` or ``.json`` file."""
-        return save_as(path, "an influence", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "influence")
 
     def __str__(self) -> str:
         top = ", ".join(

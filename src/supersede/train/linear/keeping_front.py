@@ -1,15 +1,13 @@
 """How strongly an update is held, chosen on validation items."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from supersede.look.page import save_as
+from supersede.look.result import ResultMixin
 from supersede.train.flips.front import Front, choose, measure
 from supersede.train.linear.flip_constraint import Held, Keeping, keep_right
 
@@ -24,7 +22,7 @@ STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, eq=False)
-class KeepingFront:
+class KeepingFront(ResultMixin, named="a front", height="34rem"):
     """The error–NFR front of a held update, and the update that was chosen.
 
     Attributes:
@@ -48,20 +46,9 @@ class KeepingFront:
 
         return pa.Table.from_pylist([asdict(point) for point in self.front.points])
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_html(self) -> str:
         """The front as a page."""
         return self.front.to_html()
-
-    def save(self, path: str | Path) -> Path:
-        """Write to an ``.html`` or ``.json`` file."""
-        return save_as(path, "a front", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return self.front._repr_html_()
 
 
 def keeping_front(

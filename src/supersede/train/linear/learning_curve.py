@@ -4,17 +4,15 @@ Item after item in one random order; the fit to the first m of them, and its lea
 from a part of the kernel, so no network runs. Several orders give the spread.
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
 from supersede.errors import ArgumentError
-from supersede.look import Line, amount, count, figure_page, framed, line_plot, share
-from supersede.look.page import save_as
+from supersede.look import Line, amount, count, figure_page, line_plot, share
+from supersede.look.result import ResultMixin
 from supersede.train.linear.penalty import choose_penalty, given_penalty
 from supersede.train.linear.spectrum import of_kernel
 
@@ -27,7 +25,7 @@ __all__ = ["LearningCurve", "learning_curve"]
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class LearningCurve(ResultMixin, named="a learning curve"):
     """Leave-one-out error by number of items.
 
     Attributes:
@@ -62,10 +60,6 @@ class LearningCurve:
             ]
         )
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def figure(self) -> Markup:
         """The curve: mean, and the best and worst order."""
         spread = np.asarray(self.errors)
@@ -83,13 +77,6 @@ class LearningCurve:
     def to_html(self) -> str:
         """The curve as a page of its own."""
         return figure_page("What would more items bring?", f"{self}.", self.figure())
-
-    def save(self, path: str | Path) -> Path:
-        """Write to an ``.html`` or ``.json`` file."""
-        return save_as(path, "a learning curve", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "learning curve", height="34rem")
 
     def __str__(self) -> str:
         form = share if self.classes else amount

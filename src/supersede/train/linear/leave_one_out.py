@@ -1,16 +1,14 @@
 """What the fit would say of each item had it not been fitted to it: exact leave-one-out."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from supersede.look import count, share
-from supersede.look.page import framed, save_as
-from supersede.train.linear.answer_page import answer_page
+from supersede.look.result import ResultMixin
+from supersede.look.table_page import table_page
 from supersede.train.linear.smoothing import unfitted
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class LeaveOneOut:
+class LeaveOneOut(ResultMixin, named="leave-one-out outputs"):
     """Each item's outputs under the fit to all others, with the penalty as it is.
 
     Attributes:
@@ -83,25 +81,14 @@ class LeaveOneOut:
         columns |= {f"output_{c}": self.outputs[order, c] for c in range(self.outputs.shape[1])}
         return pa.table(columns)
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_html(self) -> str:
         """Every item, the worst first, as a page."""
-        return answer_page(
+        return table_page(
             "Which items would be wrong if they were left out?",
             f"{self}.",
             self.to_frame(),
             "Exact for the linear fit, with the regularization as it is.",
         )
-
-    def save(self, path: str | Path) -> Path:
-        """Write to an ``.html`` or ``.json`` file."""
-        return save_as(path, "a leave-one-out", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "leave-one-out")
 
     def __str__(self) -> str:
         wrong = "" if self.labels is None else f"{share(self.error)} wrong, "

@@ -17,10 +17,8 @@ probability at least 1 − 2α, and usually about 1 − α. λ is held fixed tho
 same items; `tests/train/linear` and the benchmark simulate the coverage.
 """
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +26,8 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.look import count, share
-from supersede.look.page import framed, save_as
-from supersede.train.linear.answer_page import answer_page
+from supersede.look.result import ResultMixin
+from supersede.look.table_page import table_page
 from supersede.train.linear.items import inputs
 from supersede.train.linear.smoothing import cross_kernel, item_rows, unfitted
 
@@ -44,7 +42,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PredictionSets:
+class PredictionSets(ResultMixin, named="prediction sets"):
     """A set of classes for each item.
 
     Attributes:
@@ -74,25 +72,14 @@ class PredictionSets:
 
         return pa.table({"classes": [np.flatnonzero(row).tolist() for row in self.member]})
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_html(self) -> str:
         """The sets as a page."""
-        return answer_page(
+        return table_page(
             "Which classes may each item be?",
             f"{self}; each holds the right class with a probability of about {share(self.confidence)}, and of at least {share(self.guaranteed)}.",
             self.to_frame(),
             "Assumes items exchangeable with those of the fit.",
         )
-
-    def save(self, path: str | Path) -> Path:
-        """Write to an ``.html`` or ``.json`` file."""
-        return save_as(path, "prediction sets", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "prediction sets")
 
     def __str__(self) -> str:
         return (
@@ -120,7 +107,7 @@ def prediction_sets(fit: "LinearFit", X: Any, *, confidence: float = 0.9) -> Pre
         msg = "the fit's targets are numbers, so there are no classes; use uncertainty"
         raise ArgumentError(msg)
     if not 0 < confidence < 1:
-        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.9"
+        msg = f"confidence={confidence} must lie between 0 and 1, such as 0.9"
         raise ArgumentError(msg)
     n, outputs = fit.base.shape
     needed = math.ceil(confidence * (n + 1))

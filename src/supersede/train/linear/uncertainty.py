@@ -15,9 +15,7 @@ Assumes: targets are the model's outputs plus Gaussian noise of one size. One-ho
 there `prediction_sets` makes fewer assumptions.
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +24,8 @@ from scipy.special import ndtri
 
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.look import count, share
-from supersede.look.page import framed, save_as
-from supersede.train.linear.answer_page import answer_page
+from supersede.look.result import ResultMixin
+from supersede.look.table_page import table_page
 from supersede.train.linear.items import inputs
 from supersede.train.linear.smoothing import cross_kernel, item_rows, own_kernel, unfitted
 
@@ -42,7 +40,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Uncertainty:
+class Uncertainty(ResultMixin, named="uncertainties"):
     """Outputs and how sure they are.
 
     Attributes:
@@ -92,25 +90,14 @@ class Uncertainty:
         flat: dict[str, Any] = {"item": item, "output": output, "mean": self.mean, "std": self.std, "low": low, "high": high}  # fmt: skip
         return pa.table({name: values.reshape(-1) for name, values in flat.items()})
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_html(self) -> str:
         """The outputs as a page."""
-        return answer_page(
+        return table_page(
             "How sure is the fit of its outputs?",
             f"{self}.",
             self.to_frame(),
             "Assumes targets are outputs plus Gaussian noise of one size; one-hot targets are not.",
         )
-
-    def save(self, path: str | Path) -> Path:
-        """Write to an ``.html`` or ``.json`` file."""
-        return save_as(path, "uncertainties", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "uncertainty")
 
     def __str__(self) -> str:
         return (
@@ -135,7 +122,7 @@ def uncertainty(fit: "LinearFit", X: Any, *, confidence: float = 0.95) -> Uncert
         TooFewLabelsError: The targets equal the network's outputs, so no noise can be estimated.
     """
     if not 0 < confidence < 1:
-        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.95"
+        msg = f"confidence={confidence} must lie between 0 and 1, such as 0.95"
         raise ArgumentError(msg)
     taken = inputs(X, fit.linear.like)
     r = fit.items.targets - fit.base

@@ -3,13 +3,21 @@
 Run as ``python -I -B this/folder``; it imports nothing of the package. Standard input contains a
 line of JSON, the model's bytes and the columns; standard output receives a header and either
 numbers or a reason.
+
+With the argument ``fork``, standard input is a socket, on which pairs of such files arrive. Each is
+left to a forked child, so that the libraries are imported once. The forking process reads nothing
+that a stranger sent.
 """
 
 import importlib.util
 import io
 import json
+import os
+import signal
+import socket
 import struct
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +46,7 @@ run = beside("run")
 
 LOCKED, HEAD = "<I", "<BQ"  # bits of the measures in force; status, and number of bytes that follow
 DONE, MODEL, ANSWER, LIMIT = range(4)
+IDLE = 300.0  # seconds without a model after which the forking process ends
 
 
 def options() -> Any:
@@ -111,11 +120,10 @@ def runs(asked: dict[str, Any]) -> int:
 
 def main() -> None:
     """Answer once."""
-    source = sys.stdin.buffer
+    source = open(0, "rb", closefd=False)  # noqa: SIM115  # sys.stdin can be about the socket
     asked = json.loads(source.readline())
     data = source.read(asked["bytes"])
     columns = run.read_columns(source, asked["columns"])
-    warm_up()
     out = io.FileIO(1, "w")
     bits = lock.lock_in(
         memory=asked["memory"], cpu=asked["cpu"] * runs(asked), output=asked["output"],
@@ -132,5 +140,54 @@ def main() -> None:
         view = view[out.write(view) :]
 
 
+def fork_for_each(parent: socket.socket) -> None:
+    """Fork a child for each pair of files, and report its number and its exit code."""
+    number = struct.Struct("<i")
+    parent.sendall(b"s")
+    while True:
+        parent.settimeout(IDLE)
+        try:
+            message, files, _, _ = socket.recv_fds(parent, 1, 2)
+        except TimeoutError:
+            return
+        if not message:
+            return
+        child = os.fork()
+        if child == 0:
+            become_child(files)
+        for file in files:
+            os.close(file)
+        parent.settimeout(None)
+        parent.sendall(number.pack(child))
+        end = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+        parent.sendall(number.pack(code))
+        reap = parent.recv(1)  # until then the child's number cannot become another process's
+        os.waitpid(child, 0)
+        if not reap:
+            return
+
+
+def become_child(files: list[int]) -> None:
+    """Answer once, with these files as standard input and output, and exit."""
+    code = 1
+    try:
+        lock.die_with_parent()
+        for place, file in enumerate(files):
+            os.dup2(file, place)
+        os.closerange(3, 64)
+        main()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
 if __name__ == "__main__":
-    main()
+    warm_up()
+    if sys.argv[1:] == ["fork"]:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        fork_for_each(socket.socket(fileno=0))
+    else:
+        main()

@@ -14,7 +14,7 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-__all__ = ["HELD", "grant", "leave_network", "lock_in"]
+__all__ = ["HELD", "die_with_parent", "grant", "leave_network", "lock_in"]
 
 # bit 0, 1, …
 HELD = (
@@ -29,7 +29,7 @@ HELD = (
 
 NOBODY = 65534
 CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC = 0x10000000, 0x40000000, 0x08000000
-PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 # the same numbers on every architecture
 LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
 FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # number of rights in each version of Landlock
@@ -41,6 +41,12 @@ def leave_network() -> bool:
         return False
     own = 0 if os.geteuid() == 0 else CLONE_NEWUSER
     return bool(ctypes.CDLL(None).unshare(own | CLONE_NEWNET | CLONE_NEWIPC) == 0)
+
+
+def die_with_parent() -> None:
+    """End this process when the one that forked it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
 def lock_in(*, memory: int, cpu: int, output: int, network: bool) -> int:

@@ -66,22 +66,29 @@ def serve(
         asked: Number of rows, numbers per row, and the kind of the answers.
         allow: Called before each chunk: grants it CPU time.
     """
-    run = _runner(open_session(), columns, asked)
+    ask = _runner(open_session(), columns, asked)
     n = asked["rows"]
     whole = np.full((n, asked["width"]), np.nan)
+
+    def run(rows: slice) -> np.ndarray:
+        # whole chunks are views of the columns; a shorter one is filled up
+        return ask(rows if rows.stop - rows.start == CHUNK else _filled(np.arange(n)[rows]))
+
     for start in range(0, n, CHUNK):
         allow()
-        waiting = [np.arange(start, min(start + CHUNK, n))]
+        waiting = [slice(start, min(start + CHUNK, n))]
         while waiting:
             rows = waiting.pop()
+            many = rows.stop - rows.start
             try:
-                whole[rows] = run(_filled(rows))[: len(rows)]
+                whole[rows] = run(rows)[:many]
             except Exception as error:  # onnxruntime's errors have no common root
                 structural = isinstance(error, Unfit) and not isinstance(error, RowUnfit)
                 if structural or exhausted(error):
                     raise
-                if len(rows) > 1:
-                    waiting += [rows[: len(rows) // 2], rows[len(rows) // 2 :]]
+                if many > 1:
+                    middle = rows.start + many // 2
+                    waiting += [slice(rows.start, middle), slice(middle, rows.stop)]
     return whole
 
 
@@ -131,21 +138,21 @@ def _runner(
     columns: dict[str, np.ndarray],
     asked: dict[str, Any],
     allow: Callable[[], None] = lambda: None,
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Callable[[np.ndarray | slice], np.ndarray]:
     """A function from rows to their answers, shape (rows, width)."""
     last = asked["kind"] == "Probabilities"
     name = session.get_outputs()[-1 if last else 0].name
 
-    def run(rows: np.ndarray) -> np.ndarray:
+    def run(rows: np.ndarray | slice) -> np.ndarray:
         allow()
-        feed = _feed(session, {name: values[rows] for name, values in columns.items()})
-        (found,) = session.run([name], feed)
-        return _numbers(found, len(rows), asked["width"])
+        part = {name: values[rows] for name, values in columns.items()}
+        (found,) = session.run([name], _feed(session, part))
+        return _numbers(found, len(next(iter(part.values()))), asked["width"])
 
     return run
 
 
-def _in_chunks(run: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
+def _in_chunks(run: Callable[[np.ndarray | slice], np.ndarray], rows: np.ndarray) -> np.ndarray:
     parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
     return np.concatenate([run(_filled(part))[: len(part)] for part in parts])
 
@@ -206,7 +213,11 @@ def _feed(session: Any, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     if len(port.shape) != 2 or (isinstance(port.shape[1], int) and port.shape[1] != len(columns)):
         msg = f"the model's input has the shape {port.shape}, but {len(columns)} columns are named"
         raise Unfit(msg)
-    return {port.name: np.stack([_typed(values, port) for values in columns.values()], axis=1)}
+    typed = [_typed(values, port) for values in columns.values()]
+    together = np.empty((len(typed[0]), len(typed)), typed[0].dtype)
+    for place, values in enumerate(typed):
+        together[:, place] = values
+    return {port.name: together}
 
 
 def _typed(values: np.ndarray, port: Any) -> np.ndarray:

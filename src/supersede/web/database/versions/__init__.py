@@ -1,0 +1,1 @@
+"""Migrations, in one line: each module names the one before."""

@@ -1,0 +1,1 @@
+"""Labels: people answer one question about one item at a time, until the estimate is decided."""

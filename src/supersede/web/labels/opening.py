@@ -1,0 +1,144 @@
+"""A task from a table: which items to label for a question, and what annotators see of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import UploadFile
+from sqlalchemy.orm import Session
+
+from supersede.errors import InputError
+from supersede.evaluate import Estimand, accuracy, plan, precision, recall
+from supersede.table.read import read
+from supersede.table.table import Table
+from supersede.web.bounties.tables import keep_table, path_on_server, read_kept
+from supersede.web.database import LabelTask
+from supersede.web.files import register
+from supersede.web.labels.actions import open_task
+from supersede.web.site import Site
+
+__all__ = ["MOST_LABELS", "Wanted", "open_from_file", "opened", "tables_columns"]
+
+MOST_LABELS = 2000  # of a task whose question is decided long before, as a rule
+_MEASURES = {"accuracy": accuracy, "precision": precision, "recall": recall}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a task is to find out.
+
+    Attributes:
+        title: Its name.
+        question: What annotators are asked.
+        estimand: What is estimated.
+        models: The models that it is about.
+        item: Column of item ids.
+        shown: Columns that annotators see.
+        margin: Half-width of the interval that is narrow enough.
+        limit: The value that decides, instead; None for none.
+        budget: Most labels; None for as many as the margin needs.
+        per_item: Annotators per item.
+    """
+
+    title: str
+    question: str
+    estimand: Estimand
+    models: tuple[str, ...]
+    item: str
+    shown: tuple[str, ...]
+    margin: float
+    limit: float | None
+    budget: int | None
+    per_item: int
+
+    @classmethod
+    def of(cls, typed: Mapping[str, Any]) -> "Wanted":
+        """From the fields of a form.
+
+        Raises:
+            InputError: A field is missing, or is not a number.
+        """
+        for field in ("model", "item"):
+            if not typed[field]:
+                msg = f"choose the column of the {field}"
+                raise InputError.of(msg, field)
+        if not typed["shown"]:
+            msg = "choose at least one column that annotators see"
+            raise InputError.of(msg, "shown")
+        model, old = typed["model"], typed["old"]
+        if typed["measure"] == "gain":
+            if not old or old == model:
+                msg = "choose the model in service, with which the new one is compared"
+                raise InputError.of(msg, "old")
+            estimand, models = accuracy(model) - accuracy(old), (old, model)
+        elif typed["measure"] in _MEASURES:
+            estimand, models = _MEASURES[typed["measure"]](model), (model,)
+        else:
+            msg = "choose what to estimate"
+            raise InputError.of(msg, "measure")
+        margin, limit, budget = (_number(typed[f], f) for f in ("margin", "limit", "budget"))
+        per_item = _number(typed["per_item"], "per_item")
+        if margin is None or not 0 < margin < 1:
+            msg = "the margin must lie between 0 and 1, such as 0.05"
+            raise InputError.of(msg, "margin")
+        return cls(
+            typed["title"], typed["question"] or "Which one is right?", estimand, models,
+            typed["item"], tuple(typed["shown"]), margin, limit,
+            None if budget is None else int(budget), int(per_item or 1),
+        )  # fmt: skip
+
+
+def tables_columns(site: Site, user_id: int, table: UploadFile | None, path: str) -> str:
+    """Keep an uploaded table, or one by its path on the server; its hash.
+
+    Raises:
+        InputError: There is none, or it is not a table.
+        AccessError: The path is not open.
+    """
+    most = site.settings.upload_mb * 1_000_000
+    if table is not None and table.filename:
+        parts = iter(lambda: table.file.read(1 << 20), b"")
+        kept = keep_table(site.files, table.filename, parts, most)
+    elif path.strip():
+        found = path_on_server(site.settings, path.strip())
+        with found.open("rb") as file:
+            parts = iter(lambda: file.read(1 << 20), b"")
+            kept = keep_table(site.files, found.name, parts, most * 100)
+    else:
+        msg = "choose a table"
+        raise InputError.of(msg, "table")
+    with site.database.write() as db:
+        register(db, kept, "table.parquet", user_id, site.now())
+    return kept.hash
+
+
+def opened(site: Site, table: str, models: tuple[str, ...], item: str) -> Table:
+    """A kept table, read for a plan."""
+    return read(read_kept(site.files, table), models=list(models), item=item, labelled=False)
+
+
+def open_from_file(site: Site, db: Session, table: str, wanted: Wanted, made_by: int) -> LabelTask:
+    """Plan, and open the task.
+
+    Raises:
+        SupersedeError: The table does not fit the question.
+    """
+    found = opened(site, table, wanted.models, wanted.item)
+    made = plan(
+        found, wanted.estimand, margin=wanted.margin, budget=wanted.budget, method="coordinated"
+    )
+    limits = {} if wanted.limit is None else {made.estimands[0].name: wanted.limit}
+    return open_task(
+        site, db, made, found, title=wanted.title, question=wanted.question, shown=wanted.shown,
+        limits=limits, made_by=made_by, per_item=wanted.per_item,
+    )  # fmt: skip
+
+
+def _number(text: str, field: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        msg = f"{text!r} is not a number"
+        raise InputError.of(msg, field) from error

@@ -1,0 +1,1 @@
+"""Reviews of new models against the one in service, signed by name."""

@@ -1,0 +1,223 @@
+"""What happens to a review: it is asked for, waits for labels, is signed."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from supersede.errors import ConflictError, InputError, NotFoundError, TooFewLabelsError
+from supersede.evaluate import accuracy, plan
+from supersede.table.read import read
+from supersede.web.database import Approval, Candidate, LabelTask, Review
+from supersede.web.jobs.queue import enqueue
+from supersede.web.labels.actions import open_task
+from supersede.web.labels.opening import MOST_LABELS
+from supersede.web.ledger import append
+from supersede.web.names import check_name, check_text, folded
+from supersede.web.reviews.running import source_of
+from supersede.web.security import Visitor
+from supersede.web.site import Site
+
+__all__ = ["REVIEW", "ask", "candidate_named", "label_task", "review_of", "settings_of", "sign"]
+
+REVIEW = "review"  # the kind of job that runs one
+_KINDS = ("review", "audit")
+_CHOSEN = ("", "random")  # how labelled items were chosen
+_FINISHED = {"pass", "fail", "undecided", "audited"}
+
+
+def settings_of(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a review, from the fields of a form.
+
+    Raises:
+        InputError: A field is missing, or is not a number.
+    """
+    if typed["kind"] not in _KINDS:
+        msg = "choose a review or an audit"
+        raise InputError.of(msg, "kind")
+    needed = ["new", *(["old"] if typed["kind"] == "review" else ["label"])]
+    for field in needed:
+        if not typed[field]:
+            words = {"new": "new model", "old": "model in service", "label": "label"}
+            msg = f"choose the column of the {words[field]}"
+            raise InputError.of(msg, field)
+    if typed["labels"] not in _CHOSEN:
+        msg = "say how the labelled items were chosen"
+        raise InputError.of(msg, "labels")
+    try:
+        limit = float(typed["limit"] or "-0.01")
+    except ValueError as error:
+        msg = f"{typed['limit']!r} is not a number; a loss of one point is -0.01"
+        raise InputError.of(msg, "limit") from error
+    if not -1 < limit < 1 or math.isnan(limit):
+        msg = "the limit is a difference of shares between -1 and 1, such as -0.01"
+        raise InputError.of(msg, "limit")
+    texts = {name: typed[name] for name in ("old", "new", "label", "item", "labels")}
+    return {**texts, "groups": list(typed["groups"]), "limit": limit}
+
+
+def candidate_named(
+    db: Session, name: str, by: int, site: Site, file_hash: str | None = None
+) -> Candidate:
+    """The candidate of that name; a new one if there is none.
+
+    Raises:
+        InputError: The name is refused.
+    """
+    name = check_name("candidate", name)
+    query = select(Candidate).where(Candidate.folded == folded(name))
+    found = db.execute(query).scalar_one_or_none()
+    if found is None:
+        found = Candidate(
+            name=name, folded=folded(name), round_id=None, file_hash=file_hash, made_by=by,
+            created=site.now(),
+        )  # fmt: skip
+        db.add(found)
+        db.flush()
+    return found
+
+
+def ask(
+    site: Site,
+    db: Session,
+    candidate: Candidate,
+    kind: str,
+    source: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    by: int,
+) -> Review:
+    """Ask for a review or an audit; a worker runs it."""
+    review = Review(
+        candidate_id=candidate.id, kind=kind, title=candidate.name, state="queued",
+        source=dict(source), settings=dict(settings), result=None, report_hash=None, problem="",
+        labels=None, continues=None, job_id=None, made_by=by, created=site.now(), finished=None,
+    )  # fmt: skip
+    db.add(review)
+    db.flush()
+    job = enqueue(db, REVIEW, f"review/{review.id}", {"review": review.id}, site.now())
+    review.job_id = job.id
+    return review
+
+
+def review_of(db: Session, review_id: int) -> Review:
+    """A review.
+
+    Raises:
+        NotFoundError: There is none of this number.
+    """
+    found = db.get(Review, review_id)
+    if found is None:
+        msg = f"there is no review {review_id}"
+        raise NotFoundError(msg)
+    return found
+
+
+def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
+    """Open a task with the items whose labels decide an undecided review.
+
+    Only items on which the two models differ are asked for, in an order by which their answers
+    can be looked at after each label. The review runs again when they decide.
+
+    Raises:
+        ConflictError: The review is not undecided, or waits for a task already.
+        InputError: The table has no item ids, or no other columns to show.
+        TooFewLabelsError: No label can decide it.
+    """
+    query = select(LabelTask).where(LabelTask.review_id == review.id)
+    if (known := db.execute(query).scalars().first()) is not None:
+        return known
+    if review.kind != "review" or review.state != "undecided":
+        msg = f"this {review.kind} is {review.state}; only an undecided review needs labels"
+        raise ConflictError(msg)
+    settings = review.settings
+    if not settings["item"]:
+        msg = "the review names no column of item ids; ask for it again with one"
+        raise InputError.of(msg, "item")
+    source = source_of(site, review.source)
+    models = [settings["old"], settings["new"]]
+    found = read(source, models=models, item=settings["item"], labelled=False)
+    hidden = {*models, settings["label"], settings["item"]}
+    shown = [c for c in columns_of(source) if c not in hidden and not _leaks(c, models)]
+    if not shown:
+        msg = "the table has nothing that an annotator could look at"
+        raise InputError.of(msg, "table")
+    asked = accuracy(settings["new"]) - accuracy(settings["old"])
+    made = plan(found, asked, margin=0.0, method="coordinated")
+    if made.size > MOST_LABELS:
+        made = plan(found, asked, margin=0.0, method="coordinated", budget=MOST_LABELS)
+    if not made.size:
+        msg = "the models give the same answer everywhere, so no label can tell them apart"
+        raise TooFewLabelsError(msg)
+    words = settings["label"] or "the right answer"
+    return open_task(
+        site, db, made, found, title=f"Review {review.id} of {review.title}"[:80],
+        question=f"What is {words} of this item?", shown=shown,
+        limits={made.estimands[0].name: settings["limit"]}, made_by=by, review_id=review.id,
+    )  # fmt: skip
+
+
+def columns_of(source: Any) -> list[str]:
+    """The columns of a table, or of a file."""
+    from supersede.table.source import open_source
+
+    if isinstance(source, str):
+        return list(open_source(source).columns)
+    return list(source.column_names)
+
+
+def _leaks(column: str, models: list[str]) -> bool:
+    """Whether a column's name says that it belongs to a model, such as its score."""
+    stems = {name.removesuffix("_prediction") for name in models}
+    scores = ("probability", "score", "prediction", "logit", "confidence")
+    low = column.casefold()
+    return any(word in low for word in scores) or any(
+        s and low.startswith(s.casefold()) for s in stems
+    )
+
+
+def sign(
+    db: Session, review: Review, who: Visitor, decision: str, name: str, reason: str, site: Site
+) -> Approval:
+    """Approve or decline, with name and reason; it is recorded for good, in the ledger.
+
+    Raises:
+        AccessError: They are no approver.
+        ConflictError: The review is not finished, or did not pass.
+        InputError: The name is not theirs, or there is no reason.
+    """
+    who.check("approver")
+    if decision not in {"approved", "declined"}:
+        msg = "approve or decline"
+        raise InputError.of(msg, "decision")
+    if folded(name) != folded(who.name):
+        msg = f"sign with your own name, {who.name}"
+        raise InputError.of(msg, "name")
+    reason = check_text("reason", reason, 2000)
+    if not reason:
+        msg = "say why; whoever reads this later has nothing else"
+        raise InputError.of(msg, "reason")
+    if review.state not in _FINISHED:
+        msg = f"this review is {review.state}; it can be signed when it is finished"
+        raise ConflictError(msg)
+    if decision == "approved" and review.state in {"fail", "undecided"}:
+        msg = (
+            f"the verdict is {review.state}: it can be declined, or reviewed again with more labels"
+        )
+        raise ConflictError(msg)
+    now = site.now()
+    entry = append(
+        db, f"review/{review.id}",
+        {
+            "event": decision, "candidate": review.candidate_id, "verdict": review.state,
+            "report": review.report_hash, "by": who.user_id, "name": who.name, "reason": reason,
+        }, now,
+    )  # fmt: skip
+    made = Approval(
+        review_id=review.id, user_id=who.user_id, decision=decision, reason=reason,
+        entry=entry.number, at=now,
+    )  # fmt: skip
+    db.add(made)
+    db.flush()
+    return made

@@ -1,0 +1,162 @@
+"""Run a review or an audit of a kept table, and say what it found in a few fields."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from supersede.errors import InputError, SourceError
+from supersede.evaluate import Labels, Plan, labelled_part
+from supersede.evaluate.labels import settle
+from supersede.review import MinGain, NoSliceWorse, compare
+from supersede.table.read import read
+from supersede.web.bounties.tables import path_on_server, read_kept
+from supersede.web.site import Site
+
+if TYPE_CHECKING:
+    from supersede.audit import Audit
+    from supersede.review import Review
+
+__all__ = ["Outcome", "run", "source_of"]
+
+LABEL = "label of the task"  # the column of a task's labels
+_WORST_SLICE = 0.05
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a review or an audit found.
+
+    Attributes:
+        state: The verdict; ``audited`` for an audit.
+        result: What its page shows.
+        page: The report.
+        labels: Labels that it rests on.
+    """
+
+    state: str
+    result: dict[str, Any]
+    page: str
+    labels: int
+
+
+def source_of(site: Site, source: Mapping[str, Any]) -> Any:
+    """The table of a review: a kept file, or a path on the server.
+
+    Raises:
+        NotFoundError: The kept file is gone or was changed.
+        AccessError: The path is not open any more.
+        InputError: There is no file at the path.
+    """
+    if "path" in source:
+        return str(path_on_server(site.settings, source["path"]))
+    return read_kept(site.files, source["file"])
+
+
+def run(
+    site: Site,
+    kind: str,
+    source: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    report: Callable[[str], None],
+    labelled: tuple[Plan, Labels] | None = None,
+) -> Outcome:
+    """Run a review or an audit.
+
+    Args:
+        site: The installation.
+        kind: ``review`` or ``audit``.
+        source: Where the table is.
+        settings: Its columns, limits and groups.
+        report: Called with a line of text before each step.
+        labelled: The plan and the labels of a task, in place of the table's own labels.
+
+    Raises:
+        SupersedeError: The table does not fit.
+    """
+    table = source_of(site, source)
+    groups = list(settings["groups"])
+    if kind == "audit":
+        return _audit(table, settings, groups, report)
+    given: dict[str, Any] = {"label": settings["label"] or None}
+    if labelled is None:
+        given["labels"] = settings["labels"] or None
+    else:
+        plan, labels = labelled
+        table = _with_labels(table, settings["item"], plan, labels)
+        given = {"label": LABEL, "labels": labelled_part(plan, labels, disagreement="majority")}
+    checks: list[Any] = [MinGain(settings["limit"])]
+    checks += [NoSliceWorse(_WORST_SLICE)] if groups and labelled is None else []
+    found = compare(
+        table, old=settings["old"], new=settings["new"], checks=checks,
+        item=settings["item"] or None, groups=groups if labelled is None else (),
+        progress=report, **given,
+    )  # fmt: skip
+    report("drawing the report")
+    return Outcome(found.verdict, _told(found), found.to_html(), found.candidate.evidence.labelled)
+
+
+def _with_labels(table: Any, item: str, plan: Plan, labels: Labels) -> pa.Table:
+    """The table with the labels of a task in a column of their own."""
+    if isinstance(table, str):
+        from supersede.table.source import collect, open_source
+
+        opened = open_source(table)
+        table = collect(opened.rows(opened.columns, (), ()))
+    if item not in table.column_names:
+        msg = f"the table has no column {item!r} any more"
+        raise SourceError(msg)
+    settled = settle(plan, labels, "majority")
+    classes = plan.patterns.classes
+    states = dict(
+        zip(map(str, plan.items["item"].to_pylist()), settled.state.tolist(), strict=True)
+    )
+    known = [states.get(str(i), -2) for i in table[item].to_pylist()]
+    column = pa.array([classes[s] if s >= 0 else None for s in known])
+    return table.append_column(LABEL, column)
+
+
+def _told(found: "Review") -> dict[str, Any]:
+    candidate = found.candidate
+    first = candidate.findings[0]
+    return {
+        "verdict": found.verdict,
+        "findings": [
+            {
+                "check": f.check, "question": f.question, "verdict": f.verdict, "reason": f.reason,
+                "estimate": f.estimate, "low": f.low, "high": f.high, "limit": f.limit,
+                "more": f.more_labels, "more_random": f.more_labels_random,
+            }
+            for f in candidate.findings
+        ],
+        "value": first.estimate, "low": first.low, "high": first.high, "limit": first.limit,
+        "measure": "gain in accuracy", "notes": list(candidate.notes),
+        "next_steps": candidate.next_steps,
+    }  # fmt: skip
+
+
+def _audit(
+    table: Any, settings: Mapping[str, Any], groups: list[str], report: Callable[[str], None]
+) -> Outcome:
+    from supersede.audit import audit_groups
+
+    if not groups:
+        msg = "an audit needs columns of groups"
+        raise InputError.of(msg, "groups")
+    models = [name for name in (settings["old"], settings["new"]) if name]
+    opened = read(table, models=models, label=settings["label"], item=settings["item"] or None)
+    found: Audit = audit_groups(
+        opened, settings["new"], old=settings["old"] or None, groups=groups,
+        labels=settings["labels"] or None, progress=report,
+    )  # fmt: skip
+    whole = found.overall
+    return Outcome(
+        "audited",
+        {
+            "headline": str(found), "value": whole.value, "low": whole.low, "high": whole.high,
+            "measure": found.loss, "stand_out": [row.group for row in found.rows if row.stands_out],
+        },
+        found.to_html(),
+        whole.n,
+    )  # fmt: skip

@@ -1,0 +1,141 @@
+"""Checks that every request passes before a route sees it, and the headers of every answer.
+
+- The host must be ours: a foreign name that resolves to this server (DNS rebinding) is refused.
+- A request that changes something must come from our own pages, unless it carries a token, which
+  no browser adds by itself. Browsers say where a request comes from in ``Sec-Fetch-Site`` or
+  ``Origin``; without either it is refused.
+- The body must not exceed the limit of its path, whether or not its length is stated.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+
+from supersede.errors import SizeError
+from supersede.web.operations.measures import Measures
+from supersede.web.operations.records import record_request
+from supersede.web.settings import Settings
+
+__all__ = ["Guard"]
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+_SMALL = 256 * 1024  # bytes of a form without a file
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " media-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self';"
+    " frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "cache-control": "no-store",
+}
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Wraps the application.
+
+    Attributes:
+        app: The application.
+        settings: The installation's settings.
+        measures: Counts requests.
+    """
+
+    app: App
+    settings: Settings
+    measures: Measures
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.monotonic(), 500
+        most, read, over = self._most(scope["path"]), 0, False
+
+        async def limited() -> Message:
+            nonlocal over, read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > most:
+                over = True
+                msg = "the body is too large"
+                raise SizeError(msg)
+            return message
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if over:  # whatever was made of a body that broke off: it is answered below
+                return
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if self.settings.secure:
+                    headers.setdefault("strict-transport-security", "max-age=31536000")
+            await send(message)
+
+        try:
+            refused = self._refused(scope)
+            if refused is not None:
+                await refused(scope, receive, answer)
+            else:
+                await self.app(scope, limited, answer)
+            if over:
+                over = False
+                await self._too_large(scope["path"])(scope, receive, answer)
+        finally:
+            seconds = time.monotonic() - started
+            route = getattr(scope.get("route"), "path", "none")
+            self.measures.request(scope["method"], route, status, seconds)
+            record_request(scope["method"], route, status, seconds)
+
+    def _refused(self, scope: MutableMapping[str, Any]) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        own = urlsplit(self.settings.origin).netloc
+        name = urlsplit(f"//{host}").hostname or ""
+        if host != own and not (name in _LOOPBACK and not self.settings.address):
+            return PlainTextResponse("this server does not serve that host\n", 421)
+        stated = headers.get("content-length", "0")
+        if not stated.isdecimal() or int(stated) > self._most(scope["path"]):
+            return self._too_large(scope["path"])
+        if scope["method"] in {"GET", "HEAD", "OPTIONS"} or "authorization" in headers:
+            return None
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        same = site == "same-origin" if site else origin is not None
+        if not same or (origin is not None and urlsplit(origin).netloc != host):
+            message = (
+                "this request comes from another site, or does not say where from; use our own"
+                " pages, or a token\n"
+            )
+            return PlainTextResponse(message, 403)
+        return None
+
+    def _most(self, path: str) -> int:
+        if path.endswith("/upload"):
+            return self.settings.upload_mb * 1_000_000 + _SMALL
+        if path.endswith("/submissions"):  # a model in base64
+            return self.settings.artefact_mb * 1_400_000 + _SMALL
+        if path.endswith("/file"):
+            return self.settings.artefact_mb * 1_000_000 + _SMALL
+        return _SMALL
+
+    def _too_large(self, path: str) -> PlainTextResponse:
+        return PlainTextResponse(f"the request is larger than {self._most(path) / 1e6:g} MB\n", 413)
