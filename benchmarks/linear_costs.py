@@ -3,10 +3,11 @@
 Run with ``python -m benchmarks.linear_costs``; the result is kept in ``out/linear``.
 """
 
-import resource
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -70,20 +71,35 @@ def memory(kind: str, which: str) -> float:
     """MB that the peak rises by over three steps, in a process of its own."""
     code = (
         "import torch; torch.set_num_threads(1)\n"
-        "from benchmarks.linear_costs import stepper, peak\n"
+        "from benchmarks.linear_costs import stepper, peak, start_peak\n"
         f"step = stepper({kind!r}, {which!r})\n"
         "from supersede.train.linear.forward_mode import _load_decompositions\n"
         "import torch.autograd.forward_ad; _load_decompositions()\n"
-        "before = peak()\n"
+        "import gc; step(); gc.collect()\n"  # what a first step alone needs is not the step's
+        "before = start_peak()\n"
         "for _ in range(3): step()\n"
         "print(peak() - before)"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HERE)  # fmt: skip
+    # large blocks go back to the system at once, so that what a step needs is seen each time
+    env = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HERE, env=env)  # fmt: skip
     return float(out.stdout.strip().splitlines()[-1])
 
 
+def start_peak() -> float:
+    """Let the kernel forget the peak so far (Linux); MB in use now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
 def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """MB at the peak since."""
+    return _status("VmHWM")
+
+
+def _status(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
 def costs() -> dict:

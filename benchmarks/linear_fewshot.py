@@ -140,8 +140,6 @@ def one_seed(seed: int) -> dict:
             probe = LQF(start[-1]).fit(inside, y)
             entry["probe"] = accuracy(probe.predict(inside_test), y_test)
             result[f"{name} {shots}"] = entry
-            if slope:
-                continue
             tuned = [
                 train(copy.deepcopy(start), x, torch.tensor(y), rate=rate, steps=STEPS, seed=seed)
                 for rate in RATES

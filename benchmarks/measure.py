@@ -33,6 +33,16 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
     return median(taken)
 
 
+def half_width(values: Sequence[float]) -> float:
+    """Half the width of the 95 % t-interval of a mean over seeds; NaN for one seed."""
+    from statistics import stdev
+
+    from scipy.special import stdtrit
+
+    n = len(values)
+    return float(stdtrit(n - 1, 0.975)) * stdev(values) / n**0.5 if n > 1 else float("nan")
+
+
 def alone(code: str) -> dict[str, float]:
     """Run a program in a fresh process; its CPU seconds, and peak memory in MB."""
     program = f"{code}\nimport resource, json\nu = resource.getrusage(resource.RUSAGE_SELF)\n" + (

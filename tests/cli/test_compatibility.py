@@ -8,6 +8,7 @@ from tests.embeddings.made import world
 
 from supersede.cli import main
 from supersede.embeddings import fit_procrustes, save_map
+from supersede.embeddings.indexes.opening import open_index
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,28 @@ def test_bad_input_is_said(folder, capsys):
     assert _run(folder, "--relevant", "right", "--common", gallery="half") == 1
     assert _run(folder, "--relevant", "right", new="nowhere") == 2
     assert "cannot read vectors" in capsys.readouterr().err
+
+
+def test_galleries_may_be_indexes(folder, tmp_path, capsys):
+    made = world()
+    names = [str(folder / f"{name}.parquet") for name in ("qo", "qn")]
+    for name, values in (("old", made.gallery_old), ("new", made.gallery_new)):
+        index = open_index(f"faiss:{tmp_path}/{name}.log", stamp=name, dimensions=values.shape[1])
+        index.write([str(i) for i in range(900)], values, np.zeros(900, int), stamp=name)
+    told = []
+    for galleries in (
+        [f"faiss:{tmp_path}/old.log", f"faiss:{tmp_path}/new.log"],
+        [str(folder / "go.parquet"), str(folder / "gn.parquet")],
+    ):
+        out = tmp_path / "r.json"
+        options = [
+            "--relevant",
+            "right",
+            "--bridge",
+            str(folder / "bridge.npz"),
+            "--json",
+            str(out),
+        ]
+        main(["compatibility", *names, *galleries, *options])
+        told.append(json.loads(out.read_text())["criterion"])
+    assert told[0] == told[1]

@@ -4,7 +4,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from supersede.embeddings import read_vectors
-from supersede.errors import ArgumentError, ItemError, MissingColumnError, SourceError, VectorError
+from supersede.embeddings.indexes.opening import open_index
+from supersede.errors import (
+    ArgumentError,
+    IndexAccessError,
+    ItemError,
+    MissingColumnError,
+    SourceError,
+    StampError,
+    VectorError,
+)
 
 
 def test_npz_of_int8_with_scales(tmp_path):
@@ -48,3 +57,31 @@ def test_bad_files_are_refused(tmp_path):
     pq.write_table(ragged, tmp_path / "ragged.parquet")
     with pytest.raises(VectorError, match="row 1 has 1 values and row 0 2"):
         read_vectors(tmp_path / "ragged.parquet", vector="v")
+
+
+@pytest.mark.parametrize("kind", ["faiss:{}/old.log", "lancedb:{}/db/old"])
+def test_an_index_is_read_by_its_address(kind, tmp_path):
+    address = kind.format(tmp_path)
+    with pytest.raises(IndexAccessError):
+        read_vectors(address)
+    index = open_index(address, stamp="old-1", dimensions=2)
+    with pytest.raises(VectorError, match="holds no vectors"):
+        read_vectors(address)
+    index.write(["b", "a", "c"], [[0, 2], [1, 0], [1, 1]], [0, 0, 0], stamp="old-1")
+    index.remove(["c"], [1])
+    del index
+    found = read_vectors(address)
+    order = np.argsort(found.ids)
+    assert found.ids[order].tolist() == ["a", "b"]
+    np.testing.assert_allclose(found.values[order], [[1, 0], [0, 1]], atol=1e-6)
+    assert found.column("stamp", "stamps").tolist() == ["old-1", "old-1"]
+
+
+def test_an_index_of_two_models_is_refused(monkeypatch, tmp_path):
+    address = f"faiss:{tmp_path}/old.log"
+    index = open_index(address, stamp="old-1", dimensions=2)
+    index.write(["a"], [[0, 2]], [0], stamp="old-1")
+    counts = type(index.contents())(2, 2, 0, {"old-1": 1, "new-1": 1})
+    monkeypatch.setattr(type(index), "contents", lambda _: counts)
+    with pytest.raises(StampError, match=r"'new-1': 1, 'old-1': 1"):
+        read_vectors(address)

@@ -17,8 +17,8 @@ __all__ = ["compatibility"]
 def compatibility(
     queries_old: Path,
     queries_new: Path,
-    gallery_old: Path,
-    gallery_new: Path | None = None,
+    gallery_old: str,
+    gallery_new: str | None = None,
     *,
     label: str | None = None,
     relevant: str | None = None,
@@ -41,8 +41,9 @@ def compatibility(
 ) -> int:
     """Compare new queries with the old gallery: old, cross and self test, and lost searches.
 
-    Vectors come from .npy, .npz or .parquet files and are matched by id where files have ids. What a
-    right answer is, --label (classes on both sides) or --relevant (ids of gallery items) says.
+    Vectors come from .npy, .npz or .parquet files and are matched by id where files have ids. A gallery may
+    be an index: lancedb:FOLDER/TABLE, faiss:FILE or postgresql://…#TABLE. What a right answer is, --label
+    (classes on both sides) or --relevant (ids of gallery items) says.
 
     Exit codes: 0 the compatibility criterion is met, 1 it is not met, 3 undecided or not judged, 2 a usage
     or data error.
@@ -52,7 +53,7 @@ def compatibility(
     Args:
         queries_old: Queries embedded by the old model.
         queries_new: The same queries embedded by the new model.
-        gallery_old: Gallery embedded by the old model.
+        gallery_old: Gallery embedded by the old model, a file or an index.
         gallery_new: Gallery embedded by the new model, for the self test.
         label: Column of labels. Here: of classes in the old queries' and the old gallery's files.
         relevant: Column of the old queries' file with the id of the gallery item that answers.
@@ -117,7 +118,13 @@ def compatibility(
 
 
 def _matched(
-    old: Path, new: Path, vector: str | None, item: str | None, what: str, *, common: bool
+    old: str | Path,
+    new: str | Path,
+    vector: str | None,
+    item: str | None,
+    what: str,
+    *,
+    common: bool,
 ) -> tuple["VectorSet", "VectorSet"]:
     """Both files' vectors of the same items in the same order."""
     from supersede.embeddings import aligned, read_vectors

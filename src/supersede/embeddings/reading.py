@@ -9,9 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.embeddings.vectors import Array
-from supersede.errors import ArgumentError, ItemError, MissingColumnError, SourceError, VectorError
+from supersede.errors import (
+    ArgumentError,
+    ItemError,
+    MissingColumnError,
+    SourceError,
+    StampError,
+    VectorError,
+)
 
 __all__ = ["VectorSet", "read_vectors"]
+
+INDEXES = ("faiss", "lancedb", "postgres", "postgresql")  # how addresses of indexes begin
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +57,15 @@ class VectorSet:
 def read_vectors(
     path: str | Path, *, vector: str | None = None, item: str | None = None
 ) -> VectorSet:
-    """Read vectors from `.npy` (memory-mapped), `.npz` or `.parquet`.
+    """Read vectors from `.npy` (memory-mapped), `.npz`, `.parquet`, or a vector index.
 
     An `.npz` holds one two-dimensional array and, optionally, arrays of one value per vector; int8
-    rows ``q`` with a ``scale`` per row are multiplied out. A Parquet file holds one column of lists.
+    rows ``q`` with a ``scale`` per row are multiplied out. A Parquet file holds one column of lists. An
+    index is named by its address, as for `open_index`; its ids are texts, and deleted items are left
+    out.
 
     Args:
-        path: The file.
+        path: The file, or an address such as ``lancedb:FOLDER/TABLE``.
         vector: Name of the array or column of vectors, where there are several.
         item: Name of the array or column of ids; ``"id"`` where there is one.
 
@@ -64,6 +75,8 @@ def read_vectors(
         ArgumentError: The ending is unknown, or it is not clear which column holds the vectors.
         ItemError: Ids are missing or repeat.
         VectorError: Rows differ in length.
+        IndexAccessError: The index is not there.
+        StampError: An index holds vectors of several models.
 
     Example:
         >>> import tempfile, os
@@ -73,6 +86,8 @@ def read_vectors(
         ...     read_vectors(name).ids.tolist()
         [0, 1, 2]
     """
+    if str(path).partition(":")[0] in INDEXES and not Path(path).exists():
+        return _from_index(str(path))
     path = Path(path)
     try:
         if path.suffix == ".npy":
@@ -90,8 +105,31 @@ def read_vectors(
             raise
         msg = f"cannot read vectors from {path}: {error}"
         raise SourceError(msg) from error
-    msg = f"cannot read vectors from {path.name!r}; its name may end in .npy, .npz or .parquet"
+    msg = (
+        f"cannot read vectors from {path.name!r}; its name may end in .npy, .npz or .parquet,"
+        " or it is an index: lancedb:FOLDER/TABLE, faiss:FILE or postgresql://…#TABLE"
+    )
     raise ArgumentError(msg)
+
+
+def _from_index(address: str) -> VectorSet:
+    from supersede.embeddings.indexes.opening import open_index
+
+    index = open_index(address)
+    stamps = index.contents().stamps
+    if len(stamps) > 1:
+        shown = ", ".join(f"{name!r}: {count:,}" for name, count in sorted(stamps.items()))
+        msg = (
+            f"{address} holds vectors of several models ({shown} rows), which cannot be compared with each"
+            " other; `diagnose` counts and names them. Write each model to an index of its own"
+        )
+        raise StampError(msg)
+    names = index.ids()
+    if not names:
+        msg = f"{address} holds no vectors"
+        raise VectorError(msg)
+    found = index.read(names)
+    return VectorSet(found.vectors, np.array(found.ids), {"stamp": np.array(found.stamps)})
 
 
 def _parquet(path: Path, vector: str | None) -> dict[str, npt.NDArray[Any]]:

@@ -6,6 +6,7 @@ from torch.nn import functional
 from supersede.embeddings.training.losses import (
     BoundaryLoss,
     CompatibleLoss,
+    NeighbourLoss,
     NewToOldLoss,
     old_part,
 )
@@ -132,3 +133,37 @@ def test_bad_input_is_refused(classes):
         BoundaryLoss(np.eye(2), np.eye(2)[:1], [0])
     with pytest.raises(ArgumentError, match="expected \\(n, d\\)"):
         old_part(torch.ones(3), 2)
+
+
+def test_neighbours_are_of_the_own_class(classes):
+    old, labels = classes
+    loss = NeighbourLoss(old, labels, temperature=0.1)
+    x = torch.randn(6, 6, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    y = torch.tensor([0, 1, 2, 3, 0, 1])
+    near = torch.exp(
+        functional.normalize(x) @ functional.normalize(torch.tensor(old).float()).T / 0.1
+    )
+    share = torch.stack([near[i, labels == int(c)].sum() / near[i].sum() for i, c in enumerate(y)])
+    torch.testing.assert_close(loss(x, y), -share.log().mean())
+    loss(x, y).backward()
+    assert bool(torch.isfinite(x.grad).all())
+
+
+def test_neighbours_of_an_unknown_class_do_not_count(classes):
+    old, labels = classes
+    loss = NeighbourLoss(old, labels)
+    x = torch.randn(3, 6, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    some = loss(x, torch.tensor([0, -100, 9]))  # 9: no old embedding has it
+    torch.testing.assert_close(some, loss(x[:1], torch.tensor([0])))
+    none = loss(x, torch.tensor([-100, -100, 9]))
+    none.backward()
+    assert float(none.detach()) == 0
+    assert bool((x.grad == 0).all())
+
+
+def test_neighbours_need_a_label_each(classes):
+    old, labels = classes
+    with pytest.raises(ArgumentError, match="one per old embedding"):
+        NeighbourLoss(old, labels[:-1])
+    with pytest.raises(ArgumentError, match="above 0"):
+        NeighbourLoss(old, labels, temperature=0)

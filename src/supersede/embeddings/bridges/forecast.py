@@ -1,19 +1,20 @@
 """What each path of an update would keep, lose and cost, forecast before anybody migrates.
 
-Recall and lost searches come from held-out queries searched in the whole old gallery. Paths that
-embed the gallery again are searched among the sampled documents and carried to the whole gallery's
-size (`supersede.embeddings.bridges.gallery_size`).
+Recall and lost searches come from held-out queries searched in the whole old gallery, smoothed over
+their ranks. Paths that embed the gallery again are searched among the sampled documents and carried
+to the whole gallery's size (`supersede.embeddings.bridges.gallery_size`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supersede.embeddings.bridges.fit_paths import Held, PairedSample, held_out
-from supersede.embeddings.bridges.gallery_size import recall_in
+from supersede.embeddings.bridges.gallery_size import recall_in, smoothed_recall
 from supersede.embeddings.bridges.path import Path
+from supersede.embeddings.bridges.reasons import reasons
 from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.errors import ArgumentError
 from supersede.look.json_values import json_object
@@ -184,7 +185,7 @@ class Forecasts(ResultMixin, named="the forecast"):
             if other is not best and values[other.name] + worth * half**0.5 >= values[best.name]:
                 close.append(other.name)
         return Recommendation(
-            best.name, _reasons(self, best, costs, values), costs, values, tuple(close)
+            best.name, reasons(self, best, costs, values), costs, values, tuple(close)
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -266,9 +267,27 @@ def forecast_paths(
     held = held_out(
         sample, folds=folds, network=network, others=others, seed=seed, progress=progress
     )
+    return forecast_held(held, sample, k=k, prices=prices, confidence=confidence, seed=seed)
+
+
+def forecast_held(
+    held: Sequence[Held],
+    sample: PairedSample,
+    *,
+    k: int = 10,
+    prices: Prices | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    draws: int = 50,
+) -> Forecasts:
+    """Forecasts from ranks that cross-validation has found; arguments as for `forecast_paths`.
+
+    `held` has one entry per path, staying first; `draws` is the number of bootstrap draws behind an
+    extrapolated interval.
+    """
     old, head = held[0], next(h for h in held if h.name == "old head")
     return Forecasts(
-        paths=tuple(_forecast(h, old, head, sample, k, confidence, seed) for h in held),
+        paths=tuple(_forecast(h, old, head, sample, k, confidence, seed, draws) for h in held),
         k=k,
         pairs=len(sample),
         gallery=len(sample.gallery_old),
@@ -278,17 +297,34 @@ def forecast_paths(
 
 
 def _forecast(
-    held: Held, old: Held, head: Held, sample: PairedSample, k: int, confidence: float, seed: int
+    held: Held,
+    old: Held,
+    head: Held,
+    sample: PairedSample,
+    k: int,
+    confidence: float,
+    seed: int,
+    draws: int,
 ) -> Forecast:
     before = (old.first <= k).astype(float)
     fitted = (head.first <= k).astype(float)
+    gallery = len(sample.gallery_old)
+    had = before == 1
+    share = float(before.mean())
+
     if not held.in_sample:
         after = (held.first <= k).astype(float)
+        recall = smoothed_recall(gallery, held.first - 1, k, confidence=confidence)
+        lost = mean(before * (1 - after), confidence=confidence)
+        found = mean((1 - before) * after, confidence=confidence)
+        if lost.value > 0:
+            kept = smoothed_recall(gallery, held.first[had] - 1, k, confidence=confidence)
+            lost = _within(lost, share * (1 - kept.value))
         return Forecast(
             held.name,
-            mean(after, confidence=confidence),
-            mean(before * (1 - after), confidence=confidence),
-            mean((1 - before) * after, confidence=confidence),
+            recall,
+            lost,
+            found,
             mean_difference(fitted, after, confidence=confidence),
             held.path,
         )
@@ -296,17 +332,16 @@ def _forecast(
 
     def carried(rows: Any) -> PairedEstimate:
         return recall_in(
-            len(sample.gallery_old),
+            gallery,
             held.first[rows] - 1,
             documents,
             k,
             confidence=confidence,
             seed=seed,
+            draws=draws,
         )
 
     recall = carried(slice(None))
-    had = before == 1
-    share = float(before.mean())
     lost, found = (
         PairedEstimate(0.0, 0.0, 1.0, len(before)),
         PairedEstimate(0.0, 0.0, 1.0, len(before)),
@@ -329,35 +364,10 @@ def _forecast(
     )  # fmt: skip
 
 
+def _within(counted: PairedEstimate, value: float) -> PairedEstimate:
+    """The smoothed value with the interval of the count."""
+    return replace(counted, value=min(max(value, counted.low), counted.high))
+
+
 def _half(value: PairedEstimate) -> float:
     return (value.high - value.low) / 2
-
-
-def _reasons(
-    found: Forecasts, best: Forecast, costs: dict[str, float], values: dict[str, float]
-) -> tuple[str, ...]:
-    from supersede.look.numbers import amount, points, share
-
-    stay, head = found["stay"], found["old head"]
-    apart = best.recall.value - stay.recall.value
-    reasons = [
-        f"{best.name}: recall@{found.k} {share(best.recall.value, best.recall.low, best.recall.high)},"
-        f" {points(apart, resolution=0.001)} against staying, at a cost of {amount(costs[best.name])}"
-        f" (staying: {amount(costs['stay'])}).",
-        f"It loses {share(best.lost.value, best.lost.low, best.lost.high)} of the searches that find today.",
-    ]
-    bridge = found["bridge"]
-    if best.name not in {"stay", "old head"} and "new" in best.path.query_models:
-        extra = best.against_old_head
-        reasons.append(
-            f"Against the old model with a head of its own: {points(extra.value, extra.low, extra.high)}."
-        )
-    if bridge.recall.value < stay.recall.value:
-        reasons.append(
-            f"A bridge keeps less than staying does: {share(bridge.recall.value, bridge.recall.low, bridge.recall.high)}."
-        )
-    if best.name == "stay" and head.recall.value > stay.recall.value:
-        reasons.append("Fitting the old query side would gain, but not what it costs.")
-    second = sorted(values, key=lambda name: -values[name])[1]
-    reasons.append(f"Next best: {second}, worth {amount(values[best.name] - values[second])} less.")
-    return tuple(reasons)

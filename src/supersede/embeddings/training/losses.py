@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from supersede.errors import ArgumentError
 
-__all__ = ["BoundaryLoss", "CompatibleLoss", "NewToOldLoss", "old_part"]
+__all__ = ["BoundaryLoss", "CompatibleLoss", "NeighbourLoss", "NewToOldLoss", "old_part"]
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -203,6 +203,69 @@ class BoundaryLoss(nn.Module):
         near = (old_part(input, self.prototypes.shape[1]) * self.prototypes[named]).sum(1)
         each = (1 - near - self.radius[named]).clamp(min=0)
         return _reduced(each, known, self.reduction)
+
+
+class NeighbourLoss(nn.Module):
+    """Let a new query's nearest neighbours among old embeddings be of its own class.
+
+    Old embeddings of training items stand for the old index. The loss is −log of the share that its
+    own class has of Σⱼ exp(cos(z, oⱼ) / temperature): neighbourhood component analysis with the
+    neighbours fixed. A class that overlaps others in the old space is searched where it is purest,
+    which need not be at its mean.
+
+    Args:
+        old_embeddings: Old vectors of training items, shape ``(n, d_old)``.
+        labels: Class of each, shape ``(n,)``.
+        temperature: Cosines are divided by it.
+        ignore_index: Targets that do not count.
+        reduction: ``"mean"`` over the items that count, ``"sum"`` or ``"none"``.
+
+    Raises:
+        ArgumentError: Vectors, labels or numbers are not valid.
+
+    Reference:
+        Goldberger et al. (2004), Neighbourhood components analysis, NIPS, equation 6 (here its
+        logarithm).
+
+    Example:
+        >>> loss = NeighbourLoss([[1.0, 0.0], [0.0, 1.0]], [0, 1])
+        >>> near, far = torch.tensor([[2.0, 0.1]]), torch.tensor([[0.1, 2.0]])
+        >>> bool(loss(near, torch.tensor([0])) < loss(far, torch.tensor([0])))
+        True
+    """
+
+    bank: Tensor
+    labels: Tensor
+
+    def __init__(
+        self,
+        old_embeddings: Any,
+        labels: Any,
+        *,
+        temperature: float = 0.05,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__()
+        _positive(temperature=temperature)
+        _known_reduction(reduction)
+        made = _reference(old_embeddings, "old_embeddings")
+        which = torch.as_tensor(labels)
+        if which.shape != (len(made),):
+            msg = f"labels have shape {tuple(which.shape)}; expected one per old embedding, ({len(made)},)"
+            raise ArgumentError(msg)
+        self.temperature = temperature
+        self.ignore_index, self.reduction = ignore_index, reduction
+        self.register_buffer("bank", made)
+        self.register_buffer("labels", which)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss of new embeddings `input`, shape ``(n, d_new)``, of classes `target`."""
+        same = target[:, None] == self.labels[None]
+        known = (target != self.ignore_index) & same.any(1)
+        logits = old_part(input, self.bank.shape[1]) @ self.bank.T / self.temperature
+        own = logits.masked_fill(~(same | ~known[:, None]), torch.finfo(logits.dtype).min)
+        return _reduced(logits.logsumexp(1) - own.logsumexp(1), known, self.reduction)
 
 
 class NewToOldLoss(nn.Module):
