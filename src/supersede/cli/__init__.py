@@ -18,6 +18,7 @@ from supersede.cli.compatibility import compatibility
 from supersede.cli.demo import demo
 from supersede.cli.estimate import estimate
 from supersede.cli.hunt import hunt
+from supersede.cli.lastmile import lastmile
 from supersede.cli.migrate import migrate
 from supersede.cli.plan import plan
 from supersede.cli.profile import profile
@@ -32,6 +33,7 @@ COMMANDS = (
     plan,
     estimate,
     audit,
+    lastmile,
     hunt,
     replay,
     profile,
