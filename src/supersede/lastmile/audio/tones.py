@@ -104,7 +104,8 @@ def _frames(clip: Clip) -> tuple[Floats, npt.NDArray[np.complex128]]:
     n, hop = int(_WINDOW * clip.rate), int(_HOP * clip.rate)
     padded = np.pad(clip.samples, (0, max(0, n - len(clip.samples))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, n)[::hop]
-    return np.fft.rfftfreq(n, 1 / clip.rate), np.fft.rfft(frames * np.hanning(n), axis=1)
+    spectra = np.fft.rfft(frames * np.hanning(n), axis=1)
+    return np.asarray(np.fft.rfftfreq(n, 1 / clip.rate), float), spectra
 
 
 def _lines(clip: Clip) -> Floats:

@@ -202,7 +202,7 @@ def _common(values: Floats) -> float | None:
 
 def _looks_as_before(known: Floats, met: Floats, how: tuple[Kind, float, float, str]) -> bool:
     _, factor, by, _ = how
-    return _smirnov(known, (met - by) / factor)[1] > np.log(_SAME)
+    return bool(_smirnov(known, (met - by) / factor)[1] > np.log(_SAME))
 
 
 def _explanations(known: Floats, met: Floats) -> Iterator[tuple[Kind, float, float, str]]:
