@@ -145,7 +145,7 @@ def write():
         "",
         "## Planted changes are named",
         "",
-        f"{RUNS} times, {KNOWN:,} rows are the reference and {ROWS:,} others the site, with one change each: a",
+        f"{RUNS} times (fewer where the table says so), {KNOWN:,} rows are the reference and {ROWS:,} others the site, with one change each: a",
         "unit error by one of ten factors, a shift by half to two standard deviations, or a new name for a",
         "category of at least 1 % of the rows. The column is drawn from all that such a change fits.",
         "",
@@ -180,6 +180,9 @@ def write():
                     f" {r['accuracy_change']:+.4f} [{r['accuracy_low']:+.4f}, {r['accuracy_high']:+.4f}] | {len(r['worse'])} | {r['verdict']} |"
                 )
             lines.append(f"| {name} | **{run['end']}** | | | | | {'; '.join(run['needed'])} |")
+        left = [name for name in TABLES if name not in json.loads(loops.read_text())]
+        if left:
+            lines += ["", f"Not run here: {', '.join(left)}."]
     PAGE.write_text("\n".join(lines) + "\n")
 
 

@@ -75,7 +75,8 @@ def main():
         ),
         "",
         "Speakers in the simulation differ in their own rate (gamma, shape 4, mean .08) and in how noise",
-        "affects them (lognormal, σ .2); utterances have 4 to 15 words.",
+        "affects them (lognormal, σ .2); utterances have 4 to 15 words. The target names no",
+        "number of utterances: with six per condition a ratio of 1.5 is found less often than it asks.",
     ]
     (DOCS / "speech.md").write_text("\n".join(lines) + "\n")
 
