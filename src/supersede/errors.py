@@ -10,6 +10,7 @@
     │   ├── ModelFormError                        a model's file or form is not supported
     │   ├── AnswerError                           a model's answers: length, type, range, not repeatable
     │   └── LimitError             (RuntimeError) a model exceeded its memory or time limit
+    ├── AudioError                 (ValueError)   a recording is not audio, empty, or contradicts itself
     ├── BountyError                (ValueError)   an operation on a bounty is not possible
     │   ├── BudgetSpentError                      the holdout has judged all its submissions
     │   ├── LogError                              the log of a bounty was altered or cut off
@@ -69,6 +70,7 @@ __all__ = [
     "AnswerError",
     "ArgumentError",
     "ArtefactError",
+    "AudioError",
     "BountyError",
     "BudgetSpentError",
     "ColumnTypeError",
@@ -176,6 +178,10 @@ class LimitError(ArtefactError, RuntimeError):
 
 class CrashError(LimitError):
     """A model crashed the process that ran it."""
+
+
+class AudioError(SupersedeError, ValueError):
+    """A recording is not audio, has no samples, or its header contradicts itself."""
 
 
 class BountyError(SupersedeError, ValueError):

@@ -363,6 +363,47 @@ def _landscape():
     return landscape(*_searched(), sweeps=2)
 
 
+def _recordings():
+    from tests.lastmile.voices import hum
+
+    from supersede.lastmile.audio import Tone, repair_clips
+
+    class Deaf:
+        name = SCRIPT
+
+        def transcribe(self, clip):
+            return "one two" if clip.samples[0] > 0 else "one"
+
+    clips = [Tone(1000).apply(hum(i, 1.5), i) for i in range(6)]
+    return repair_clips(clips, ["one two"] * 6, Deaf(), groups=[SCRIPT, "b"] * 3, synthetic=True)
+
+
+def _rows():
+    from supersede.lastmile.tables import repair_rows
+
+    rng = np.random.default_rng(0)
+    return repair_rows({SCRIPT: rng.normal(40, 5, 900)}, {SCRIPT: rng.normal(2400, 300, 100)})
+
+
+def _loop():
+    from supersede.bounty import Sample
+    from supersede.lastmile.loop import GapTarget, Patched, repair_until
+
+    rng = np.random.default_rng(0)
+    train, fresh = (
+        Sample(
+            n,
+            {"x": rng.normal(size=900), "sex": rng.choice(["f", "m"], 900)},
+            rng.integers(0, 2, 900),
+        )
+        for n in ("train", "fresh")
+    )
+    return repair_until(
+        lambda rows: (rows["x"].numbers() > 0).astype(int), train, [fresh], GapTarget("sex"),
+        [Patched(lambda model: model, SCRIPT)],
+    )  # fmt: skip
+
+
 MADE = {
     "supersede.audit.card.ServiceCard": _card,
     "supersede.audit.coverage.Coverage": _coverage,
@@ -373,6 +414,9 @@ MADE = {
     "supersede.bounty.credit.Credit": lambda: credit(*patched()),
     "supersede.bounty.findings.Findings": _findings,
     "supersede.bounty.fresh_audit.RoundAudit": lambda: audit_round(*patched()),
+    "supersede.lastmile.audio.repair_clips.AudioRepair": _recordings,
+    "supersede.lastmile.loop.repair_until.RepairRun": _loop,
+    "supersede.lastmile.tables.repair_rows.RowsRepair": _rows,
     "supersede.embeddings.bridges.forecast.Forecasts": _forecasts,
     "supersede.embeddings.migration.curve.BackfillCurve": _curve,
     "supersede.embeddings.migration.journal.Progress": _progress,

@@ -26,6 +26,8 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 VALUES = {
     # what other functions take: data, models, plans of something else
+    "lastmile.audio.clip.Clip", "lastmile.audio.site.SiteReport",
+    "lastmile.loop.evaluation.Evaluation",
     "audit.speech.edits.EditCounts", "audit.speech.normalisers.Normaliser",
     "audit.speech.transcripts.Transcripts",
     "audit.groups.Group", "table.table.Table", "evaluate.estimands.Estimand", "evaluate.labels.Labels",

@@ -19,6 +19,7 @@ from supersede.cli.compatibility import compatibility
 from supersede.cli.demo import demo
 from supersede.cli.estimate import estimate
 from supersede.cli.hunt import hunt
+from supersede.cli.lastmile import lastmile
 from supersede.cli.ledger import ledger
 from supersede.cli.migrate import migrate
 from supersede.cli.plan import plan
@@ -37,7 +38,7 @@ STAGES: dict[str, tuple[Callable[..., int | None], ...]] = {
     "Try it": (demo,),
     "Find the next model": (replay, search, profile, advise),
     "Compare it with the one in service": (review, plan, estimate),
-    "Audit it by group": (audit, hunt),
+    "Audit it by group": (audit, lastmile, hunt),
     "Replace an embedding model": (compatibility, migrate),
     "Work together": (serve, submit, ledger, backup, restore),
 }

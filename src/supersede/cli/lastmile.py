@@ -1,0 +1,240 @@
+"""``supersede lastmile``: what is different at a customer's site, and which repair helps?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from supersede.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from supersede.lastmile.audio import AudioRepair
+    from supersede.lastmile.tables import RowsRepair
+
+__all__ = ["lastmile"]
+
+Strings = Annotated[list[str] | None, Parameter(negative="")]
+
+
+def lastmile(
+    site: str,
+    *,
+    audio: str | None = None,
+    reference: str | None = None,
+    words: Path | None = None,
+    grammar: Path | None = None,
+    clean: str | None = None,
+    against: str | None = None,
+    model: Path | None = None,
+    reads: Strings = None,
+    answers: int = 2,
+    label: str | None = None,
+    group: str | None = None,
+    keep: Strings = None,
+    normaliser: str = "plain",
+    synthetic: Annotated[bool, Parameter(negative="")] = False,
+    repaired: Path | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    out: Path | None = None,
+    json: Path | None = None,
+) -> int:
+    """Find what is different at a customer's site, repair it, and show before and after.
+
+    For speech, SITE is a table with a column of audio files (--audio) and one of what was said
+    (--reference), empty where unknown; pocketsphinx recognises. For rows, SITE is a table, and
+    --against the rows that the model was accepted on.
+
+    Exit codes: 0 nothing is different, or the repair helps; 1 something is different and nothing
+    that was tried helps; 2 a usage or data error; 3 something is different, and it is not known
+    whether the repair helps.
+
+    Example: supersede lastmile clips.csv --audio path --reference text --words words.txt
+    --out site.html
+
+    Example: supersede lastmile site.parquet --against accepted.parquet --repaired mended.parquet
+
+    Args:
+        site: CSV, JSONL or Parquet: clips, or rows.
+        audio: The column of audio files; paths are relative to the table's folder.
+        reference: The column of what was said.
+        words: A file with the closed vocabulary; by default the open language model.
+        grammar: A file with a grammar in JSGF, instead of words.
+        clean: A table like SITE of clips without the condition, to see whether the repair does harm.
+        against: Rows that the model was accepted on, for tables.
+        model: The model as an ONNX file; with --label its errors are measured.
+        reads: A column that the model reads, in the order of its input; repeat it for each.
+        answers: Number of classes that the model answers with, as codes from 0.
+        label: The column of what is right, as codes from 0; empty where unknown.
+        group: The column of groups.
+        keep: A column that is left as it is, whatever is found; repeat it for several.
+        normaliser: Rules for transcripts: verbatim, plain or english.
+        synthetic: Voices, sounds or rows were made up; everything is marked.
+        repaired: Write the repaired rows (Parquet), or clips (a folder).
+        confidence: Two-sided confidence of every interval.
+        seed: Seed of the split into choosing and measuring.
+        out: Write an HTML page.
+        json: Write JSON.
+    """
+    if (audio is None) == (against is None):
+        msg = "name the column of audio files (--audio), or the rows that the model was accepted on (--against)"
+        raise ArgumentError(msg)
+    shared = {"confidence": confidence, "seed": seed, "synthetic": synthetic}
+    result: AudioRepair | RowsRepair
+    if audio is not None:
+        _refuse({"--model": model, "--label": label, "--keep": keep}, "--audio")
+        result = _clips(site, audio, reference, words, grammar, clean, group, normaliser, repaired, shared)  # fmt: skip
+        different = bool(result.site.conditions)
+    else:
+        _refuse({"--reference": reference, "--words": words, "--grammar": grammar, "--clean": clean}, "--against")  # fmt: skip
+        result = _rows(
+            site,
+            str(against),
+            model,
+            reads or [],
+            answers,
+            label,
+            group,
+            keep or [],
+            repaired,
+            shared,
+        )
+        different = bool(result.suspects)
+    print(result)
+    for path in (out, json):
+        if path is not None:
+            result.save(path)
+    if not different or result.helps:
+        return 0
+    if audio is None:
+        return 3 if result.undone else 1  # type: ignore[union-attr]
+    return 3 if result.repair is not None else 1  # type: ignore[union-attr]
+
+
+def _refuse(flags: Mapping[str, object], beside: str) -> None:
+    for flag, value in flags.items():
+        if value:
+            msg = f"{flag} does not go with {beside}; leave it out"
+            raise ArgumentError(msg)
+
+
+def _clips(
+    site: str, audio: str, reference: str | None, words: Path | None, grammar: Path | None,
+    clean: str | None, group: str | None, normaliser: str, repaired: Path | None,
+    shared: dict[str, Any],
+) -> "AudioRepair":  # fmt: skip
+    from supersede.audit.speech import find_normaliser
+    from supersede.integrations.pocketsphinx import PocketSphinx
+    from supersede.lastmile.audio import read_clip, repair_clips, write_clip
+
+    if reference is None:
+        msg = "--reference names the column of what was said; at least six clips need a text"
+        raise ArgumentError(msg)
+    data = _columns(site, [audio, reference, *([group] if group else [])])
+    clips = [read_clip(Path(site).parent / str(path)) for path in data[audio]]
+    said = [
+        None if text is None or not str(text).strip() else str(text) for text in data[reference]
+    ]
+    homes = None if group is None else [str(g) for g in data[group]]
+    quiet: list[Any] = []
+    quiet_homes = None
+    if clean is not None:
+        other = _columns(clean, [audio, reference, *([group] if group else [])])
+        quiet = [(read_clip(Path(clean).parent / str(p)), str(t)) for p, t in zip(other[audio], other[reference], strict=True)]  # fmt: skip
+        quiet_homes = None if group is None else [str(g) for g in other[group]]
+    recogniser = PocketSphinx(
+        words=None if words is None else _text(words).split(),
+        grammar=None if grammar is None else _text(grammar),
+    )
+    made = repair_clips(
+        clips, said, recogniser, groups=homes, clean=quiet, clean_groups=quiet_homes,
+        normaliser=find_normaliser(normaliser), **shared,
+    )  # fmt: skip
+    if repaired is not None and made.repair is not None:
+        for clip in clips:
+            write_clip(made.repair.apply(clip), repaired / f"{Path(clip.name).stem}.wav")
+    return made
+
+
+def _rows(
+    site: str, against: str, model: Path | None, reads: list[str], answers: int, label: str | None,
+    group: str | None, keep: list[str], repaired: Path | None, shared: dict[str, Any],
+) -> "RowsRepair":  # fmt: skip
+    import numpy as np
+
+    from supersede.bounty import DecisionList
+    from supersede.bounty.artefacts import Codes, OnnxModel
+    from supersede.lastmile.tables import repair_rows
+
+    if (model is None) != (label is None):
+        msg = "--model and --label go together: errors need both"
+        raise ArgumentError(msg)
+    rows, known = _columns(site), _columns(against)
+    truth = None
+    if label is not None:
+        if label not in rows:
+            _columns(site, [label])
+        truth = np.array([None if v is None else int(v) for v in rows[label]], object)
+    homes = None if group is None else [str(v) for v in (_columns(site, [group])[group])]
+    predict: Any = None
+    if model is not None:
+        listed = DecisionList(OnnxModel(_bytes(model), tuple(reads)), answers=Codes(answers))
+        predict = listed.predict
+    left_out = {label} if label else set()
+    made = repair_rows(
+        {c: v for c, v in known.items() if c not in left_out},
+        {c: v for c, v in rows.items() if c not in left_out},
+        predict=predict, labels=truth, groups=homes, keep=keep, **shared,
+    )  # fmt: skip
+    if repaired is not None:
+        _write_rows(made, rows, left_out, repaired)
+    return made
+
+
+def _write_rows(
+    made: "RowsRepair", rows: Mapping[str, Any], left_out: set[str], path: Path
+) -> None:
+    """Write the repaired rows with all other columns as they were, and read them back."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if path.suffix != ".parquet":
+        msg = f"--repaired {path}: repaired rows are written as .parquet"
+        raise ArgumentError(msg)
+    data: dict[str, Any] = {c: pa.array(v) for c, v in rows.items()}
+    for suspect in made.undone:
+        column = made.columns[suspect.column]
+        values = column.texts() if column.kind == "text" else column.numbers()
+        mask = column.missing
+        data[suspect.column] = pa.array(values, mask=mask)
+    frame = pa.table(data)
+    parquet.write_table(frame, path)
+    if not parquet.read_table(path).equals(frame):
+        msg = f"{path}: what was read back is not what was written; is the disk full?"
+        raise ArgumentError(msg)
+
+
+def _columns(source: str, names: list[str] | None = None) -> dict[str, list[Any]]:
+    from supersede.errors import MissingColumnError
+    from supersede.table.source import collect, open_source
+
+    opened = open_source(source)
+    for name in names or ():
+        if name not in opened.columns:
+            raise MissingColumnError.of(name, opened.columns, "the last mile")
+    wanted = list(names or opened.columns)
+    found: dict[str, list[Any]] = collect(opened.rows(wanted).select(*wanted)).to_pydict()
+    return found
+
+
+def _text(path: Path) -> str:
+    return _bytes(path).decode("utf-8")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror}"
+        raise ArgumentError(msg) from error
