@@ -42,6 +42,7 @@ VALUES = {
     "hardware.description.network.Layer", "hardware.description.network.Network", "hardware.description.quantised.QuantisedNetwork",
     "hardware.description.trained.TrainedNetwork", "hardware.targets.declared.Declared",
     "search.architecture.bench.accuracies.Accuracies", "search.architecture.bench.cells.Cell",
+    "search.architecture.after.export.Exported", "search.architecture.after.pruning.Pruned",
     "search.architecture.candidates.Candidate", "search.architecture.candidates.Score",
     "search.architecture.candidates.Evaluated", "search.architecture.strategies.combined.Pool",
     "search.architecture.space.Choice", "search.architecture.space.Space",

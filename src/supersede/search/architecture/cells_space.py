@@ -1,6 +1,7 @@
 """The cells of NAS-Bench-201 as a space."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from supersede.hardware.description.network import Network
 from supersede.search.architecture.bench.cells import EDGES, OPERATIONS, Cell, cell_network
@@ -27,8 +28,13 @@ class CellBuilder:
 
     def key(self, params: Params) -> str:
         """The cell's canonical form: cells that compute the same are one candidate."""
-        cell = cell_of(params)
-        return cell.canonical or "nothing"
+        return _canonical(cell_of(params).operations) or "nothing"
+
+
+@cache
+def _canonical(operations: tuple[int, ...]) -> str:
+    """There are few cells, and searches ask for the same ones again and again."""
+    return Cell(operations).canonical
 
 
 def cell_of(params: Params) -> Cell:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from supersede.errors import ArgumentError, EstimateError, MeasurementError
 from supersede.search.architecture.candidates import Candidate
+from supersede.search.architecture.front import nondominated
 from supersede.search.architecture.strategies.view import View, fresh
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = ["Combined", "Pool", "make_pool"]
 Floats = NDArray[np.float64]
 LENGTHS = (1.0, 2.0, 4.0, 8.0)
 NOISES = (0.01, 0.1)
+BEYOND, CLIPPED = 0.1, 2.0
 QUANTILES = np.array([-1.28, -0.67, -0.25, 0.25, 0.67, 1.28])
 
 
@@ -137,22 +139,25 @@ class Combined:
             return fresh(view, view.space.sample, rng)
         trained = [e for e in view.trained if e.key in pool.place and e.error is not None]
         if len(trained) < self.first:
-            return dict(pool.params[self._untrained(free, len(view.settled))])
+            return dict(pool.params[self._untrained(free, len(view.settled), rng)])
         at = np.array([pool.place[e.key] for e in trained])
         errors = np.array([float(e.error or 0.0) for e in trained])
-        mean, spread = _learnt(pool.features, at, np.log(np.maximum(errors, 1e-6)))
+        # how bad a bad network is does not matter, and would only stretch the scale
+        useful = errors[nondominated(np.column_stack([errors, pool.latency[at]]))].max()
+        tamed = np.log(np.clip(errors, 1e-6, CLIPPED * useful))
+        mean, spread = _learnt(pool.features, at, tamed)
         guesses = np.exp(mean[:, None] + spread[:, None] * QUANTILES)
         gain = _gains(guesses, pool.latency, errors, pool.latency[at]).mean(axis=1)
         gain[~free] = -1.0
         return dict(pool.params[int(gain.argmax())])
 
-    def _untrained(self, free: NDArray[np.bool_], turn: int) -> int:
-        """The best untrained rank in one of `first` equal parts of the latencies."""
+    def _untrained(self, free: NDArray[np.bool_], turn: int, rng: np.random.Generator) -> int:
+        """The best untrained rank among a random half of one of `first` parts of the latencies."""
         order = np.argsort(self.pool.latency, kind="stable")
         # from outside inwards: both ends of the front are needed early
         ends = [i // 2 if i % 2 == 0 else self.first - 1 - i // 2 for i in range(self.first)]
         part = np.array_split(order, self.first)[ends[turn % self.first]]
-        able = part[free[part]]
+        able = part[free[part] & (rng.random(len(part)) < 0.5)]
         able = able if len(able) else np.flatnonzero(free)
         return int(able[self.pool.rank[able].argmax()])
 
@@ -194,14 +199,16 @@ def _learnt(features: Floats, at: NDArray[np.intp], values: Floats) -> tuple[Flo
 def _gains(guesses: Floats, latency: Floats, errors: Floats, spent: Floats) -> Floats:
     """Area that each guess of an error adds to the front, shape of the guesses.
 
-    The corner is the worst error and latency seen; a little beyond, so that ends count.
+    The corner is a tenth beyond the worst error and latency on the front, so that its ends count.
     """
-    corner_e = float(errors.max() + 0.01)
-    corner_l = float(max(spent.max(), latency.max()) * 1.01)
-    order = np.argsort(spent, kind="stable")
-    starts = np.concatenate([[0.0], spent[order]])
-    heights = np.concatenate([[corner_e], np.minimum.accumulate(errors[order])])
-    ends = np.concatenate([starts[1:], [corner_l]])
+    front = np.array(nondominated(np.column_stack([errors, spent])))
+    front = front[np.argsort(spent[front], kind="stable")]
+    errors, spent = errors[front], spent[front]
+    corner_e = float(errors.max() + BEYOND * (errors.max() - errors.min()) + 1e-3)
+    corner_l = float(spent.max() + BEYOND * (spent.max() - spent.min()))
+    starts = np.concatenate([[0.0], spent])
+    heights = np.concatenate([[corner_e], errors])
+    ends = np.concatenate([spent, [corner_l]])
     width = np.clip(ends[None] - np.maximum(starts[None], latency[:, None]), 0, None)
     above = np.clip(heights[None, None] - guesses[:, :, None], 0, None)
     return np.asarray(np.einsum("ns,nqs->nq", width, above))
