@@ -1,6 +1,7 @@
 """The web application under load, and killed at random, on SQLite and PostgreSQL.
 
     python -m benchmarks.web            everything that has no result yet, then the table
+    python -m benchmarks.web table      the table alone, from the results that there are
     python -m benchmarks.web load sqlite      one run; also: load postgresql, kills sqlite, kills postgresql
 
 200 hunters poll the page of a round every 2 s, and 75 submissions are sent at once: 60 without
@@ -37,6 +38,7 @@ from sqlalchemy import select
 from benchmarks.measure import write
 from supersede.web.accounts import actions
 from supersede.web.bounties import rounds
+from supersede.web.bounties.quotas import COUNTED
 from supersede.web.bounties.replay import replay
 from supersede.web.bounties.tables import keep_table, read_kept
 from supersede.web.database import Job, Submission, User
@@ -46,12 +48,12 @@ from supersede.web.settings import Settings
 from supersede.web.site import Site, open_site
 
 KEPT = Path(".cache/benchmarks/web")
-# a machine that is busy with other things takes a part: SUPERSEDE_WEB_SCALE=0.2
-SCALE = float(os.environ.get("SUPERSEDE_WEB_SCALE", "1"))
+# a machine that is busy with other things takes a part: SUPERSEDE_BENCH_SCALE=0.2
+SCALE = float(os.environ.get("SUPERSEDE_BENCH_SCALE", "1"))
 TEAMS, HUNTERS, EVERY = round(25 * SCALE), round(200 * SCALE), 2.0
 ROWS = 20_000
-KILLS = int(os.environ.get("SUPERSEDE_WEB_KILLS", "20"))
-PAUSE = float(os.environ.get("SUPERSEDE_WEB_PAUSE", "4"))  # seconds between kills, about
+KILLS = int(os.environ.get("SUPERSEDE_BENCH_KILLS", "20"))
+PAUSE = float(os.environ.get("SUPERSEDE_BENCH_PAUSE", "4"))  # seconds between kills, about
 FEATURES = ["age", "hours", "score", "site", "kind"]
 
 
@@ -64,8 +66,8 @@ def table() -> bytes:
     truth = (age >= 60) | ((site == "n") & (hours > 45)) | (score > 1.2)
     truth = truth ^ (rng.random(ROWS) < 0.05)
     lines = [b"age,hours,score,site,kind,y,said"]
-    for row in zip(age, hours, score, site, kind, truth.astype(int), strict=True):
-        lines.append(",".join(map(str, row)).encode() + b",0")
+    rows = zip(age, hours, score, site, kind, truth.astype(int), strict=True)
+    lines += [",".join(map(str, row)).encode() + b",0" for row in rows]
     return b"\n".join(lines) + b"\n"
 
 
@@ -282,7 +284,7 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
     with (settings.data / "log").open("wb") as log:
         server = subprocess.Popen(command, stderr=log)
     try:
-        until = time.monotonic() + 300
+        until = time.monotonic() + 1500
         while True:
             with site.database.read() as db:
                 if (
@@ -290,6 +292,7 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
                     == "open"
                 ):
                     break
+            assert server.poll() is None, "the server ended"
             assert time.monotonic() < until, "the round was not opened"
             time.sleep(0.5)
 
@@ -334,11 +337,11 @@ def checked(site: Site, number: int) -> dict[str, Any]:
         jobs = Counter(db.execute(select(Job.state)).scalars())
         attempts = db.execute(select(Job.attempt)).scalars().all()
         entries = verify(db).number
-    teams = Counter(s.team_id for s in found)
+    teams = Counter(s.team_id for s in found if s.state in COUNTED)
     numbers = sorted(s.number for s in found if s.number is not None)
     return {
         "submissions": len(found), "keys": len({s.form for s in found}),
-        "states": Counter(s.state for s in found), "most per team": max(teams.values()),
+        "states": Counter(s.state for s in found), "most per team": max(teams.values(), default=0),
         "numbers": numbers == list(range(1, len(numbers) + 1)),
         "answers": sum(s.receipt is not None for s in found), "jobs": jobs,
         "reruns": sum(attempt > 1 for attempt in attempts), "entries": entries,
@@ -351,7 +354,7 @@ def lines(results: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     for one in results:
         teams, kills = one["teams"], f"{one['killed']} kills"
         name = f"{one['engine']}, {kills if one['what'] == 'kills' else 'load'}, {one['hunters']} hunters"
-        exact = one["submissions"] == one["keys"] == 2 * teams and one["most per team"] == 2
+        exact = one["submissions"] == one["keys"] >= 2 * teams and one["most per team"] <= 2
         ended = set(one["states"]) <= {"accepted", "rejected", "refused"}
         right = exact and ended and one["numbers"] and set(one["jobs"]) == {"done"}
         word = {True: "reached", False: "missed"}
@@ -379,12 +382,14 @@ def lines(results: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     return told
 
 
+ALL = [(what, engine) for what in ("load", "kills") for engine in ("sqlite", "postgresql")]
+
+
 def main() -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
     asked = [tuple(sys.argv[1:3])] if len(sys.argv) == 3 else []
-    for what, engine in asked or [
-        (w, e) for w in ("load", "kills") for e in ("sqlite", "postgresql")
-    ]:
+    every = [] if sys.argv[1:] == ["table"] else ALL
+    for what, engine in asked or every:
         path = KEPT / f"{what}-{engine}.json"
         if asked or not path.exists():
             found = run(what, engine)
@@ -395,7 +400,10 @@ def main() -> None:
         "Clients, server, workers and database share the cores of this machine, and whatever else runs on"
         " it: the load average beside each run says how much that was. The clients see what a browser"
         " sees, from the request to the last byte. Models: of 75 submissions 60 have one trained by the"
-        " server (a tree of depth 8), 15 are ONNX (a threshold, 0.3 kB)."
+        " server (a tree of depth 8), 15 are ONNX (a threshold, 0.3 kB). The full size is 200 hunters and 75"
+        " submissions; rows that name fewer hunters ran at a part of it (SUPERSEDE_BENCH_SCALE), beside"
+        " other work on the same two cores, and their times say nothing about an idle machine. Runs that"
+        " are missing from the table have not been made."
     )
     write(
         "web", "The web application: measured", "python -m benchmarks.web",

@@ -4,7 +4,9 @@ Amounts are skewed, and what makes them large is rare: a model that is confident
 in a thousand may show none of these among 300. So every interval is widened by **one more item at
 each end of what was seen**, as Bonett and Price's is for shares, and where one item alone makes up
 more than half of the variance there is no interval at all. Amounts of at least 0 get it for the
-logarithm of the mean. The quantile is Student's with Kish's size less one degrees of freedom.
+logarithm of the mean. The quantile is Student's with as many degrees of freedom as the variance rests
+on units in effect, ``(Σ r²)² / Σ r⁴`` over the units' residuals (see `moments`): few, where amounts are
+skewed.
 """
 
 from collections.abc import Sequence
@@ -43,12 +45,14 @@ class Spread:
         variance: The variance of the mean.
         up: How far one more unit like the largest would move the mean.
         down: The same of the smallest.
+        freedom: Degrees of freedom of the variance.
         lowest: The smallest value of an item.
         highest: The largest.
     """
 
     mean: Floats
     variance: Floats
+    freedom: Floats
     up: Floats
     down: Floats
     lowest: Floats
@@ -94,7 +98,8 @@ class ComparedMeans:
 
     def level(self, confidence: float) -> Interval:
         """Student's interval, for the logarithm where all amounts are at least 0."""
-        own, q = self.after, student(self.kish, confidence)
+        own = self.after
+        q = student(own.freedom + 1, confidence)
         low = own.mean - q * np.sqrt(own.variance + own.down**2)
         high = own.mean + q * np.sqrt(own.variance + own.up**2)
         positive = (own.lowest >= 0) & (own.mean > 0)
@@ -106,10 +111,11 @@ class ComparedMeans:
 
     def change(self, confidence: float) -> Interval:
         """Student's interval of the mean difference."""
-        own, q = self.difference, student(self.kish, confidence)
+        own = self.difference
+        q = student(own.freedom + 1, confidence)
         low = own.mean - q * np.sqrt(own.variance + own.down**2)
         high = own.mean + q * np.sqrt(own.variance + own.up**2)
-        within = paired_share(own.mean, own.variance, self.kish, q)
+        within = paired_share(own.mean, own.variance, self.kish, student(self.kish, confidence))
         return self._where_known(own, (low, high), within)
 
     def _as_share(self, confidence: float) -> Interval:
@@ -158,9 +164,10 @@ def compare_means(
     # sums of squares lose their digits where the mean is large; those around a middle keep them
     values = dict(zip(_VALUES, (before - middle, after - middle, after - before), strict=True))
     w = sample.weight
-    sums, ends = {"w": w, "w2": w * w}, {"w": w}
+    sums, ends = {"w": w, "w2": w * w, "f0": w**4}, {"w": w}
     for name, x in values.items():
         sums |= {f"{name}x": w * x, f"{name}w2x": w * w * x, f"{name}w2xx": w * w * x * x}
+        sums |= {f"{name}f{power}": w**4 * x**power for power in (1, 2, 3, 4)}
         ends |= {name: x, f"{name} pull": w * x}
     margins = [(*sample.key_names(margin), *sample.units) for margin in sample.margins]
     (found,) = yield [Ask(sums, sample.keys, margins, known, ends)]
@@ -179,10 +186,11 @@ def _compared(
 ) -> ComparedMeans:
     keys = sample.key_names(margin)
     slices, first = numbered([cells[key] for key in keys], len(cells))
-    columns = {"n": _column(cells, N), "w": _column(cells, "w"), "w2": _column(cells, "w2")}
-    columns["most"] = _column(cells, "w high")
+    columns = {"n": _column(cells, N), "most": _column(cells, "w high")}
+    columns |= {name: _column(cells, name) for name in ("w", "w2", "f0")}
     for name in _VALUES:
-        columns |= {name + part: _column(cells, name + part) for part in ("x", "w2x", "w2xx")}
+        parts = ("x", "w2x", "w2xx", "f1", "f2", "f3", "f4")
+        columns |= {name + part: _column(cells, name + part) for part in parts}
         columns |= {name + end: _column(cells, f"{name} {end}") for end in ("low", "high")}
         columns[f"{name}down"] = -_column(cells, f"{name} pull low")
         columns[f"{name}up"] = _column(cells, f"{name} pull high")
@@ -213,12 +221,15 @@ def _of_items(columns: Columns, added: Columns, name: str, slices: Places, middl
     if (columns["w2"] == columns["n"]).all():  # every item weighs one
         up, down = ratio(high - mean, columns["n"]), ratio(mean - low, columns["n"])
     size = np.nan_to_num(ratio(columns["w"] ** 2, columns["w2"]))
-    variance = ratio(
-        np.maximum(w2xx - 2 * mean * w2x + mean**2 * columns["w2"], 0), columns["w"] ** 2
-    ) * _few(size)
+    squares = np.maximum(w2xx - 2 * mean * w2x + mean**2 * columns["w2"], 0)
+    powers = [columns["f0"], *(columns[f"{name}f{power}"] for power in (1, 2, 3, 4))]
+    m = np.nan_to_num(mean)
+    fourth = sum(c * (-m) ** (4 - k) * p for k, (c, p) in enumerate(zip((1, 4, 6, 4, 1), powers, strict=True)))  # fmt: skip
     return Spread(
-        mean + middle, variance, np.maximum(up, 0), np.maximum(down, 0), low + middle, high + middle
-    )
+        mean + middle, ratio(squares, columns["w"] ** 2) * _few(size),
+        _freedom(squares, np.asarray(fourth), size),
+        np.maximum(up, 0), np.maximum(down, 0), low + middle, high + middle,
+    )  # fmt: skip
 
 
 def _of_clusters(
@@ -229,7 +240,7 @@ def _of_clusters(
     mean = ratio(added[f"{name}x"], added["w"])
     residual = columns[f"{name}x"] - np.nan_to_num(mean)[slices] * columns["w"]
     units = np.bincount(slices, minlength=k).astype(float)
-    variance = np.bincount(slices, residual**2, k).astype(float) * _few(units)
+    squares, fourth = (np.bincount(slices, residual**power, k).astype(float) for power in (2, 4))
     ends = np.zeros((2, k))
     np.maximum.at(ends[0], slices, residual)
     np.maximum.at(ends[1], slices, -residual)
@@ -238,8 +249,16 @@ def _of_clusters(
     np.maximum.at(high, slices, columns[f"{name}high"])
     up, down = ratio(ends[0], added["w"]), ratio(ends[1], added["w"])
     return Spread(
-        mean + middle, ratio(variance, added["w"] ** 2), up, down, low + middle, high + middle
-    )
+        mean + middle, ratio(squares * _few(units), added["w"] ** 2),
+        _freedom(squares, fourth, units), up, down, low + middle, high + middle,
+    )  # fmt: skip
+
+
+def _freedom(squares: Floats, fourth: Floats, size: Floats) -> Floats:
+    """On how many units a variance rests in effect, at most all less one."""
+    seen = (squares > 0) & (fourth > 0)
+    found = np.divide(squares**2, fourth, out=np.ones(len(squares)), where=seen)
+    return np.asarray(np.clip(found, 1.0, np.maximum(size - 1, 1.0)))
 
 
 def _few(size: Floats) -> Floats:

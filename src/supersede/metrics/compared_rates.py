@@ -61,7 +61,9 @@ class ComparedRates:
         alike = p * (1 - p)
         known = (alike > _DUST) & (moments.variance > _DUST * alike)
         n = np.divide(alike, moments.variance, out=moments.kish.copy(), where=known)
-        return agresti_coull(p, n, student(moments.kish, confidence))
+        # a variance between clusters rests on fewer of them than there are
+        size = np.minimum(moments.kish, moments.freedom + 1)
+        return agresti_coull(p, n, student(size, confidence))
 
     def change(self, confidence: float) -> Interval:
         """Bonett and Price's paired interval."""

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.errors import ArgumentError
-from supersede.metrics.cells import Ask, Counting, beside, counted
+from supersede.metrics.cells import Ask, Counting, beside, condensed, counted
 from supersede.metrics.flip_sums import (
     VALUES,
     clustered,
@@ -231,6 +231,9 @@ def count_flips(
         ([0.25], [0.25])
     """
     table = as_table(table, [old, new], **columns)
+    if not keys:  # which are over the table's own rows
+        used = [name for margin in margins for name in as_names(margin, "margins")]
+        table = condensed(table, used if inclusion is None else [*used, inclusion])
     work = flips_counted(
         table, old, new, margins, keys=keys or {}, inclusion=inclusion,
         agreement_known=agreement_known,

@@ -59,6 +59,8 @@ class Ratios:
         closed: Units that lie in the group as a whole, shape ``(k,)``; all of them without clusters.
         shared: With clusters, the sums of products of the group's part of a cluster with all of
             that cluster, shape ``(k, 2m, 2m)``; None without clusters.
+        fourth: With clusters, each model's sums of ``d⁴, d³e, d²e², de³, e⁴`` over them, from which
+            the degrees of freedom follow (see `Moments`), shape ``(k, m, 5)``; None where unknown.
 
     Assumes: units are independent draws; the numbers of items in the groups are given.
     """
@@ -72,6 +74,7 @@ class Ratios:
     counted: bool
     closed: Floats
     shared: Floats | None = None
+    fourth: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.n)
@@ -92,6 +95,7 @@ class Ratios:
             w2x=self.products[:, e, d],
             w2xx=self.products[:, e, e],
             units=None if self.counted else self.units,
+            fourth=None if self.fourth is None else self.fourth[:, model],
         )
 
     def slopes(self, model: int = 0) -> Floats:
@@ -122,9 +126,11 @@ class Ratios:
 
     def __add__(self, other: "Ratios") -> "Ratios":
         """Add another part with the same groups in the same order and no cluster in common."""
-        shared = None
+        shared = fourth = None
         if self.shared is not None and other.shared is not None:
             shared = self.shared + other.shared
+        if self.fourth is not None and other.fourth is not None:
+            fourth = self.fourth + other.fourth
         return Ratios(
             self.keys,
             self.items + other.items,
@@ -135,6 +141,7 @@ class Ratios:
             self.counted and other.counted,
             self.closed + other.closed,
             shared,
+            fourth,
         )
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Ratios":
@@ -142,8 +149,9 @@ class Ratios:
         fields = (self.items, self.n, self.units, self.sums, self.products, self.closed)
         items, n, units, sums, products, closed = (field[rows] for field in fields)
         shared = None if self.shared is None else self.shared[rows]
+        fourth = None if self.fourth is None else self.fourth[rows]
         keys = self.keys.take(rows)
-        return Ratios(keys, items, n, units, sums, products, self.counted, closed, shared)
+        return Ratios(keys, items, n, units, sums, products, self.counted, closed, shared, fourth)
 
     def nothing(self) -> "Ratios":
         """One group of nobody, counted like these."""
@@ -151,7 +159,10 @@ class Ratios:
         square = np.zeros((1, *self.products.shape[1:]))
         none = np.zeros(1)
         shared = None if self.shared is None else square
-        return Ratios(pa.table({}), none, none, none, empty, square, self.counted, none, shared)
+        fourth = None if self.fourth is None else np.zeros((1, *self.fourth.shape[1:]))
+        return Ratios(
+            pa.table({}), none, none, none, empty, square, self.counted, none, shared, fourth
+        )
 
     @staticmethod
     def stacked(parts: Sequence["Ratios"]) -> "Ratios":
@@ -170,6 +181,7 @@ class Ratios:
             all(part.counted for part in parts),
             joined("closed"),
             joined("shared") if parts[0].shared is not None else None,
+            joined("fourth") if all(part.fourth is not None for part in parts) else None,
         )
 
 
@@ -356,6 +368,9 @@ class _Layout:
             for j in range(2 * m):
                 data[f"p{i}.{j}"] = parts[:, i] * parts[:, j]
                 data[f"x{i}.{j}"] = parts[:, i] * whole[:, j]
+        for i in range(m):
+            e, d = parts[:, i], parts[:, m + i]
+            data |= {f"f{i}.{power}": d ** (4 - power) * e**power for power in range(5)}
         kept = {name: cells[name] for name in margin}
         added = merge([pa.table({**kept, **data})], margin, list(data))
         column = {name: added[name].to_numpy().astype(float) for name in data}
@@ -365,10 +380,13 @@ class _Layout:
             np.stack([np.stack([column[f"{p}{i}.{j}"] for j in order], 1) for i in order], 1)
             for p in "px"
         )
+        fourth = np.stack(
+            [np.stack([column[f"f{i}.{power}"] for power in range(5)], 1) for i in range(m)], 1
+        )
         return Ratios(
             added.select(list(margin)),
             column[N], column["__n"], column["__units"],
-            sums, products, False, column["__closed"], shared,
+            sums, products, False, column["__closed"], shared, fourth,
         )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ class MinGain:
         shown = points(gain, low, high, against=self.limit)
         side = "at most" if verdict == "fail" else "at least"
         end = high if verdict == "fail" else low
-        bound = points(end, resolution=high - low, against=self.limit)
+        bound = points(end, resolution=(high - low) / 10, against=self.limit)
         return Finding(
             check="min_gain",
             question="Is the new model right more often?",
@@ -268,8 +268,8 @@ def _bounded(
 ) -> str:
     """The end of the interval that matters: "95 % sure that fewer than 2.3 %"."""
     if verdict == "fail":
-        return f"{level(confidence)} sure that more than {form(low, resolution=high - low, against=limit)}"
-    return f"{level(confidence)} sure that fewer than {form(high, resolution=high - low, against=limit)}"
+        return f"{level(confidence)} sure that more than {form(low, resolution=(high - low) / 10, against=limit)}"
+    return f"{level(confidence)} sure that fewer than {form(high, resolution=(high - low) / 10, against=limit)}"
 
 
 def _accept(check: str, more: int | None, risk: str) -> tuple[str, ...]:

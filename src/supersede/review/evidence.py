@@ -139,6 +139,11 @@ class Evidence:
     planned: bool = False
 
     @property
+    def weighted(self) -> bool:
+        """Whether items count differently."""
+        return self.table.weight is not None or self.inclusion is not None
+
+    @property
     def labelled(self) -> int:
         """The number of labelled items."""
         return int(self.whole.n[0])

@@ -354,6 +354,9 @@ def _whole(form: _Form, compared: Comparison, evidence: Evidence) -> Finding:
             " A few items make up most of the variance (or none of them differs), so there is no"
             " interval."
         )
+    more = None
+    if verdict == "undecided":
+        more = _more(form, value, below, above, evidence.labelled, evidence.confidence)
     return Finding(
         check=form.check,
         question=form.question,
@@ -364,9 +367,9 @@ def _whole(form: _Form, compared: Comparison, evidence: Evidence) -> Finding:
         high=above,
         limit=form.bound,
         unit=form.unit,
-        more_labels=_more(
-            form, verdict, value, below, above, evidence.labelled, evidence.confidence
-        ),
+        more_labels=more,
+        more_labels_random=more,
+        steps=_steps(form, more, below, above, "") if verdict == "undecided" else (),
     )
 
 
@@ -396,19 +399,11 @@ def _by_slice(
     verdict = combined(v for v in ("fail", "undecided") if v in verdicts)
     if not set(verdicts) - {""}:
         verdict = "undecided"
-    wanted = [
-        _more(
-            form,
-            "undecided",
-            float(estimate[i]),
-            float(low[i]),
-            float(high[i]),
-            int(n[i]),
-            evidence.confidence,
-        )
-        for i in np.flatnonzero(verdicts == "undecided")
-    ]
-    known = [more for more in wanted if more is not None]
+    chosen = random = None
+    open_ = np.flatnonzero(verdicts == "undecided")
+    if verdict == "undecided" and len(open_):
+        overlap = len(compared) > 1 or compared[0][0].keys.num_columns == 0
+        chosen, random = _labels(form, (estimate, low, high, n), excess, open_, evidence, overlap)
     worst = order[0]
     return Finding(
         check=form.check,
@@ -420,9 +415,11 @@ def _by_slice(
         high=float(high[worst]),
         limit=form.bound,
         unit=form.unit,
-        more_labels=sum(known)
-        if wanted and len(known) == len(wanted) and verdict == "undecided"
-        else None,
+        more_labels=chosen,
+        more_labels_random=random,
+        steps=_steps(form, chosen, float(low[worst]), float(high[worst]), f"in {names[worst]}, ")
+        if verdict == "undecided"
+        else (),
         slices=tuple(
             SliceFinding(
                 slice=names[i],
@@ -466,16 +463,67 @@ def _slices_reason(
     )
 
 
+def _labels(
+    form: _Form,
+    columns: tuple[Floats, Floats, Floats, Floats],
+    excess: Floats,
+    open_: npt.NDArray[np.intp],
+    evidence: Evidence,
+    overlap: bool,
+) -> tuple[int | None, int | None]:
+    """Labels that decide the open slices: chosen from these, and drawn at random from all.
+
+    One that lies beyond the limit decides the check once it fails; otherwise all of them must pass.
+    Chosen labels are offered where slices share no items and an unlabelled item's slice is known.
+    """
+    estimate, low, high, n = columns
+    beyond = [i for i in open_ if excess[i] > 0]
+    one = CHANCE if beyond else CHANCE ** (1 / len(open_))
+    needs = {}
+    for i in map(int, beyond or open_):
+        value, below, above = (float(column[i]) for column in (estimate, low, high))
+        needs[i] = _more(form, value, below, above, int(n[i]), evidence.confidence, one)
+    known = {i: need for i, need in needs.items() if need is not None}
+    if not known or (not beyond and len(known) < len(needs)):
+        return None, None
+    decide = min if beyond else max
+    random = decide(
+        int(np.ceil(need * evidence.labelled / max(n[i], 1.0))) for i, need in known.items()
+    )
+    if overlap:
+        return random, random
+    return min(random, min(known.values()) if beyond else sum(known.values())), random
+
+
+def _steps(form: _Form, more: int | None, low: float, high: float, where: str) -> tuple[str, ...]:
+    """What to do besides labelling."""
+    end = low if form.at_least else high
+    if end != end:
+        return (f"{form.check}: without an interval, labels cannot decide it; take it out.",)
+    none = "" if more is not None else "no number of labels will do, the estimate is at the limit; "
+    risk = f"the change of the {form.measure.name}" if form.changes else f"the {form.measure.name}"
+    return (
+        f"{form.check}: {none}accept it with a named risk: {where}{risk} may be"
+        f" {form.written(end)}.",
+    )
+
+
 def _more(
-    form: _Form, verdict: Verdict, value: float, low: float, high: float, n: int, confidence: float
+    form: _Form,
+    value: float,
+    low: float,
+    high: float,
+    n: int,
+    confidence: float,
+    chance: float = CHANCE,
 ) -> int | None:
-    """Labels that decide with the chance `CHANCE`, if the true value is the one observed.
+    """Labels that decide with this chance, if the true value is the one observed.
 
     Assumes: the interval shrinks with the root of the number of labels, and the estimate is normal.
     """
     distance = value - form.bound
     half = value - low if distance > 0 else high - value
-    if verdict != "undecided" or not np.isfinite(half) or not distance or not np.isfinite(distance):
+    if not np.isfinite(half) or not distance or not np.isfinite(distance):
         return None
-    spare = 1 + NormalDist().inv_cdf(CHANCE) / z(confidence)
+    spare = 1 + NormalDist().inv_cdf(chance) / z(confidence)
     return max(1, int(np.ceil(n * min((spare * half / distance) ** 2, 1e12))) - n)
