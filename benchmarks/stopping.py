@@ -175,7 +175,10 @@ def page() -> Iterable[str]:
         "forest and XGBoost; HPO-Bench: two tables, three optimisers, 10 seeds, 500 trials). RTC is the "
         "share of trials saved, RYC the relative change of the test error by stopping early (negative: "
         "worse), *naive* what the best fixed patience loses at the same RTC, a *wrong stop* one after "
-        "which validation gained more than the statistical error.\n"
+        "which validation gained more than the statistical error. For the HPO-Bench tables, which report no "
+        "error, *default* is the rule with the residual noise of the surrogate in its place; what replaced it "
+        "is measured in [when a search has done its work]"
+        "(../explanation/stopping.md#searches-without-a-reported-error).\n"
     )
     yield f"Published stops reproduced by the frozen rule: {same} of {total}.\n"
     yield "The default by leaving one data set out (`python -m benchmarks.searches.default`):\n"

@@ -68,7 +68,7 @@ def test_class_weights_are_kept_with_soft_targets(rare, estimator):
     soft = PositiveCongruentClassifier(estimator, old, mode="soft", strength=0.5, focus=1.0)
     soft.fit(*train)
     assert recall_score(truth, soft.predict(test)) > alone - 0.2
-    assert soft.model_.get_params().keys() == estimator.get_params().keys()
+    assert estimator.get_params().keys() <= soft.model_.get_params().keys()
     if "class_weight" in estimator.get_params():
         assert soft.model_.class_weight == estimator.class_weight
 
@@ -201,6 +201,27 @@ def test_old_output_in_another_form_is_refused(rare, change, words):
     new = PositiveCongruentClassifier(BOOSTING, mode="soft", strength=1.0)
     with pytest.raises(ArgumentError, match=words):
         new.fit(X, y, old_output=change(old.predict_proba(X)))
+
+
+def test_catboost_is_an_estimator_and_an_old_model(rare, tmp_path):
+    catboost = pytest.importorskip("catboost")
+    old, train, (test, _) = rare
+    settings = {
+        "iterations": 20,
+        "depth": 3,
+        "verbose": 0,
+        "thread_count": 1,
+        "allow_writing_files": False,
+    }
+    estimator = catboost.CatBoostClassifier(
+        auto_class_weights="Balanced", random_seed=0, **settings
+    )
+    near = PositiveCongruentClassifier(estimator, old, mode="soft", strength=1e-9).fit(*train)
+    alone = clone(estimator).fit(*train)
+    assert near.predict_proba(test) == pytest.approx(alone.predict_proba(test))
+    alone.save_model(tmp_path / "old.cbm")
+    again = PositiveCongruentClassifier(estimator, tmp_path / "old.cbm", mode="soft", strength=1.0)
+    assert again.fit(*train, seen_by_old=False).predict(test).shape == (len(test),)
 
 
 def test_a_threshold_decides_for_old_and_new(rare):

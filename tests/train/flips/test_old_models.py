@@ -106,7 +106,7 @@ def test_outputs_that_cannot_be():
         OldOutputs.of([1, 1], np.zeros((2, 2)))
     with pytest.raises(ItemError, match="its own id"):
         OldOutputs.of([1, 2, 3], np.zeros((2, 2)))
-    with pytest.raises(ArgumentError, match="2 items have outputs that are not finite"):
+    with pytest.raises(ArgumentError, match="not finite for 2 items"):
         OldOutputs.of([1, 2], np.full((2, 2), np.nan))
     with pytest.raises(ArgumentError, match="are they logits"):
         OldOutputs.of([1], [[2.0, -1.0]], kind="probabilities")

@@ -73,22 +73,29 @@ def test_auto_takes_the_fewest_flips_within_the_tolerance(data):
     assert flips(old, new, *test) < flips(old, clone(BOOSTING).fit(*train), *test)
 
 
-def test_a_tolerance_has_to_be_shown(data):
-    old, train, _ = data
-    settings = {"strengths": (0.5, 2.0), "mode": "weights"}
-    strict = PositiveCongruentClassifier(BOOSTING, old, tolerance=0.001, **settings)
-    front = strict.fit(*train).front_
-    assert front.chosen is front.untreated  # 1500 rows show no tenth of a point
-    assert 0.001 < front.provable < 0.1
-    assert "no strength is shown" in str(front)
-    loose = PositiveCongruentClassifier(BOOSTING, old, tolerance=front.provable, **settings)
-    found = loose.fit(*train).front_
-    assert found.chosen.strength == 0.5
-    one = found.points[1]
-    # three folds: training sets overlap, so that the variance is (1 + 3 / 2) times as large
-    assert one.rise_error == pytest.approx(np.sqrt(2.5 * (one.pfr + one.nfr) / 1500), rel=1.0)
-    bound = one.rise + NormalDist().inv_cdf(0.9) * one.rise_error
-    assert bound == pytest.approx(found.provable)
+def test_a_tolerance_has_to_be_shown():
+    y, items = np.ones(1500, int), np.arange(1500)
+    untreated = (items >= 300).astype(int)
+    settings = {"y_true": y, "old_right": items < 900, "untreated": untreated}
+    points = [measure(y_pred=untreated, treatment="none", strength=0, **settings)]
+    for strength, changed in (
+        (0.5, 30),
+        (1.0, 60),
+    ):  # as many right answers lost as won, and three more
+        said = np.where(items < changed, 1, np.where((items >= 1497 - changed), 0, untreated))
+        points.append(
+            measure(y_pred=said, treatment="weights", strength=strength, inflation=2.5, **settings)
+        )
+    one = points[1]
+    assert one.rise == pytest.approx(3 / 1500)
+    assert one.rise_error == pytest.approx(np.sqrt(2.5 * (63 + 1 - 1500 * one.rise**2)) / 1500)
+    strict = choose(points, tolerance=0.005, items=1500, confidence=0.9)
+    assert strict.chosen is strict.untreated
+    assert "no strength is shown" in str(strict)
+    assert strict.provable == pytest.approx(one.rise + NormalDist().inv_cdf(0.9) * one.rise_error)
+    loose = choose(points, tolerance=strict.provable, items=1500, confidence=0.9)
+    assert loose.chosen is one
+    assert choose(points, tolerance=0.005, items=1500).chosen.strength in (0.5, 1.0)
 
 
 def test_points_that_were_not_compared_cannot_be_shown():
