@@ -97,7 +97,7 @@ def _answers_as_label(evidence: Evidence) -> list[str]:
     """The new model is right on every item: the label may be its own prediction."""
     table, new = evidence.table, evidence.new
     graded = table.outcome(new).needs_label and table.answer(new) is not None
-    if not graded or evidence.labelled < _ENOUGH or evidence.whole.new.mean[0] < 1:
+    if not graded or evidence.labelled < _ENOUGH or evidence.whole.new.mean[0] != 1:
         return []
     return [
         f"Column {table.label!r} equals the predictions of {new!r} on all {count(evidence.labelled)}"

@@ -29,7 +29,7 @@ class Wanted:
 
     Attributes:
         title: Its name.
-        question: What annotators are asked.
+        question: The question to annotators.
         estimand: What is estimated.
         models: The models that it is about.
         item: Column of item ids.
