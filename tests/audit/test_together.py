@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from supersede.audit import Rate, Wrong, audit_groups, audit_together, equalised_odds
+from supersede.audit import Rate, ZeroOne, audit_groups, audit_together, equalised_odds
 from supersede.errors import ArgumentError
 
 # false positive rate and false negative rate by group
@@ -34,9 +34,9 @@ def test_equalised_odds_is_the_larger_spread_and_names_its_loss():
 def test_each_loss_pays_for_the_others():
     data = drawn(np.random.default_rng(1))
     found = audit_together(
-        data, "new", [Rate("false_positive_rate"), Wrong()], groups=["who"], label="y"
+        data, "new", [Rate("false_positive_rate"), ZeroOne()], groups=["who"], label="y"
     )
-    alone = audit_groups(data, "new", loss=Wrong(), groups=["who"], label="y", confidence=0.975)
+    alone = audit_groups(data, "new", loss=ZeroOne(), groups=["who"], label="y", confidence=0.975)
     for row, other in zip(found.audits[1].rows, alone.rows, strict=True):
         assert (row.joint_low, row.joint_high) == (other.joint_low, other.joint_high)
 
@@ -62,7 +62,7 @@ def test_all_intervals_hold_at_once():
 
 def test_what_is_no_joint_statement_is_refused():
     data = drawn(np.random.default_rng(3))
-    for losses in ([Wrong()], [Wrong(), Wrong()], []):
+    for losses in ([ZeroOne()], [ZeroOne(), ZeroOne()], []):
         with pytest.raises(ArgumentError, match="two different"):
             audit_together(data, "new", losses, groups=["who"], label="y")
     with pytest.raises(ArgumentError, match="confidence"):

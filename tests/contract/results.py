@@ -106,9 +106,9 @@ def _slices():
 
 
 def _grid():
-    from supersede.audit import Wrong, grid
+    from supersede.audit import ZeroOne, grid
 
-    return grid(table(), ["new", SCRIPT], [Wrong()], by="sex")
+    return grid(table(), ["new", SCRIPT], [ZeroOne()], by="sex")
 
 
 def _estimates():

@@ -26,8 +26,8 @@ from supersede.audit.losses import (
     Loss,
     PerUnit,
     Rate,
-    Squared,
-    Wrong,
+    SquaredError,
+    ZeroOne,
 )
 from supersede.audit.plan import group_estimands
 from supersede.audit.result import Audit, GroupRow, Spread, load_audit
@@ -37,7 +37,7 @@ from supersede.audit.together import JointSpread, Together, audit_together, equa
 __all__ = [
     "Absolute", "Amount", "Attribute", "Audit", "Collect", "Condition", "Coverage", "CoverageCell",
     "Entry", "Grid", "GridCell", "Group", "GroupRow", "JointSpread", "LogLoss", "Loss", "PerUnit", "Rate",
-    "Regression", "ServiceCard", "SliceSearch", "Spread", "Squared", "Together", "Wrong", "append_audit",
+    "Regression", "ServiceCard", "SliceSearch", "Spread", "SquaredError", "Together", "ZeroOne", "append_audit",
     "audit_groups", "audit_losses", "audit_together", "card_schema", "coverage", "equalised_odds",
     "find_slices", "grid",
     "group_estimands", "load_audit", "load_card", "load_history", "regressions", "service_card",

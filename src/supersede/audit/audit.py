@@ -12,7 +12,7 @@ from supersede.audit.attributes import Attribute, label_of, refuse_inferred, spe
 from supersede.audit.counting import Counting
 from supersede.audit.estimate import Label, group_rows
 from supersede.audit.groups import Group
-from supersede.audit.losses import Amount, Loss, Wrong
+from supersede.audit.losses import Amount, Loss, ZeroOne
 from supersede.audit.result import Audit, GroupRow
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.numbers import count
@@ -94,7 +94,7 @@ def audit_groups(
     Assumes: labelled items are independent draws (or come in the table's clusters) from what the
     model meets, and labels are as accurate for one group as for another.
     """
-    loss = Wrong() if loss is None else loss
+    loss = ZeroOne() if loss is None else loss
     groups, conditions = (_listed(names) for names in (groups, conditions))
     table = as_table(table, [model] if old is None else [model, old], **columns)
     splits = splits_of(groups or table.groups, conditions, cross)
