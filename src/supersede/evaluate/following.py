@@ -198,8 +198,8 @@ def latest_look(
         or not (settle(plan, now, disagreement, classes=classes, same=same).state >= 0).any()
     ):
         return None
-    how = {"disagreement": disagreement, "classes": classes, "same": same}
-    return Look(done, estimate(plan, now, **how, **_valid(plan, looks, exact=exact)))
+    look = partial(estimate, plan, disagreement=disagreement, classes=classes, same=same)
+    return Look(done, look(now, **_valid(plan, looks, exact=exact)))
 
 
 def _valid(plan: Plan, looks: int, *, exact: bool) -> dict[str, Any]:

@@ -179,10 +179,10 @@ def next_item(db: Session, task_id: int, user_id: int, now: datetime) -> LabelIt
         .order_by(LabelItem.position)
         .limit(1)
     )  # fmt: skip
-    item = db.execute(free).scalar_one_or_none()
-    if item is not None:
-        _hold(db, item.id, user_id, now)
-    return item
+    found: LabelItem | None = db.execute(free).scalar_one_or_none()
+    if found is not None:
+        _hold(db, found.id, user_id, now)
+    return found
 
 
 def answer(
