@@ -71,18 +71,18 @@ def beside_fairlearn() -> ROWS:
         frame = fairlearn.MetricFrame(
             metrics=sklearn.zero_one_loss, y_true=y, y_pred=m, sensitive_features=g
         )
-        found["theirs"] = frame.by_group, frame.overall
+        found["theirs"] = frame.for_each_group, frame.overall
 
     def read() -> None:
         table = supersede.read({"y": y, "m": m, "g": g}, models=["m"])
         audit_groups(table, "m", groups=["g"])
 
     us, them, read_too = seconds(ours, 15), seconds(theirs, 3), seconds(read, 15)
-    by_group, overall = found["theirs"]
+    for_each_group, overall = found["theirs"]
     rows = found["ours"].rows
     worst = max(
-        *(abs(row.value - by_group[row.values[0]]) for row in rows),
-        *(abs(row.gap - (by_group[row.values[0]] - overall)) for row in rows),
+        *(abs(row.value - for_each_group[row.values[0]]) for row in rows),
+        *(abs(row.gap - (for_each_group[row.values[0]] - overall)) for row in rows),
     )
     return [
         ("`audit_losses`, 10⁵ rows × 100 groups, one loss, all intervals", f"{us * 1000:.1f} ms", "", ""),
@@ -119,7 +119,7 @@ def overlapping() -> ROWS:
     found = {}
 
     def work() -> None:
-        found["audit"] = audit_groups(table, "m", declared=groups)
+        found["audit"] = audit_groups(table, "m", groups=groups)
 
     spent = seconds(work, 3)
     size = np.mean([row.n for row in found["audit"].rows])

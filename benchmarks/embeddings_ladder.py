@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import cpu, write
-from supersede.embeddings import Prices, Sample, fit_ridge, forecast_paths
+from supersede.embeddings import PairedSample, Prices, fit_ridge, forecast_paths
 from supersede.embeddings.bridges.fit_paths import _ranks
-from supersede.embeddings.report.paired import difference
+from supersede.embeddings.report.paired import mean_difference
 
 DATA = Path(os.environ.get("SUPERSEDE_BENCH_DATA", "../shared/data")) / "debian_search"
 MODELS = ("wordllama_256", "minilm_l3_384", "minilm_l6_384", "mpnet_768")
@@ -42,7 +42,7 @@ def cell(old: str, new: str, pairs: int, seed: int) -> dict:
                                                  (new, "queries"), (new, "documents")))  # fmt: skip
     rows = 2000 + np.random.default_rng(seed).permutation(4000)[:pairs]
     start = cpu()
-    found = forecast_paths(Sample(qo[rows], qn[rows], gn[rows], rows, go), seed=seed)
+    found = forecast_paths(PairedSample(qo[rows], qn[rows], gn[rows], rows, go), seed=seed)
     spent = cpu() - start
     hits = {
         f.name: _ranks(f.path.queries(qo[TEST], qn[TEST]), f.path.gallery(go, gn), TEST)
@@ -55,7 +55,7 @@ def cell(old: str, new: str, pairs: int, seed: int) -> dict:
            "ridge": [float((ridge <= k).mean()) for k in (1, 10)], "advice": {}}  # fmt: skip
     for f in found.paths:
         hit = hits[f.name] <= 10
-        against = difference(head.astype(float), hit.astype(float))
+        against = mean_difference(head.astype(float), hit.astype(float))
         out["paths"][f.name] = {
             "variant": f.path.variant, "forecast": f.recall.to_dict(), "lost": f.lost.to_dict(),
             "recall": [float((hits[f.name] <= k).mean()) for k in (1, 10)],
@@ -68,7 +68,7 @@ def cell(old: str, new: str, pairs: int, seed: int) -> dict:
         best = max(net, key=net.get)
         # regret in points of recall@10, and whether test queries can tell the two apart
         regret = (net[best] - net[advice.name]) / worth
-        apart = difference(
+        apart = mean_difference(
             (hits[advice.name] <= 10).astype(float), (hits[best] <= 10).astype(float)
         )
         half = (apart.high - apart.low) / 2

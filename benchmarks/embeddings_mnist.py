@@ -21,7 +21,7 @@ from torch.nn import functional
 from benchmarks.measure import write
 from supersede.embeddings import fit_procrustes, fit_ridge
 from supersede.embeddings.relevance import relevance_of
-from supersede.embeddings.report.paired import difference
+from supersede.embeddings.report.paired import mean_difference
 from supersede.embeddings.report.ranking import rank
 from supersede.embeddings.training.chain import chain_report
 from supersede.embeddings.training.heterogeneous import cross_reward
@@ -111,7 +111,7 @@ def one_seed(seed: int) -> dict:
             rank(*gallery, relevance),
         )
         lost = (base.found(1) == 1) & (cross.found(1) == 0)
-        apart = difference(base.found(1), cross.found(1))
+        apart = mean_difference(base.found(1), cross.found(1))
         return {"way": name, "cross": [float(cross.found(1).mean()), float(cross.precision.mean())],
                 "self": [float(own.found(1).mean()), float(own.precision.mean())],
                 "lost": float(lost.mean()), "low": apart.low}  # fmt: skip

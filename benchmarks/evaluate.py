@@ -120,7 +120,7 @@ def overlap() -> str:
     rows, met = [], True
     for name, ensemble in (("digits, K = 10", digits(10)), ("made, K = 10", made(10))):
         chosen = plan(_table(ensemble), _precisions(ensemble), method="coordinated", seed=1)
-        sizes = [sample_size(int(v.sum()), 0.05) for v in ensemble.votes]
+        sizes = [sample_size(int(v.sum()), 0.05, 0.95) for v in ensemble.votes]
         share = [v * n / v.sum() for v, n in zip(ensemble.votes, sizes, strict=True)]
         bound = float(np.max(share, axis=0).sum())
         counts = [
@@ -282,7 +282,7 @@ def exactness() -> str:
 
     least = 1.0
     for items, n in ((50, 12), (100, 50), (400, 148), (900, 270), (3000, 181)):
-        ends = np.array([exact_interval(x, n, items) for x in range(n + 1)])
+        ends = np.array([exact_interval(x, n, items, 0.95) for x in range(n + 1)])
         for m in range(0, items + 1, max(1, items // 300)):
             held = (ends[:, 0] - 1e-12 <= m / items) & (m / items <= ends[:, 1] + 1e-12)
             least = min(least, float(hypergeom.pmf(np.arange(n + 1), items, m, n)[held].sum()))
@@ -297,7 +297,7 @@ def exactness() -> str:
             for n in range(1, items + 1):
                 key = (int(hits[n - 1]), n)
                 if key not in known:
-                    low, high = sequence_interval(*key, items)
+                    low, high = sequence_interval(*key, items, 0.95)
                     known[key] = low - 1e-12 <= truth.mean() <= high + 1e-12
                 good &= known[key]
             held += good
@@ -377,11 +377,11 @@ def _article_labels(ensemble: Ensemble, reps: int = 5) -> int:
     rng, totals = np.random.default_rng(0), []
     top_all = np.flatnonzero(ensemble.votes[0])
     for _ in range(reps):
-        top = rng.choice(top_all, sample_size(len(top_all), 0.05), replace=False)
+        top = rng.choice(top_all, sample_size(len(top_all), 0.05, 0.95), replace=False)
         used = set(top.tolist())
         for child in ensemble.votes[1:]:
             everything, own = np.flatnonzero(child), np.flatnonzero(child & (1 - ensemble.votes[0]))
-            n = sample_size(len(everything), 0.05)
+            n = sample_size(len(everything), 0.05, 0.95)
             made_ = article.draw_child(
                 top[child[top] == 1], rng.permutation(own)[:n],
                 rng.choice(everything, min(3 * n, len(everything)), replace=False),

@@ -54,8 +54,8 @@ class Outcome:
 def simulate(case: Case, mix: str, reps: int, seed: int = 0) -> Outcome:
     """The child's estimate over replications, with Wilson's interval as the article would print."""
     rng = np.random.default_rng(seed)
-    n_parent = case.n_parent or sample_size(case.parent, 0.05)
-    n_child = case.n_child or sample_size(case.child, 0.05)
+    n_parent = case.n_parent or sample_size(case.parent, 0.05, 0.95)
+    n_child = case.n_child or sample_size(case.child, 0.05, 0.95)
     rest = case.child - case.overlap
     # the child's items: 0..overlap-1 are shared; the parent's others are never its own
     truth = np.zeros(case.child)
@@ -109,13 +109,13 @@ def real(mix: str, reps: int, seed: int = 0) -> list[tuple[str, float, float, fl
     for name, votes, truth in _ensembles():
         parent, rng = votes[0], np.random.default_rng(seed)
         inside = np.flatnonzero(parent)
-        n_parent = sample_size(len(inside), 0.05)
+        n_parent = sample_size(len(inside), 0.05, 0.95)
         ratios, shares, covers = [], [], []
         for child in votes[1:]:
             own = np.flatnonzero(child & ~parent)
             everything = np.flatnonzero(child)
             overlap = len(everything) - len(own)
-            n = sample_size(len(everything), 0.05)
+            n = sample_size(len(everything), 0.05, 0.95)
             p, errors, labels, held = truth[everything].mean(), [], [], []
             for _ in range(reps):
                 top = rng.choice(inside, n_parent, replace=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from supersede.evaluate.belief import Calibration, recalibrate, state_features
+from supersede.evaluate.belief import Calibration, recalibrate
 from supersede.evaluate.design import Plan
 from supersede.evaluate.difference_estimator import Observed
 from supersede.evaluate.estimands import Estimand
@@ -122,7 +122,6 @@ def two_phase(
 ) -> Replicated:
     """Pilot, recalibrate, plan anew, label what is missing; permanent numbers throughout."""
     patterns, rng = population.patterns, np.random.default_rng(seed)
-    features = state_features(patterns)
     whole = np.full(len(estimands), 1.0)
     first = Problem(estimands, patterns, belief, whole * pilot_margin, template.confidence)
     pilot = optimal_strata(first)
@@ -132,8 +131,8 @@ def two_phase(
         order = np.argsort(rng.random(len(population.pattern)))
         parts = _smallest(pilot, population.pattern, order)
         seen = observe(population, parts, pilot.of)
-        learnt = recalibrate(belief, features, seen.state, seen.pattern, seen.weight)
-        better = learnt.apply(belief, features)
+        learnt = recalibrate(belief, patterns, seen.state, seen.pattern, seen.weight)
+        better = learnt.apply(belief, patterns)
         second = replace(first, belief=better, margin=whole * margin)
         strata = optimal_strata(second, inclusion)
         again = _smallest(strata, population.pattern, order)

@@ -42,7 +42,8 @@ def alone(code: str) -> dict[str, float]:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,
         cwd=DOCS.parents[1],
     )  # fmt: skip
-    return json.loads(out.stdout.strip().splitlines()[-1])
+    # engines may draw a progress bar besides
+    return json.loads(next(line for line in out.stdout.splitlines() if line.startswith("{")))
 
 
 def kept(name: str, key: str, work: Callable[[], Any]) -> Any:

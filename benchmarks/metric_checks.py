@@ -19,7 +19,7 @@ import sklearn.metrics as sk
 import supersede
 from benchmarks.measure import kept, write
 from supersede.review import MaxDrop, MaxMetric, MaxRise, MinMetric
-from supersede.table.outcomes import Judge, Loss
+from supersede.table.outcomes import Judge, Losses
 
 AT_ONCE = 200  # trials in a table: as many slices as a finding carries
 LARGE = 1_000_000
@@ -172,7 +172,7 @@ def cases() -> list[Case]:
     three = classes([0.6, 0.35, 0.05], 0.85, 0.83)
     ten = classes([0.19] * 5 + [0.01] * 5, 0.95, 0.94)
     graded = {"read": lambda name: Judge(name, threshold=0.5)}
-    lost = {"read": lambda name: Loss(name, tolerance=1.0)}
+    lost = {"read": lambda name: Losses(name, tolerance=1.0)}
     return [
         Case("accuracy", None, "even classes", 300, even),
         *[Case(m, 1, "even classes", 300, even) for m in ("precision", "recall", "specificity", "f1")],

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.networks import SEVEN
 from supersede.hardware import Block, Layer, Network, mobile_net
 
-Sample = Callable[[np.random.Generator], Network]
+NetworkSampler = Callable[[np.random.Generator], Network]
 
 WIDTHS = ((8, 12, 16, 20, 24, 32), (16, 20, 24, 28, 32, 40), (16, 20, 24, 28, 32, 40),
           (24, 28, 32, 40, 44, 48), (24, 28, 32, 40, 44, 48), (40, 48, 56, 64, 72, 96),
@@ -107,7 +107,7 @@ def strides(rng: np.random.Generator) -> Network:
     return _network(rng, _blocks(rng, strides=patterns[int(rng.integers(len(patterns)))]))
 
 
-SHIFTED: dict[str, Sample] = {
+SHIFTED: dict[str, NetworkSampler] = {
     "expansion": expansion,
     "resolution": resolution,
     "widths off the granule": off_granule,

@@ -35,7 +35,8 @@
     ├── SandboxError               (RuntimeError) the process for strangers' models does not start
     ├── SearchError                (ValueError)   the record of a search is invalid
     │   ├── HistoryError                          a trial, or the file of a study, cannot be read
-    │   └── SpaceError                            a parameter's range, choices or conditions
+    │   ├── SpaceError                            a parameter's range, choices or conditions
+    │   └── StudyError             (OSError)      a search's state cannot be opened, continued or written
     ├── TooFewLabelsError          (ValueError)   the labels do not support the requested number
     ├── TableError                 (ValueError)   the predictions or labels are invalid
     │   ├── SourceError            (OSError)      a file is missing, unreadable or truncated
@@ -109,6 +110,7 @@ __all__ = [
     "SpendCapError",
     "StaleVersionError",
     "StampError",
+    "StudyError",
     "SubmissionError",
     "SupersedeError",
     "TableError",
@@ -306,6 +308,10 @@ class HistoryError(SearchError):
 
 class SpaceError(SearchError):
     """A parameter's range, choices or conditions are invalid."""
+
+
+class StudyError(SearchError, OSError):
+    """The state of a search cannot be opened, continued or written."""
 
 
 class TooFewLabelsError(SupersedeError, ValueError):

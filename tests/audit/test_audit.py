@@ -24,7 +24,7 @@ from supersede.audit import (
     audit_losses,
     load_audit,
 )
-from supersede.table import Judge, Loss
+from supersede.table import Judge, Losses
 
 NASTY = "<img src=x onerror=alert(1)> | & Größe"
 
@@ -90,7 +90,7 @@ def test_declared_groups_overlap_and_know_what_they_do_not_know(people):
         Group("nobody", (Condition("race", "==", "z"),)),
         Group("not a", (Condition("race", "!=", "a"),)),
     ]
-    audit = audit_groups(read(people), "new", declared=groups)
+    audit = audit_groups(read(people), "new", groups=groups)
     older = (people.sex == "f") & (people.age >= 60)
     row = audit.row("older women (sex = f and age >= 60)")
     assert row.n == older.sum()
@@ -104,7 +104,7 @@ def test_declared_groups_overlap_and_know_what_they_do_not_know(people):
     assert audit.row("nobody (race = z)").n == 0
     assert math.isnan(audit.row("nobody (race = z)").value)
     assert audit.row("b or c (race in b, c)").n == audit.row("not a (race != a)").n
-    same = audit_groups(read(people, cluster="id"), "new", declared=groups)
+    same = audit_groups(read(people, cluster="id"), "new", groups=groups)
     for one, other in zip(audit.rows, same.rows, strict=True):
         assert (one.group, one.n) == (other.group, other.n)
         assert one.value == pytest.approx(other.value, nan_ok=True)
@@ -112,7 +112,7 @@ def test_declared_groups_overlap_and_know_what_they_do_not_know(people):
 
 def test_many_conditions_need_several_keys(people):
     groups = [Group(f"age {a}", (Condition("age", "==", a),)) for a in range(18, 90)]
-    audit = audit_groups(read(people), "new", declared=groups)
+    audit = audit_groups(read(people), "new", groups=groups)
     found = {row.group: row.n for row in audit.rows if row.known}
     counts = people.age.value_counts()
     assert all(found[f"age {a} (age = {a})"] == counts[a] for a in range(18, 90))
@@ -135,7 +135,7 @@ def test_inferred_attributes_are_refused_or_marked_everywhere(people):
         audit_groups(table, "new", groups=[guessed])
     with pytest.raises(errors.InferredAttributeError):
         audit_groups(
-            table, "new", declared=[Group("c", (Condition("race", "==", "c"),), inferred=True)]
+            table, "new", groups=[Group("c", (Condition("race", "==", "c"),), inferred=True)]
         )
     with pytest.raises(errors.InferredAttributeError):
         audit_losses([0, 1], {"race": ["a", "b"]}, inferred=["race"])
@@ -148,8 +148,8 @@ def test_inferred_attributes_are_refused_or_marked_everywhere(people):
         assert "race (inferred)" in text
     assert "were inferred" in audit.to_html()
     by_condition = audit_groups(
-        table, "new", groups=[guessed], allow_inferred=True,
-        declared=[Group("c", (Condition("race", "==", "c"),))],
+        table, "new", groups=[guessed, Group("c", (Condition("race", "==", "c"),))],
+        allow_inferred=True,
     )  # fmt: skip
     assert by_condition.row("c (race = c) (inferred)").inferred
     # circumstances may be inferred; that is marked too
@@ -224,8 +224,8 @@ def test_spellings_and_unknown_words_are_pointed_out(people):
 def test_names_are_escaped(people):
     people["race"] = people.race.replace({"c": NASTY})
     audit = audit_groups(
-        read(people), "new", groups=["race"], cross=[("sex", "race")],
-        declared=[Group(NASTY, (Condition("race", "==", NASTY),))],
+        read(people), "new", groups=["race", Group(NASTY, (Condition("race", "==", NASTY),))],
+        cross=[("sex", "race")],
     )  # fmt: skip
     page = audit.to_html()
     assert "<img" not in page
@@ -268,7 +268,7 @@ def test_losses_of_every_kind(people):
     assert audit_groups(graded, "g", groups=["race"]).row("race = c").value == pytest.approx(
         1 - (c.p >= 0.5).mean()
     )
-    lost = supersede.read(people, models={"l": Loss("w", 0.5)}, label="y")
+    lost = supersede.read(people, models={"l": Losses("w", 0.5)}, label="y")
     found = audit_groups(lost, "l", loss=Amount(), groups=["race"])
     assert found.unit == "amount"
     assert found.row("race = c").value == pytest.approx(c.w.mean())

@@ -23,8 +23,8 @@ def table():
 
 
 def test_cells_are_those_of_a_plain_count(table):
-    found = coverage(supersede.read(table, models=["m"]), ["a", "b", "c"], enough=20)
-    at = {(cell.axes, cell.values): cell.n for cell in found.cells}
+    found = coverage(supersede.read(table, models=["m"]), ["a", "b", "c"], min_items=20)
+    at = {(cell.groups, cell.values): cell.n for cell in found.cells}
     for axes in combinations("abc", 2):
         for values in product(*(range(table[axis].max() + 1) for axis in axes)):
             n = np.logical_and.reduce(
@@ -46,7 +46,7 @@ def test_what_is_declared_impossible_unknown_or_synthetic(table):
     table["a"] = table.a.astype(object).where(table.index % 10 > 0, None)
     table["fake"] = table.b == 0
     found = coverage(
-        supersede.read(table, models=["m"]), ["a", "b"], enough=1,
+        supersede.read(table, models=["m"]), ["a", "b"], min_items=1,
         levels={"b": [0, 1, 2, 3]}, impossible=[{"a": 0, "b": 3}], synthetic="fake",
     )  # fmt: skip
     assert found.unknown["a"] == ((table.index % 10 == 0) & ~table.fake).sum()
@@ -62,7 +62,7 @@ def test_what_is_declared_impossible_unknown_or_synthetic(table):
 
 def test_next_items_fill_what_is_empty_first(table):
     table = table[~((table.a == 1) & (table.b == 2)) & ~((table.b == 0) & (table.c == 4))]
-    found = coverage(supersede.read(table, models=["m"]), ["a", "b", "c"], enough=5)
+    found = coverage(supersede.read(table, models=["m"]), ["a", "b", "c"], min_items=5)
     assert {cell.values for cell in found.empty} >= {(1, 2), (0, 4)}
     first, *others = found.next_items(50)
     assert first.values["a"] == 1 or first.values["b"] == 0
@@ -77,7 +77,7 @@ def test_next_items_fill_what_is_empty_first(table):
     ]
     after = coverage(
         supersede.read(pd.concat([table, pd.DataFrame(rows)]), models=["m"]),
-        ["a", "b", "c"], enough=5,
+        ["a", "b", "c"], min_items=5,
     )  # fmt: skip
     assert not after.empty
     assert after.share > found.share
@@ -87,7 +87,7 @@ def test_many_axes_are_climbed():
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({f"x{i}": rng.integers(0, 6, 200) for i in range(8)})
     rows["y"], rows["m"] = 1, 1
-    found = coverage(supersede.read(rows, models=["m"]), [f"x{i}" for i in range(8)], enough=2)
+    found = coverage(supersede.read(rows, models=["m"]), [f"x{i}" for i in range(8)], min_items=2)
     assert found.next_items(20, seed=1) == found.next_items(20, seed=1)
     random = np.mean([c.worth for c in found.next_items(20)])
     assert random > 1.0  # a random item would be worth about .1
@@ -95,9 +95,11 @@ def test_many_axes_are_climbed():
 
 def test_what_cannot_be_covered_is_refused(table):
     read = supersede.read(table, models=["m"])
-    for options in ({"strength": 0}, {"strength": 4}, {"enough": 0}):
+    for options in ({"strength": 0}, {"strength": 4}, {"min_items": 0}):
         with pytest.raises(errors.ArgumentError, match="strength"):
             coverage(read, ["a", "b", "c"], **options)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'enough'"):
+        coverage(read, ["a", "b"], enough=5)
     with pytest.raises(errors.MissingColumnError):
         coverage(read, ["a", "z"])
     with pytest.raises(errors.MissingColumnError):

@@ -8,7 +8,7 @@ from supersede.audit import Rate, SquaredError, ZeroOne, grid
 def test_scenarios_of_one_table(frame):
     rows = frame(1000)
     table = supersede.read(rows, models=["a", "b"])
-    found = grid(table, ["a", "b", "c"], [ZeroOne(), Rate("recall"), SquaredError()], by="site")
+    found = grid(table, ["a", "b", "c"], [ZeroOne(), Rate("recall"), SquaredError()], groups="site")
     assert found.scenarios == ("site = north", "site = south", "site = west")
     cell = found.cell("site = south", "error rate", "b")
     south = rows[rows.site == "south"]
@@ -42,4 +42,4 @@ def test_an_empty_grid_is_refused(frame):
     with pytest.raises(errors.ArgumentError, match="needs models"):
         grid(table, ["a"], [ZeroOne()])
     with pytest.raises(errors.ArgumentError, match="nothing can be measured"):
-        grid(table, ["z"], [ZeroOne()], by="site")
+        grid(table, ["z"], [ZeroOne()], groups="site")

@@ -39,7 +39,7 @@ def test_a_planted_slice_is_found_confirmed_and_declared_in_one_step():
     assert {c.column for c in best.where} == {"race", "age"}
     assert "race = c" in str(best)
     assert "are confirmed on fresh rows" in repr(search)
-    audit = audit_groups(table, "m", declared=search.confirmed)
+    audit = audit_groups(table, "m", groups=search.confirmed)
     assert audit.rows[0].stands_out
     assert from_records([g.to_dict() for g in search.groups]) == list(search.groups)
     # half of the items are kept back, the same ones each time
@@ -53,7 +53,7 @@ def test_chance_finds_are_not_confirmed():
     confirmed = 0
     for seed in range(8):
         table = supersede.read(people(False, n=4000, seed=seed), models=["m"])
-        confirmed += bool(find_slices(table, "m", FEATURES, least=0.02).confirmed)
+        confirmed += bool(find_slices(table, "m", FEATURES, min_share=0.02).confirmed)
     assert confirmed <= 2
 
 
@@ -78,7 +78,7 @@ def test_nothing_lost_finds_nothing():
 
 def test_what_cannot_be_searched_is_refused(monkeypatch):
     table = supersede.read(people(True, n=100), models=["m"])
-    with pytest.raises(errors.ArgumentError, match="name at least one feature"):
+    with pytest.raises(errors.ArgumentError, match="name at least one column"):
         find_slices(table, "m", [])
     with pytest.raises(errors.MissingColumnError):
         find_slices(table, "m", ["nothing"])
@@ -86,4 +86,4 @@ def test_what_cannot_be_searched_is_refused(monkeypatch):
         find_slices(table, "m", FEATURES)
     monkeypatch.setitem(sys.modules, "sliceline.slicefinder", None)
     with pytest.raises(errors.MissingExtraError, match="slices"):
-        find_slices(table, "m", FEATURES, least=0.1)
+        find_slices(table, "m", FEATURES, min_share=0.1)

@@ -22,7 +22,7 @@ from supersede.bounty.artefacts import (
     parse,
 )
 from supersede.bounty.estimator import PatchedClassifier, predict_table
-from supersede.bounty.export import to_onnx
+from supersede.bounty.export import list_to_onnx
 from supersede.errors import (
     ArgumentError,
     ColumnTypeError,
@@ -56,7 +56,7 @@ def test_lists_of_all_declarative_forms_as_one_graph(seed):
     model = model.patched(parse("income is missing or not age < 40"), tree)
     model = model.patched(parse("sex != 'f' and age is not missing"), line)
     model = model.patched(parse("sex not in ['m', 'unheard of'] or age in [3, 4]"), 13)
-    answers = run(to_onnx(model, rows), rows)
+    answers = run(list_to_onnx(model, rows), rows)
     assert answers.dtype == np.int64
     assert answers.tolist() == model.predict(rows.columns).tolist()
 
@@ -67,10 +67,10 @@ def test_numbers_as_one_graph():
     line = LinearRegression().fit(rows.columns["x"].values[:, None], rows.labels)
     model = DecisionList(from_sklearn(line, ["x"]), answers=Numbers(-9, 9))
     model = model.patched(parse("everyone"), Constant((0.25,))).patched(parse("x > 0.5"), 0)
-    assert run(to_onnx(model, rows), rows) == pytest.approx(model.predict(rows.columns))
+    assert run(list_to_onnx(model, rows), rows) == pytest.approx(model.predict(rows.columns))
     narrow = replace(model, answers=Numbers(0.2, 0.5))
     assert (model.predict(rows.columns) > 0.5).any()
-    assert run(to_onnx(narrow, rows), rows) == pytest.approx(narrow.predict(rows.columns))
+    assert run(list_to_onnx(narrow, rows), rows) == pytest.approx(narrow.predict(rows.columns))
 
 
 def test_texts_that_only_the_list_names():
@@ -84,34 +84,34 @@ def test_texts_that_only_the_list_names():
         "town": ["Bonn", "Rome", "Rome", "Ulm", None, "Bonn"],
     }
     rows = Sample("later", later, np.zeros(6))
-    assert run(to_onnx(model, seen), rows).tolist() == model.predict(later).tolist()
+    assert run(list_to_onnx(model, seen), rows).tolist() == model.predict(later).tolist()
 
 
 def test_an_empty_text_is_not_a_missing_one():
     rows = Sample("rows", {"site": ["", "south", None]}, [0, 1, 1])
     with pytest.raises(ArgumentError, match="'site' contains an empty text"):
-        to_onnx(DecisionList(ZERO).patched(parse("site is missing"), ONE), rows)
+        list_to_onnx(DecisionList(ZERO).patched(parse("site is missing"), ONE), rows)
     full = Sample("rows", {"site": ["north", "south"]}, [0, 1])
     with pytest.raises(ArgumentError, match="the list names one"):
-        to_onnx(DecisionList(ZERO).patched(parse("site != ''"), ONE), full)
+        list_to_onnx(DecisionList(ZERO).patched(parse("site != ''"), ONE), full)
 
 
 def test_what_does_not_fit_the_columns_is_refused():
     rows = Sample("rows", {"x": [1.0, 2.0], "site": ["north", "south"]}, [0, 1])
     with pytest.raises(ExpressionError, match="is a text"):
-        to_onnx(DecisionList(ZERO).patched(parse("x == 'north'"), ONE), rows)
+        list_to_onnx(DecisionList(ZERO).patched(parse("x == 'north'"), ONE), rows)
     with pytest.raises(ExpressionError, match="is a number"):
-        to_onnx(DecisionList(ZERO).patched(parse("site == 3"), ONE), rows)
+        list_to_onnx(DecisionList(ZERO).patched(parse("site == 3"), ONE), rows)
     with pytest.raises(ColumnTypeError):
-        to_onnx(DecisionList(Linear((Feature("x", "a"),), [[1.0]], [0.0], "sign")), rows)
+        list_to_onnx(DecisionList(Linear((Feature("x", "a"),), [[1.0]], [0.0], "sign")), rows)
     with pytest.raises(MissingColumnError):
-        to_onnx(DecisionList(ZERO).patched(parse("age > 3"), ONE), rows)
+        list_to_onnx(DecisionList(ZERO).patched(parse("age > 3"), ONE), rows)
 
 
 def test_what_has_no_counterpart_is_refused():
     rows = Sample("rows", {"x": [1.0, 2.0]}, [0, 1])
     with pytest.raises(ArgumentError, match="probabilities"):
-        to_onnx(DecisionList(Constant((0.5, 0.5)), answers=Probabilities(2)), rows)
+        list_to_onnx(DecisionList(Constant((0.5, 0.5)), answers=Probabilities(2)), rows)
 
 
 def test_a_classifier_like_any_other():

@@ -1,5 +1,6 @@
 """One small example of each result, for the contract that all of them keep."""
 
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,24 @@ from supersede.bounty import Findings, audit_round, credit
 from supersede.bounty.artefacts import parse
 
 SCRIPT = "</script><b>&"  # a name that a page must escape
+
+
+@contextmanager
+def named(name):
+    """Examples in which models and groups have another name."""
+    global SCRIPT
+    before, SCRIPT = SCRIPT, name
+    _forget()
+    try:
+        yield
+    finally:
+        SCRIPT = before
+        _forget()
+
+
+def _forget():
+    for made in (table, planned, patched, fitted, history, vectors, net, chip):
+        made.cache_clear()
 
 
 @cache
@@ -96,19 +115,19 @@ def _card():
 def _coverage():
     from supersede.audit import coverage
 
-    return coverage(table(), ["sex", "age"], enough=80)
+    return coverage(table(), ["sex", "age"], min_items=80)
 
 
 def _slices():
     from supersede.audit import find_slices
 
-    return find_slices(table(), "new", ["sex", "age"], least=0.05)
+    return find_slices(table(), "new", ["sex", "age"], min_share=0.05)
 
 
 def _grid():
     from supersede.audit import ZeroOne, grid
 
-    return grid(table(), ["new", SCRIPT], [ZeroOne()], by="sex")
+    return grid(table(), ["new", SCRIPT], [ZeroOne()], groups="sex")
 
 
 def _estimates():
@@ -254,10 +273,10 @@ def _compatibility():
 
 
 def _forecasts():
-    from supersede.embeddings import Prices, Sample, forecast_paths
+    from supersede.embeddings import PairedSample, Prices, forecast_paths
 
     made = vectors()
-    sample = Sample(
+    sample = PairedSample(
         made.queries_old, made.queries_new, made.gallery_new[made.answers], made.answers,
         made.gallery_old,
     )  # fmt: skip
@@ -279,9 +298,9 @@ def _curve():
 
 
 def _migration_plan():
-    from supersede.embeddings.migration.plan import Plan
+    from supersede.embeddings.migration.plan import MigrationPlan
 
-    return Plan(SCRIPT, "new", 100, 10, 0.01, None, 0.001, {"7": SCRIPT}, rate=10.0)
+    return MigrationPlan(SCRIPT, "new", 100, 10, 0.01, None, 0.001, {"7": SCRIPT}, rate=10.0)
 
 
 def _progress():
@@ -291,10 +310,10 @@ def _progress():
 
 
 def _index_loss():
-    from supersede.embeddings.report.paired import Estimate
+    from supersede.embeddings.report.paired import PairedEstimate
     from supersede.embeddings.report.through_index import IndexLoss
 
-    e = Estimate(0.5, 0.4, 0.6, 100)
+    e = PairedEstimate(0.5, 0.4, 0.6, 100)
     return IndexLoss(SCRIPT, 5, e, e, e, 0.99)
 
 
@@ -307,19 +326,57 @@ def _chain_report():
     return chain_report([old, new], [old, new], y, y)
 
 
+def _speech():
+    from supersede.audit.speech import audit_speech
+
+    data = {
+        "text": ["one two", "three"] * 20, "asr": ["one too", "three"] * 20,
+        "accent": [SCRIPT, "b"] * 20, "noise": ["q", "q", "s", "s"] * 10,
+    }  # fmt: skip
+    return audit_speech(data, "asr", reference="text", groups="accent", conditions="noise")
+
+
+def _searched():
+    from supersede.hardware import Declared
+    from supersede.search.architecture import seven_blocks
+
+    chip = Declared(lanes=256, clock=1e9, bandwidth=4e9, granule=16)
+    return seven_blocks(channels=(16, 32), step=4), chip
+
+
+def _curated():
+    space, chip = _searched()
+    return space.curate(chip, granule=16, samples=15)
+
+
+def _found():
+    from supersede.search.architecture import RandomSearch, Reward, search
+
+    space, chip = _searched()
+    task = Reward("capacity", lambda net, seed: 1e5 / net.parameters)
+    return search(space, task, chip, strategy=RandomSearch(), evaluations=6)
+
+
+def _landscape():
+    from supersede.search.architecture import landscape
+
+    return landscape(*_searched(), sweeps=2)
+
+
 MADE = {
     "supersede.audit.card.ServiceCard": _card,
     "supersede.audit.coverage.Coverage": _coverage,
     "supersede.audit.grid.Grid": _grid,
     "supersede.audit.result.Audit": _audit,
     "supersede.audit.slices.SliceSearch": _slices,
+    "supersede.audit.speech.result.SpeechAudit": _speech,
     "supersede.bounty.credit.Credit": lambda: credit(*patched()),
     "supersede.bounty.findings.Findings": _findings,
     "supersede.bounty.fresh_audit.RoundAudit": lambda: audit_round(*patched()),
     "supersede.embeddings.bridges.forecast.Forecasts": _forecasts,
     "supersede.embeddings.migration.curve.BackfillCurve": _curve,
     "supersede.embeddings.migration.journal.Progress": _progress,
-    "supersede.embeddings.migration.plan.Plan": _migration_plan,
+    "supersede.embeddings.migration.plan.MigrationPlan": _migration_plan,
     "supersede.embeddings.report.doctor.Diagnosis": _diagnosis,
     "supersede.embeddings.report.result.Compatibility": _compatibility,
     "supersede.embeddings.report.through_index.IndexLoss": _index_loss,
@@ -336,6 +393,9 @@ MADE = {
     "supersede.hardware.formats.quantisation_error.QuantisationError": _quantisation,
     "supersede.hardware.targets.granule.Granule": _granule,
     "supersede.review.review.Review": _review,
+    "supersede.search.architecture.curate.Curated": _curated,
+    "supersede.search.architecture.found.Found": _found,
+    "supersede.search.architecture.landscape.Landscape": _landscape,
     "supersede.search.stopping.decide.Decision": _decision,
     "supersede.search.stopping.replay.Replay": _replay,
     "supersede.train.flips.chains.Chain": _chain,

@@ -26,6 +26,8 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 VALUES = {
     # what other functions take: data, models, plans of something else
+    "audit.speech.edits.EditCounts", "audit.speech.normalisers.Normaliser",
+    "audit.speech.transcripts.Transcripts",
     "audit.groups.Group", "table.table.Table", "evaluate.estimands.Estimand", "evaluate.labels.Labels",
     "bounty.artefacts.columns.Column", "bounty.artefacts.expression.Expression",
     "bounty.artefacts.models.Tree", "bounty.artefacts.models.Linear",
@@ -33,17 +35,22 @@ VALUES = {
     "bounty.certificate.Certificate", "bounty.hunters.hunters.Proposal",
     "embeddings.bridges.maps.ClusterMap", "embeddings.bridges.maps.LinearMap",
     "embeddings.bridges.maps.ResidualMap", "embeddings.bridges.path.Path",
-    "embeddings.migration.serving.Calibration", "embeddings.reading.VectorSet",
+    "embeddings.migration.serving.ScoreCalibration", "embeddings.reading.VectorSet",
     "embeddings.training.own_room.OwnRoom",
     "hardware.description.network.Layer", "hardware.description.network.Network", "hardware.description.quantised.QuantisedNetwork",
     "hardware.description.trained.TrainedNetwork", "hardware.targets.declared.Declared",
+    "search.architecture.bench.accuracies.Accuracies", "search.architecture.bench.cells.Cell",
+    "search.architecture.candidates.Candidate", "search.architecture.candidates.Score",
+    "search.architecture.candidates.Evaluated", "search.architecture.strategies.combined.Pool",
+    "search.architecture.space.Choice", "search.architecture.space.Space",
+    "search.architecture.tasks.training.Trained", "search.architecture.zero_shot.scores.Scores",
     "search.stopping.cube.Cube", "search.stopping.gaussian_process.Hyper",
     "search.stopping.gaussian_process.Posterior", "search.stopping.history.History",
     "search.stopping.surrogate.Surrogate", "table.runs.attempt.Log",
     "train.flips.old_models.OldModel", "train.flips.old_outputs.OldOutputs",
-    "train.flips.prediction_updates.Evidence",
+    "train.flips.prediction_updates.ClassEvidence",
     # parts of a result
-    "embeddings.report.dependants.Dependant", "embeddings.report.paired.Estimate",
+    "embeddings.report.dependants.Dependant", "embeddings.report.paired.PairedEstimate",
     "embeddings.report.searches.Searches", "embeddings.report.verification.Verification",
     "embeddings.training.heterogeneous.CrossReward", "metrics.calibration.Calibration",
     "metrics.classification.Confusion", "train.flips.front.Point", "train.linear.penalty.Penalty",
@@ -51,8 +58,8 @@ VALUES = {
 
 
 @cache
-def public():
-    """The objects that the reference names, by module."""
+def public_names():
+    """The names that the reference lists, with what they stand for."""
     named = [
         name
         for page in sorted(REFERENCE.glob("*.md"))
@@ -61,7 +68,13 @@ def public():
     assert len(named) > 50
     rooms = [name for name in named if not name.startswith("supersede.integrations.")]
     modules = [importlib.import_module(name) for name in rooms]
-    return [getattr(module, name) for module in modules for name in module.__all__]
+    return [(name, getattr(module, name)) for module in modules for name in module.__all__]
+
+
+@cache
+def public():
+    """The objects that the reference lists."""
+    return [found for _, found in public_names()]
 
 
 def returned(function):

@@ -9,11 +9,11 @@ from supersede.evaluate import (
     Annotation,
     Labels,
     accuracy,
-    by_class,
-    by_group,
     change,
     estimate,
     f1,
+    for_each_class,
+    for_each_group,
     negative_flips,
     plan,
     positive_flips,
@@ -60,13 +60,13 @@ def test_many_estimands_at_once_lie_near_the_truth(method):
 
 def test_groups_and_classes_are_split_by_what_the_table_holds():
     table = CASE.table()
-    assert [e.name for e in by_group(accuracy("m0"), table, "sex")] == [
+    assert [e.name for e in for_each_group(accuracy("m0"), table, "sex")] == [
         "accuracy(m0) | sex=f",
         "accuracy(m0) | sex=m",
     ]
-    assert [e.terms[0].positive for e in by_class("recall", table, "m0")] == [0, 1]
+    assert [e.terms[0].positive for e in for_each_class("recall", table, "m0")] == [0, 1]
     with pytest.raises(ArgumentError, match="cannot be split by class"):
-        by_class("accuracy", table, "m0")
+        for_each_class("accuracy", table, "m0")
 
 
 def test_several_classes_and_labels_that_no_model_predicts():

@@ -27,10 +27,10 @@ def test_every_item_is_as_likely_as_any_other(sizes):
     n_parent, n_child, overlap = sizes
     parent = np.arange(n_parent)
     child = np.arange(n_parent - overlap, n_parent - overlap + n_child)
-    take = sample_size(n_child, 0.05)
+    take = sample_size(n_child, 0.05, 0.95)
     counts = np.zeros(child.max() + 1)
     reps = 400
-    for made, _ in draws(parent, child, sample_size(n_parent, 0.05), take, "reshuffle", reps):
+    for made, _ in draws(parent, child, sample_size(n_parent, 0.05, 0.95), take, "reshuffle", reps):
         assert len(made.members) == len(set(made.members)) == take
         counts[made.members] += 1
     want = reps * take / n_child
@@ -41,7 +41,7 @@ def test_every_item_is_as_likely_as_any_other(sizes):
 
 def test_the_cap_keeps_a_large_child_affordable():
     parent, child = np.arange(500), np.arange(50, 9500)
-    n = sample_size(500, 0.05), sample_size(len(child), 0.05)
+    n = sample_size(500, 0.05, 0.95), sample_size(len(child), 0.05, 0.95)
     labels = [n_labels for _, n_labels in draws(parent, child, *n, "reshuffle", 20)]
     assert np.mean(labels) < sum(n)
 

@@ -86,17 +86,3 @@ def test_clusters_widen_intervals_where_items_repeat(frame):
     assert high - low > high1 - low1  # a variance that is estimated from few clusters with flips
     assert high - low < 1.6 * (high1 - low1)
     assert by_sex.n.sum() == 4000
-
-
-def test_many_slices_are_counted_alone_and_agree(frame, monkeypatch):
-    table = supersede.read(frame(1000), models=["a", "b"])
-    margins = [("sex",), ("site",), ("sex", "site")]
-
-    def by_name(flips):
-        columns = flips.to_dict(0.95)
-        keys = list(zip(*(columns[k] for k in flips.keys.column_names), strict=True))
-        return dict(zip(keys, columns["nfr"], strict=True))
-
-    joint = [by_name(f) for f in count_flips(table, "a", "b", margins)]
-    monkeypatch.setattr("supersede.metrics.cells._JOINT_CELLS", 0)
-    assert [by_name(f) for f in count_flips(table, "a", "b", margins)] == joint

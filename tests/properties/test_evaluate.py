@@ -11,9 +11,9 @@ from supersede.evaluate.numbers import limit, number
 
 @given(st.integers(1, 10**9), st.floats(0.001, 1))
 def test_sample_sizes_never_exceed_the_set_and_fall_with_the_margin(items, margin):
-    n = sample_size(items, margin)
+    n = sample_size(items, margin, 0.95)
     assert 1 <= n <= items
-    assert sample_size(items, min(1, margin * 1.5)) <= n
+    assert sample_size(items, min(1, margin * 1.5), 0.95) <= n
 
 
 @given(st.integers(1, 400).flatmap(lambda N: st.tuples(st.just(N), st.integers(1, N))), st.data())
@@ -21,13 +21,13 @@ def test_sample_sizes_never_exceed_the_set_and_fall_with_the_margin(items, margi
 def test_intervals_hold_the_sample_share_and_sequences_are_wider(sizes, data):
     items, n = sizes
     x = data.draw(st.integers(0, n))
-    low, high = exact_interval(x, n, items)
-    wide_low, wide_high = sequence_interval(x, n, items)
+    low, high = exact_interval(x, n, items, 0.95)
+    wide_low, wide_high = sequence_interval(x, n, items, 0.95)
     assert x / items - 1e-9 <= low <= high <= 1 - (n - x) / items + 1e-9
     assert low - 1 / items - 1e-9 <= x / n <= high + 1 / items + 1e-9
     assert wide_low <= x / n + 1 / items
     assert x / n - 1 / items <= wide_high
-    mirrored = exact_interval(n - x, n, items)
+    mirrored = exact_interval(n - x, n, items, 0.95)
     assert abs(mirrored[0] - (1 - high)) < 1e-9
 
 

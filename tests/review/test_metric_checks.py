@@ -7,7 +7,7 @@ import pytest
 import supersede
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.review import MaxDrop, MaxMetric, MaxRise, MinMetric
-from supersede.table.outcomes import Judge, Loss, Within
+from supersede.table.outcomes import Judge, Losses, Within
 
 
 def judged(rows, *checks, **arguments):
@@ -97,7 +97,7 @@ def test_scores(scored):
 
 def test_amounts(scored):
     table = supersede.read(
-        scored, models={m: Loss(m, tolerance=0.5) for m in "ab"}, label=None, labelled=True
+        scored, models={m: Losses(m, tolerance=0.5) for m in "ab"}, label=None, labelled=True
     )
     low, high = judged(table, MaxMetric("loss", 0.9), MaxRise("loss", 0.2))
     assert (low.verdict, high.verdict) == ("pass", "pass")

@@ -123,3 +123,11 @@ def test_what_a_plan_cannot_serve_is_refused(frame):
         supersede.compare(table, old="a", new="b", labels=design)
     with pytest.raises(errors.ArgumentError, match="without clusters or costs"):
         supersede.compare(some, old="a", new="b", cluster="site", labels=design)
+
+
+def test_a_plan_for_differences_alone_is_no_doubt_about_the_label(frame):
+    """Where both models agree there is no label, so that the new model's accuracy is not known."""
+    some, design = planned(frame(20_000, nfr=0.02, pfr=0.05), 1)
+    review = supersede.compare(some, old="a", new="b", checks=[MinGain(0)], labels=design)
+    assert review.verdict == "pass"
+    assert not any("equals the predictions" in note for note in review.candidate.notes)

@@ -11,7 +11,7 @@ import pytest
 
 import supersede
 from supersede import errors
-from supersede.table import Judge, Loss, Runs, Scores, Within
+from supersede.table import Judge, Losses, Runs, Scores, Within
 from supersede.table.source import collect
 
 ROWS = {"id": [1, 2, 3, 4], "y": [0, 1, 1, 0], "a": [0, 1, 0, 0], "b": [0, 0, 1, 1]}
@@ -107,7 +107,7 @@ def test_graded_outcomes():
         "loss": [0.0, 3.0, 9.0], "judge": [1.0, 0.5, 0.0], "ok": [3, 0, 5], "runs": [4, 5, 5],
     }  # fmt: skip
     models = {
-        "regression": Within("guess", 5), "errors": Loss("loss", 3), "judged": Judge("judge", 0.5),
+        "regression": Within("guess", 5), "errors": Losses("loss", 3), "judged": Judge("judge", 0.5),
         "llm": Runs("ok", "runs"),
     }  # fmt: skip
     table = supersede.read(rows, models=models)

@@ -81,7 +81,7 @@ def test_many_requests_are_slowed_down(app, enter):
     from supersede.web.security.limits import Limiter
 
     ada, eve = enter("ada", "viewer"), enter("eve", "viewer")
-    object.__setattr__(app.state.limits, "requests", Limiter(5))
+    object.__setattr__(app.state.limits, "requests", Limiter(5, clock=lambda: 0.0))
     codes = [ada.get("/account").status_code for _ in range(6)]
     assert codes == [200] * 5 + [429]
     assert eve.get("/account").status_code == 200

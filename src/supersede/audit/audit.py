@@ -36,10 +36,9 @@ def audit_groups(
     *,
     old: str | None = None,
     loss: Loss | None = None,
-    groups: Columns | str | Attribute = (),
+    groups: Sequence[str | Attribute | Group] | str | Attribute | Group = (),
     conditions: Columns | str | Attribute = (),
     cross: Sequence[Sequence[str]] = (),
-    declared: Sequence[Group] = (),
     synthetic: str | None = None,
     labels: str | None = None,
     allow_inferred: bool = False,
@@ -56,11 +55,11 @@ def audit_groups(
         model: The model to audit.
         old: A model to compare it with, on the same items.
         loss: The loss of an item; by default 1 where the answer is wrong.
-        groups: Who: columns (or `Attribute`), each of which splits the items. Null is a group of
-            its own, "unknown". The table's own groups are used if none are named.
+        groups: Who: columns (or `Attribute`), each of which splits the items, and `Group` objects,
+            which are declared by conditions and may overlap. Null is a group of its own,
+            "unknown". The table's own groups are used if no column is named.
         conditions: Under which circumstances: columns that split the items in the same way.
         cross: Combinations of columns, as ``[("sex", "race")]``.
-        declared: Groups declared by conditions, which may overlap.
         synthetic: A column that is true for synthetic items; they are reported separately.
         labels: How the labelled items were chosen, if not all are labelled: ``"random"``, or the
             column with each item's probability of having been chosen.
@@ -95,15 +94,18 @@ def audit_groups(
     model meets, and labels are as accurate for one group as for another.
     """
     loss = ZeroOne() if loss is None else loss
-    groups, conditions = (_listed(names) for names in (groups, conditions))
+    every = (groups,) if isinstance(groups, str | Attribute | Group) else tuple(groups)
+    given = [group for group in every if isinstance(group, Group)]
+    split_by = [column for column in every if not isinstance(column, Group)]
+    conditions = _listed(conditions)
     table = as_table(table, [model] if old is None else [model, old], **columns)
-    splits = splits_of(groups or table.groups, conditions, cross)
+    splits = splits_of(split_by or table.groups, conditions, cross)
     guessed = [a.column for (a, *_) in splits if a.inferred and a.protected]
-    guessed += [group.name for group in declared if group.inferred]
+    guessed += [group.name for group in given if group.inferred]
     unsafe = {a.column for (a, *_) in splits if a.inferred}
     declared = [
         replace(group, inferred=group.inferred or any(c.column in unsafe for c in group.where))
-        for group in declared
+        for group in given
     ]
     refuse_inferred(guessed, allowed=allow_inferred)
     _check(bool(splits or declared), confidence, min_items)
@@ -112,9 +114,9 @@ def audit_groups(
         real, made = (
             audit_groups(
                 replace(table, rows=table.rows.filter(kept)), model, old=old, loss=loss,
-                groups=groups or table.groups, conditions=conditions, cross=cross,
-                declared=declared, labels=labels, allow_inferred=allow_inferred,
-                min_items=min_items, confidence=confidence, progress=progress,
+                groups=[*(split_by or table.groups), *declared], conditions=conditions,
+                cross=cross, labels=labels, allow_inferred=allow_inferred, min_items=min_items,
+                confidence=confidence, progress=progress,
             )
             for kept in (~flag, flag)
         )  # fmt: skip
@@ -305,7 +307,7 @@ def _spellings(splits: Sequence[Sequence[Attribute]], found: Sequence[Ratios]) -
 
 def _check(any_groups: bool, confidence: float, min_items: int) -> None:
     if not any_groups:
-        msg = "no groups: name columns, groups=['sex'], or declare some, declared=[Group(…)]"
+        msg = "no groups: name columns, groups=['sex'], or declare some, groups=[Group(…)]"
         raise ArgumentError(msg)
     if not 0 < confidence < 1:
         msg = f"confidence={confidence} must lie between 0 and 1, for example 0.95"

@@ -25,8 +25,9 @@ from supersede.audit.attributes import Attribute, label_of
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.json_values import json_object
 from supersede.look.result import ResultMixin, frame_of, plain
-from supersede.metrics.cells import count_cells
+from supersede.metrics.cells import Ask, N, counted_rows, once
 from supersede.table.coerce import Columns, as_table
+from supersede.table.internal import internal
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Collect", "Coverage", "CoverageCell", "coverage"]
 
 Ints = npt.NDArray[np.int64]
+_REAL, _SYNTHETIC = internal("real"), internal("synthetic")
 _MOST_CELLS = 1_000_000
 _ENUMERATED = 20_000  # combinations of all axes that are enumerated; beyond, hill climbing is used
 _STARTS = 20
@@ -46,19 +48,19 @@ class CoverageCell:
     """One combination of values of some axes.
 
     Attributes:
-        axes: The axes.
+        groups: The columns that are combined.
         values: Their values.
         n: Real items in it, only labelled ones where there are labels.
         synthetic: Synthetic items in it; they do not count as coverage.
     """
 
-    axes: tuple[str, ...]
+    groups: tuple[str, ...]
     values: tuple[object, ...]
     n: int
     synthetic: int = 0
 
     def __str__(self) -> str:
-        return label_of(self.axes, self.values)
+        return label_of(self.groups, self.values)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Coverage(ResultMixin, named="coverage"):
     Attributes:
         levels: The values of each axis.
         strength: How many axes are combined.
-        enough: Items from which a cell counts as covered.
+        min_items: Items from which a cell counts as covered.
         cells: All possible cells, in the order of axes and values.
         unknown: Items whose value on an axis is unknown; they cover no cell of that axis.
         impossible: Combinations that cannot occur.
@@ -93,7 +95,7 @@ class Coverage(ResultMixin, named="coverage"):
 
     levels: Mapping[str, tuple[object, ...]]
     strength: int
-    enough: int
+    min_items: int
     cells: tuple[CoverageCell, ...]
     unknown: Mapping[str, int]
     impossible: tuple[Mapping[str, object], ...] = ()
@@ -102,12 +104,12 @@ class Coverage(ResultMixin, named="coverage"):
     @property
     def covered(self) -> int:
         """Cells with enough items."""
-        return sum(cell.n >= self.enough for cell in self.cells)
+        return sum(cell.n >= self.min_items for cell in self.cells)
 
     @property
     def thin(self) -> list[CoverageCell]:
         """Cells with some items, but not enough; those with the fewest first."""
-        found = [cell for cell in self.cells if 0 < cell.n < self.enough]
+        found = [cell for cell in self.cells if 0 < cell.n < self.min_items]
         return sorted(found, key=lambda cell: cell.n)
 
     @property
@@ -123,7 +125,7 @@ class Coverage(ResultMixin, named="coverage"):
     def __repr__(self) -> str:
         return (
             f"{self.covered} of {len(self.cells)} {self.strength}-way combinations have"
-            f" {self.enough} items or more; {len(self.thin)} are thin, {len(self.empty)} empty"
+            f" {self.min_items} items or more; {len(self.thin)} are thin, {len(self.empty)} empty"
         )
 
     def next_items(self, budget: int, *, seed: int = 0) -> list[Collect]:
@@ -157,8 +159,12 @@ class Coverage(ResultMixin, named="coverage"):
         return frame_of(
             (
                 dict.fromkeys(axes)
-                | dict(zip(cell.axes, cell.values, strict=True))
-                | {"items": cell.n, "synthetic": cell.synthetic, "covered": cell.n >= self.enough}
+                | dict(zip(cell.groups, cell.values, strict=True))
+                | {
+                    "items": cell.n,
+                    "synthetic": cell.synthetic,
+                    "covered": cell.n >= self.min_items,
+                }
                 for cell in self.cells
             ),
             [*axes, "items", "synthetic", "covered"],
@@ -188,10 +194,10 @@ class Coverage(ResultMixin, named="coverage"):
 
 def coverage(
     table: object,
-    axes: Sequence[str | Attribute] | str,
+    groups: Sequence[str | Attribute] | str,
     *,
     strength: int = 2,
-    enough: int = 30,
+    min_items: int = 30,
     levels: Mapping[str, Sequence[object]] | None = None,
     impossible: Sequence[Mapping[str, object]] = (),
     synthetic: str | None = None,
@@ -202,9 +208,9 @@ def coverage(
     Args:
         table: The items: a `Table`, or anything that `supersede.read` reads; only labelled ones
             count if there are labels.
-        axes: Columns that describe who, and under which circumstances.
+        groups: Columns that describe who, and under which circumstances.
         strength: How many axes are combined, from 1 to their number.
-        enough: Items from which a cell counts as covered.
+        min_items: Items from which a cell counts as covered.
         levels: Values that an axis should have, if not all of them occur.
         impossible: Combinations that cannot occur, as ``[{"age": "child", "job": "retired"}]``.
         synthetic: A column that is true for synthetic items, which do not count as coverage.
@@ -214,7 +220,7 @@ def coverage(
         All cells with their counts.
 
     Raises:
-        ArgumentError: Strength or `enough` is out of range, or there are too many cells.
+        ArgumentError: `strength` or `min_items` is out of range, or there are too many cells.
         MissingColumnError: A column is missing.
 
     Example:
@@ -223,20 +229,20 @@ def coverage(
         ...     {"m": [1, 1, 0], "y": [1, 1, 1], "sex": ["f", "m", "m"], "noise": ["no", "no", "yes"]},
         ...     models=["m"],
         ... )
-        >>> found = coverage(table, ["sex", "noise"], enough=1)
+        >>> found = coverage(table, ["sex", "noise"], min_items=1)
         >>> found
         3 of 4 2-way combinations have 1 items or more; 0 are thin, 1 empty
         >>> print(found.empty[0])
         sex = f × noise = yes
     """
-    axes = (axes,) if isinstance(axes, str) else axes
+    axes = (groups,) if isinstance(groups, str) else groups
     table = as_table(table, [], **columns)
     attributes = [Attribute(axis) if isinstance(axis, str) else axis for axis in axes]
     names = [attribute.column for attribute in attributes]
-    if not 1 <= strength <= len(names) or len(set(names)) < len(names) or enough < 1:
+    if not 1 <= strength <= len(names) or len(set(names)) < len(names) or min_items < 1:
         msg = (
-            f"strength={strength}, enough={enough} over axes {names}: strength must be between 1"
-            " and the number of axes, the axes must differ, and enough must be at least 1"
+            f"strength={strength}, min_items={min_items} over axes {names}: strength must be between 1"
+            " and the number of axes, the axes must differ, and min_items must be at least 1"
         )
         raise ArgumentError(msg)
     tables = _counted(table, attributes, strength, synthetic)
@@ -254,11 +260,11 @@ def coverage(
     for subset, counted in zip(combinations(names, strength), subsets, strict=True):
         cells += _cells(subset, counted, wanted, impossible)
     unknown = {
-        name: int(sum(n for v, n in zip(cells_[name].to_pylist(), cells_["n"].to_pylist(), strict=True) if v is None))
+        name: int(sum(n for v, n in zip(cells_[name].to_pylist(), cells_[_REAL].to_pylist(), strict=True) if v is None))
         for name, cells_ in zip(names, singles, strict=True)
     }  # fmt: skip
     return Coverage(
-        wanted, strength, enough, tuple(cells), unknown, tuple(impossible),
+        wanted, strength, min_items, tuple(cells), unknown, tuple(impossible),
         tuple(_notes(found, wanted, unknown)),
     )  # fmt: skip
 
@@ -266,20 +272,24 @@ def coverage(
 def _counted(
     table: Table, attributes: Sequence[Attribute], strength: int, synthetic: str | None
 ) -> "list[pa.Table]":
+    import ibis
+    import pyarrow.compute as pc
+
     rows, label = table.rows, table.truth()
     rows = rows if label is None else rows.filter(label.notnull())
-    made_up = rows.count() * 0
-    real = rows.count()
+    sums = {_SYNTHETIC: ibis.literal(0)}
     if synthetic is not None:
         if synthetic not in rows.columns:
             raise MissingColumnError.of(synthetic, rows.columns, "the mark of synthetic items")
         flag = rows[synthetic].cast("boolean").fill_null(False)
-        made_up, real = flag.cast("int64").sum(), (~flag).cast("int64").sum()
+        sums = {_SYNTHETIC: flag.cast("int64")}
     keys = {a.column: a.key(rows) for a in attributes}
-    margins = [(name,) for name in keys]
-    return count_cells(
-        rows, keys, {"n": real, "synthetic": made_up}, [*margins, *combinations(keys, strength)]
-    )
+    margins = [*((name,) for name in keys), *combinations(keys, strength)]
+    (found,) = counted_rows(rows, once(Ask(sums, keys, margins)))
+    return [
+        cells.append_column(_REAL, [pc.subtract(cells[N], cells[_SYNTHETIC]).combine_chunks()])
+        for cells in found
+    ]
 
 
 def _values(cells: "pa.Table", name: str) -> list[object]:
@@ -300,7 +310,7 @@ def _cells(
     levels: Mapping[str, tuple[object, ...]],
     impossible: Sequence[Mapping[str, object]],
 ) -> list[CoverageCell]:
-    columns = [counted[name].to_pylist() for name in (*subset, "n", "synthetic")]
+    columns = [counted[name].to_pylist() for name in (*subset, _REAL, _SYNTHETIC)]
     at = {tuple(row[:-2]): row[-2:] for row in zip(*columns, strict=True)}
     barred = [b for b in impossible if set(b) <= set(subset)]
     cells = []
@@ -308,8 +318,8 @@ def _cells(
         place = dict(zip(subset, values, strict=True))
         if any(b.items() <= place.items() for b in barred):
             continue
-        n, synthetic = at.get(values, (0, 0))
-        cells.append(CoverageCell(subset, values, int(n or 0), int(synthetic or 0)))
+        n, synthetic = map(int, at.get(values, (0, 0)))
+        cells.append(CoverageCell(subset, values, n, synthetic))
     return cells
 
 
@@ -360,7 +370,7 @@ class _Search:
         counts = [np.full([len(levels[a]) for a in s], -1, np.int64) for s in subsets]
         at = {tuple(axes[a] for a in s): i for i, s in enumerate(subsets)}
         for cell in found.cells:
-            i = at[cell.axes]
+            i = at[cell.groups]
             where = tuple(place[a][v] for a, v in zip(subsets[i], cell.values, strict=True))
             counts[i][where] = cell.n
         return cls(axes, levels, subsets, counts)

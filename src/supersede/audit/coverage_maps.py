@@ -15,7 +15,7 @@ _SHOWN = 24  # values of an axis
 
 
 def pair_maps(found: Coverage, most: int = 6) -> list[Markup]:
-    """Maps of pairs of axes, those with most cells below `enough` first.
+    """Maps of pairs of axes, those with most cells below `min_items` first.
 
     Args:
         found: A coverage of strength 2; other strengths have no map.
@@ -24,14 +24,14 @@ def pair_maps(found: Coverage, most: int = 6) -> list[Markup]:
     if found.strength != 2:
         return []
     holes = {
-        pair: sum(c.n < found.enough for c in found.cells if c.axes == pair)
+        pair: sum(c.n < found.min_items for c in found.cells if c.groups == pair)
         for pair in combinations(found.levels, 2)
     }
     return [_map(found, pair) for pair in sorted(holes, key=lambda p: -holes[p])[:most]]
 
 
 def _map(found: Coverage, pair: tuple[str, str]) -> Markup:
-    at = {cell.values: cell for cell in found.cells if cell.axes == pair}
+    at = {cell.values: cell for cell in found.cells if cell.groups == pair}
     down, across = (found.levels[axis][:_SHOWN] for axis in pair)
     most = max((cell.n for cell in at.values()), default=0)
 
@@ -42,11 +42,11 @@ def _map(found: Coverage, pair: tuple[str, str]) -> Markup:
         detail = f"+ {count(made_up)} SYNTHETIC" if made_up else ""
         if not n:
             return Cell("none", detail, kind="missing")
-        if n < found.enough:
+        if n < found.min_items:
             return Cell(count(n), detail, kind="thin")
-        return Cell(count(n), detail, shade(math.log(n), math.log(found.enough), math.log(most)))
+        return Cell(count(n), detail, shade(math.log(n), math.log(found.min_items), math.log(most)))
 
-    title = f"Items by {pair[0]} and {pair[1]}; dashed: fewer than {found.enough}"
+    title = f"Items by {pair[0]} and {pair[1]}; dashed: fewer than {found.min_items}"
     return heat_map(
         [str(d) for d in down],
         [str(a) for a in across],

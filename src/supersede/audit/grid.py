@@ -134,7 +134,7 @@ def grid(
     models: Sequence[str],
     losses: Sequence[Loss],
     *,
-    by: str | Attribute | None = None,
+    groups: str | Attribute | None = None,
     confidence: float = 0.95,
 ) -> Grid:
     """Measure several losses of several models in several scenarios.
@@ -143,7 +143,7 @@ def grid(
         scenarios: One table per scenario; or one table, split by a column.
         models: The models. A model that is not in a scenario's table is missing there.
         losses: The losses. A loss that cannot be measured for a model is missing there.
-        by: The column whose values are the scenarios of a single table.
+        groups: The column whose values are the scenarios of a single table.
         confidence: Two-sided confidence of every interval.
 
     Returns:
@@ -158,17 +158,22 @@ def grid(
         >>> table = supersede.read(
         ...     {"y": [1, 1, 0], "a": [1, 0, 0], "noise": ["no", "yes", "yes"]}, models=["a"]
         ... )
-        >>> found = grid(table, ["a", "b"], [ZeroOne()], by="noise")
+        >>> found = grid(table, ["a", "b"], [ZeroOne()], groups="noise")
         >>> found.cell("noise = yes", "error rate", "a").value, len(found.missing)
         (0.5, 2)
     """
-    if not models or not losses or isinstance(scenarios, Table) == (by is None) or not scenarios:
+    if (
+        not models
+        or not losses
+        or isinstance(scenarios, Table) == (groups is None)
+        or not scenarios
+    ):
         msg = (
             "a grid needs models, losses, and scenarios: several tables by name, or one table and"
-            " by=<column>"
+            " groups=<column>"
         )
         raise ArgumentError(msg)
-    split = Attribute(by) if isinstance(by, str) else by
+    split = Attribute(groups) if isinstance(groups, str) else groups
     tables = {"": scenarios} if isinstance(scenarios, Table) else scenarios
     cells: dict[tuple[str, str, str], GridCell] = {}
     reasons: dict[tuple[str, str, str], str] = {}

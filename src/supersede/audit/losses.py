@@ -15,8 +15,7 @@ from supersede.errors import ArgumentError, MissingColumnError
 from supersede.metrics.classification import METRICS
 from supersede.metrics.ratio_intervals import Unit
 from supersede.metrics.ratios import Part
-from supersede.table.outcomes import Classes, Scores, Within, plain
-from supersede.table.outcomes import Loss as LossOutcome
+from supersede.table.outcomes import Classes, Losses, Scores, Within, plain
 from supersede.table.table import Table
 
 __all__ = ["Absolute", "Amount", "LogLoss", "Loss", "PerUnit", "Rate", "SquaredError", "ZeroOne"]
@@ -159,7 +158,7 @@ class Amount:
 
     Attributes:
         columns: The column of each model's loss; None for the columns of models that were read as
-            ``supersede.table.Loss``.
+            ``supersede.table.table.Losses``.
         name: Name of the loss.
     """
 
@@ -218,7 +217,7 @@ def _difference(table: Table, model: str, name: str) -> Any:
 
 def _column(table: Table, model: str, columns: Mapping[str, str] | None, name: str) -> Any:
     outcome = table.outcome(model)
-    found = outcome.column if columns is None and isinstance(outcome, LossOutcome) else None
+    found = outcome.column if columns is None and isinstance(outcome, Losses) else None
     found = columns.get(model) if columns is not None else found
     if found is None:
         msg = (

@@ -8,7 +8,7 @@ items.
 from collections.abc import Sequence
 
 from supersede.audit.attributes import Attribute, refuse_inferred
-from supersede.evaluate.estimands import Estimand, accuracy, by_group, difference
+from supersede.evaluate.estimands import Estimand, accuracy, difference, for_each_group
 from supersede.table.table import Table
 
 __all__ = ["group_estimands"]
@@ -61,7 +61,7 @@ def group_estimands(
     whole = accuracy(model) if metric is None else metric
     asked = [whole]
     for attribute in attributes:
-        for estimand in by_group(whole, table, attribute.column):
+        for estimand in for_each_group(whole, table, attribute.column):
             asked.append(estimand)
             if gaps:
                 asked.append(difference(estimand, whole))

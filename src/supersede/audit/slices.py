@@ -10,7 +10,7 @@ References:
     package `sliceline` does the search.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Unpack
@@ -116,16 +116,17 @@ class SliceSearch(ResultMixin, named="a search for slices"):
 def find_slices(
     table: object,
     model: str,
-    features: Sequence[str],
+    groups: Sequence[str],
     *,
     loss: Loss | None = None,
     fresh: object | None = None,
-    most: int = 10,
-    conditions: int = 2,
-    least: float = 0.01,
+    max_slices: int = 10,
+    max_conditions: int = 2,
+    min_share: float = 0.01,
     bins: int = 5,
     confidence: float = 0.95,
     seed: int = 0,
+    progress: Callable[[str], None] | None = None,
     **columns: Unpack[Columns],
 ) -> SliceSearch:
     """Search for groups that a model fails, and test the finds on rows not used by the search.
@@ -134,16 +135,17 @@ def find_slices(
         table: The predictions, with item ids unless `fresh` is given: a `Table`, or anything that
             `supersede.read` reads.
         model: The model.
-        features: Columns whose values (or ranges) make up the slices.
+        groups: Columns whose values (or ranges) make up the slices.
         loss: The loss of an item; by default 1 where the answer is wrong.
         fresh: Other items on which to test the finds; by default half of the table's items are held
             out.
-        most: Largest number of slices to find.
-        conditions: The largest number of conditions in a slice.
-        least: The smallest slice, as a share of the items that are searched.
+        max_slices: Largest number of slices to find.
+        max_conditions: The largest number of conditions in a slice.
+        min_share: The smallest slice, as a share of the items that are searched.
         bins: Number of bins, with equal numbers of items, for a column of many numbers.
         confidence: Two-sided confidence, for all finds at once.
         seed: Key of the permanent random numbers that split the items.
+        progress: Function that is called with a line of text before each step.
         **columns: Arguments of `supersede.read` for a source that is not yet a `Table`.
 
     Returns:
@@ -159,36 +161,44 @@ def find_slices(
     Assumes: fresh items are draws from the same population as those searched.
     """
     loss = ZeroOne() if loss is None else loss
-    features = as_names(features, "features")
+    features = as_names(groups, "groups")
     table = as_table(table, [model], **columns)
     fresh = None if fresh is None else as_table(fresh, [model], **columns)
-    if not features or most < 1 or conditions < 1 or not 0 < least < 1 or bins < 2:
+    if not (
+        features and max_slices >= 1 and max_conditions >= 1 and 0 < min_share < 1 and bins >= 2
+    ):
         msg = (
-            f"features={list(features)}, most={most}, conditions={conditions}, least={least},"
-            f" bins={bins}: name at least one feature; least must lie in (0, 1) and bins must be at"
-            " least 2"
+            f"groups={list(features)}, max_slices={max_slices}, max_conditions={max_conditions},"
+            f" min_share={min_share}, bins={bins}: name at least one column; min_share must lie in"
+            " (0, 1), bins be at least 2, and the others at least 1"
         )
         raise ArgumentError(msg)
     for feature in features:
         if feature not in table.rows.columns:
             raise MissingColumnError.of(feature, table.rows.columns, "a feature of slices")
     seen, unseen = (table, fresh) if fresh is not None else _set_apart(table, seed)
+    if progress:
+        progress("reading the items to search")
     lost, held = _rows(seen, model, loss, features)
-    if len(lost) * least < 2:
+    if len(lost) * min_share < 2:
         msg = (
-            f"{len(lost)} graded items are searched, so a slice of {least:.1%} of them has fewer"
-            " than 2 items; label more, or raise least="
+            f"{len(lost)} graded items are searched, so a slice of {min_share:.1%} of them has fewer"
+            " than 2 items; label more, or raise min_share="
         )
         raise TooFewLabelsError(msg)
     choices = {name: _conditions(name, column, bins) for name, column in held.items()}
     coded = np.column_stack([_coded(held[name], choices[name]) for name in features])
-    found = _search(coded, lost, most, conditions, max(2, int(least * len(lost))))
-    groups = tuple(_group([choices[f] for f in features], slice_) for slice_ in found)
+    if progress:
+        progress(f"searching {len(lost):,} items for slices")
+    found = _search(coded, lost, max_slices, max_conditions, max(2, int(min_share * len(lost))))
+    finds = tuple(_group([choices[f] for f in features], slice_) for slice_ in found)
     audit = None
-    if groups:
-        audit = audit_groups(unseen, model, loss=loss, declared=groups, confidence=confidence)
+    if finds:
+        audit = audit_groups(
+            unseen, model, loss=loss, groups=finds, confidence=confidence, progress=progress
+        )
     looked_at = sum(len(listed) for listed in choices.values())
-    return SliceSearch(groups, audit, len(lost), looked_at)
+    return SliceSearch(finds, audit, len(lost), looked_at)
 
 
 def _set_apart(table: Table, seed: int) -> tuple[Table, Table]:

@@ -10,8 +10,8 @@ from supersede.bounty.certificate import Certificate, certify
 from supersede.bounty.checker import Checker, Judgement
 from supersede.bounty.credit import Credit, PatchCredit, credit
 from supersede.bounty.decision_list import DecisionList, Logged, Node
-from supersede.bounty.findings import Finding, Findings
-from supersede.bounty.fresh_audit import Change, RoundAudit, audit_round
+from supersede.bounty.findings import Findings, ReportedFinding
+from supersede.bounty.fresh_audit import ErrorChange, RoundAudit, audit_round
 from supersede.bounty.log import FileLog, Log
 from supersede.bounty.losses import (
     Bounded,
@@ -36,12 +36,11 @@ __all__ = [
     "Bounty",
     "Certificate",
     "Certified",
-    "Change",
     "Checker",
     "Credit",
     "DecisionList",
+    "ErrorChange",
     "FileLog",
-    "Finding",
     "Findings",
     "Judgement",
     "Log",
@@ -55,6 +54,7 @@ __all__ = [
     "Policy",
     "PooledErrors",
     "Receipt",
+    "ReportedFinding",
     "RoundAudit",
     "Sample",
     "SquaredError",

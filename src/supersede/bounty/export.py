@@ -36,13 +36,13 @@ from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.errors import ArgumentError, MissingExtraError
 
-__all__ = ["to_onnx"]
+__all__ = ["list_to_onnx"]
 
 _COMPARE = {"<": "Less", "<=": "LessOrEqual", ">": "Greater", ">=": "GreaterOrEqual"}
 _MISSING = -2  # the code of a missing text; -1 is that of a text that no node names
 
 
-def to_onnx(model: DecisionList, sample: Sample) -> bytes:
+def list_to_onnx(model: DecisionList, sample: Sample) -> bytes:
     """Write a list as an ONNX model.
 
     Each column that the list reads is an input of shape ``(n,)``: double for numbers and booleans (NaN

@@ -20,7 +20,7 @@ from supersede.look.result import ResultMixin, frame_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Finding", "Findings", "Kind", "State"]
+__all__ = ["Findings", "Kind", "ReportedFinding", "State"]
 
 Kind = Literal["slice", "security", "privacy", "other"]
 State = Literal["open", "confirmed", "fixed", "declined"]
@@ -34,7 +34,7 @@ _LONGEST = 20_000  # characters of a description
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReportedFinding:
     """A reported finding.
 
     Attributes:
@@ -91,7 +91,7 @@ class Findings(ResultMixin, named="findings"):
 
     def __init__(self, path: str | Path | None = None) -> None:
         self._log = FileLog(None if path is None else Path(path))
-        self._found: dict[int, Finding] = {}
+        self._found: dict[int, ReportedFinding] = {}
         self._read = 0  # entries of the log
         self._catch_up()
 
@@ -105,7 +105,9 @@ class Findings(ResultMixin, named="findings"):
 
     def to_frame(self) -> "pa.Table":
         """One row per finding, whether disclosed or not."""
-        return frame_of((finding.to_dict() for finding in self), list(Finding.__dataclass_fields__))
+        return frame_of(
+            (finding.to_dict() for finding in self), list(ReportedFinding.__dataclass_fields__)
+        )
 
     def to_html(self) -> str:
         """A page with all findings, for the owner."""
@@ -120,7 +122,7 @@ class Findings(ResultMixin, named="findings"):
     def __len__(self) -> int:
         return len(self._found)
 
-    def __getitem__(self, number: int) -> Finding:
+    def __getitem__(self, number: int) -> ReportedFinding:
         if number not in self._found:
             msg = f"there is no finding {number}; there are {len(self)} findings"
             raise ArgumentError(msg)
@@ -135,7 +137,7 @@ class Findings(ResultMixin, named="findings"):
         team: str,
         group: str | None = None,
         disclose_on: date | None = None,
-    ) -> Finding:
+    ) -> ReportedFinding:
         """Record a finding.
 
         Raises:
@@ -157,14 +159,14 @@ class Findings(ResultMixin, named="findings"):
 
             group = str(parse(group))
         with self._writing():
-            made = Finding(
+            made = ReportedFinding(
                 len(self) + 1, kind, title, details, team, _now(), group,
                 disclose_on=None if disclose_on is None else disclose_on.isoformat(),
             )  # fmt: skip
             self._log.append({"event": "reported", **made.to_dict()})
         return self[made.number]
 
-    def triage(self, number: int, state: State, note: str = "") -> Finding:
+    def triage(self, number: int, state: State, note: str = "") -> ReportedFinding:
         """Change the state of a finding.
 
         Raises:
@@ -180,7 +182,7 @@ class Findings(ResultMixin, named="findings"):
             self._log.append({"event": "triaged", "number": number, **step})
         return self[number]
 
-    def disclose(self, number: int, on: date) -> Finding:
+    def disclose(self, number: int, on: date) -> ReportedFinding:
         """Set the date from which a finding is public; a date that has passed cannot be postponed.
 
         Raises:
@@ -193,11 +195,11 @@ class Findings(ResultMixin, named="findings"):
             self._log.append({"event": "dated", "number": number, "on": on.isoformat()})
         return self[number]
 
-    def public(self, on: date) -> list[Finding]:
+    def public(self, on: date) -> list[ReportedFinding]:
         """The findings that are public on a date."""
         return [finding for finding in self if finding.disclosed(on)]
 
-    def in_state(self, states: Sequence[State]) -> list[Finding]:
+    def in_state(self, states: Sequence[State]) -> list[ReportedFinding]:
         """Findings in any of the given states."""
         return [finding for finding in self if finding.state in states]
 
@@ -219,7 +221,7 @@ class Findings(ResultMixin, named="findings"):
         if entry["event"] == "reported":
             skipped = ("event", "previous", "hash", "notes")
             fields = {key: value for key, value in entry.items() if key not in skipped}
-            self._found[number] = Finding(**fields)
+            self._found[number] = ReportedFinding(**fields)
         elif entry["event"] == "triaged":
             before = self._found[number]
             step = (entry["at"], entry["state"], entry["note"])

@@ -24,13 +24,13 @@ from supersede.metrics.ratios import Part, sum_ratios
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Change", "RoundAudit", "audit_round"]
+__all__ = ["ErrorChange", "RoundAudit", "audit_round"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Change:
+class ErrorChange:
     """The change of an error, on fresh rows.
 
     Attributes:
@@ -78,19 +78,19 @@ class RoundAudit(ResultMixin, named="the audit of a round"):
     sample: str
     loss: str
     confidence: float
-    overall: Change
-    groups: tuple[Change, ...]
-    patches: tuple[Change, ...]
+    overall: ErrorChange
+    groups: tuple[ErrorChange, ...]
+    patches: tuple[ErrorChange, ...]
     rises: int
     checks: int
 
     @property
-    def worse(self) -> tuple[Change, ...]:
+    def worse(self) -> tuple[ErrorChange, ...]:
         """Groups that are worse off than before the round, beyond what chance explains."""
         return tuple(change for change in self.groups if change.verdict == "worse")
 
     @property
-    def without_gain(self) -> tuple[Change, ...]:
+    def without_gain(self) -> tuple[ErrorChange, ...]:
         """Patches that did not lower the overall error on these rows."""
         return tuple(patch for patch in self.patches if patch.change >= 0)
 
@@ -169,7 +169,7 @@ def audit_round(
 def _change(
     kept: Track, name: str, mask: Bools, before: Floats, after: Floats, confidence: float,
     team: str = "",
-) -> Change:  # fmt: skip
+) -> ErrorChange:  # fmt: skip
     out_of = kept.loss.out_of(kept.sample.labels)[mask]
     counted = bool(np.all(out_of == 1)) and kept.loss.most == 1
     below = None if counted else out_of
@@ -178,10 +178,10 @@ def _change(
     weight = None if kept.sample.weight is None else kept.sample.weight[mask]
     if not mask.any():
         nan = float("nan")
-        return Change(name, 0, nan, nan, nan, nan, nan, team)
+        return ErrorChange(name, 0, nan, nan, nan, nan, nan, team)
     (ratios,) = sum_ratios(parts, {}, [()], weight=weight)
     difference, low, high = change(ratios, 0, 1, "share" if binary else "amount", confidence)
-    return Change(
+    return ErrorChange(
         name, int(mask.sum()),
         float(ratios.moments(0).mean[0]), float(ratios.moments(1).mean[0]),
         float(difference[0]), float(low[0]), float(high[0]), team,

@@ -6,8 +6,8 @@ from functools import partial
 from supersede.bounty.bounty import Bounty
 from supersede.bounty.credit import credit
 from supersede.bounty.decision_list import DecisionList
-from supersede.bounty.fresh_audit import Change, RoundAudit
-from supersede.bounty.hunters.hunt import Attempt
+from supersede.bounty.fresh_audit import ErrorChange, RoundAudit
+from supersede.bounty.hunters.hunt import HuntAttempt
 from supersede.bounty.pictures import brief, error_steps, list_diagram, team_map
 from supersede.bounty.sample import Sample
 from supersede.look import figures, numbers
@@ -23,7 +23,7 @@ def page(
     sample: Sample,
     *,
     audit: RoundAudit | None = None,
-    attempts: Sequence[Attempt] = (),
+    attempts: Sequence[HuntAttempt] = (),
     title: str = "Bias bounty",
 ) -> str:
     """A bounty as one HTML file, for its owner.
@@ -112,7 +112,10 @@ def _verdict(audit: RoundAudit | None, patches: int) -> tuple[str, str, str]:
 
 
 def _changes(audit: RoundAudit, model: DecisionList) -> str:
-    rows: list[Change] = [audit.overall, *sorted(audit.groups, key=lambda c: -c.change)[:_ROWS]]
+    rows: list[ErrorChange] = [
+        audit.overall,
+        *sorted(audit.groups, key=lambda c: -c.change)[:_ROWS],
+    ]
     tones = {"better": "pass", "worse": "fail", "unclear": "quiet"}
     dots = [
         figures.Dot(

@@ -26,29 +26,19 @@ UNITS = {"": 1, "b": 1, "kb": 1 << 10, "kib": 1 << 10, "mb": 1 << 20, "mib": 1 <
 def open_target(
     name: str, memory: str | None, system: str | None, config: Path | None, bits: Literal[8, 16]
 ) -> "Target":
-    """An Ethos-U, this processor, a declared accelerator (TOML), or a file of measurements (CSV)."""
-    from supersede.hardware import ETHOS_U, EthosU, LiteRT, Measured, OnnxRuntime, read_declared
+    """The target of ``--target`` and of the flags for an Ethos-U.
 
-    plain = name.lower().removeprefix("ethos-")
-    if plain in ETHOS_U:
-        return EthosU(plain, memory, system, config, bits)
-    if memory or system or config or bits != 8:
+    Raises:
+        ArgumentError: There is no such target, or a flag does not apply to it.
+    """
+    from supersede.hardware import ETHOS_U, target
+
+    if (memory or system or config or bits != 8) and name.lower().removeprefix(
+        "ethos-"
+    ) not in ETHOS_U:
         msg = f"--memory, --system, --vela-config and --bits are for Ethos-U targets, not for {name!r}"
         raise ArgumentError(msg)
-    if plain == "cpu":
-        return OnnxRuntime()
-    if plain == "litert":
-        return LiteRT()
-    if name.endswith(".toml"):
-        return read_declared(name)
-    if name.endswith(".csv"):
-        return Measured(name)
-    known = ", ".join(f"ethos-{target}" for target in ETHOS_U)
-    msg = (
-        f"--target: no target {name!r}; there are: {known}; cpu; litert; a declared accelerator"
-        " (chip.toml); a file of measurements (device.csv)"
-    )
-    raise ArgumentError(msg)
+    return target(name, memory=memory, system=system, config=config, bits=bits)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
     from supersede.table import Table
-    from supersede.table.runs import Columns
+    from supersede.table.runs import RunColumns
 
 __all__ = ["RunFlags", "sources"]
 
@@ -62,11 +62,11 @@ class RunFlags:
             **uses,
         )
 
-    def columns(self, item: str | None, label: str | None) -> "Columns":
+    def columns(self, item: str | None, label: str | None) -> "RunColumns":
         """The flags, as `supersede.table.runs.join_runs` takes them."""
-        from supersede.table.runs import Columns
+        from supersede.table.runs import RunColumns
 
-        return Columns(item, label, self.answer, self.metric, self.attempt, self.by)
+        return RunColumns(item, label, self.answer, self.metric, self.attempt, self.by)
 
 
 def sources(

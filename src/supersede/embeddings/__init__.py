@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from supersede.embeddings.bridges.fit_paths import Sample as Sample
+    from supersede.embeddings.bridges.fit_paths import PairedSample as PairedSample
     from supersede.embeddings.bridges.forecast import Forecast as Forecast
     from supersede.embeddings.bridges.forecast import Forecasts as Forecasts
     from supersede.embeddings.bridges.forecast import Prices as Prices
@@ -41,7 +41,7 @@ _HOMES = {
     "Path": "bridges.path",
     "Prices": "bridges.forecast",
     "Recommendation": "bridges.forecast",
-    "Sample": "bridges.fit_paths",
+    "PairedSample": "bridges.fit_paths",
     "VectorSet": "reading",
     "aligned": "vectors",
     "apply_to_file": "bridges.maps",

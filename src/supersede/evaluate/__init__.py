@@ -9,18 +9,20 @@ from supersede.evaluate.design import Expectation, Plan
 from supersede.evaluate.estimands import (
     Estimand,
     accuracy,
-    by_class,
-    by_group,
     change,
     difference,
     f1,
+    for_each_class,
+    for_each_group,
     negative_flips,
     positive_flips,
     precision,
     recall,
+    win_rate,
 )
 from supersede.evaluate.estimates import Estimate, Estimates, estimate
 from supersede.evaluate.following import Following, Look, follow, has_sequence, latest_look
+from supersede.evaluate.for_review import open_questions
 from supersede.evaluate.labels import Annotation, Labels, read_labels
 from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
@@ -47,8 +49,6 @@ __all__ = [
     "RunSizes",
     "SharedLabels",
     "accuracy",
-    "by_class",
-    "by_group",
     "change",
     "change_between",
     "detectable",
@@ -56,11 +56,14 @@ __all__ = [
     "estimate",
     "f1",
     "follow",
+    "for_each_class",
+    "for_each_group",
     "has_sequence",
     "labelled_part",
     "labels_by_method",
     "latest_look",
     "negative_flips",
+    "open_questions",
     "plan",
     "positive_flips",
     "precision",
@@ -69,5 +72,6 @@ __all__ = [
     "recall",
     "shared_labels",
     "time_picture",
+    "win_rate",
     "write_plan",
 ]

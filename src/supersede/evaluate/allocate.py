@@ -161,6 +161,8 @@ def _newton(
     from scipy.optimize import nnls
 
     free = (probability > lower) & (probability < 1)
+    if not free.any():
+        return x  # the dual is linear here, so there is no peak
     part = weight[:, free] * np.sqrt(count[free] / (2 * probability[free] ** 3))
     hessian = part @ part.T
     hessian[np.diag_indices_from(hessian)] *= 1 + 1e-9

@@ -10,6 +10,10 @@ shrunk slightly towards the average. Mean scores of class 1 replace the votes wh
 them; with more than two classes, the predicted classes together get their mean score. Once there
 are labels, the log-odds are recalibrated by a slope and a shift (Platt 1999): two parameters,
 regardless of the number of patterns.
+
+A judge multiplies the odds of the class that it names, as if it were right on 8 of 10 items; its
+weight is a third parameter of the recalibration, so that labels decide how much it counts. A judge
+whose weight is not positive counts for nothing.
 """
 
 from dataclasses import dataclass
@@ -18,9 +22,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from supersede.evaluate.judges import opinions
 from supersede.evaluate.patterns import OTHER, Patterns
 
-__all__ = ["Calibration", "Prior", "expect", "recalibrate", "state_features"]
+__all__ = ["Calibration", "Prior", "expect", "recalibrate"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,6 +33,7 @@ Ints = npt.NDArray[np.int64]
 Prior = Literal["votes", "worst"]
 _LEAST = 1e-6  # no state is ruled out beforehand
 _SPREAD = 0.7  # standard deviation of the prior on slope - 1 and on the shift; see benchmarks
+_JUDGED = 1.5  # the same of a judge's additional weight: from nothing to twice as much
 _NEWTON_STEPS = 25
 _CLOSE = 1e-7
 
@@ -55,6 +61,8 @@ def expect(patterns: Patterns, prior: Prior = "votes") -> Floats:
     else:
         belief = _from_votes(patterns)
     belief = np.clip(belief, _LEAST, None)
+    if patterns.judges:
+        return _softmax(_log(belief) + opinions(patterns).sum(axis=0))
     return np.asarray(belief / belief.sum(axis=1, keepdims=True))
 
 
@@ -65,49 +73,76 @@ class Calibration:
     Attributes:
         slope: Factor of the log-odds; 1 leaves them unchanged.
         shift: Amount added for the last state; 0 leaves them unchanged.
+        judges: Weight of each judge's opinion beyond the slope; empty without judges.
     """
 
     slope: float = 1.0
     shift: float = 0.0
+    judges: tuple[float, ...] = ()
 
-    def apply(self, belief: Floats, features: Floats) -> Floats:
+    def apply(self, belief: Floats, patterns: Patterns) -> Floats:
         """The recalibrated belief, shape ``(h, states)``."""
-        return _softmax(self.slope * _log(belief) + self.shift * features)
+        logits = self.slope * _log(belief) + self.shift * _state_features(patterns)
+        if any(self.judges):
+            logits = logits + np.tensordot(np.array(self.judges), opinions(patterns), 1)
+        return _softmax(logits)
+
+    def then(self, later: "Calibration") -> "Calibration":
+        """This recalibration followed by a later one."""
+        mine = self.judges or (0.0,) * len(later.judges)
+        return Calibration(
+            self.slope * later.slope,
+            self.shift * later.slope + later.shift,
+            tuple(a * later.slope + b for a, b in zip(mine, later.judges, strict=True)),
+        )
+
+    def counts(self, judge: int) -> bool:
+        """Whether the labels agree with a judge's opinions at all."""
+        return self.slope + self.judges[judge] > 0
 
 
 def recalibrate(
-    belief: Floats, features: Floats, said: Ints, rows: Ints, weight: Floats
+    belief: Floats, patterns: Patterns, said: Ints, rows: Ints, weight: Floats
 ) -> Calibration:
-    """Fit slope and shift to labels: the maximum of the weighted likelihood with a normal prior.
+    """Fit slope, shift and judges to labels: the weighted likelihood's maximum with a normal prior.
 
     Args:
         belief: Probabilities before, shape ``(h, states)``.
-        features: Factor of the shift for each state, shape ``(states,)``.
+        patterns: The patterns.
         said: State of each labelled item, shape ``(n,)``.
         rows: Pattern of each labelled item, shape ``(n,)``.
         weight: How many items each labelled one stands for, shape ``(n,)``.
     """
+    judges = len(patterns.judges)
     if not len(said):
-        return Calibration()
+        return Calibration(judges=(0.0,) * judges)
     sample = _log(belief[rows])
     share = weight * (len(weight) / weight.sum())
-    design = np.stack([sample, np.broadcast_to(features, sample.shape)])  # (2, n, states)
-    at = np.take_along_axis(design, np.broadcast_to(said[None, :, None], (2, len(said), 1)), axis=2)
-    fit, start = np.array([1.0, 0.0]), np.array([1.0, 0.0])
+    features = np.broadcast_to(_state_features(patterns), sample.shape)
+    design = np.stack([sample, features, *opinions(patterns.take(rows))])  # (2 + judges, n, states)
+    size = len(design)
+    at = np.take_along_axis(
+        design, np.broadcast_to(said[None, :, None], (size, len(said), 1)), axis=2
+    )
+    start = np.array([1.0, 0.0] + [0.0] * judges)
+    precision = np.array([_SPREAD, _SPREAD] + [_JUDGED] * judges) ** -2.0
+    fit = start
     for _ in range(_NEWTON_STEPS):
         p = _softmax(np.tensordot(fit, design, 1))
         mean = (design * p).sum(axis=2)
         centred = design - mean[:, :, None]
-        gradient = ((at[:, :, 0] - mean) * share).sum(axis=1) - (fit - start) / _SPREAD**2
+        gradient = ((at[:, :, 0] - mean) * share).sum(axis=1) - (fit - start) * precision
         hessian = np.einsum("ans,bns,ns,n->ab", centred, centred, p, share, optimize=True)
-        move = np.linalg.solve(hessian + np.eye(2) / _SPREAD**2, gradient)
+        move = np.linalg.solve(hessian + np.diag(precision), gradient)
         fit = fit + np.clip(move, -1.0, 1.0)
         if np.abs(move).max() < _CLOSE:
             break
-    return Calibration(float(fit[0]), float(fit[1]))
+    slope, shift = float(fit[0]), float(fit[1])
+    # a judge that is wrong more often than chance would say is dropped, not turned round
+    return Calibration(slope, shift, tuple(max(float(w), -slope) for w in fit[2:]))
 
 
-def state_features(patterns: Patterns) -> Floats:
+def _state_features(patterns: Patterns) -> Floats:
     """Factor of the shift: 1 for the last state, or the number of graded models that are right."""
     if patterns.graded:
         return np.array([sum(state) for state in patterns.states], float)

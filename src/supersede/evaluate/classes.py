@@ -17,7 +17,11 @@ _SHOWN = 8
 
 
 def known_classes(
-    table: "Table", terms: Sequence[Term], models: Sequence[str], classes: Sequence[Any] | None
+    table: "Table",
+    terms: Sequence[Term],
+    models: Sequence[str],
+    classes: Sequence[Any] | None,
+    judged: Sequence[Any] = (),
 ) -> tuple[Any, ...]:
     """The classes that labels may have, sorted where the models give them.
 
@@ -28,11 +32,12 @@ def known_classes(
         terms: The ratios that are estimated.
         models: The models they are of.
         classes: The classes that the caller names.
+        judged: Classes that judges name, where there are no models.
 
     Raises:
         ArgumentError: Classes are of different types, or an estimand's class is none of them.
     """
-    said = _answers(table, models)
+    said = [*_answers(table, models), *map(_plain, judged)]
     _refuse_mixed(table, models, said, classes)
     known = list(said) if classes is None else list(dict.fromkeys(map(_plain, classes)))
     if known and all(isinstance(c, int) for c in known) and {0, 1}.issuperset(known):
@@ -99,6 +104,11 @@ def _refuse_mixed(
 def _unknown(term: Term, known: Sequence[Any]) -> ArgumentError:
     shown = ", ".join(map(repr, known[:_SHOWN])) + (", …" if len(known) > _SHOWN else "")
     name = known[-1] if known else 1
+    if not term.models:
+        return ArgumentError(
+            f"the share of class {term.positive!r} cannot be estimated: the classes are {shown}; name one of"
+            f" them, or add it: plan(…, classes=[…, {term.positive!r}])"
+        )
     call = f"{term.metric}({term.models[0]!r}, positive={name!r})"
     return ArgumentError(
         f"{term.metric}({term.models[0]}) is of class {term.positive!r}, which no model predicts; the"

@@ -134,7 +134,11 @@ class Plan(ResultMixin, named="a plan"):
             "positive": str(patterns.positive),
             "samples": [[s.take, s.of, s.repeats is not None] for s in self.samples],
             "margins": [[e.name, e.margin] for e in self.expectations],
-            "calibration": [self.calibration.slope, self.calibration.shift],
+            "calibration": [
+                self.calibration.slope,
+                self.calibration.shift,
+                self.calibration.judges,
+            ],
             "earlier": self.earlier,
         }
         digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode())

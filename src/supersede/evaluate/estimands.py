@@ -22,19 +22,20 @@ __all__ = [
     "Metric",
     "Term",
     "accuracy",
-    "by_class",
-    "by_group",
     "change",
     "difference",
     "f1",
+    "for_each_class",
+    "for_each_group",
     "negative_flips",
     "positive_flips",
     "precision",
     "recall",
+    "win_rate",
 ]
 
 Metric = Literal[
-    "precision", "recall", "f1", "accuracy", "negative_flip_rate", "positive_flip_rate"
+    "precision", "recall", "f1", "accuracy", "negative_flip_rate", "positive_flip_rate", "share"
 ]
 _CLASS_METRICS = ("precision", "recall", "f1")
 
@@ -63,8 +64,8 @@ class Term:
 
     Attributes:
         metric: The metric.
-        models: The model, or old and new for flips.
-        positive: The positive class of precision, recall and F1.
+        models: The model, or old and new for flips; none for a share of labels.
+        positive: The positive class of precision, recall and F1; the class whose share it is.
         where: Conditions that an item must meet to count.
         coefficient: 1, or -1 where the ratio is subtracted.
     """
@@ -78,7 +79,7 @@ class Term:
     @property
     def by_class(self) -> bool:
         """Whether a positive class matters."""
-        return self.metric in _CLASS_METRICS
+        return self.metric in (*_CLASS_METRICS, "share")
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,24 @@ def positive_flips(old: str, new: str, *, margin: float | None = None) -> Estima
     return Estimand(f"positive_flip_rate({old}, {new})", (term,), margin)
 
 
+def win_rate(winner: Any, *, tie: Any = None, margin: float | None = None) -> Estimand:
+    """How often people prefer one answer: the share of items whose label is that answer's name.
+
+    Args:
+        winner: The label of a win, such as ``"new"``.
+        tie: The label of a tie, which counts as half a win; None if ties are losses.
+        margin: Requested half-width of the interval, if not the plan's.
+
+    Example:
+        >>> win_rate("new", tie="tie").name
+        'win_rate(new)'
+    """
+    terms: tuple[Term, ...] = (Term("share", (), winner),)
+    if tie is not None:
+        terms += (Term("share", (), tie, coefficient=0.5),)
+    return Estimand(f"win_rate({winner})", terms, margin)
+
+
 def difference(first: Estimand, second: Estimand, *, margin: float | None = None) -> Estimand:
     """One estimand minus another, of two models or of two groups; shared errors cancel."""
     taken = tuple(replace(term, coefficient=-term.coefficient) for term in second.terms)
@@ -204,7 +223,7 @@ def change(estimand: Estimand, column: str, since: Any, *, margin: float | None 
     return replace(difference(after, before, margin=margin), name=name)
 
 
-def by_group(estimand: Estimand, table: "Table", column: str) -> list[Estimand]:
+def for_each_group(estimand: Estimand, table: "Table", column: str) -> list[Estimand]:
     """The estimand once per value of a column: a group, a condition, a month.
 
     Args:
@@ -221,7 +240,7 @@ def by_group(estimand: Estimand, table: "Table", column: str) -> list[Estimand]:
     return [estimand.within(**{column: value}) for value in values if value is not None]
 
 
-def by_class(metric: Metric, table: "Table", model: str) -> list[Estimand]:
+def for_each_class(metric: Metric, table: "Table", model: str) -> list[Estimand]:
     """Precision, recall or F1 once per class that a model predicts.
 
     Args:
@@ -269,6 +288,11 @@ def checked(estimands: Estimand | Iterable[Estimand], table: "Table") -> tuple[E
 def terms_of(estimands: Sequence[Estimand]) -> list[Term]:
     """All terms of several estimands."""
     return [term for estimand in estimands for term in estimand.terms]
+
+
+def models_of(estimands: Sequence[Estimand]) -> list[str]:
+    """The models of several estimands, each once."""
+    return list(dict.fromkeys(model for term in terms_of(estimands) for model in term.models))
 
 
 def _of_class(metric: Metric, model: str, positive: Any, margin: float | None) -> Estimand:

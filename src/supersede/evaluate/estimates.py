@@ -1,6 +1,6 @@
 """Estimates from labels: value and interval of every estimand of a plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.errors import ArgumentError, LabelError, TooFewLabelsError
-from supersede.evaluate.belief import Calibration, recalibrate, state_features
+from supersede.evaluate.belief import Calibration, recalibrate
 from supersede.evaluate.design import Plan, Sample
 from supersede.evaluate.difference_estimator import Observed, Result, difference_estimate
 from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.hypergeometric import check_confidence, exact_interval, sequence_interval
+from supersede.evaluate.judge_quality import JudgeQuality, judge_quality
 from supersede.evaluate.labels import Disagreement, Settled, Words, read_labels, settle
 from supersede.evaluate.linear import Linear, linearise
 from supersede.look.json_values import json_object
@@ -78,6 +79,7 @@ class Estimates(ResultMixin, named="estimates"):
         unasked: Ids that were labelled although they are not in the plan; they are not used.
         disputed: Items on which annotators disagreed.
         agreement: Share of items with several annotators on which all agreed; None without such.
+        judges: How often the plan's judges are right, overall and by group, and whether they count.
     """
 
     plan: Plan
@@ -89,6 +91,7 @@ class Estimates(ResultMixin, named="estimates"):
     unasked: tuple[Any, ...] = ()
     disputed: tuple[Any, ...] = ()
     agreement: float | None = None
+    judges: tuple[JudgeQuality, ...] = ()
 
     def __iter__(self) -> Iterator[Estimate]:
         return iter(self.each)
@@ -116,6 +119,7 @@ class Estimates(ResultMixin, named="estimates"):
             "design": self.plan.design, "labels": self.labels, "missing": self.missing,
             "skipped": self.skipped, "unasked": self.unasked, "disputed": self.disputed,
             "agreement": self.agreement, "estimates": [e.to_dict() for e in self.each],
+            "judges": [judge.to_dict() for judge in self.judges],
         })  # fmt: skip
 
     def to_frame(self) -> "pa.Table":
@@ -136,6 +140,7 @@ class Estimates(ResultMixin, named="estimates"):
             else:
                 tail = f"  ({e.note})" if e.note else ""
                 lines.append(f"  {e.name}: {e.value:.3f} [{e.low:.3f}, {e.high:.3f}]{tail}")
+        lines += [f"  {judge}" for judge in self.judges]
         if self.missing:
             lines.append(f"  {self.missing:,} planned items have no label yet")
         if self.skipped:
@@ -159,6 +164,7 @@ def estimate(
     confidence: float | None = None,
     classes: Sequence[Any] = (),
     same: Words = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Estimates:
     """Estimate a plan's estimands from the labels received.
 
@@ -176,6 +182,7 @@ def estimate(
             name them).
         same: Which words of labels and models count as equal, as in `supersede.read`:
             ``{"1": ["yes"], "0": ["no"]}``, or ``"folded"``.
+        progress: Function that is called with a line of text before each step.
 
     Returns:
         Value and interval of each estimand, or why it is refused.
@@ -201,6 +208,8 @@ def estimate(
 
     Assumes: labels are right; items are skipped for reasons that do not depend on their label.
     """
+    say = progress or (lambda _: None)
+    say("reading the labels")
     given = read_labels(labels, models=plan.patterns.graded)
     settled = settle(plan, given, disagreement, classes=classes, same=same)
     if not settled.labelled.any():
@@ -213,7 +222,8 @@ def estimate(
     rows = [usable(plan, sample, settled) for sample in plan.samples]
     level = plan.confidence if confidence is None else confidence
     check_confidence(level)
-    each, calibration = _estimates(plan, settled, rows, level, anytime=anytime)
+    say("estimating")
+    each, calibration, judges = _estimates(plan, settled, rows, level, anytime=anytime)
     reserve = plan.items["reserve"].to_numpy(zero_copy_only=False)
     waiting = (settled.state < -1) & ~reserve
     return Estimates(
@@ -226,6 +236,7 @@ def estimate(
         unasked=settled.unasked,
         disputed=settled.disputed,
         agreement=settled.agreement,
+        judges=judges,
     )
 
 
@@ -246,7 +257,7 @@ def usable(plan: Plan, sample: Sample, settled: Settled) -> Ints:
 
 def _estimates(
     plan: Plan, settled: Settled, rows: list[Ints], confidence: float, *, anytime: bool
-) -> tuple[list[Estimate], Calibration]:
+) -> tuple[list[Estimate], Calibration, tuple[JudgeQuality, ...]]:
     if plan.method == "allocated":
         if anytime:
             msg = "an allocated plan has no exact sequence; use supersede.evaluate.follow(plan, …)"
@@ -271,12 +282,12 @@ def _estimates(
             observed = _observed(plan, settled, [rows[k]], sizes, of)
             found, _ = assisted(plan, [estimand], observed, confidence)
             each += found
-    return each, calibration
+    return each, calibration, ()
 
 
 def _stratified(
     plan: Plan, settled: Settled, rows: list[Ints], confidence: float
-) -> tuple[list[Estimate], Calibration]:
+) -> tuple[list[Estimate], Calibration, tuple[JudgeQuality, ...]]:
     short = [
         g
         for g, (s, found) in enumerate(zip(plan.samples, rows, strict=True))
@@ -290,10 +301,11 @@ def _stratified(
             f" plan's order, first of all items {', '.join(map(repr, first))}"
         )
         none = [Estimate(e.name, None, None, None, 0, "none", note) for e in plan.estimands]
-        return none, plan.calibration
+        return none, plan.calibration, ()
     sizes = np.array([s.of for s in plan.samples])
     observed = _observed(plan, settled, rows, sizes, plan.stratum)
-    return assisted(plan, plan.estimands, observed, confidence)
+    each, calibration = assisted(plan, plan.estimands, observed, confidence)
+    return each, calibration, _judges(plan, observed, calibration, confidence)
 
 
 def _observed(plan: Plan, settled: Settled, rows: list[Ints], items: Ints, of: Ints) -> Observed:
@@ -310,11 +322,10 @@ def assisted(
     confidence: float,
 ) -> tuple[list[Estimate], Calibration]:
     """Estimates by the difference estimator with a belief recalibrated to the labels."""
-    features = state_features(plan.patterns)
     calibration = recalibrate(
-        plan.belief, features, observed.state, observed.pattern, observed.weight
+        plan.belief, plan.patterns, observed.state, observed.pattern, observed.weight
     )
-    belief = calibration.apply(plan.belief, features)
+    belief = calibration.apply(plan.belief, plan.patterns)
     each = []
     for estimand in estimands:
         linear = linearise(estimand, plan.patterns, plan.belief)
@@ -324,11 +335,20 @@ def assisted(
         result = difference_estimate(estimand, plan.patterns, belief, observed)
         relevant = int(linear.domain[observed.pattern].sum())
         each.append(_interval(estimand, result, relevant, confidence))
-    total = Calibration(
-        plan.calibration.slope * calibration.slope,
-        plan.calibration.shift * calibration.slope + calibration.shift,
+    return each, plan.calibration.then(calibration)
+
+
+def _judges(
+    plan: Plan, observed: Observed, calibration: Calibration, confidence: float
+) -> tuple[JudgeQuality, ...]:
+    """How good the plan's judges are, by the labels."""
+    if not plan.patterns.judges:
+        return ()
+    later = recalibrate(
+        plan.belief, plan.patterns, observed.state, observed.pattern, observed.weight
     )
-    return each, total
+    belief = later.apply(plan.belief, plan.patterns)
+    return judge_quality(plan, observed, belief, calibration, confidence)
 
 
 def _interval(estimand: Estimand, result: Result, labels: int, confidence: float) -> Estimate:

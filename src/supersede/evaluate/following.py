@@ -198,8 +198,9 @@ def latest_look(
         or not (settle(plan, now, disagreement, classes=classes, same=same).state >= 0).any()
     ):
         return None
-    look = partial(estimate, plan, disagreement=disagreement, classes=classes, same=same)
-    return Look(done, look(now, **_valid(plan, looks, exact=exact)))
+    valid = _valid(plan, looks, exact=exact)
+    found = estimate(plan, now, disagreement=disagreement, classes=classes, same=same, **valid)
+    return Look(done, found)
 
 
 def _valid(plan: Plan, looks: int, *, exact: bool) -> dict[str, Any]:

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def sample_size(items: int, margin: float, confidence: float = 0.95, share: float = 0.5) -> int:
+def sample_size(items: int, margin: float, confidence: float, share: float = 0.5) -> int:
     """How many of some items to label so that a share is known to within a margin.
 
     ``n = n0 / (1 + (n0 - 1) / N)`` with ``n0 = z² p (1 - p) / e²``, rounded up.
@@ -44,7 +44,7 @@ def sample_size(items: int, margin: float, confidence: float = 0.95, share: floa
         ArgumentError: The margin or the confidence is outside its range.
 
     Example:
-        >>> [sample_size(n, 0.05) for n in (100, 4000, 20_000, 10**8)]
+        >>> [sample_size(n, 0.05, 0.95) for n in (100, 4000, 20_000, 10**8)]
         [80, 351, 377, 385]
 
     Assumes: the sample share is approximately normal, as Wald's interval requires; `exact_interval`
@@ -83,9 +83,7 @@ def check_confidence(confidence: float) -> None:
         raise ArgumentError(msg)
 
 
-def exact_interval(
-    positive: int, n: int, items: int, confidence: float = 0.95
-) -> tuple[float, float]:
+def exact_interval(positive: int, n: int, items: int, confidence: float) -> tuple[float, float]:
     """Exact interval of a share of a finite set: its coverage is at least nominal.
 
     Args:
@@ -99,10 +97,10 @@ def exact_interval(
         of half the error probability.
 
     Example:
-        >>> low, high = exact_interval(45, 50, 100)
+        >>> low, high = exact_interval(45, 50, 100, 0.95)
         >>> low, high
         (0.82, 0.95)
-        >>> exact_interval(3, 4, 4)
+        >>> exact_interval(3, 4, 4, 0.95)
         (0.75, 0.75)
 
     Assumes: a simple random sample without replacement; exact for every N, n and share.
@@ -115,9 +113,7 @@ def exact_interval(
     return at_least / items, max(at_least, beyond - 1) / items
 
 
-def sequence_interval(
-    positive: int, n: int, items: int, confidence: float = 0.95
-) -> tuple[float, float]:
+def sequence_interval(positive: int, n: int, items: int, confidence: float) -> tuple[float, float]:
     """An interval that holds at all sample sizes at once, so labelling can stop any time.
 
     All M with ``P(x | M) > (1 - confidence) / (n + 1)``: under a uniform prior on M, prior over
@@ -131,7 +127,7 @@ def sequence_interval(
         confidence: Probability that all intervals, at all times, contain the share.
 
     Example:
-        >>> low, high = sequence_interval(45, 50, 100)
+        >>> low, high = sequence_interval(45, 50, 100, 0.95)
         >>> low, high
         (0.77, 0.95)
 
@@ -145,11 +141,11 @@ def sequence_interval(
     return low / items, max(peak, past - 1) / items
 
 
-def half_width(n: int, items: int, confidence: float = 0.95, share: float = 0.5) -> float:
+def half_width(n: int, items: int, confidence: float, share: float = 0.5) -> float:
     """Expected half-width of the exact interval from a sample of n.
 
     Example:
-        >>> round(half_width(351, 4000), 4)
+        >>> round(half_width(351, 4000, 0.95), 4)
         0.0511
     """
     if n >= items:

@@ -20,8 +20,17 @@ import numpy.typing as npt
 from supersede.errors import ArgumentError
 from supersede.evaluate.classes import known_classes
 from supersede.evaluate.estimands import Estimand, Term, terms_of
+from supersede.evaluate.judges import (
+    JUDGE,
+    JUDGE_SCORE,
+    SCORE_BINS,
+    classes_said,
+    judge_kind,
+    judged_class,
+    opinion,
+)
+from supersede.metrics.cells import Ask, N, counted_rows, once
 from supersede.table.outcomes import plain
-from supersede.table.source import collect
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -46,8 +55,10 @@ class Key:
     Attributes:
         kind: ``"answer"`` (code of the answer), ``"grade"`` (bin), ``"score"`` (bin of the mean
             score of class 1), ``"confidence"`` (bin of the mean score of the predicted classes,
-            where there are more than two), or ``"condition"`` (met or not).
-        of: The model, or the condition.
+            where there are more than two), ``"condition"`` (met or not), ``"judge"`` (code of the
+            class that a judge names) or ``"judge_score"`` (bin of its score of class 1); of judges
+            the last code means that it has none.
+        of: The model, the condition, or the judge.
         size: The number of codes; a code is in 0..size-1.
     """
 
@@ -92,6 +103,11 @@ class Patterns:
         """The models whose answers or grades are known."""
         return tuple(key.of for key in self.keys if key.kind in {"answer", "grade"})
 
+    @property
+    def judges(self) -> tuple[Key, ...]:
+        """The keys of judges."""
+        return tuple(key for key in self.keys if key.kind in {JUDGE, JUDGE_SCORE})
+
     def take(self, rows: Ints) -> "Patterns":
         """One entry for each row number, counted once: the patterns of chosen items."""
         return replace(self, codes=self.codes[:, rows], count=np.ones(len(rows), np.int64))
@@ -122,8 +138,10 @@ class Patterns:
             assert met is not None  # noqa: S101  # counted for exactly these estimands
             inside = inside * met
         if term.by_class:
-            said = self._said(term.models[0], term.positive) * inside
             true = float(self.states[state] == term.positive)
+            if term.metric == "share":
+                return inside * true, inside
+            said = self._said(term.models[0], term.positive) * inside
             return {
                 "precision": lambda: (said * true, said),
                 "recall": lambda: (said * true, inside * true),
@@ -144,15 +162,19 @@ class Patterns:
     def _right(self, model: str, state: int) -> Floats:
         if self.graded:
             return np.full(len(self), float(self.states[state][self.graded.index(model)]))
-        codes = self.key("answer", model)
+        judge = next((key for key in self.judges if key.of == model), None)
+        codes = self.key("answer", model) if judge is None else judged_class(self, judge)
         assert codes is not None  # noqa: S101
-        if self.states[state] == OTHER:
+        if self.states[state] == OTHER and self.positive is None:
             return np.zeros(len(self))
         return np.asarray(codes == state, float)
 
 
 def count_patterns(
-    table: "Table", estimands: Sequence[Estimand], classes: Sequence[Any] | None = None
+    table: "Table",
+    estimands: Sequence[Estimand],
+    classes: Sequence[Any] | None = None,
+    judges: Sequence[str] = (),
 ) -> Patterns:
     """Count the patterns of a table in its engine.
 
@@ -161,6 +183,7 @@ def count_patterns(
         estimands: What will be estimated; only the attributes they need distinguish patterns.
         classes: All classes that a label can have; by default those that the models predict, and if
             there are more than two, also any other.
+        judges: Columns of judges.
 
     Returns:
         One entry per pattern that occurs.
@@ -169,19 +192,23 @@ def count_patterns(
         ArgumentError: Models with classes and with graded outcomes are mixed, or an estimand is the
             precision of a graded model.
     """
-    empty = read_keys(table, estimands, classes)
+    empty = read_keys(table, estimands, classes, judges)
     packed = words(table, empty)
     rows = table.rows.select(**packed)
     # an alias in the select list makes the engine compute each word once, not once per use
-    counted = collect(rows.group_by(list(packed)).aggregate(n=rows.count()))
-    columns = [counted[name].to_numpy().astype(np.int64) for name in packed]
+    ask = Ask(keys={name: rows[name] for name in packed}, margins=[tuple(packed)])
+    ((cells,),) = counted_rows(rows, once(ask))
+    columns = [cells[name].to_numpy().astype(np.int64) for name in packed]
     order = np.lexsort(columns[::-1])  # engines return groups in any order
     codes = _unpack([column[order] for column in columns], empty.keys)
-    return replace(empty, codes=codes, count=counted["n"].to_numpy().astype(np.int64)[order])
+    return replace(empty, codes=codes, count=cells[N].to_numpy().astype(np.int64)[order])
 
 
 def read_keys(
-    table: "Table", estimands: Sequence[Estimand], classes: Sequence[Any] | None = None
+    table: "Table",
+    estimands: Sequence[Estimand],
+    classes: Sequence[Any] | None = None,
+    judges: Sequence[str] = (),
 ) -> Patterns:
     """The keys that distinguish patterns, and the states, without counting."""
     terms = terms_of(estimands)
@@ -192,10 +219,19 @@ def read_keys(
         msg = f"models {graded} have graded outcomes and others classes; plan them separately"
         raise ArgumentError(msg)
     met = [Key("condition", condition, 2) for condition in conditions]
+    if graded and judges:
+        msg = (
+            f"models {graded} have graded outcomes: their grades are a judge's opinions already, and"
+            f" labels will correct them; leave out judge={list(judges)}"
+        )
+        raise ArgumentError(msg)
     if graded:
         return _graded(table, terms, graded, met)
     positives = list(dict.fromkeys(term.positive for term in terms if term.by_class))
-    known = known_classes(table, terms, models, classes)
+    # where no model names classes, judges do
+    known = known_classes(
+        table, terms, models, classes, () if models else classes_said(table, judges)
+    )
     # if only one class matters, the others are merged: fewer states, and far fewer patterns
     binary = len(positives) == 1 and all(term.by_class for term in terms)
     if binary:
@@ -213,6 +249,11 @@ def read_keys(
             keys.append(Key("score", None, _SCORE_BINS))
         elif not binary and len(known) > 2:
             keys.append(Key("confidence", None, _SCORE_BINS))
+    for judge in judges:
+        kind = judge_kind(table, judge, known)
+        keys.append(Key(kind, judge, 1 + (SCORE_BINS if kind == JUDGE_SCORE else len(states))))
+    if not keys:  # the share of a class, with nothing known of the items
+        keys.append(Key("all", None, 1))
     nothing = np.zeros((len(keys), 0), np.int16)
     positive = positives[0] if binary else None
     return Patterns(states, tuple(keys), nothing, np.zeros(0, np.int64), (), positive, known)
@@ -302,6 +343,10 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
         return _bin(total / len(known), key.size)
     if key.kind == "grade":
         return _bin(table.right(key.of), key.size)
+    if key.kind in {JUDGE, JUDGE_SCORE}:
+        return opinion(table, key, patterns)
+    if key.kind == "all":
+        return ibis.literal(0)
     answer = table.answer(key.of)
     assert answer is not None  # noqa: S101  # `read_keys` has separated classes from grades
     if patterns.positive is not None:

@@ -157,7 +157,11 @@ def _arrays(plan: Plan) -> dict[str, Any]:
         "independent": plan.independent,
         "parent": plan.parent,
         "mix": plan.mix,
-        "calibration": [plan.calibration.slope, plan.calibration.shift],
+        "calibration": [
+            plan.calibration.slope,
+            plan.calibration.shift,
+            plan.calibration.judges,
+        ],
         "earlier": plan.earlier,
         "notes": plan.notes,
     }
@@ -194,6 +198,7 @@ def _plan(arrays: dict[str, Any]) -> Plan:
         Sample(arrays[f"sample{at}"], take, of, arrays[f"repeats{at}"] if again else None)
         for at, (take, of, again) in enumerate(header["takes"])
     )
+    slope, shift, judges = header["calibration"]
     return Plan(
         method=header["method"],
         estimands=tuple(Estimand.from_dict(e) for e in header["estimands"]),
@@ -208,7 +213,7 @@ def _plan(arrays: dict[str, Any]) -> Plan:
         independent=header["independent"],
         parent=header["parent"],
         mix=header["mix"],
-        calibration=Calibration(*header["calibration"]),
+        calibration=Calibration(slope, shift, tuple(judges)),
         earlier=tuple(header["earlier"]),
         notes=tuple(header["notes"]),
     )

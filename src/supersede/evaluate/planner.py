@@ -1,17 +1,19 @@
 """Plan which items to label: one label set for many models and many metrics."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from supersede.errors import ArgumentError, TooFewLabelsError
-from supersede.evaluate.belief import Calibration, Prior, expect, state_features
+from supersede.evaluate.belief import Calibration, Prior, expect
 from supersede.evaluate.design import Expectation, Method, Mix, Plan
 from supersede.evaluate.draw import item_column
 from supersede.evaluate.earlier import refuse_other
-from supersede.evaluate.estimands import Estimand, checked, terms_of
+from supersede.evaluate.estimands import Estimand, checked, models_of
+from supersede.evaluate.for_review import open_questions
 from supersede.evaluate.hypergeometric import check_confidence
 from supersede.evaluate.methods import Chosen, Methods, optimal_strata
 from supersede.evaluate.patterns import Patterns, count_patterns
@@ -37,7 +39,7 @@ _LARGE = 20_000
 
 def plan(
     table: object,
-    estimands: Estimand | Iterable[Estimand],
+    estimands: Estimand | Iterable[Estimand] = (),
     *,
     margin: float = 0.05,
     confidence: float = 0.95,
@@ -46,10 +48,13 @@ def plan(
     mix: Mix = "reshuffle",
     budget: int | None = None,
     prior: Prior = "votes",
+    judge: str | Sequence[str] = (),
     after: "Plan | Estimates | None" = None,
     classes: Sequence[Any] | None = None,
     item: str | None = None,
     seed: int = 0,
+    for_review: "str | Path | Mapping[str, Any] | None" = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Plan:
     """Choose the items whose labels serve all estimands at once.
 
@@ -69,11 +74,20 @@ def plan(
             plan needs that number. Not for ``"parent_child"``.
         prior: Expected labels: ``"votes"`` follows the models' majority (or mean score) as far as
             it is clear, ``"worst"`` guarantees the margins for any labels.
+        judge: A column with an opinion about every item's label, such as a language model's: a class
+            that labels can have, or the probability of class 1; no value where it has none. Or
+            several. It saves labels as far as it is right, which the labels show; it is never
+            taken for a label. For ``"allocated"``. (Where models are graded, their grades are the
+            judge.)
         after: An earlier plan, whose labels then count for this one; or its estimates, from which
             this plan also learns (the second phase of two).
         classes: All classes that labels may have, if the models do not predict them all.
         item: The column of item ids, if the table was read without ids.
         seed: Key of the permanent random numbers. Keep it to reuse labels.
+        for_review: In place of `estimands`, the result of an undecided review, as ``review.to_dict()``
+            or the path of its JSON: its undecided checks become estimands, with margins that decide
+            them (`open_questions`).
+        progress: Function that is called with a line of text before each step.
 
     Returns:
         The plan; it depends on nothing but these arguments, not on the order of rows or the
@@ -101,11 +115,17 @@ def plan(
     Assumes: see the method's file; ``"allocated"`` does not need any model to be right, only labels
     for the planned items.
     """
+    say = progress or (lambda _: None)
+    if for_review is not None:
+        estimands = _asked_by(for_review, estimands)
     named = (estimands,) if isinstance(estimands, Estimand) else tuple(estimands)
-    models = list(dict.fromkeys(model for term in terms_of(named) for model in term.models))
+    models = models_of(named)
+    judges = (judge,) if isinstance(judge, str) else tuple(judge)
+    _refuse_judges(judges, models, method)
     # a table may have been read without the ids that a plan needs
     ids = None if isinstance(table, Table) else item
-    table = as_table(table, models, labelled=False, item=ids)
+    # without a model, the share of a class is estimated with the judge alone
+    table = as_table(table, models or judges or None, labelled=False, item=ids, keep=judges)
     asked = checked(named, table)
     _refuse_weights(table)
     check_confidence(confidence)
@@ -113,7 +133,8 @@ def plan(
     if budget is not None and not _is_count(budget):
         msg = f"budget={budget!r} must be a whole number of labels, 1 or more"
         raise ArgumentError(msg)
-    patterns = count_patterns(table, asked, classes)
+    say("counting the models' answers")
+    patterns = count_patterns(table, asked, classes, judges)
     earlier, calibration, least = _learnt(after, patterns)
     if after is not None:
         refuse_other(
@@ -121,7 +142,7 @@ def plan(
         )
     belief = expect(patterns, prior)
     if calibration != Calibration():
-        belief = calibration.apply(belief, state_features(patterns))
+        belief = calibration.apply(belief, patterns)
     problem = Problem(asked, patterns, belief, margins(asked, margin), confidence)
     if not any(problem.items):
         msg = (
@@ -129,6 +150,7 @@ def plan(
             " the models agree everywhere; nothing needs to be labelled"
         )
         raise TooFewLabelsError(msg)
+    say("choosing items")
     make = Methods(table, column, seed, least)
     methods: dict[str, Callable[[Problem], Chosen]] = {
         "allocated": make.allocated,
@@ -160,6 +182,42 @@ def plan(
         earlier=earlier,
         notes=_notes(problem, chosen, method, mix),
     )
+
+
+def _asked_by(
+    result: "str | Path | Mapping[str, Any]", named: Estimand | Iterable[Estimand]
+) -> Sequence[Estimand]:
+    """The estimands of an undecided review.
+
+    Raises:
+        ArgumentError: Estimands are named too.
+    """
+    if isinstance(named, Estimand) or tuple(named):
+        msg = "for_review= takes the estimands from the review; leave out the others"
+        raise ArgumentError(msg)
+    return open_questions(result)
+
+
+def _refuse_judges(judges: Sequence[str], models: Sequence[str], method: str) -> None:
+    """Refuse judges that are models, named twice, or useless to the method.
+
+    Raises:
+        ArgumentError: One is.
+    """
+    twice = next((j for at, j in enumerate(judges) if j in judges[:at]), None)
+    if twice is not None:
+        msg = f"judge {twice!r} is named twice; name it once"
+        raise ArgumentError(msg)
+    model = next((j for j in judges if j in models), None)
+    if model is not None:
+        msg = (
+            f"judge {model!r} is a model whose quality is estimated, so its answers count as that"
+            " model's already; leave it out of judge="
+        )
+        raise ArgumentError(msg)
+    if judges and method != "allocated":
+        msg = f"method={method!r} makes no use of a judge; use method='allocated', or leave out judge="
+        raise ArgumentError(msg)
 
 
 def _is_count(value: object) -> bool:
@@ -202,6 +260,8 @@ def _learnt(
     calibration = before.calibration if isinstance(after, Plan) else after.calibration
     earlier = (*before.earlier, before.design)
     known = before.patterns
+    if known.judges != patterns.judges:  # weights of other judges say nothing of these
+        calibration = Calibration(calibration.slope, calibration.shift)
     same = known.keys == patterns.keys and np.array_equal(known.codes, patterns.codes)
     if not same or before.method != "allocated":
         return earlier, calibration, 0.0
@@ -264,7 +324,10 @@ def _notes(problem: Problem, chosen: Chosen, asked: Method, mix: Mix) -> tuple[s
     """Caveats before labels are bought."""
     notes = []
     if chosen.method != asked:
-        notes.append("coordinated random samples do not need more labels here, so they are used")
+        unused = ", without the judge" if problem.patterns.judges else ""
+        notes.append(
+            f"coordinated random samples do not need more labels here, so they are used{unused}"
+        )
     if asked == "parent_child" and mix == "resample":
         notes.append(
             "resampling repeats labels: its usual 95 % interval covers about 82 %, so intervals"

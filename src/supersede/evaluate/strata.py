@@ -4,8 +4,14 @@ Most patterns are so rare that the best plan would label a fraction of an item o
 that deserve nearly the same inclusion probability, and whose labels are expected to be alike, are
 therefore merged until a stratum yields several labels; within it all items are equally likely. The
 sample is then a stratified simple random sample, whose variance is known without approximation.
+
+Merging costs labels where patterns serve different estimands, and small strata cost labels because
+each needs two. Which matters more depends on the margins, so coarse and fine strata are tried, with
+patterns of different estimands merged or kept apart, until the labels are close to the programme's
+optimum.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +24,12 @@ __all__ = ["Strata", "stratify"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_LABELS = 8.0  # labels that a stratum should yield; with fewer its variance is unreliable
+_LABELS = (
+    8.0,
+    4.0,
+    2.0,
+)  # labels that a stratum should yield; its variance is known better from more
+_CLOSE = 1.02  # times the optimum's labels, at which no other strata are tried
 _LEAST = 2  # fewest labels from which a variance can be estimated
 _LEVEL = 1.5  # inclusion probabilities within this factor count as the same
 
@@ -63,8 +74,27 @@ def stratify(
         Strata with integer numbers of labels.
     """
     needed = (probability > 0) & (count > 0)
-    of = np.full(len(count), -1, np.int64)
-    of[needed] = _gather(count[needed], probability[needed], likeness[needed])
+    optimum = float((probability * count)[needed].sum())
+    _, serves = np.unique(variance[:, needed] > 0, axis=1, return_inverse=True)
+    best = None
+    for apart, labels in itertools.product((False, True), _LABELS):
+        of = np.full(len(count), -1, np.int64)
+        among = serves.reshape(-1) if apart else np.zeros(int(needed.sum()), np.int64)
+        of[needed] = _gather(count[needed], probability[needed], likeness[needed], among, labels)
+        found = _filled(of, count, variance, budget, least)
+        if best is None or found.take.sum() < best.take.sum():
+            best = found
+        if best.take.sum() <= _CLOSE * optimum:
+            break
+    assert best is not None  # noqa: S101  # the loop runs
+    return best
+
+
+def _filled(
+    of: Ints, count: Ints, variance: Floats, budget: Floats, least: Floats | float
+) -> Strata:
+    """Strata with the fewest labels that meet all targets."""
+    needed = of >= 0
     groups = int(of.max()) + 1 if needed.any() else 0
     place = of[needed]
     items = np.bincount(place, count[needed], groups).astype(float)
@@ -81,18 +111,23 @@ def stratify(
     return Strata(of, items.astype(np.int64), take, usage)
 
 
-def _gather(count: Ints, probability: Floats, likeness: Floats) -> Ints:
+def _gather(count: Ints, probability: Floats, likeness: Floats, among: Ints, labels: float) -> Ints:
     """Stratum numbers: patterns by level and likeness, cut once enough labels are reached."""
     level = np.round(np.log(probability) / np.log(_LEVEL))
-    order = np.lexsort((likeness, level))
+    order = np.lexsort((likeness, level, among))
     expected = (count * probability)[order]
-    middle = np.cumsum(expected) - expected / 2
-    chunk = np.floor(middle / _LABELS)
+    kind = among[order]
+    total = np.bincount(kind, expected)
+    start = np.cumsum(total) - total
+    middle = np.cumsum(expected) - expected / 2 - start[kind]
+    parts = np.maximum(np.floor(total / labels), 1.0)
+    chunk = np.floor(middle / np.maximum(total, 1e-300)[kind] * parts[kind])
+    chunk = np.clip(chunk, 0, parts[kind] - 1)
     certain = probability[order] > 1 / _LEVEL**0.5  # nearly certain: kept separate from the rest
     chunk = np.where(certain, -1, chunk)
-    _, number = np.unique(chunk, return_inverse=True)
+    _, number = np.unique(np.stack([kind, chunk]), axis=1, return_inverse=True)
     out = np.empty(len(count), np.int64)
-    out[order] = number
+    out[order] = number.reshape(-1)
     return out
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from supersede.errors import MissingExtraError
 from supersede.hardware.advice.advise import Advice, Kept, Option, advise
-from supersede.hardware.advice.budget import Budget
+from supersede.hardware.advice.budget import MemoryBudget
 from supersede.hardware.advice.profiled import Profile, profile
 from supersede.hardware.advice.search import Verified
 from supersede.hardware.description.memory import PeakMemory, peak_activations
@@ -26,7 +26,7 @@ from supersede.hardware.description.quantised import (
 from supersede.hardware.description.shapes import Shape
 from supersede.hardware.description.trained import Parameters, TrainedNetwork, random_parameters
 from supersede.hardware.estimation.accuracy import Accuracy
-from supersede.hardware.estimation.estimator import Estimate, Estimator, Sample
+from supersede.hardware.estimation.estimator import Estimator, LatencyEstimate, NetworkSampler
 from supersede.hardware.formats.calibration import quantise
 from supersede.hardware.formats.onnx_reader import from_onnx
 from supersede.hardware.formats.onnx_writer import to_onnx
@@ -35,6 +35,7 @@ from supersede.hardware.formats.reference import run, run_quantised
 from supersede.hardware.formats.refinement import corrected, equalised
 from supersede.hardware.formats.tflite import to_tflite
 from supersede.hardware.formats.tflite_reader import from_tflite, quantised_from_tflite
+from supersede.hardware.targets.by_name import target
 from supersede.hardware.targets.cache import Cache, measure_all
 from supersede.hardware.targets.declared import Declared, read_declared
 from supersede.hardware.targets.ethos_u import ETHOS_U, EthosU
@@ -61,22 +62,23 @@ __all__ = [
     "Activation",
     "Advice",
     "Block",
-    "Budget",
     "Cache",
     "Declared",
-    "Estimate",
     "Estimator",
     "EthosU",
     "Granule",
     "Kept",
     "Kind",
+    "LatencyEstimate",
     "Layer",
     "LayerCost",
     "LayerWeights",
     "LiteRT",
     "Measured",
     "Measurement",
+    "MemoryBudget",
     "Network",
+    "NetworkSampler",
     "OnnxRuntime",
     "Option",
     "Parameters",
@@ -84,7 +86,6 @@ __all__ = [
     "Profile",
     "QuantisationError",
     "QuantisedNetwork",
-    "Sample",
     "Shape",
     "Steps",
     "Target",
@@ -112,6 +113,7 @@ __all__ = [
     "read_declared",
     "run",
     "run_quantised",
+    "target",
     "to_onnx",
     "to_tflite",
     "to_torch",

@@ -143,9 +143,9 @@ def _layout(labels: Sequence[str], texts: Sequence[str]) -> dict[str, int]:
 
 
 def flip_matrix(
-    both_right: float, negative: float, positive: float, both_wrong: float, n: float
+    both_right: float, negative: float, positive: float, both_wrong: float, n: float | None
 ) -> Markup:
-    """The four outcomes of an item as areas; the shares sum to one, n is the number of items."""
+    """The four outcomes of an item as areas; the shares sum to one, n is the number of items, if any."""
     return _render("flip_matrix", both_right=both_right, negative=negative, positive=positive,
                    both_wrong=both_wrong, n=n)  # fmt: skip
 

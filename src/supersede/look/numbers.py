@@ -7,7 +7,7 @@ limit has as many digits as are needed to show on which side of it its ends lie.
 import math
 from decimal import Decimal
 
-__all__ = ["amount", "count", "items", "level", "points", "share", "worded"]
+__all__ = ["amount", "count", "items", "level", "points", "rate", "share", "worded"]
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -126,6 +126,36 @@ def amount(
         '0.85 [0.79, 0.91]'
     """
     return _scaled((value, low, high), resolution, 1, "", against=against, exact=exact)
+
+
+def rate(
+    value: float,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    resolution: float | None = None,
+    against: float | None = None,
+    exact: bool = False,
+) -> str:
+    """An error rate in per cent, with the decimals that recognisers are compared by.
+
+    Two decimals below 10 %, one above; other arguments as for `share`.
+
+    Example:
+        >>> rate(0.0084, 0.0078, 0.0091).replace(THIN, "_"), rate(0.31, 0.2, 1.1).replace(THIN, "_")
+        ('0.84_% [0.78, 0.91]', '31.0_% [20.0, 110.0]')
+    """
+    if math.isnan(value):
+        return "–"
+    if exact:
+        return share(value, exact=True)
+    digits = 2 if abs(value) < 0.1 else 1
+    digits = _telling((value,), against, 100, digits)
+    middle = _fixed(value * 100, digits, signed=False)
+    if low is None or high is None or math.isnan(high - low):
+        return f"{middle}{THIN}%"
+    ends = ", ".join(_fixed(end * 100, digits, signed=False) for end in (low, high))
+    return f"{middle}{THIN}% [{ends}]"
 
 
 def _scaled(

@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from supersede.metrics.cells import Ask, Counting, N
 from supersede.metrics.comparison import Floats, Interval, Sample, numbered, student
-from supersede.table.source import collect
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -103,7 +103,7 @@ def _end(area: Floats, m: Floats, n: Floats, reach: Floats, outermost: float) ->
 
 def compare_auc(
     sample: Sample, positive: "ir.Value", before: "ir.Value", after: "ir.Value"
-) -> list[ComparedAuc]:
+) -> Counting:
     """Rank the labelled items by both models' scores.
 
     Args:
@@ -115,14 +115,17 @@ def compare_auc(
     Returns:
         One comparison per margin.
     """
-    rows = collect(sample.rows({"y": positive, "a": before, "b": after}))
+    keys = sample.keys | {"y": positive, "a": before, "b": after, "w": sample.weight}
+    known = positive.notnull() & before.notnull() & after.notnull()
+    ((alike,),) = yield [Ask(keys=keys, margins=[tuple(keys)], where=known)]
+    rows = alike.take(np.repeat(np.arange(len(alike)), alike[N].to_numpy().astype(int)))
     y = rows["y"].to_numpy().astype(bool)
     a, b, w = (rows[name].to_numpy().astype(float) for name in "abw")
-    cluster = numbered([rows["g"]], len(rows))[0] if sample.table.cluster is not None else None
+    cluster = numbered([rows["g"]], len(rows))[0] if sample.units else None
     found = []
     for margin in sample.margins:
-        keys = sample.key_names(margin)
-        number, first = numbered([rows[key] for key in keys], len(rows))
+        split = sample.key_names(margin)
+        number, first = numbered([rows[key] for key in split], len(rows))
         order = np.argsort(number, kind="stable")
         ends = np.searchsorted(number[order], np.arange(len(first) + 1))
         slices = [order[start:stop] for start, stop in itertools.pairwise(ends)]
@@ -131,7 +134,7 @@ def compare_auc(
             for at in slices
         ]
         columns = np.array(each, float).reshape(-1, 6).T
-        named = rows.take(first).select(keys).rename_columns(list(margin))
+        named = rows.take(first).select(split).rename_columns(list(margin))
         n = np.array([len(at) for at in slices], float)
         found.append(ComparedAuc(named, n, *columns))
     return found

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.errors import ArgumentError
-from supersede.metrics.cells import count_cells
+from supersede.metrics.cells import Ask, Counting, N, counted
 from supersede.table.coerce import Columns, as_table
-from supersede.table.internal import internal
+from supersede.table.table import Table
 
-__all__ = ["Calibration", "calibration"]
+__all__ = ["Calibration", "calibration", "calibration_counted"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,16 +75,31 @@ def calibration(
     if score is None or truth is None:
         msg = f"model {model!r} has no scores to calibrate; name a score column and a 0/1 label"
         raise ArgumentError(msg)
-    names = internal("score"), internal("truth")
-    rows = table.rows.mutate(**dict(zip(names, (score, truth), strict=True)))
-    rows = rows.filter(*(rows[name].notnull() for name in names))
-    s, y = (rows[name] for name in names)
-    sums = {"n": rows.count(), "s": s.sum(), "y": y.sum(), "b": ((s - y) * (s - y)).sum()}
+    (found,) = counted(table, calibration_counted(table, model, bins))
+    if found is None:
+        msg = (
+            f"scores or labels of model {model!r} lie outside [0, 1], so they are no probabilities"
+        )
+        raise ArgumentError(msg)
+    return found  # type: ignore[no-any-return]
+
+
+def calibration_counted(table: Table, model: str, bins: int = 15) -> Counting:
+    """The work of `calibration`; None where scores or labels lie outside [0, 1]."""
+    s, y = table.score(model), table.class_label()
+    assert s is not None and y is not None  # noqa: S101, PT018  # the callers have looked
     place = (s * bins).floor().cast("int64").clip(0, bins - 1)
-    (cells,) = count_cells(rows, {"bin": place}, sums, [("bin",)])
+    sums = {"s": s, "y": y, "b": (s - y) * (s - y)}
+    known = s.notnull() & y.notnull()
+    ((cells,),) = yield [Ask(sums, {"bin": place}, [("bin",)], known, {"score": s, "label": y})]
+    ends = [
+        cells[f"{name} {end}"].to_numpy() for name in ("score", "label") for end in ("low", "high")
+    ]
+    if len(cells) and not (min(map(min, ends)) >= 0 and max(map(max, ends)) <= 1):
+        return None
     at = cells["bin"].to_numpy()
     n, total, ones = np.zeros(bins), np.zeros(bins), np.zeros(bins)
-    n[at], total[at], ones[at] = (cells[k].to_numpy() for k in ("n", "s", "y"))
+    n[at], total[at], ones[at] = (cells[k].to_numpy() for k in (N, "s", "y"))
     filled = n > 0
     return Calibration(
         n=n,

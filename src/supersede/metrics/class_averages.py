@@ -23,10 +23,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.metrics.agresti_coull import agresti_coull
+from supersede.metrics.cells import Ask, Counting, N
 from supersede.metrics.comparison import Floats, Interval, Sample, numbered, paired_share, student
 from supersede.metrics.intervals import z
 from supersede.metrics.moments import ratio
-from supersede.table.source import collect
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -146,7 +146,7 @@ def _ends(intervals: Iterable[tuple[float, float]]) -> Interval:
 
 def compare_class_averages(
     sample: Sample, metric: Averaged, truth: "ir.Value", before: "ir.Value", after: "ir.Value"
-) -> list[ClassAverages]:
+) -> Counting:
     """Count items by label and answers, and average over classes.
 
     Args:
@@ -159,21 +159,22 @@ def compare_class_averages(
     Returns:
         One comparison per margin.
     """
-    rows = sample.rows({"t": truth, "a": before, "b": after}, known=["t"])
-    w = rows["w"]
-    sums = {"n": rows.count(), "sw": w.sum(), "sw2": (w * w).sum()}
+    w = sample.weight
+    keys = sample.keys | {"t": truth, "a": before, "b": after}
+    margins = [
+        (*sample.key_names(margin), "t", "a", "b", *sample.units) for margin in sample.margins
+    ]
+    (counts,) = yield [Ask({"sw": w, "sw2": w * w}, keys, margins, truth.notnull())]
     found = []
-    for margin in sample.margins:
-        keys = sample.key_names(margin)
-        split = [*keys, "t", "a", "b", *(["g"] if sample.table.cluster is not None else [])]
-        cells = collect(rows.group_by(split).aggregate(**sums))
-        number, kept = numbered([cells[key] for key in keys], len(cells))
+    for cells, margin in zip(counts, sample.margins, strict=True):
+        split = sample.key_names(margin)
+        number, kept = numbered([cells[key] for key in split], len(cells))
         parts = tuple(
             _parts(cells.filter(pa.array(number == at)), metric, plain=not sample.weighted)
             for at in range(len(kept))
         )
-        n = np.bincount(number, cells["n"].to_numpy(), len(kept)).astype(float)
-        named = cells.take(kept).select(keys).rename_columns(list(margin))
+        n = np.bincount(number, cells[N].to_numpy(), len(kept)).astype(float)
+        named = cells.take(kept).select(split).rename_columns(list(margin))
         found.append(ClassAverages(named, n, parts))
     return found
 

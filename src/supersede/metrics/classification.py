@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.errors import ArgumentError
-from supersede.metrics.cells import beside, count_cells, merge
+from supersede.metrics.cells import Ask, Counting, N, beside, counted, merge, once
 from supersede.metrics.intervals import wilson
 from supersede.metrics.moments import ratio
 from supersede.table.coerce import Columns, as_names, as_table
@@ -19,13 +19,12 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["METRICS", "Confusion", "Share", "by_class", "by_group"]
+__all__ = ["METRICS", "Confusion", "Share", "by_class", "by_group", "classes_counted"]
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
-_TRUTH, _ANSWER, _WEIGHT, _CLUSTER = map(internal, ("truth", "answer", "weight", "cluster"))
-_N, _W, _W2 = map(internal, ("n", "w", "w2"))
+_CLUSTER, _W, _W2 = map(internal, ("cluster", "w", "w2"))
 _ROUNDING = 1e-12  # of a variance; what is below is no variance but rounding
 
 
@@ -180,18 +179,17 @@ def by_group(
     table = as_table(table, [model], **columns)
     margins = [as_names(margin, "margins") for margin in margins]
     truth, answer = _classes(table, model)
-    values = {_TRUTH: truth == positive, _ANSWER: answer == positive, _WEIGHT: table.weighing()}
-    rows = table.rows.mutate(**values)
-    rows = rows.filter(truth.notnull(), answer.notnull())
+    rows = table.rows
     keys = {name: rows[name] for margin in margins for name in margin}
     units = () if table.cluster is None else (_CLUSTER,)
     if table.cluster is not None:
         keys[_CLUSTER] = rows[table.cluster]
-    split = [(*margin, *units) for margin in margins]
-    counted = count_cells(rows, keys, _confusion_sums(rows, table), split)
+    known = truth.notnull() & answer.notnull()
+    sums = _confusion_sums(table, truth == positive, answer == positive)
+    ask = Ask(sums, keys, [(*margin, *units) for margin in margins], known)
     return [
         _confusion(cells, margin, clustered=bool(units))
-        for cells, margin in zip(counted, margins, strict=True)
+        for cells, margin in zip(counted(table, once(ask))[0], margins, strict=True)
     ]
 
 
@@ -210,21 +208,24 @@ def by_class(table: object, model: str, **columns: Unpack[Columns]) -> Confusion
         ArgumentError: The model predicts no classes.
     """
     table = as_table(table, [model], **columns)
+    return counted(table, classes_counted(table, model))[0]  # type: ignore[no-any-return]
+
+
+def classes_counted(table: Table, model: str) -> Counting:
+    """The work of `by_class`, whose arguments these are."""
     truth, answer = _classes(table, model)
-    rows = table.rows.mutate(**{_TRUTH: truth, _ANSWER: answer, _WEIGHT: table.weighing()})
-    rows = rows.filter(rows[_TRUTH].notnull(), rows[_ANSWER].notnull())
-    weight = rows[_WEIGHT]
-    sums = {_N: rows.count(), _W: weight.sum(), _W2: (weight * weight).sum()}
-    keys = {"truth": rows[_TRUTH], "answer": rows[_ANSWER]}
+    weight = table.weighing()
+    keys = {"truth": truth, "answer": answer}
     if table.cluster is not None:
-        keys[_CLUSTER] = rows[table.cluster]
-    (cells,) = count_cells(rows, keys, sums, [tuple(keys)])
+        keys[_CLUSTER] = table.rows[table.cluster]
+    known = truth.notnull() & answer.notnull()
+    ((cells,),) = yield [Ask({_W: weight, _W2: weight * weight}, keys, [tuple(keys)], known)]
     truths, answers = (cells[name].to_pylist() for name in ("truth", "answer"))
     classes = sorted({*truths, *answers}, key=lambda c: (str(type(c)), c))
     place = {c: i for i, c in enumerate(classes)}
     t = np.array([place[c] for c in truths], np.intp)
     a = np.array([place[c] for c in answers], np.intp)
-    n, w, w2 = (cells[name].to_numpy().astype(float) for name in (_N, _W, _W2))
+    n, w, w2 = (cells[name].to_numpy().astype(float) for name in (N, _W, _W2))
     counts = _one_against_rest(t, a, w, len(classes))
     if table.cluster is None:
         products = _diagonal(_one_against_rest(t, a, w2, len(classes)))
@@ -271,22 +272,21 @@ def _classes(table: Table, model: str) -> "tuple[ir.Value, ir.Value]":
     return truth, answer
 
 
-def _confusion_sums(rows: "ir.Table", table: Table) -> dict[str, "ir.Value"]:
-    truth, answer, weight = rows[_TRUTH], rows[_ANSWER], rows[_WEIGHT]
+def _confusion_sums(
+    table: Table, truth: "ir.BooleanValue", answer: "ir.BooleanValue"
+) -> dict[str, "ir.Value"]:
     decisions = {
         "tp": truth & answer,
         "fp": ~truth & answer,
         "fn": truth & ~answer,
         "tn": ~truth & ~answer,
     }
+    inside = {name: decided.cast("int32") for name, decided in decisions.items()}
     if table.weight is None:  # four sums do
-        return {internal(name): decided.sum() for name, decided in decisions.items()}
-    sums: dict[str, ir.Value] = {_N: rows.count()}
-    for name, decided in decisions.items():
-        inside = decided.cast("int32")
-        sums[internal(name)] = (weight * inside).sum()
-        sums[internal(f"{name}2")] = (weight * weight * inside).sum()
-    return sums
+        return {internal(name): value for name, value in inside.items()}
+    weight = table.weighing()
+    sums = {internal(name): weight * value for name, value in inside.items()}
+    return sums | {internal(f"{name}2"): weight * weight * v for name, v in inside.items()}
 
 
 def _confusion(cells: pa.Table, keys: Sequence[str], *, clustered: bool) -> Confusion:
@@ -295,8 +295,8 @@ def _confusion(cells: pa.Table, keys: Sequence[str], *, clustered: bool) -> Conf
         return np.stack([np.nan_to_num(column) for column in found], axis=1)
 
     counts = columns(["tp", "fp", "fn", "tn"])
-    weighted = _N in cells.column_names
-    n = columns(["n"])[:, 0] if weighted else counts.sum(axis=1)
+    weighted = internal("tp2") in cells.column_names
+    n = columns(["n"])[:, 0]
     if not clustered:
         squares = columns(["tp2", "fp2", "fn2", "tn2"]) if weighted else counts
         return _decided(cells.select(list(keys)), n, counts, _diagonal(squares))

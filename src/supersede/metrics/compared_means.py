@@ -4,7 +4,9 @@ Amounts are skewed, and what makes them large is rare: a model that is confident
 in a thousand may show none of these among 300. So every interval is widened by **one more item at
 each end of what was seen**, as Bonett and Price's is for shares, and where one item alone makes up
 more than half of the variance there is no interval at all. Amounts of at least 0 get it for the
-logarithm of the mean. The quantile is Student's with Kish's size less one degrees of freedom.
+logarithm of the mean. The quantile is Student's with as many degrees of freedom as the variance rests
+on units in effect, ``(Σ r²)² / Σ r⁴`` over the units' residuals (see `moments`): few, where amounts are
+skewed.
 """
 
 from collections.abc import Sequence
@@ -16,9 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.metrics.agresti_coull import agresti_coull
+from supersede.metrics.cells import Ask, Counting, N
 from supersede.metrics.comparison import Floats, Interval, Sample, numbered, paired_share, student
 from supersede.metrics.moments import ratio
-from supersede.table.source import collect
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -43,12 +45,14 @@ class Spread:
         variance: The variance of the mean.
         up: How far one more unit like the largest would move the mean.
         down: The same of the smallest.
+        freedom: Degrees of freedom of the variance.
         lowest: The smallest value of an item.
         highest: The largest.
     """
 
     mean: Floats
     variance: Floats
+    freedom: Floats
     up: Floats
     down: Floats
     lowest: Floats
@@ -94,7 +98,8 @@ class ComparedMeans:
 
     def level(self, confidence: float) -> Interval:
         """Student's interval, for the logarithm where all amounts are at least 0."""
-        own, q = self.after, student(self.kish, confidence)
+        own = self.after
+        q = student(own.freedom + 1, confidence)
         low = own.mean - q * np.sqrt(own.variance + own.down**2)
         high = own.mean + q * np.sqrt(own.variance + own.up**2)
         positive = (own.lowest >= 0) & (own.mean > 0)
@@ -106,10 +111,11 @@ class ComparedMeans:
 
     def change(self, confidence: float) -> Interval:
         """Student's interval of the mean difference."""
-        own, q = self.difference, student(self.kish, confidence)
+        own = self.difference
+        q = student(own.freedom + 1, confidence)
         low = own.mean - q * np.sqrt(own.variance + own.down**2)
         high = own.mean + q * np.sqrt(own.variance + own.up**2)
-        within = paired_share(own.mean, own.variance, self.kish, q)
+        within = paired_share(own.mean, own.variance, self.kish, student(self.kish, confidence))
         return self._where_known(own, (low, high), within)
 
     def _as_share(self, confidence: float) -> Interval:
@@ -135,47 +141,65 @@ class ComparedMeans:
         return np.asarray(np.max(np.abs(ends), axis=0))
 
 
-def compare_means(sample: Sample, before: "ir.Value", after: "ir.Value") -> list[ComparedMeans]:
+def compare_means(
+    sample: Sample, before: "ir.Value", after: "ir.Value", *, centred: bool = False
+) -> Counting:
     """Add up an amount of both models.
 
     Args:
         sample: The items.
         before: The old model's amount on each item.
         after: The new model's.
+        centred: Whether the amounts lie about 0, compared with how much they vary.
 
     Returns:
         One comparison per margin.
     """
-    rows = sample.rows({"a": before.cast("float64"), "b": after.cast("float64")})
-    middle = collect(rows.aggregate(m=rows["a"].mean()))["m"][0].as_py() or 0.0
+    before, after = before.cast("float64"), after.cast("float64")
+    known = before.notnull() & after.notnull()
+    middle = 0.0
+    if not centred:
+        ((whole,),) = yield [Ask({"a": before}, where=known)]
+        middle = float(np.nan_to_num(ratio(_column(whole, "a"), _column(whole, N)))[0])
     # sums of squares lose their digits where the mean is large; those around a middle keep them
-    rows = rows.mutate(a=rows["a"] - middle, b=rows["b"] - middle)
-    rows = rows.mutate(d=rows["b"] - rows["a"])
-    return [_margin(sample, rows, margin, middle) for margin in sample.margins]
+    values = dict(zip(_VALUES, (before - middle, after - middle, after - before), strict=True))
+    w = sample.weight
+    sums, ends = {"w": w, "w2": w * w, "f0": w**4}, {"w": w}
+    for name, x in values.items():
+        sums |= {f"{name}x": w * x, f"{name}w2x": w * w * x, f"{name}w2xx": w * w * x * x}
+        sums |= {f"{name}f{power}": w**4 * x**power for power in (1, 2, 3, 4)}
+        ends |= {name: x, f"{name} pull": w * x}
+    margins = [(*sample.key_names(margin), *sample.units) for margin in sample.margins]
+    (found,) = yield [Ask(sums, sample.keys, margins, known, ends)]
+    return [
+        _compared(sample, cells, margin, middle)
+        for cells, margin in zip(found, sample.margins, strict=True)
+    ]
 
 
-def _margin(
-    sample: Sample, rows: "ir.Table", margin: Sequence[str], middle: float
+def _column(cells: pa.Table, name: str) -> Floats:
+    return np.asarray(np.nan_to_num(cells[name].to_numpy().astype(float)))
+
+
+def _compared(
+    sample: Sample, cells: pa.Table, margin: Sequence[str], middle: float
 ) -> ComparedMeans:
     keys = sample.key_names(margin)
-    clustered = sample.table.cluster is not None
-    w = rows["w"]
-    sums = {"n": rows.count(), "w": w.sum(), "w2": (w * w).sum(), "most": w.max()}
-    for name in _VALUES:
-        x = rows[name]
-        sums |= {f"{name}x": (w * x).sum(), f"{name}low": x.min(), f"{name}high": x.max()}
-        sums |= {f"{name}w2x": (w * w * x).sum(), f"{name}w2xx": (w * w * x * x).sum()}
-        sums |= {f"{name}down": -(w * x).min(), f"{name}up": (w * x).max()}
-    split = [*keys, "g"] if clustered else keys
-    cells = collect(rows.group_by(split).aggregate(**sums) if split else rows.aggregate(**sums))
     slices, first = numbered([cells[key] for key in keys], len(cells))
-    columns = {name: np.nan_to_num(cells[name].to_numpy().astype(float)) for name in sums}
+    columns = {"n": _column(cells, N), "most": _column(cells, "w high")}
+    columns |= {name: _column(cells, name) for name in ("w", "w2", "f0")}
+    for name in _VALUES:
+        parts = ("x", "w2x", "w2xx", "f1", "f2", "f3", "f4")
+        columns |= {name + part: _column(cells, name + part) for part in parts}
+        columns |= {name + end: _column(cells, f"{name} {end}") for end in ("low", "high")}
+        columns[f"{name}down"] = -_column(cells, f"{name} pull low")
+        columns[f"{name}up"] = _column(cells, f"{name} pull high")
     added = {
         name: np.bincount(slices, column, len(first)).astype(float)
         for name, column in columns.items()
     }
-    spread = _of_clusters if clustered else _of_items
-    units = np.bincount(slices, columns["w"] ** 2).astype(float) if clustered else added["w2"]
+    spread = _of_clusters if sample.units else _of_items
+    units = np.bincount(slices, columns["w"] ** 2).astype(float) if sample.units else added["w2"]
     before, after, difference = (
         spread(columns, added, name, slices, 0.0 if name == "d" else middle) for name in _VALUES
     )
@@ -197,12 +221,15 @@ def _of_items(columns: Columns, added: Columns, name: str, slices: Places, middl
     if (columns["w2"] == columns["n"]).all():  # every item weighs one
         up, down = ratio(high - mean, columns["n"]), ratio(mean - low, columns["n"])
     size = np.nan_to_num(ratio(columns["w"] ** 2, columns["w2"]))
-    variance = ratio(
-        np.maximum(w2xx - 2 * mean * w2x + mean**2 * columns["w2"], 0), columns["w"] ** 2
-    ) * _few(size)
+    squares = np.maximum(w2xx - 2 * mean * w2x + mean**2 * columns["w2"], 0)
+    powers = [columns["f0"], *(columns[f"{name}f{power}"] for power in (1, 2, 3, 4))]
+    m = np.nan_to_num(mean)
+    fourth = sum(c * (-m) ** (4 - k) * p for k, (c, p) in enumerate(zip((1, 4, 6, 4, 1), powers, strict=True)))  # fmt: skip
     return Spread(
-        mean + middle, variance, np.maximum(up, 0), np.maximum(down, 0), low + middle, high + middle
-    )
+        mean + middle, ratio(squares, columns["w"] ** 2) * _few(size),
+        _freedom(squares, np.asarray(fourth), size),
+        np.maximum(up, 0), np.maximum(down, 0), low + middle, high + middle,
+    )  # fmt: skip
 
 
 def _of_clusters(
@@ -213,7 +240,7 @@ def _of_clusters(
     mean = ratio(added[f"{name}x"], added["w"])
     residual = columns[f"{name}x"] - np.nan_to_num(mean)[slices] * columns["w"]
     units = np.bincount(slices, minlength=k).astype(float)
-    variance = np.bincount(slices, residual**2, k).astype(float) * _few(units)
+    squares, fourth = (np.bincount(slices, residual**power, k).astype(float) for power in (2, 4))
     ends = np.zeros((2, k))
     np.maximum.at(ends[0], slices, residual)
     np.maximum.at(ends[1], slices, -residual)
@@ -222,8 +249,16 @@ def _of_clusters(
     np.maximum.at(high, slices, columns[f"{name}high"])
     up, down = ratio(ends[0], added["w"]), ratio(ends[1], added["w"])
     return Spread(
-        mean + middle, ratio(variance, added["w"] ** 2), up, down, low + middle, high + middle
-    )
+        mean + middle, ratio(squares * _few(units), added["w"] ** 2),
+        _freedom(squares, fourth, units), up, down, low + middle, high + middle,
+    )  # fmt: skip
+
+
+def _freedom(squares: Floats, fourth: Floats, size: Floats) -> Floats:
+    """On how many units a variance rests in effect, at most all less one."""
+    seen = (squares > 0) & (fourth > 0)
+    found = np.divide(squares**2, fourth, out=np.ones(len(squares)), where=seen)
+    return np.asarray(np.clip(found, 1.0, np.maximum(size - 1, 1.0)))
 
 
 def _few(size: Floats) -> Floats:

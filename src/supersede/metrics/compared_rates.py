@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from supersede.metrics.agresti_coull import agresti_coull
+from supersede.metrics.cells import Counting
 from supersede.metrics.comparison import Floats, Interval, Sample, paired_share, student
-from supersede.metrics.ratios import Part, Ratios, count_ratios
+from supersede.metrics.ratios import Part, Ratios, ratios_counted
 
 __all__ = ["ComparedRates", "compare_rates"]
 
@@ -60,7 +61,9 @@ class ComparedRates:
         alike = p * (1 - p)
         known = (alike > _DUST) & (moments.variance > _DUST * alike)
         n = np.divide(alike, moments.variance, out=moments.kish.copy(), where=known)
-        return agresti_coull(p, n, student(moments.kish, confidence))
+        # a variance between clusters rests on fewer of them than there are
+        size = np.minimum(moments.kish, moments.freedom + 1)
+        return agresti_coull(p, n, student(size, confidence))
 
     def change(self, confidence: float) -> Interval:
         """Bonett and Price's paired interval."""
@@ -74,7 +77,7 @@ class ComparedRates:
         return paired_share(after.mean - before.mean, variance, n, student(n, confidence))
 
 
-def compare_rates(sample: Sample, parts: Sequence[Part]) -> list[ComparedRates]:
+def compare_rates(sample: Sample, parts: Sequence[Part]) -> Counting:
     """Count a rate of both models.
 
     Args:
@@ -84,24 +87,13 @@ def compare_rates(sample: Sample, parts: Sequence[Part]) -> list[ComparedRates]:
     Returns:
         One comparison per margin.
     """
-    values = {}
-    for at, part in enumerate(parts):
-        values[f"e{at}"] = part.numerator
-        if part.denominator is not None:
-            values[f"d{at}"] = part.denominator
-    rows = sample.rows(values)
-    counted = count_ratios(
-        rows,
-        [
-            Part(rows[f"e{at}"], rows[f"d{at}"] if part.denominator is not None else None, part.binary)
-            for at, part in enumerate(parts)
-        ],
-        {f"k{i}": rows[f"k{i}"] for i in range(len(sample.columns))},
-        [sample.key_names(margin) for margin in sample.margins],
-        weight=rows["w"] if sample.weighted else None,
-        cluster=None if sample.table.cluster is None else rows["g"],
+    keys = sample.keys
+    cluster = keys.pop("g", None)
+    found = yield from ratios_counted(
+        parts, keys, [sample.key_names(margin) for margin in sample.margins],
+        weight=sample.weight if sample.weighted else None, cluster=cluster, graded_only=True,
     )  # fmt: skip
     return [
         ComparedRates(ratios.keys.rename_columns(list(margin)), ratios)
-        for ratios, margin in zip(counted, sample.margins, strict=True)
-    ]  # fmt: skip
+        for ratios, margin in zip(found, sample.margins, strict=True)
+    ]

@@ -5,7 +5,7 @@ asks them the same two questions: how high is the new model's value, and by how 
 from the old one's, each with an interval at any confidence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -78,22 +78,26 @@ class Sample:
         """Whether items count differently."""
         return self.table.weight is not None or self.inclusion is not None
 
-    def rows(
-        self, values: "Mapping[str, ir.Value]", known: Sequence[str] | None = None
-    ) -> "ir.Table":
-        """These values of every item on which all (or those in `known`) are not null, and its keys.
+    @property
+    def weight(self) -> "ir.Value":
+        """What each item counts for."""
+        return self.table.weighing(self.inclusion).cast("float64")
 
-        The columns have names of our own, so that no column of the user's can collide with them:
-        the values' names, ``w`` for the weight, ``k0`` … for `columns`, ``g`` for the cluster.
+    @property
+    def keys(self) -> "dict[str, ir.Value]":
+        """What the items are split by, and the cluster as ``g``.
+
+        The names are our own, so that no column of the user's can collide with a sum: ``k0`` … for
+        `columns`.
         """
         rows = self.table.rows
-        named = dict(values)
-        named["w"] = self.table.weighing(self.inclusion).cast("float64")
-        named |= {f"k{i}": rows[name] for i, name in enumerate(self.columns)}
-        if self.table.cluster is not None:
-            named["g"] = rows[self.table.cluster]
-        chosen = rows.select(**named)
-        return chosen.filter(*(chosen[name].notnull() for name in known or values))
+        keys = {f"k{i}": rows[name] for i, name in enumerate(self.columns)}
+        return keys if self.table.cluster is None else keys | {"g": rows[self.table.cluster]}
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The key of clusters, where there are any."""
+        return () if self.table.cluster is None else ("g",)
 
     @property
     def columns(self) -> list[str]:
@@ -101,7 +105,7 @@ class Sample:
         return list(dict.fromkeys(name for margin in self.margins for name in margin))
 
     def key_names(self, margin: Sequence[str]) -> list[str]:
-        """The names in `rows` of a margin's columns."""
+        """The names in `keys` of a margin's columns."""
         return [f"k{self.columns.index(name)}" for name in margin]
 
     def score(self, model: str) -> "ir.Value | None":

@@ -1,4 +1,4 @@
-"""The sums that flips need, as the engine forms them, and what becomes of them.
+"""The sums that flips need, and what becomes of them.
 
 Every value (how often each model is right, flips, gain, cost) is summed with the weights to the first,
 second and fourth power. Where items are right or wrong and weigh the same, four counts say it all;
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from supersede.metrics.cells import N
 from supersede.metrics.moments import Moments
 from supersede.table.internal import internal
 from supersede.table.outcomes import plain
@@ -36,50 +37,57 @@ VALUES = ("old", "new", "negative", "positive", "gain", "cost")
 """What is averaged over the items of a slice."""
 
 
-def plain_sums(rows: "ir.Table", table: Table, *, weighted: bool) -> dict[str, "ir.Value"]:
-    """Sums over graded rows, by name.
+def plain_sums(
+    table: Table, old: "ir.Value", new: "ir.Value", inclusion: str | None
+) -> dict[str, "ir.Value"]:
+    """What each graded item adds, by the name of the sum.
 
     Args:
-        rows: Rows with ``internal("old")``, ``"new"`` and ``"weight"``.
         table: The predictions.
-        weighted: Whether weights differ.
+        old: How right the old model was on each item.
+        new: How right the new model was.
+        inclusion: Column with the items' probabilities of having been labelled.
     """
-    old, new, weight = (rows[internal(name)] for name in ("old", "new", "weight"))
     lost, gained = old * (1 - new), (1 - old) * new
-    binary = old.type().is_integer() and new.type().is_integer()
-    sums: dict[str, ir.Value] = {"n": rows.count()}
-    if binary:
+    cost = None if table.cost is None else lost * plain(table.rows[table.cost])
+    if old.type().is_integer() and new.type().is_integer():  # right or wrong
         fates = {"both": old * new, "negative": lost, "positive": gained}
-        if not weighted and table.cost is None:
-            return _named(sums | {name: value.sum() for name, value in fates.items()})
+        if table.weight is None and inclusion is None and cost is None:
+            return _named(fates)
+        weight = table.weighing(inclusion)
+        sums: dict[str, ir.Value] = {}
         for power in _POWERS:
             scale = weight**power
-            sums[f"w{power}"] = scale.sum()
-            sums |= {f"{name}.w{power}": (scale * value).sum() for name, value in fates.items()}
-        if table.cost is not None:
-            sums |= _powers("cost", lost * plain(rows[table.cost]), weight)
-        return _named(sums)
+            sums[f"w{power}"] = scale
+            sums |= {f"{name}.w{power}": scale * value for name, value in fates.items()}
+        return _named(sums if cost is None else sums | _powers("cost", cost, weight))
     values = {"old": old, "new": new, "negative": lost, "positive": gained, "gain": new - old}
-    if table.cost is not None:
-        values["cost"] = lost * plain(rows[table.cost])
-    for power in _POWERS:
-        sums[f"w{power}"] = (weight**power).sum()
+    if cost is not None:
+        values["cost"] = cost
+    weight = table.weighing(inclusion)
+    sums = {f"w{power}": weight**power for power in _POWERS}
     for name, value in values.items():
         sums |= _powers(name, value, weight)
     return _named(sums)
 
 
-def sums_with_agreement(rows: "ir.Table") -> dict[str, "ir.Value"]:
+def sums_with_agreement(
+    table: Table, old: "ir.Value", new: "ir.Value", same: "ir.Value", inclusion: str | None
+) -> dict[str, "ir.Value"]:
     """Sums of flips over all known items, and of accuracies over labelled ones alone.
 
     Args:
-        rows: Rows with ``internal`` columns ``"old"``, ``"new"``, ``"weight"``, ``"unchosen"`` (the
-            weight of an item that no plan had to choose), ``"labelled"`` and ``"agree"``.
+        table: The predictions.
+        old: How right the old model was on each item; null where it is not labelled.
+        new: How right the new model was.
+        same: Whether both give the same answer, so that no label is needed to know that none flips.
+        inclusion: Column with the items' probabilities of having been labelled.
     """
-    labelled, agree = rows[internal("labelled")], rows[internal("agree")]
-    old, new = (rows[internal(name)].fill_null(0) for name in ("old", "new"))
-    weight = rows[internal("weight")]
-    known = (agree == 1).ifelse(rows[internal("unchosen")], weight)
+    labelled = (old.notnull() & new.notnull()).ifelse(1, 0)
+    agree = same.ifelse(1, 0)
+    old, new = old.fill_null(0), new.fill_null(0)
+    weight = table.weighing(inclusion)
+    known = (agree == 1).ifelse(table.weighing(), weight)
     graded = (labelled == 1).ifelse(weight, 0)
     lost, gained = old * (1 - new) * labelled, (1 - old) * new * labelled
     values = {
@@ -89,14 +97,9 @@ def sums_with_agreement(rows: "ir.Table") -> dict[str, "ir.Value"]:
         "positive": (known, gained),
         "gain": (known, gained - lost),
     }
-    sums: dict[str, ir.Value] = {
-        "n": labelled.sum(),
-        "rows": rows.count(),
-        "agree": agree.sum(),
-        "agree labelled": (agree * labelled).sum(),
-    }
+    sums = {"labelled": labelled, "agree": agree, "agree labelled": agree * labelled}
     for name, (scale, value) in values.items():
-        sums |= {f"{name}.w{power}": (scale**power).sum() for power in _POWERS}
+        sums |= {f"{name}.w{power}": scale**power for power in _POWERS}
         sums |= _powers(name, value, scale)
     return _named(sums)
 
@@ -105,6 +108,8 @@ def from_cells(cells: pa.Table) -> dict[str, Moments]:
     """The moments of each value, one entry per cell, where every item is a unit."""
     column = _columns(cells)
     n = column["n"]
+    if "agree" in column:
+        column |= {"rows": n, "n": column["labelled"]}
     if "both" in column:  # right or wrong, all weigh the same: powers are the counts themselves
         fates = _fates({name: column[name] for name in ("both", "negative", "positive")})
         moments = {name: Moments(n, n, n, x, x, x) for name, (x, _) in fates.items()}
@@ -126,10 +131,8 @@ def from_cells(cells: pa.Table) -> dict[str, Moments]:
 
 
 def powers(name: str, value: "ir.Value", weight: "ir.Value") -> dict[str, "ir.Value"]:
-    """Sums of the weights and of a value with them, for `valued`."""
-    sums = {f"w{power}": (weight**power).sum() for power in _POWERS}
-    sums["n"] = weight.count()
-    return _named(sums | _powers(name, value, weight))
+    """The weights and a value with them, to be summed for `valued`."""
+    return _named({f"w{p}": weight**p for p in _POWERS} | _powers(name, value, weight))
 
 
 def valued(cells: pa.Table, name: str) -> Moments:
@@ -173,11 +176,11 @@ _SUM = internal("sum of ")
 
 
 def _powers(name: str, value: "ir.Value", weight: "ir.Value") -> dict[str, "ir.Value"]:
-    """Sums of ``w x``, ``w² x``, ``w² x²`` and ``w⁴ x … w⁴ x⁴``."""
+    """The terms ``w x``, ``w² x``, ``w² x²`` and ``w⁴ x … w⁴ x⁴``."""
     second, fourth = weight**2, weight**4
-    sums = {"x1": weight * value, "x2": second * value, "xx": second * value**2}
-    sums |= {f"f{power}": fourth * value**power for power in (1, 2, 3, 4)}
-    return {f"{name}.{key}": term.sum() for key, term in sums.items()}
+    terms = {"x1": weight * value, "x2": second * value, "xx": second * value**2}
+    terms |= {f"f{power}": fourth * value**power for power in (1, 2, 3, 4)}
+    return {f"{name}.{key}": term for key, term in terms.items()}
 
 
 def _moments(column: Mapping[str, Floats], name: str) -> Moments:
@@ -223,8 +226,10 @@ def _named(sums: Mapping[str, "ir.Value"]) -> dict[str, "ir.Value"]:
 
 
 def _columns(cells: pa.Table) -> dict[str, Floats]:
+    sums = [name for name in cells.column_names if name == N or name.startswith(_SUM)]
     return {
-        name.removeprefix(_SUM): np.nan_to_num(cells[name].to_numpy().astype(float))
-        for name in cells.column_names
-        if name.startswith(_SUM)
+        "n" if name == N else name.removeprefix(_SUM): np.nan_to_num(
+            cells[name].to_numpy().astype(float)
+        )
+        for name in sums
     }

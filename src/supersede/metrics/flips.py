@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.errors import ArgumentError
-from supersede.metrics.cells import beside, count_cells
+from supersede.metrics.cells import Ask, Counting, beside, condensed, counted
 from supersede.metrics.flip_sums import (
     VALUES,
     clustered,
@@ -40,7 +40,7 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Flips", "count_flips"]
+__all__ = ["Flips", "count_flips", "flips_counted"]
 
 Floats = npt.NDArray[np.float64]
 _CLUSTER = internal("cluster")
@@ -231,39 +231,53 @@ def count_flips(
         ([0.25], [0.25])
     """
     table = as_table(table, [old, new], **columns)
+    if not keys:  # which are over the table's own rows
+        used = [name for margin in margins for name in as_names(margin, "margins")]
+        table = condensed(table, used if inclusion is None else [*used, inclusion])
+    work = flips_counted(
+        table, old, new, margins, keys=keys or {}, inclusion=inclusion,
+        agreement_known=agreement_known,
+    )  # fmt: skip
+    return counted(table, work)[0]  # type: ignore[no-any-return]
+
+
+def flips_counted(
+    table: Table,
+    old: str,
+    new: str,
+    margins: Sequence[Sequence[str]],
+    *,
+    keys: "Mapping[str, ir.Value]",
+    inclusion: str | None = None,
+    agreement_known: bool = False,
+) -> Counting:
+    """The work of `count_flips`, whose arguments these are."""
     before, after = table.compared(old, new)
-    values = {internal("old"): before, internal("new"): after}
-    values[internal("weight")] = table.weighing(inclusion)
-    rows = table.rows.mutate(**values)
-    labelled = rows[internal("old")].notnull() & rows[internal("new")].notnull()
+    graded = before.notnull() & after.notnull()
     if agreement_known:
-        rows = _with_agreement(rows, table, old, new, labelled)
-        sums = sums_with_agreement(rows)
+        same = _agreement(table, old, new)
+        where = graded | same
+        sums = sums_with_agreement(table, before, after, same, inclusion)
     else:
-        rows = rows.filter(labelled)
-        weighted = table.weight is not None or inclusion is not None
-        sums = plain_sums(rows, table, weighted=weighted)
+        where, sums = graded, plain_sums(table, before, after, inclusion)
     margins = [as_names(margin, "margins") for margin in margins]
-    named = {
-        name: table.rows[name] for margin in margins for name in margin if name in rows.columns
-    }
-    named |= dict(keys or {})
-    if table.cluster is None:
-        counted = count_cells(rows, named, sums, margins)
-        return [
-            Flips(cells.select(margin), **from_cells(cells))
-            for cells, margin in zip(counted, margins, strict=True)
-        ]
-    named[_CLUSTER] = table.rows[table.cluster]
-    # clusters are many, so each margin is counted alone
-    counted = [count_cells(rows, named, sums, [(*margin, _CLUSTER)])[0] for margin in margins]
-    return [_by_slice(cells, margin) for cells, margin in zip(counted, margins, strict=True)]
+    rows = table.rows
+    named = {name: rows[name] for margin in margins for name in margin if name in rows.columns}
+    named |= dict(keys)
+    units: tuple[str, ...] = ()
+    if table.cluster is not None:
+        units, named[_CLUSTER] = (_CLUSTER,), rows[table.cluster]
+    (found,) = yield [Ask(sums, named, [(*margin, *units) for margin in margins], where)]
+    if units:
+        return [_by_slice(cells, margin) for cells, margin in zip(found, margins, strict=True)]
+    return [
+        Flips(cells.select(list(margin)), **from_cells(cells))
+        for cells, margin in zip(found, margins, strict=True)
+    ]
 
 
-def _with_agreement(
-    rows: "ir.Table", table: Table, old: str, new: str, labelled: "ir.Value"
-) -> "ir.Table":
-    """The items whose flip is known: labelled ones, and those with the same answer twice."""
+def _agreement(table: Table, old: str, new: str) -> "ir.BooleanValue":
+    """Where both models give the same answer: their flip is known without a label."""
     before, after = table.answer(old), table.answer(new)
     if before is None or after is None or table.cluster is not None or table.cost is not None:
         msg = (
@@ -271,15 +285,7 @@ def _with_agreement(
             " sample for others"
         )
         raise ArgumentError(msg)
-    known, same = internal("labelled"), internal("agree")
-    rows = rows.mutate(
-        **{
-            known: labelled.ifelse(1, 0),
-            same: (before == after).ifelse(1, 0),
-            internal("unchosen"): table.weighing(),
-        }
-    )
-    return rows.filter((rows[known] == 1) | (rows[same] == 1))
+    return (before == after).fill_null(False)
 
 
 def _by_slice(cells: pa.Table, keys: Sequence[str]) -> Flips:

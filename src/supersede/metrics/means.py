@@ -1,23 +1,24 @@
-"""The mean of one value over all rows, counted in the engine."""
+"""The mean of one value over all rows."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
+from supersede.metrics.cells import Ask, Counting, N
 from supersede.metrics.flip_sums import clustered, powers, valued
 from supersede.metrics.moments import Moments
 from supersede.table.internal import internal
-from supersede.table.source import collect
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["count_mean"]
+__all__ = ["mean_counted"]
+
+_X, _CLUSTER = map(internal, ("x", "cluster"))
 
 
-def count_mean(table: Table, value: "ir.Value", *, binary: bool) -> Moments:
+def mean_counted(table: Table, value: "ir.Value", *, binary: bool) -> Counting:
     """A value's weighted mean over the table's rows, with what its variance needs.
 
     Args:
@@ -28,17 +29,16 @@ def count_mean(table: Table, value: "ir.Value", *, binary: bool) -> Moments:
     Returns:
         Moments of one entry.
     """
-    name, scale = internal("value"), internal("weight")
-    rows = table.rows.mutate(**{name: value, scale: table.weighing()})
-    rows = rows.filter(rows[name].notnull())
+    known = value.notnull()
     if binary and table.weight is None and table.cluster is None:
-        counts = rows.aggregate(n=rows.count(), x=rows[name].sum())
-        found = collect(counts).to_pylist()[0]
-        n, x = (np.array([float(found[key] or 0)]) for key in ("n", "x"))
+        ((cells,),) = yield [Ask({_X: value}, where=known)]
+        n, x = (np.nan_to_num(cells[name].to_numpy().astype(float)) for name in (N, _X))
         return Moments(n, n, n, x, x, x)
-    sums = powers("value", rows[name], rows[scale])
+    sums = powers("value", value, table.weighing())
     if table.cluster is None:
-        return valued(collect(rows.aggregate(**sums)), "value")
-    cells: pa.Table = collect(rows.group_by(table.cluster).aggregate(**sums))
+        ((cells,),) = yield [Ask(sums, where=known)]
+        return valued(cells, "value")
+    keys = {_CLUSTER: table.rows[table.cluster]}
+    ((cells,),) = yield [Ask(sums, keys, [(_CLUSTER,)], known)]
     moments = {"value": valued(cells, "value")}
     return clustered(moments, np.zeros(len(cells), np.intp), 1)["value"]

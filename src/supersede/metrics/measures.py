@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from supersede.errors import ArgumentError
 from supersede.look.numbers import count
 from supersede.metrics.auc import compare_auc
+from supersede.metrics.cells import Ask, Counting, together
 from supersede.metrics.class_averages import Averaged, compare_class_averages
 from supersede.metrics.classification import METRICS
 from supersede.metrics.compared_means import compare_means
 from supersede.metrics.compared_rates import compare_rates
 from supersede.metrics.comparison import Comparison, Sample
 from supersede.metrics.ratios import Part
-from supersede.table.outcomes import Classes, Judge, Loss, Scores, Within, plain
-from supersede.table.source import collect
+from supersede.table.outcomes import Classes, Judge, Losses, Scores, Within, plain
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -62,8 +62,11 @@ class Measure(Protocol):
     def unit(self) -> Unit:
         """``"share"`` where it lies in [0, 1], else ``"amount"``."""
 
-    def compare(self, sample: Sample) -> Sequence[Comparison]:
-        """Compare the two models of the sample, for each of its margins."""
+    def compare(self, sample: Sample) -> "Counting | Sequence[Comparison]":
+        """Compare the two models of the sample, for each of its margins.
+
+        A generator asks for counts (`supersede.metrics.cells`), together with all other checks.
+        """
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,12 @@ class Accuracy:
     better: Better = "more"
     unit: Unit = "share"
 
-    def compare(self, sample: Sample) -> Sequence[Comparison]:
+    def compare(self, sample: Sample) -> Counting:
         """Count right answers."""
         right = [sample.table.right(model) for model in (sample.old, sample.new)]
         binary = all(value.type().is_integer() for value in right)
-        return compare_rates(sample, [Part(value, binary=binary) for value in right])
+        parts = [Part(value, binary=binary) for value in right]
+        return (yield from compare_rates(sample, parts))
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,13 @@ class Rate:
     Attributes:
         metric: A name of `supersede.metrics.METRICS`, such as ``precision``.
         of: The class; None for the class 1 of a label of 0 and 1.
+        exact: Whether `of` is the class as the table has it, so that it need not be looked up.
     """
 
     metric: str
     of: object = None
     unit: Unit = "share"
+    exact: bool = False
 
     @property
     def name(self) -> str:
@@ -105,18 +111,20 @@ class Rate:
         """``"less"`` for rates of errors."""
         return "less" if self.metric.startswith("false_") else "more"
 
-    def compare(self, sample: Sample) -> Sequence[Comparison]:
+    def compare(self, sample: Sample) -> Counting:
         """Count decisions about the class.
 
         Raises:
             ArgumentError: A model predicts no classes, or it is open which class is meant.
         """
         truth, answers = _classes(sample, self.metric)
-        positive = _class(sample.table, self.metric, self.of, truth, answers)
+        positive = self.of
+        if not self.exact:
+            labels, *said = yield from _known([truth, *answers])
+            positive = _class(sample.table, self.metric, self.of, labels, said)
         is_positive = (truth == positive).cast("int64")
-        return compare_rates(
-            sample, [self._part(is_positive, (a == positive).cast("int64")) for a in answers]
-        )
+        parts = [self._part(is_positive, (a == positive).cast("int64")) for a in answers]
+        return (yield from compare_rates(sample, parts))
 
     def _part(self, truth: "ir.Value", answer: "ir.Value") -> Part:
         # a missing answer names no class; where negatives are counted it is no right one either
@@ -154,10 +162,10 @@ class ClassAverage:
         """The average in words."""
         return f"macro {'F1' if self.metric == 'f1' else self.metric}"
 
-    def compare(self, sample: Sample) -> Sequence[Comparison]:
+    def compare(self, sample: Sample) -> Counting:
         """Count items by label and both answers."""
         truth, (before, after) = _classes(sample, self.name)
-        return compare_class_averages(sample, self.metric, truth, before, after)
+        return (yield from compare_class_averages(sample, self.metric, truth, before, after))
 
 
 @dataclass(frozen=True)
@@ -177,14 +185,16 @@ class Area:
         """The area, and of which class."""
         return "AUC" if self.of is None else f"AUC of {self.of}"
 
-    def compare(self, sample: Sample) -> Sequence[Comparison]:
+    def compare(self, sample: Sample) -> Counting:
         """Rank the items by both scores.
 
         Raises:
             ArgumentError: A model has no scores, or the label has more than two classes.
         """
-        positive = _two_classes(sample, "AUC", "auc", self.of)
-        return compare_auc(sample, positive, *_scores(sample, "AUC", positive))
+        positive, scores = yield from together(
+            _two_classes(sample, "AUC", "auc", self.of), _scores(sample, "AUC")
+        )
+        return (yield from compare_auc(sample, positive, *scores))
 
 
 @dataclass(frozen=True)
@@ -215,7 +225,7 @@ class Mean:
         """Less, of all but a judge's score."""
         return "more" if self.kind == "judge" else "less"
 
-    def compare(self, sample: Sample) -> Sequence[Comparison]:
+    def compare(self, sample: Sample) -> Counting:
         """Add the amounts up.
 
         Raises:
@@ -223,7 +233,8 @@ class Mean:
         """
         match self.kind:
             case "log_loss" | "brier":
-                before, after = self._of_scores(sample)
+                before, after = yield from self._of_scores(sample)
+                return (yield from compare_means(sample, before, after, centred=True))
             case "cost":
                 before, after = (_cost(sample.table, m) for m in (sample.old, sample.new))
             case "absolute_error" | "squared_error":
@@ -232,18 +243,23 @@ class Mean:
                 before, after = (_judged(sample.table, m) for m in (sample.old, sample.new))
             case "loss":
                 before, after = (_loss(sample.table, m) for m in (sample.old, sample.new))
-        _complete(sample, self.name, before, after)
-        return compare_means(sample, before, after)
+        _, found = yield from together(
+            _complete(sample, self.name, before, after), compare_means(sample, before, after)
+        )
+        return found
 
-    def _of_scores(self, sample: Sample) -> "list[ir.Value]":
+    def _of_scores(self, sample: Sample) -> Counting:
         import ibis
 
-        happened = _two_classes(sample, self.name, self.kind, self.of)
-        scores = _scores(sample, self.name, happened)
-        outside = {f"s{i}": ((s < 0) | (s > 1)).any() for i, s in enumerate(scores)}
-        found = collect(sample.table.rows.aggregate(**outside)).to_pylist()[0]
+        values = [sample.score(model) for model in (sample.old, sample.new)]
+        outside = [((s < 0) | (s > 1)).cast("int64") for s in values if s is not None]
+        happened, scores, found = yield from together(
+            _two_classes(sample, self.name, self.kind, self.of),
+            _scores(sample, self.name),
+            _how_many(outside),
+        )
         for at, model in enumerate((sample.old, sample.new)):
-            if found[f"s{at}"]:
+            if found[at]:
                 msg = (
                     f"the {self.name} needs probabilities in [0, 1], and scores of model {model!r}"
                     " lie outside; calibrate them first, or compare by auc, which reads ranks only"
@@ -275,10 +291,10 @@ def _cost(table: "Table", model: str) -> "ir.Value":
 
 def _loss(table: "Table", model: str) -> "ir.Value":
     outcome = table.outcome(model)
-    if not isinstance(outcome, Loss):
+    if not isinstance(outcome, Losses):
         msg = (
             f"the mean loss needs a loss on every item, and model {model!r} is not read as one:"
-            " --loss on the command line, or supersede.table.Loss('<column>', tolerance=…)"
+            " --loss on the command line, or supersede.table.table.Losses('<column>', tolerance=…)"
         )
         raise ArgumentError(msg)
     return plain(table.rows[outcome.column])
@@ -311,20 +327,26 @@ def _classes(sample: Sample, metric: str) -> "tuple[ir.Value, list[ir.Value]]":
     return truth, answers
 
 
-def _known(values: "Sequence[ir.Value]", table: "Table") -> list[Any]:
-    found: set[Any] = set()
-    for value in values:
-        found |= set(collect(table.rows.select(c=value).distinct())["c"].to_pylist())
-    return sorted(found - {None}, key=lambda c: (str(type(c)), c))
+def _known(values: "Sequence[ir.Value]") -> Counting:
+    """What occurs in each of some columns, in order."""
+    asked = yield [Ask(keys={"c": value}, margins=[("c",)]) for value in values]
+    return [_in_order(cells["c"].to_pylist()) for (cells,) in asked]
+
+
+def _in_order(found: Sequence[Any]) -> list[Any]:
+    return sorted(set(found) - {None}, key=lambda c: (str(type(c)), c))
 
 
 def _class(
-    table: "Table", metric: str, wanted: object, truth: "ir.Value", answers: "Sequence[ir.Value]"
+    table: "Table",
+    metric: str,
+    wanted: object,
+    labels: Sequence[Any],
+    answers: Sequence[Sequence[Any]],
 ) -> Any:
     """The class that is meant, as the table has it."""
-    labels = _known([truth], table)
     if wanted is None:
-        if truth.type().is_numeric() and set(labels) <= {0, 1}:
+        if set(labels) <= {0, 1}:
             return 1
         msg = (
             f"{metric} of which class? The labels are {_listed(labels)}; name one, as in"
@@ -335,7 +357,7 @@ def _class(
             f" {metric}:{labels[0] if labels else '<class>'}"
         )
         raise ArgumentError(msg)
-    known = _known([truth, *answers], table)
+    known = _in_order([*labels, *(value for said in answers for value in said)])
     for value in known:
         if _same(wanted, value, boolean=_is_boolean(table)):
             return value
@@ -364,13 +386,13 @@ def _listed(classes: Sequence[object]) -> str:
     return ", ".join(map(str, classes[:10])) + (", …" if len(classes) > 10 else "")
 
 
-def _two_classes(sample: Sample, words: str, flag: str, of: object) -> "ir.Value":
+def _two_classes(sample: Sample, words: str, flag: str, of: object) -> Counting:
     """1 where the label is the class that scores speak of, 0 where it is the other one."""
     table, truth = sample.table, sample.table.class_label()
     if truth is None:
         msg = f"the {words} needs a label, and the table has no class label; name it: --label"
         raise ArgumentError(msg)
-    labels = _known([truth], table)
+    (labels,) = yield from _known([truth])
     if len(labels) > 2:
         msg = (
             f"the {words} is for two classes, and label {table.label!r} has {len(labels)}:"
@@ -378,36 +400,45 @@ def _two_classes(sample: Sample, words: str, flag: str, of: object) -> "ir.Value
             " to one class against the rest, or compare by macro_f1 or macro_recall"
         )
         raise ArgumentError(msg)
-    positive = _class(table, flag, of, truth, [])
+    positive = _class(table, flag, of, labels, [])
     return (truth == positive).cast("int64")
 
 
-def _scores(sample: Sample, words: str, truth: "ir.Value") -> "list[ir.Value]":
-    found = []
-    for model in (sample.old, sample.new):
-        outcome, score = sample.table.outcome(model), sample.score(model)
-        if score is None or not isinstance(outcome, Classes | Scores):
+def _scores(sample: Sample, words: str) -> Counting:
+    models, truth = (sample.old, sample.new), sample.table.truth()
+    scores = {model: sample.score(model) for model in models}
+    lacking = [
+        (score.isnull() if truth is None else score.isnull() & truth.notnull()).cast("int64")
+        for score in scores.values()
+        if score is not None
+    ]
+    lost = yield from _how_many(lacking)
+    for model, score in scores.items():
+        if score is None or not isinstance(sample.table.outcome(model), Classes | Scores):
             msg = (
                 f"the {words} needs scores, and model {model!r} has none. Name a column of scores as"
                 f" the model (--old, --new), or keep its scores beside its classes in a column"
                 f" {model + '_score'!r}; in Python: Classes({model!r}, score='<column>')"
             )
             raise ArgumentError(msg)
-        found.append(score)
-    lacking = {f"s{i}": (score.isnull() & truth.notnull()).sum() for i, score in enumerate(found)}
-    lost = collect(sample.table.rows.aggregate(**lacking)).to_pylist()[0]
-    for at, model in enumerate((sample.old, sample.new)):
-        if lost[f"s{at}"]:
+    for model, missing in zip(models, lost, strict=True):
+        if missing:
             msg = (
                 f"the {words} has no value for a missing score, and model {model!r} has none on"
-                f" {count(lost[f's{at}'])} labelled items; leave these out before the review, or fill"
+                f" {count(missing)} labelled items; leave these out before the review, or fill"
                 " them in"
             )
             raise ArgumentError(msg)
-    return found
+    return list(scores.values())
 
 
-def _complete(sample: Sample, words: str, before: "ir.Value", after: "ir.Value") -> None:
+def _how_many(values: "Sequence[ir.Value]") -> Counting:
+    """On how many items each value is 1."""
+    ((cells,),) = yield [Ask({str(at): value for at, value in enumerate(values)})]
+    return [int(cells[str(at)][0].as_py() or 0) for at in range(len(values))]
+
+
+def _complete(sample: Sample, words: str, before: "ir.Value", after: "ir.Value") -> Counting:
     """Refuse items on which only one of the models has a value: leaving them out flatters it.
 
     Raises:
@@ -415,8 +446,7 @@ def _complete(sample: Sample, words: str, before: "ir.Value", after: "ir.Value")
     """
     if sample.table.missing == "drop":
         return
-    lacking = (before.isnull() != after.isnull()).sum()
-    found = collect(sample.table.rows.aggregate(n=lacking))["n"][0].as_py()
+    (found,) = yield from _how_many([(before.isnull() != after.isnull()).cast("int64")])
     if found:
         msg = (
             f"on {count(found)} items only one of {sample.old!r} and {sample.new!r} has a value for"
@@ -425,7 +455,7 @@ def _complete(sample: Sample, words: str, before: "ir.Value", after: "ir.Value")
         raise ArgumentError(msg)
 
 
-def every_class(name: object, sample: Sample) -> dict[str, Measure]:
+def every_class(name: object, sample: Sample) -> Counting:
     """A rate of each class that occurs among the labels.
 
     Raises:
@@ -436,7 +466,8 @@ def every_class(name: object, sample: Sample) -> dict[str, Measure]:
         msg = f"{name}:* is of every class, but only precision, recall and the like are of a class"
         raise ArgumentError(msg)
     truth, _ = _classes(sample, asked.metric)
-    return {str(value): Rate(asked.metric, value) for value in _known([truth], sample.table)}
+    (found,) = yield from _known([truth])
+    return {str(value): Rate(asked.metric, value, exact=True) for value in found}
 
 
 def measure(name: str, of: object = None) -> Measure:

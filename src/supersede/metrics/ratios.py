@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from supersede.metrics.cells import count_cells, merge
+from supersede.metrics.cells import Ask, Counting, N, counted_rows, merge
 from supersede.metrics.moments import Moments
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Part", "Ratios", "count_ratios", "sum_ratios"]
+__all__ = ["Part", "Ratios", "count_ratios", "ratios_counted", "sum_ratios"]
 
 Floats = npt.NDArray[np.float64]
 _CLUSTER = "__cluster"
@@ -59,6 +59,8 @@ class Ratios:
         closed: Units that lie in the group as a whole, shape ``(k,)``; all of them without clusters.
         shared: With clusters, the sums of products of the group's part of a cluster with all of
             that cluster, shape ``(k, 2m, 2m)``; None without clusters.
+        fourth: With clusters, each model's sums of ``d⁴, d³e, d²e², de³, e⁴`` over them, from which
+            the degrees of freedom follow (see `Moments`), shape ``(k, m, 5)``; None where unknown.
 
     Assumes: units are independent draws; the numbers of items in the groups are given.
     """
@@ -72,6 +74,7 @@ class Ratios:
     counted: bool
     closed: Floats
     shared: Floats | None = None
+    fourth: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.n)
@@ -92,6 +95,7 @@ class Ratios:
             w2x=self.products[:, e, d],
             w2xx=self.products[:, e, e],
             units=None if self.counted else self.units,
+            fourth=None if self.fourth is None else self.fourth[:, model],
         )
 
     def slopes(self, model: int = 0) -> Floats:
@@ -122,9 +126,11 @@ class Ratios:
 
     def __add__(self, other: "Ratios") -> "Ratios":
         """Add another part with the same groups in the same order and no cluster in common."""
-        shared = None
+        shared = fourth = None
         if self.shared is not None and other.shared is not None:
             shared = self.shared + other.shared
+        if self.fourth is not None and other.fourth is not None:
+            fourth = self.fourth + other.fourth
         return Ratios(
             self.keys,
             self.items + other.items,
@@ -135,6 +141,7 @@ class Ratios:
             self.counted and other.counted,
             self.closed + other.closed,
             shared,
+            fourth,
         )
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Ratios":
@@ -142,8 +149,9 @@ class Ratios:
         fields = (self.items, self.n, self.units, self.sums, self.products, self.closed)
         items, n, units, sums, products, closed = (field[rows] for field in fields)
         shared = None if self.shared is None else self.shared[rows]
+        fourth = None if self.fourth is None else self.fourth[rows]
         keys = self.keys.take(rows)
-        return Ratios(keys, items, n, units, sums, products, self.counted, closed, shared)
+        return Ratios(keys, items, n, units, sums, products, self.counted, closed, shared, fourth)
 
     def nothing(self) -> "Ratios":
         """One group of nobody, counted like these."""
@@ -151,7 +159,10 @@ class Ratios:
         square = np.zeros((1, *self.products.shape[1:]))
         none = np.zeros(1)
         shared = None if self.shared is None else square
-        return Ratios(pa.table({}), none, none, none, empty, square, self.counted, none, shared)
+        fourth = None if self.fourth is None else np.zeros((1, *self.fourth.shape[1:]))
+        return Ratios(
+            pa.table({}), none, none, none, empty, square, self.counted, none, shared, fourth
+        )
 
     @staticmethod
     def stacked(parts: Sequence["Ratios"]) -> "Ratios":
@@ -170,6 +181,7 @@ class Ratios:
             all(part.counted for part in parts),
             joined("closed"),
             joined("shared") if parts[0].shared is not None else None,
+            joined("fourth") if all(part.fourth is not None for part in parts) else None,
         )
 
 
@@ -196,24 +208,34 @@ def count_ratios(
         One `Ratios` a margin, with a row for every group, null (unknown) among them. An item counts
         only where it is graded for all models.
     """
+    work = ratios_counted(parts, keys, margins, weight=weight, cluster=cluster)
+    return counted_rows(rows, work)[0]  # type: ignore[no-any-return]
+
+
+def ratios_counted(
+    parts: Sequence[Part],
+    keys: Mapping[str, "ir.Value"],
+    margins: Sequence[Sequence[str]],
+    *,
+    weight: "ir.Value | None" = None,
+    cluster: "ir.Value | None" = None,
+    graded_only: bool = False,
+) -> Counting:
+    """The work of `count_ratios`, whose arguments these are; perhaps without groups of no grade."""
     layout = _Layout.of(parts, weighted=weight is not None)
     values = [value for part in parts for value in (part.numerator, part.denominator)]
-    present = [value.notnull() for value in values if value is not None]
-    rows = rows.mutate(__graded=_all(present))
-    graded = rows["__graded"]
+    graded = _all([value.notnull() for value in values if value is not None])
     known = [_masked(part, graded) for part in parts]
     columns = layout.columns(known, weight if weight is None else graded.ifelse(weight, 0))
-    counting = layout.counted_items(known, graded)
-    sums = {"__items": rows.count(), "__n": counting.cast("int64").sum()}
+    sums = {"__n": layout.counted_items(known, graded).cast("int64")}
+    where = graded if graded_only else None
     if cluster is None:
-        sums |= {name: value.sum() for name, value in columns.items()}
-        cells = count_cells(rows, keys, sums, margins)
-        return [layout.ratios(c, m) for c, m in zip(cells, margins, strict=True)]
-    sums |= {name: value.sum() for name, value in columns.items() if "." not in name}
-    keyed = {**keys, _CLUSTER: cluster}
-    split = [(), *margins]
-    totals, *found = count_cells(rows, keyed, sums, [(*margin, _CLUSTER) for margin in split])
-    return [layout.clustered(c, m, totals) for c, m in zip(found, margins, strict=True)]
+        (found,) = yield [Ask(sums | columns, keys, margins, where)]
+        return [layout.ratios(cells, m) for cells, m in zip(found, margins, strict=True)]
+    sums |= {name: value for name, value in columns.items() if "." not in name}
+    split = [(*margin, _CLUSTER) for margin in ((), *margins)]
+    ((totals, *found),) = yield [Ask(sums, {**keys, _CLUSTER: cluster}, split, where)]
+    return [layout.clustered(cells, m, totals) for cells, m in zip(found, margins, strict=True)]
 
 
 def sum_ratios(
@@ -252,7 +274,7 @@ def sum_ratios(
         weight = None if weight is None else np.where(graded, weight, 0.0)
     columns = layout.columns(parts, weight)
     n = layout.counted_items(parts, graded)
-    data = {"__items": np.ones(len(graded)), "__n": n.astype(float), **columns}
+    data = {N: np.ones(len(graded)), "__n": n.astype(float), **columns}
     if cluster is not None:
         keys = {**keys, _CLUSTER: cluster}
         data = {name: value for name, value in data.items() if "." not in name}
@@ -315,7 +337,7 @@ class _Layout:
             return np.asarray(np.nan_to_num(cells[name].to_numpy().astype(float)))
 
         m = self.models
-        items, n = column("__items"), column("__n")
+        items, n = column(N), column("__n")
         sums, products = np.empty((len(n), 2 * m)), np.empty((len(n), 2 * m, 2 * m))
         for i in range(2 * m):
             counts_one = self.plain and i >= m
@@ -339,13 +361,16 @@ class _Layout:
         whole = _stacked(totals, names, m)[place]
         n = cells["__n"].to_numpy().astype(float)
         alone = (n > 0) & (n == totals["__n"].to_numpy()[place])
-        data = {"__items": cells["__items"], "__n": n, "__units": (n > 0).astype(float)}
+        data = {N: cells[N], "__n": n, "__units": (n > 0).astype(float)}
         data["__closed"] = alone.astype(float)
         for i in range(2 * m):
             data[f"s{i}"] = parts[:, i]
             for j in range(2 * m):
                 data[f"p{i}.{j}"] = parts[:, i] * parts[:, j]
                 data[f"x{i}.{j}"] = parts[:, i] * whole[:, j]
+        for i in range(m):
+            e, d = parts[:, i], parts[:, m + i]
+            data |= {f"f{i}.{power}": d ** (4 - power) * e**power for power in range(5)}
         kept = {name: cells[name] for name in margin}
         added = merge([pa.table({**kept, **data})], margin, list(data))
         column = {name: added[name].to_numpy().astype(float) for name in data}
@@ -355,10 +380,13 @@ class _Layout:
             np.stack([np.stack([column[f"{p}{i}.{j}"] for j in order], 1) for i in order], 1)
             for p in "px"
         )
+        fourth = np.stack(
+            [np.stack([column[f"f{i}.{power}"] for power in range(5)], 1) for i in range(m)], 1
+        )
         return Ratios(
             added.select(list(margin)),
-            column["__items"], column["__n"], column["__units"],
-            sums, products, False, column["__closed"], shared,
+            column[N], column["__n"], column["__units"],
+            sums, products, False, column["__closed"], shared, fourth,
         )  # fmt: skip
 
 

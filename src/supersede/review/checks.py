@@ -4,7 +4,7 @@ To pass, an interval must lie on the right side of the limit as a whole; to fail
 otherwise the check is undecided, and says how many more labels would decide it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError
 from supersede.look.numbers import amount, items, level, points, share
+from supersede.metrics.cells import Counting
 from supersede.metrics.flips import Flips
 from supersede.metrics.moments import Moments
 from supersede.review.evidence import Evidence
 from supersede.review.finding import Finding, Verdict
 from supersede.review.limits import checked_limit
 from supersede.review.more_labels import gain_labels, mean_labels, share_labels
-from supersede.table.source import collect
 
 __all__ = ["Check", "MaxChurn", "MaxFlipCost", "MaxNFR", "MinGain"]
 
@@ -32,6 +32,24 @@ class Check(Protocol):
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the evidence against the condition."""
+
+
+def judging(check: Check, evidence: Evidence) -> Counting:
+    """A check's judgement as work, so that the counts of all checks are asked for together.
+
+    Checks that need more counts than the evidence has give a method `judging` that asks for them.
+    """
+    if hasattr(check, "judging"):
+        return (yield from check.judging(evidence))
+    return check.judge(evidence)
+
+
+def used_columns(checks: Sequence[Check]) -> list[str] | None:
+    """The columns that checks split by; None where a check may look at any."""
+    if any(not isinstance(getattr(check, "metric", ""), str) for check in checks):
+        return None
+    named = [getattr(check, "by", None) or () for check in checks]
+    return [column for columns in named for column in columns]
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,7 @@ class MinGain:
         shown = points(gain, low, high, against=self.limit)
         side = "at most" if verdict == "fail" else "at least"
         end = high if verdict == "fail" else low
-        bound = points(end, resolution=high - low, against=self.limit)
+        bound = points(end, resolution=(high - low) / 10, against=self.limit)
         return Finding(
             check="min_gain",
             question="Is the new model right more often?",
@@ -193,9 +211,7 @@ class MaxFlipCost:
         if cost is None or table.cost is None:
             msg = "the check of flip costs needs a cost column: supersede.read(…, cost='<column>')"
             raise ArgumentError(msg)
-        rows = table.rows
-        found = collect(rows.aggregate(highest=rows[table.cost].max()))["highest"][0].as_py()
-        highest = float(found or 0) or 1.0
+        highest = evidence.highest_cost or 1.0
         part = cost.over(highest)
         mean = float(cost.mean[0])
         low, high = (float(end[0]) * highest for end in part.share_interval(confidence))
@@ -252,8 +268,8 @@ def _bounded(
 ) -> str:
     """The end of the interval that matters: "95 % sure that fewer than 2.3 %"."""
     if verdict == "fail":
-        return f"{level(confidence)} sure that more than {form(low, resolution=high - low, against=limit)}"
-    return f"{level(confidence)} sure that fewer than {form(high, resolution=high - low, against=limit)}"
+        return f"{level(confidence)} sure that more than {form(low, resolution=(high - low) / 10, against=limit)}"
+    return f"{level(confidence)} sure that fewer than {form(high, resolution=(high - low) / 10, against=limit)}"
 
 
 def _accept(check: str, more: int | None, risk: str) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError, TableError
 from supersede.look.numbers import count, share
-from supersede.review.checks import Check, MinGain
+from supersede.metrics.cells import counted
+from supersede.review.checks import Check, MinGain, judging, used_columns
 from supersede.review.doubts import doubts, refuse_a_guessed_label
 from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
@@ -18,7 +19,7 @@ from supersede.review.sources import reviewed
 from supersede.review.worst import worst_flips
 from supersede.table.coerce import as_names
 from supersede.table.outcomes import Outcome, plain
-from supersede.table.runs import Changed, Columns
+from supersede.table.runs import Changed, RunColumns
 from supersede.table.source import collect
 from supersede.table.table import Missing, Table
 
@@ -142,7 +143,7 @@ def compare(
     split = [*groups, *(name for names in cross for name in names)]
     weighed = [labels] if isinstance(labels, str) and labels != "random" else []
     table, old, candidates = reviewed(
-        table, old, several, columns=Columns(item, label, answer, metric, attempt, by),
+        table, old, several, columns=RunColumns(item, label, answer, metric, attempt, by),
         format=format, changed=changed, models=models or {}, groups=groups, weight=weight,
         cost=cost, cluster=cluster, missing=missing, same=same, where=where,
         keep=[*split, *weighed],
@@ -163,7 +164,7 @@ def compare(
         if progress:
             progress(f"counting flips from {old} to {candidate}")
         evidence = collect_evidence(
-            table, old, candidate, slices=slices, inclusion=inclusion, planned=planned,
+            table, old, candidate, slices=slices, columns=used_columns(checks or ()), inclusion=inclusion, planned=planned,
             labels_declared=labels is not None, confidence=confidence,
         )  # fmt: skip
         if not evidence.labelled:
@@ -182,7 +183,7 @@ def compare(
             asked = judged_checks(table, old, candidate, slices=bool(evidence.margins))
         else:
             asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1]
-        findings = tuple(check.judge(evidence) for check in asked)
+        findings = tuple(counted(evidence.counting, *(judging(c, evidence) for c in asked)))
         judged.append(
             Candidate(
                 name=candidate,

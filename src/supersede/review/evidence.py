@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from supersede.metrics.calibration import Calibration, calibration
-from supersede.metrics.classification import Confusion, by_class
-from supersede.metrics.flips import Flips, count_flips
-from supersede.metrics.means import count_mean
+from supersede.metrics.calibration import Calibration, calibration_counted
+from supersede.metrics.cells import Ask, Counting, condensed, counted
+from supersede.metrics.classification import Confusion, classes_counted
+from supersede.metrics.flips import Flips, flips_counted
+from supersede.metrics.means import mean_counted
 from supersede.metrics.moments import Moments
 from supersede.table.internal import internal
-from supersede.table.source import collect
+from supersede.table.outcomes import plain
 from supersede.table.table import Table
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ __all__ = [
     "ClassSpace",
     "Evidence",
     "Margin",
-    "changed",
     "collect_evidence",
     "graded",
     "slice_name",
 ]
 
+_COST = internal("cost")
 CLASS = internal("true class")
 """The key of slices by the label; no group column can have its name."""
 
@@ -103,6 +104,7 @@ class Evidence:
 
     Attributes:
         table: The predictions.
+        counting: The same for `counted`, with rows that are alike taken together.
         old: The model in service.
         new: The candidate.
         confidence: Two-sided confidence of every interval.
@@ -115,11 +117,13 @@ class Evidence:
         calibration: Of the old and the new model; None without scores in [0, 1], and likewise.
         sampled: Whether the labelled items stand for all: all are labelled, or the user has said
             how they were chosen.
+        highest_cost: The largest cost of an item; None without costs.
         inclusion: Column with the probability of each labelled item to have been chosen.
         planned: Whether a plan chose them.
     """
 
     table: Table
+    counting: Table
     old: str
     new: str
     confidence: float
@@ -130,8 +134,14 @@ class Evidence:
     by_class: tuple[Confusion, Confusion] | None
     calibration: tuple[Calibration, Calibration] | None
     sampled: bool
+    highest_cost: float | None = None
     inclusion: str | None = None
     planned: bool = False
+
+    @property
+    def weighted(self) -> bool:
+        """Whether items count differently."""
+        return self.table.weight is not None or self.inclusion is not None
 
     @property
     def labelled(self) -> int:
@@ -152,58 +162,97 @@ def collect_evidence(
     new: str,
     *,
     slices: Sequence[tuple[str, ...]],
+    columns: Sequence[str] | None,
     inclusion: str | None,
     planned: bool,
     labels_declared: bool,
     confidence: float,
 ) -> Evidence:
-    """Count everything in the engine; only sums come here."""
+    """Count what every review needs, in one round; only sums come here.
+
+    Args:
+        table: The predictions.
+        old: The model in service.
+        new: The candidate.
+        slices: The columns of each margin.
+        columns: Columns that checks will ask about besides; None where these may be any.
+        inclusion: Column with the probability of each labelled item to have been chosen.
+        planned: Whether a plan chose them.
+        labels_declared: Whether it is said how labelled items were chosen.
+        confidence: Two-sided confidence of every interval.
+    """
     truth = None if planned else table.class_label()  # classes are known of labelled items only
     keys = {} if truth is None else {CLASS: truth}
     margins = [(), *([(CLASS,)] if keys else []), *slices]
-    counted = count_flips(
-        table, old, new, margins, keys=keys, inclusion=inclusion, agreement_known=planned
-    )
-    whole, *split = counted
+    rows = table
+    if columns is not None:
+        used = [*columns, *(column for margin in slices for column in margin)]
+        rows = condensed(table, used if inclusion is None else [*used, inclusion])
+    answers = [rows.answer(model) for model in (old, new)]
+    classes = truth is not None and all(answer is not None for answer in answers)
+    models = [old, new] if classes and not inclusion else []
+    scored = [old, new] if not inclusion and _has_scores(table, truth, (old, new)) else []
+    whole_and_split, churn, said, cost, *others = counted(
+        rows,
+        flips_counted(
+            rows, old, new, margins,
+            keys={} if truth is None else {CLASS: rows.class_label()},
+            inclusion=inclusion, agreement_known=planned,
+        ),
+        mean_counted(rows, _another(rows, old, new), binary=True),
+        _distinct([a for a in answers if a is not None] if classes else []),
+        _highest(rows),
+        *(classes_counted(rows, model) for model in models),
+        *(calibration_counted(rows, model) for model in scored),
+    )  # fmt: skip
+    whole, *split = whole_and_split
     found = tuple(Margin(m, _sorted(f)) for m, f in zip(margins[1:], split, strict=True))
-    classes = None if truth is None else _class_space(table, old, new, found[0].flips)
-    sampled = labels_declared or int(whole.n[0]) == table.size
+    by_class, fits = others[: len(models)], others[len(models) :]
     return Evidence(
         table=table,
+        counting=rows,
         old=old,
         new=new,
         confidence=confidence,
         whole=whole,
         margins=found,
-        changed=changed(table, old, new),
-        classes=classes,
-        by_class=None
-        if classes is None or inclusion
-        else (by_class(table, old), by_class(table, new)),
-        calibration=None if inclusion else _calibration(table, old, new),
-        sampled=sampled,
+        changed=churn,
+        classes=_class_space(said, found[0].flips) if classes else None,
+        by_class=tuple(by_class) if by_class else None,
+        calibration=tuple(fits) if fits and None not in fits else None,
+        sampled=labels_declared or int(whole.n[0]) == table.size,
+        highest_cost=cost,
         inclusion=inclusion,
         planned=planned,
     )
 
 
-def changed(table: Table, old: str, new: str) -> Moments:
-    """How many items get another answer; another grade where the models give no classes."""
+def _another(table: Table, old: str, new: str) -> "ir.Value":
+    """1 where an item gets another answer; another grade where the models give no classes."""
     before, after = table.answer(old), table.answer(new)
     if before is None or after is None:
         before, after = table.compared(old, new)
-    return count_mean(table, (before != after).cast("int32"), binary=True)
+    return (before != after).cast("int32")
 
 
-def _calibration(table: Table, old: str, new: str) -> tuple[Calibration, Calibration] | None:
-    scores, truth = [table.score(model) for model in (old, new)], table.class_label()
-    if truth is None or not truth.type().is_numeric() or any(score is None for score in scores):
+def _distinct(values: "Sequence[ir.Value]") -> Counting:
+    """What occurs in each of some columns, without nulls."""
+    found = yield [Ask(keys={"c": value}, margins=[("c",)]) for value in values]
+    return [set(cells["c"].to_pylist()) - {None} for (cells,) in found]
+
+
+def _highest(table: Table) -> Counting:
+    """The largest cost of an item; None without costs."""
+    if table.cost is None:
         return None
-    values = {"truth": truth, "old": scores[0], "new": scores[1]}
-    outside = {name: ((v < 0) | (v > 1)).sum() for name, v in values.items()}
-    if any(collect(table.rows.aggregate(**outside)).to_pylist()[0].values()):
-        return None
-    return calibration(table, old), calibration(table, new)
+    ((cells,),) = yield [Ask(ends={_COST: plain(table.rows[table.cost])})]
+    return float(cells[f"{_COST} high"][0].as_py() or 0)
+
+
+def _has_scores(table: Table, truth: "ir.Value | None", models: Sequence[str]) -> bool:
+    if truth is None or not truth.type().is_numeric():
+        return False
+    return all(table.score(model) is not None for model in models)
 
 
 def _sorted(flips: Flips) -> Flips:
@@ -219,14 +268,7 @@ def _sorted(flips: Flips) -> Flips:
     return flips.take(order)
 
 
-def _class_space(table: Table, old: str, new: str, by_class: Flips) -> ClassSpace | None:
-    answers = [table.answer(old), table.answer(new)]
-    if any(answer is None for answer in answers):
-        return None
-    knows = [
-        set(collect(table.rows.select(c=answer).distinct())["c"].to_pylist()) - {None}
-        for answer in answers
-    ]
+def _class_space(knows: Sequence[set[object]], by_class: Flips) -> ClassSpace:
     labels = by_class.keys[CLASS].to_pylist()
     known = np.array([label in knows[0] for label in labels])
     inside = None if known.all() else by_class.take(np.flatnonzero(known)).total()

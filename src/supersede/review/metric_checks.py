@@ -6,7 +6,7 @@ or for every value of some columns. As with all checks, the whole interval must 
 pass and break it to fail; among several slices, one fails only by Holm's adjusted p value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.numbers import amount, count, points, share
+from supersede.metrics.cells import Counting, counted, together
 from supersede.metrics.comparison import Comparison, Floats, Interval, Sample
 from supersede.metrics.intervals import holm, z
 from supersede.metrics.measures import EVERY, Measure, every_class, measure
@@ -70,6 +71,10 @@ class MinMetric:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the metric's interval against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "min", evidence)
 
 
@@ -88,6 +93,10 @@ class MaxMetric:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the metric's interval against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max", evidence)
 
 
@@ -110,6 +119,10 @@ class MaxDrop:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the change against minus the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max_drop", evidence)
 
 
@@ -128,6 +141,10 @@ class MaxRise:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the interval of the change against the limit."""
+        return counted(evidence.counting, self.judging(evidence))[0]  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The work of `judge`, which asks for its counts together with other checks."""
         return _judge(self, "max_rise", evidence)
 
 
@@ -171,7 +188,7 @@ def _measure(metric: str | Measure, of: object) -> Measure:
     return measure(metric, of) if isinstance(metric, str) else metric
 
 
-def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Finding:
+def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
     if evidence.planned:
         msg = (
             f"{_CLASSES[kind]}: labels that a plan asked for answer the plan's questions only; label"
@@ -179,21 +196,28 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Finding:
         )
         raise ArgumentError(msg)
     margins = _margins(check.by, evidence)
-    sample = Sample(evidence.table, evidence.old, evidence.new, margins, evidence.inclusion)
+    sample = Sample(evidence.counting, evidence.old, evidence.new, margins, evidence.inclusion)
     if check.of == EVERY:
-        measures = every_class(check.metric, sample)
+        measures = yield from every_class(check.metric, sample)
     else:
         measures = {"": _measure(check.metric, check.of)}
+    found = yield from together(*(_compared(asked, sample) for asked in measures.values()))
     slices = [
         (compared, _slices(word, compared, margin))
-        for word, asked in measures.items()
-        for compared, margin in zip(asked.compare(sample), margins, strict=True)
+        for word, comparisons in zip(measures, found, strict=True)
+        for compared, margin in zip(comparisons, margins, strict=True)
     ]
     asked = _measure(check.metric, None if check.of == EVERY else check.of)
     form = _Form.of(kind, asked, check)
     if check.by is None and check.of != EVERY:
         return _whole(form, slices[0][0], evidence)
     return _by_slice(form, slices, check.min_items, evidence)
+
+
+def _compared(asked: Measure, sample: Sample) -> Counting:
+    """What a measure finds; one that counts by itself may simply return it."""
+    found = asked.compare(sample)
+    return (yield from found) if isinstance(found, Generator) else found
 
 
 def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[str, ...], ...]:
@@ -330,6 +354,9 @@ def _whole(form: _Form, compared: Comparison, evidence: Evidence) -> Finding:
             " A few items make up most of the variance (or none of them differs), so there is no"
             " interval."
         )
+    more = None
+    if verdict == "undecided":
+        more = _more(form, value, below, above, evidence.labelled, evidence.confidence)
     return Finding(
         check=form.check,
         question=form.question,
@@ -340,9 +367,9 @@ def _whole(form: _Form, compared: Comparison, evidence: Evidence) -> Finding:
         high=above,
         limit=form.bound,
         unit=form.unit,
-        more_labels=_more(
-            form, verdict, value, below, above, evidence.labelled, evidence.confidence
-        ),
+        more_labels=more,
+        more_labels_random=more,
+        steps=_steps(form, more, below, above, "") if verdict == "undecided" else (),
     )
 
 
@@ -372,19 +399,11 @@ def _by_slice(
     verdict = combined(v for v in ("fail", "undecided") if v in verdicts)
     if not set(verdicts) - {""}:
         verdict = "undecided"
-    wanted = [
-        _more(
-            form,
-            "undecided",
-            float(estimate[i]),
-            float(low[i]),
-            float(high[i]),
-            int(n[i]),
-            evidence.confidence,
-        )
-        for i in np.flatnonzero(verdicts == "undecided")
-    ]
-    known = [more for more in wanted if more is not None]
+    chosen = random = None
+    open_ = np.flatnonzero(verdicts == "undecided")
+    if verdict == "undecided" and len(open_):
+        overlap = len(compared) > 1 or compared[0][0].keys.num_columns == 0
+        chosen, random = _labels(form, (estimate, low, high, n), excess, open_, evidence, overlap)
     worst = order[0]
     return Finding(
         check=form.check,
@@ -396,9 +415,11 @@ def _by_slice(
         high=float(high[worst]),
         limit=form.bound,
         unit=form.unit,
-        more_labels=sum(known)
-        if wanted and len(known) == len(wanted) and verdict == "undecided"
-        else None,
+        more_labels=chosen,
+        more_labels_random=random,
+        steps=_steps(form, chosen, float(low[worst]), float(high[worst]), f"in {names[worst]}, ")
+        if verdict == "undecided"
+        else (),
         slices=tuple(
             SliceFinding(
                 slice=names[i],
@@ -442,16 +463,67 @@ def _slices_reason(
     )
 
 
+def _labels(
+    form: _Form,
+    columns: tuple[Floats, Floats, Floats, Floats],
+    excess: Floats,
+    open_: npt.NDArray[np.intp],
+    evidence: Evidence,
+    overlap: bool,
+) -> tuple[int | None, int | None]:
+    """Labels that decide the open slices: chosen from these, and drawn at random from all.
+
+    One that lies beyond the limit decides the check once it fails; otherwise all of them must pass.
+    Chosen labels are offered where slices share no items and an unlabelled item's slice is known.
+    """
+    estimate, low, high, n = columns
+    beyond = [i for i in open_ if excess[i] > 0]
+    one = CHANCE if beyond else CHANCE ** (1 / len(open_))
+    needs = {}
+    for i in map(int, beyond or open_):
+        value, below, above = (float(column[i]) for column in (estimate, low, high))
+        needs[i] = _more(form, value, below, above, int(n[i]), evidence.confidence, one)
+    known = {i: need for i, need in needs.items() if need is not None}
+    if not known or (not beyond and len(known) < len(needs)):
+        return None, None
+    decide = min if beyond else max
+    random = decide(
+        int(np.ceil(need * evidence.labelled / max(n[i], 1.0))) for i, need in known.items()
+    )
+    if overlap:
+        return random, random
+    return min(random, min(known.values()) if beyond else sum(known.values())), random
+
+
+def _steps(form: _Form, more: int | None, low: float, high: float, where: str) -> tuple[str, ...]:
+    """What to do besides labelling."""
+    end = low if form.at_least else high
+    if end != end:
+        return (f"{form.check}: without an interval, labels cannot decide it; take it out.",)
+    none = "" if more is not None else "no number of labels will do, the estimate is at the limit; "
+    risk = f"the change of the {form.measure.name}" if form.changes else f"the {form.measure.name}"
+    return (
+        f"{form.check}: {none}accept it with a named risk: {where}{risk} may be"
+        f" {form.written(end)}.",
+    )
+
+
 def _more(
-    form: _Form, verdict: Verdict, value: float, low: float, high: float, n: int, confidence: float
+    form: _Form,
+    value: float,
+    low: float,
+    high: float,
+    n: int,
+    confidence: float,
+    chance: float = CHANCE,
 ) -> int | None:
-    """Labels that decide with the chance `CHANCE`, if the true value is the one observed.
+    """Labels that decide with this chance, if the true value is the one observed.
 
     Assumes: the interval shrinks with the root of the number of labels, and the estimate is normal.
     """
     distance = value - form.bound
     half = value - low if distance > 0 else high - value
-    if verdict != "undecided" or not np.isfinite(half) or not distance or not np.isfinite(distance):
+    if not np.isfinite(half) or not distance or not np.isfinite(distance):
         return None
-    spare = 1 + NormalDist().inv_cdf(CHANCE) / z(confidence)
+    spare = 1 + NormalDist().inv_cdf(chance) / z(confidence)
     return max(1, int(np.ceil(n * min((spare * half / distance) ** 2, 1e12))) - n)

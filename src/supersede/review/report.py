@@ -100,7 +100,9 @@ def _matrix(chosen: Candidate) -> Markup | None:
     if both_right != both_right:  # NaN: a plan labelled no items of agreement
         return None
     both_wrong = 1 - both_right - negative - positive
-    return figures.flip_matrix(both_right, negative, positive, max(both_wrong, 0.0), flips.n[0])
+    # with weights, shares of the items' weight are no numbers of items
+    n = None if chosen.evidence.weighted else flips.n[0]
+    return figures.flip_matrix(both_right, negative, positive, max(both_wrong, 0.0), n)
 
 
 def _section(finding: Finding) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def _classes(chosen: Candidate, confidence: float) -> list[dict[str, Any]]:
     after = {name: new.metric(name, confidence) for name in ("recall", "precision")}
     rows = []
     for i, c in enumerate(new.keys["class"].to_pylist()):
-        row: dict[str, Any] = {"class": c, "n": new.tp[i] + new.fn[i]}
+        row: dict[str, Any] = {"class": c, "n": new.n[i]}
         for name, share in after.items():
             row[f"{name}_old"] = before[name][place[c]] if c in place else float("nan")
             row[name] = (share.value[i], share.low[i], share.high[i])

@@ -1,5 +1,6 @@
 """Checks on every slice: classes, groups, intersections. How slices become a verdict: `slice_verdicts`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from supersede.review.alike import ALIKE, no_fall_above, no_share_above, shrunk
 from supersede.review.evidence import CLASS, Evidence, Margin
 from supersede.review.finding import Finding, SliceFinding, combined
 from supersede.review.limits import checked_limit, checked_size
-from supersede.review.more_labels import gain_labels, share_labels
+from supersede.review.more_labels import gain_labels, labels_needed, share_labels
 from supersede.review.slice_verdicts import JudgedMargin, SliceQuestion, slices_finding
 
 __all__ = ["MaxGap", "MaxSliceNFR", "NoSliceWorse"]
@@ -21,6 +22,7 @@ __all__ = ["MaxGap", "MaxSliceNFR", "NoSliceWorse"]
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
+_DRAWS = 200  # futures looked at
 _SHRUNK = 2000  # slices; of more, each is taken by itself
 
 MIN_ITEMS = 30
@@ -191,22 +193,21 @@ class MaxGap:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Hold the largest gap between groups against the limit."""
-        gaps = [
-            gap
-            for margin in evidence.margins
-            if margin.columns != (CLASS,) and (gap := self._gap(margin, evidence.confidence))
-        ]
+        margins = [margin for margin in evidence.margins if margin.columns != (CLASS,)]
+        found = [(margin, self._gap(margin, evidence.confidence)) for margin in margins]
+        gaps = [gap for _, gap in found if gap]
         if not gaps:
             msg = "the check of gaps needs groups: name group columns, e.g. groups=['sex']"
             raise ArgumentError(msg)
+        more = self._more(
+            [margin for margin, gap in found if gap and gap.verdict == "undecided"], evidence
+        )
         gaps.sort(key=lambda gap: gap.estimate - self.limit, reverse=True)
         worst = gaps[0]
         verdict = combined(gap.verdict for gap in gaps if gap.verdict)
         shown = share(worst.estimate, worst.low, worst.high, against=self.limit)
-        step = (
-            "max_gap: label more items of the groups named, or accept a gap of up to"
-            f" {points(worst.high).removeprefix('+')}."
-        )
+        none = "" if more else "no number of labels will do, the gap is at the limit; "
+        step = f"max_gap: {none}accept a gap of up to {points(worst.high).removeprefix('+')}."
         return Finding(
             check="max_gap",
             question="Is it right equally often for every group?",
@@ -221,10 +222,35 @@ class MaxGap:
             high=worst.high,
             limit=self.limit,
             unit="points",
+            more_labels=more if verdict == "undecided" else None,
+            more_labels_random=more if verdict == "undecided" else None,
             steps=(step,) if verdict == "undecided" else (),
             slices=tuple(gaps),
             slice_count=len(gaps),
         )
+
+    def _more(self, margins: Sequence[Margin], evidence: Evidence) -> int | None:
+        """Labels at random that decide each column's gap; None where none will do."""
+        total = float(evidence.whole.n[0])
+
+        def needs(margin: Margin) -> int | None:
+            new = margin.flips.new.take(np.flatnonzero(margin.flips.n >= self.min_items))
+            level = 1 - (1 - evidence.confidence) / len(new.n)
+            known, rate = new.effective_n(new.mean * (1 - new.mean)), np.clip(new.mean, 0, 1)
+
+            def chance(more: int) -> float:
+                fresh = np.round(known * more / total).astype(int)
+                hits = np.random.default_rng(0).binomial(fresh, rate, (_DRAWS, len(rate)))
+                mean = (rate * known + hits) / np.maximum(known + fresh, 1e-12)
+                low, high = new.share_interval(level, mean, 1 + more / total)
+                least, most = low.max(1) - high.min(1), high.max(1) - low.min(1)
+                return float(((most <= self.limit) | (least > self.limit)).mean())
+
+            return labels_needed(chance)
+
+        found = [needs(margin) for margin in margins]
+        known = [more for more in found if more is not None]
+        return max(known) if known and len(known) == len(found) else None
 
     def _gap(self, margin: Margin, confidence: float) -> SliceFinding | None:
         judged = np.flatnonzero(margin.flips.n >= self.min_items)

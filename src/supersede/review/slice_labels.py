@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from supersede.metrics.cells import count_cells
+from supersede.metrics.cells import Ask, counted_rows, once
 from supersede.review.evidence import CLASS, Evidence, Margin
 from supersede.review.more_labels import CHANCE, labels_needed
-from supersede.table.internal import internal
 
 __all__ = ["Future", "Needs", "SliceLabels", "labels_for_slices"]
 
@@ -147,8 +146,8 @@ def _net(found: Sequence[tuple[Margin, int, int]], evidence: Evidence) -> int:
     from scipy.optimize import linprog
 
     rows = evidence.table.rows
-    keys = {column: rows[column] for column in columns}
-    (cells,) = count_cells(rows, keys, {internal("n"): rows.count()}, [tuple(columns)])
+    ask = Ask(keys={column: rows[column] for column in columns}, margins=[tuple(columns)])
+    ((cells,),) = counted_rows(rows, once(ask))
     records: list[Mapping[str, object]] = cells.select(columns).to_pylist()
     member = np.array(
         [

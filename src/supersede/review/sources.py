@@ -7,7 +7,7 @@ from typing import Any
 from supersede.errors import ArgumentError, MissingColumnError, SourceError
 from supersede.table.coerce import as_table
 from supersede.table.outcomes import Outcome
-from supersede.table.runs import Changed, Columns, join_runs, models_in, split_run
+from supersede.table.runs import Changed, RunColumns, join_runs, models_in, split_run
 from supersede.table.table import Table
 
 __all__ = ["reviewed"]
@@ -20,7 +20,7 @@ def reviewed(
     old: object,
     new: Sequence[object],
     *,
-    columns: Columns,
+    columns: RunColumns,
     models: Mapping[str, str | Outcome],
     format: str | None = None,
     changed: Changed = "refuse",

@@ -48,14 +48,14 @@ def worst_flips(table: Table, old: str, new: str, *, limit: int = 50) -> list[di
     elif {"old score", "new score"} <= columns.keys():
         rank = (columns["old score"] - columns["new score"]).abs()
     else:
-        rank = lost
+        rank = None if lost.type().is_integer() else lost  # of flips as such, none is worse
     # engines that ignore case would take a group "Old" for the old model's answer
     names = {internal(str(i)): name for i, name in enumerate(columns)}
     values = dict(zip(names, columns.values(), strict=True))
     place = internal("rank")
-    shown = rows.select(**values, **{place: rank})
-    ties = [key for key, name in names.items() if name == "item"]
-    ordered = shown.order_by(ibis.desc(place), *ties).limit(limit).drop(place)
-    return [
-        {names[key]: value for key, value in row.items()} for row in collect(ordered).to_pylist()
-    ]
+    order: list[Any] = [key for key, name in names.items() if name == "item"]
+    if rank is not None:
+        values, order = {**values, place: rank}, [ibis.desc(place), *order]
+    shown = rows.select(**values)
+    first = (shown.order_by(*order) if order else shown).limit(limit).select(*names)
+    return [{names[key]: value for key, value in row.items()} for row in collect(first).to_pylist()]

@@ -3,8 +3,8 @@
 from supersede.table.outcomes import (
     Classes,
     Judge,
-    Labels,
-    Loss,
+    LabelSets,
+    Losses,
     Outcome,
     Right,
     Runs,
@@ -17,8 +17,8 @@ from supersede.table.table import Table
 __all__ = [
     "Classes",
     "Judge",
-    "Labels",
-    "Loss",
+    "LabelSets",
+    "Losses",
     "Outcome",
     "Right",
     "Runs",

@@ -50,6 +50,7 @@ def as_table(
 
     Raises:
         ArgumentError: An argument contradicts the table.
+        TypeError: There is no such argument.
         TableError: The source cannot be read or trusted; see `supersede.read`.
 
     Example:
@@ -62,6 +63,10 @@ def as_table(
     """
     if not isinstance(source, Table):
         return read(source, models=models, labelled=labelled, groups=groups, **columns)
+    unknown = next((name for name in columns if name not in Columns.__annotations__), None)
+    if unknown is not None:
+        msg = f"unexpected keyword argument {unknown!r}"
+        raise TypeError(msg)
     for use in ("item", "label", "weight", "cost", "cluster"):
         asked, has = columns.get(use), getattr(source, use)
         if asked is not None and asked != has:

@@ -18,7 +18,7 @@ from supersede.errors import (
     TableError,
 )
 from supersede.table.grades import PARTLY
-from supersede.table.outcomes import Classes, Labels, Outcome, Right, Scores
+from supersede.table.outcomes import Classes, LabelSets, Outcome, Right, Scores
 from supersede.table.same import Same, fold
 from supersede.table.values import Values, profile
 
@@ -184,7 +184,7 @@ def _unlabelled(model: str, values: Values) -> Outcome:
     """An answer whose label is still to come."""
     if values.kind == "fractions":
         return _probabilities(model, values, both_sides=False)
-    return Labels(values.name) if values.kind == "sets" else Classes(values.name)
+    return LabelSets(values.name) if values.kind == "sets" else Classes(values.name)
 
 
 _OPPOSITE = re.compile(
@@ -217,7 +217,7 @@ def _refuse_opposite(answers: Sequence[Values]) -> None:
         ):
             msg = (
                 f"column {values.name!r} holds {values.shown}, and its name says that 1 is wrong. If 0 is"
-                f" right, say --loss 0 (in Python: supersede.table.Loss({values.name!r}, 0)); if 1 is"
+                f" right, say --loss 0 (in Python: supersede.table.Losses({values.name!r}, 0)); if 1 is"
                 f" right, say --grades (in Python: supersede.table.Right({values.name!r}))"
             )
             raise ArgumentError(msg)
@@ -260,7 +260,7 @@ def _labelled(model: str, values: Values, given: _Label) -> Outcome:
         )
         raise ColumnTypeError(msg)
     if values.kind == "sets":
-        return Labels(values.name)
+        return LabelSets(values.name)
     if values.kind == "fractions":
         binary = truth.words is not None and {_comparable(w) for w in truth.words} <= {0, 1}
         if binary:
@@ -345,6 +345,6 @@ def _question(model: str, values: Values, context: str) -> TableError | Argument
         " --judge for scores where more is better (with --threshold T where a score from T on is"
         " right), --loss T for losses that are right up to T, --runs COLUMN for numbers of runs that"
         " went right, --within T for predictions that should come close to the label"
-        f" (in Python: models={{{model!r}: supersede.table.Judge({column!r})}}, or Loss, Runs, Within)"
+        f" (in Python: models={{{model!r}: supersede.table.Judge({column!r})}}, or Losses, Runs, Within)"
     )
     return ColumnTypeError(msg) if values.kind == "fractions" else ArgumentError(msg)

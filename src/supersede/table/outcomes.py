@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Classes",
     "Judge",
-    "Labels",
-    "Loss",
+    "LabelSets",
+    "Losses",
     "Outcome",
     "Right",
     "Runs",
@@ -133,7 +133,7 @@ class Within:
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelSets:
     """Predicted sets of labels (multi-label), right where they overlap enough with the true set.
 
     Attributes:
@@ -147,7 +147,7 @@ class Labels:
 
     def __post_init__(self) -> None:
         if not 0 < self.overlap <= 1:
-            msg = f"Labels(overlap={self.overlap}): it is a share in (0, 1]; 1 wants equal sets"
+            msg = f"LabelSets(overlap={self.overlap}): it is a share in (0, 1]; 1 wants equal sets"
             raise ArgumentError(msg)
 
     needs_label = True
@@ -234,7 +234,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Loss:
+class Losses:
     """A loss per item, right up to a tolerance.
 
     Attributes:

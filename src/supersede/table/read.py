@@ -16,8 +16,8 @@ from supersede.table.meaning import meanings
 from supersede.table.outcomes import (
     Classes,
     Judge,
-    Labels,
-    Loss,
+    LabelSets,
+    Losses,
     Outcome,
     Right,
     Runs,
@@ -272,11 +272,11 @@ def _check_types(
     if kind.is_null() or kind.is_unknown():  # engines give a column of nulls no type
         msg = f"model {model!r} has no prediction at all in column {column!r}"
         raise MissingPredictionError(msg)
-    if isinstance(outcome, Labels) and not kind.is_array():
+    if isinstance(outcome, LabelSets) and not kind.is_array():
         msg = f"model {model!r}: column {column!r} is {kind}, but a list of labels is expected here"
         raise ColumnTypeError(msg)
     words = kind.is_string() and isinstance(outcome, Right | Judge)
-    if isinstance(outcome, Right | Judge | Runs | Loss | Within | Scores) and not (
+    if isinstance(outcome, Right | Judge | Runs | Losses | Within | Scores) and not (
         numeric or words
     ):
         msg = f"model {model!r}: column {column!r} is {kind}, but a number is expected here"
@@ -319,13 +319,13 @@ def _described(name: str, outcome: Outcome) -> str:
             kind = "classes"
         case Classes(score=score):
             kind = f"classes, scores {score!r}"
-        case Labels(overlap=overlap):
+        case LabelSets(overlap=overlap):
             kind = "sets of labels" + (f", right from {overlap:.0%} overlap" if overlap < 1 else "")
         case Scores(threshold=threshold):
             kind = f"scores, class 1 from {threshold:g}"
         case Within(tolerance=tolerance):
             kind = f"right within {tolerance:g}"
-        case Loss(tolerance=tolerance):
+        case Losses(tolerance=tolerance):
             kind = f"right up to a loss of {tolerance:g}"
         case Right():
             kind = "grades, 1 right and 0 wrong"

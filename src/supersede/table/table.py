@@ -7,7 +7,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Literal
 
 from supersede.errors import MissingColumnError
-from supersede.table.outcomes import Classes, Judge, Labels, Outcome, Scores, Within, plain
+from supersede.table.outcomes import Classes, Judge, LabelSets, Outcome, Scores, Within, plain
 from supersede.table.same import Same
 
 if TYPE_CHECKING:
@@ -176,5 +176,5 @@ class Table:
 
     def class_label(self) -> "ir.Value | None":
         """The label where it is a class; None where it is a number to come close to, or a set."""
-        other = any(isinstance(outcome, Within | Labels) for outcome in self.models.values())
+        other = any(isinstance(outcome, Within | LabelSets) for outcome in self.models.values())
         return None if other else self.truth()

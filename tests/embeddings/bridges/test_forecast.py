@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from supersede.embeddings import Prices, Sample, forecast_paths
+from supersede.embeddings import PairedSample, Prices, forecast_paths
 from supersede.embeddings.bridges.fit_paths import _ranks
 from supersede.embeddings.bridges.gallery_size import recall_in
 from supersede.errors import ArgumentError, TooFewLabelsError, VectorError
@@ -14,7 +14,7 @@ def _both(seed):
     """Pairs to fit, and queries that nothing was fitted to."""
     made = world(n=900, gallery=2000, d_old=10, d_new=16, held_noise=0.6, seed=seed)
     fit, rest = slice(0, 300), slice(300, None)
-    sample = Sample(
+    sample = PairedSample(
         made.queries_old[fit], made.queries_new[fit], made.gallery_new[made.answers[fit]],
         made.answers[fit], made.gallery_old,
     )  # fmt: skip
@@ -86,7 +86,7 @@ def test_forms(found, tmp_path):
 def test_bad_pairs_are_refused():
     made = world(n=40)
     with pytest.raises(TooFewLabelsError, match="at least 50"):
-        Sample(
+        PairedSample(
             made.queries_old,
             made.queries_new,
             made.gallery_new[made.answers],
@@ -95,7 +95,7 @@ def test_bad_pairs_are_refused():
         )
     made = world()
     with pytest.raises(VectorError, match="a pair needs one of each"):
-        Sample(
+        PairedSample(
             made.queries_old,
             made.queries_new[1:],
             made.gallery_new[made.answers],
@@ -103,7 +103,7 @@ def test_bad_pairs_are_refused():
             made.gallery_old,
         )
     with pytest.raises(ArgumentError, match="rows of the gallery"):
-        Sample(
+        PairedSample(
             made.queries_old,
             made.queries_new,
             made.gallery_new[made.answers],

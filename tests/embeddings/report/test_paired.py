@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from supersede.embeddings.report.paired import difference, gain_ratio, mean
+from supersede.embeddings.report.paired import gain_ratio, mean, mean_difference
 from supersede.metrics.intervals import paired_difference
 
 
 def test_differences_of_hits_are_bonett_and_price():
     rng = np.random.default_rng(0)
     old, new = rng.integers(0, 2, 80).astype(float), rng.integers(0, 2, 80).astype(float)
-    found = difference(old, new)
+    found = mean_difference(old, new)
     low, high = paired_difference(
         ((old == 1) & (new == 0)).mean(), ((old == 0) & (new == 1)).mean(), 80, confidence=0.95
     )
@@ -16,15 +16,15 @@ def test_differences_of_hits_are_bonett_and_price():
 
 
 def test_no_spread_is_no_certainty():
-    same = difference(np.ones(30), np.ones(30))
+    same = mean_difference(np.ones(30), np.ones(30))
     assert same.low < 0 < same.high
-    one = difference(np.zeros(1), np.ones(1))
+    one = mean_difference(np.zeros(1), np.ones(1))
     assert one.low < 0
 
 
 def test_nothing_to_estimate_from():
     assert np.isnan(mean(np.array([np.nan])).value)
-    assert difference(np.array([np.nan]), np.array([1.0])).n == 0
+    assert mean_difference(np.array([np.nan]), np.array([1.0])).n == 0
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -39,7 +39,7 @@ def test_coverage_of_differences(simulations, clustered):
             own, clusters = rng.normal(0, 0.15, 300), None
         old = np.clip(0.5 + rng.normal(0, 0.1, 300), 0, 1)
         new = np.clip(old + 0.05 + own, 0, 1)
-        found = difference(old, new, clusters=clusters)
+        found = mean_difference(old, new, clusters=clusters)
         covered += found.low <= 0.05 <= found.high
     assert covered / simulations >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / simulations)
 

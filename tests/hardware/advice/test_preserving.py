@@ -6,10 +6,10 @@ import pytest
 from supersede.errors import ArgumentError
 from supersede.hardware import (
     Block,
-    Budget,
     EthosU,
     Layer,
     Measurement,
+    MemoryBudget,
     Network,
     Shape,
     advise,
@@ -186,9 +186,9 @@ def test_a_budget_chooses_a_smaller_network():
 
 def test_budgets_are_checked():
     with pytest.raises(ArgumentError, match="max_sram is 0"):
-        Budget(sram=0)
+        MemoryBudget(sram=0)
     with pytest.raises(ArgumentError, match="does not say how much"):
-        Budget(sram=10).refuse_unknown(Measurement(1.0))
+        MemoryBudget(sram=10).refuse_unknown(Measurement(1.0))
 
 
 class Layers:

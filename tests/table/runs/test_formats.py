@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import supersede
-from supersede.table.runs import Columns, Content, join_runs, recognise, split_run
+from supersede.table.runs import Content, RunColumns, join_runs, recognise, split_run
 
 FILES = Path(__file__).parent / "files"
 
@@ -149,7 +149,7 @@ def test_several_scorers_need_a_name():
     with pytest.raises(supersede.errors.ArgumentError, match="--metric NAME") as error:
         join_runs(both)
     assert re.search(r"'match', 'includes'", str(error.value))
-    assert join_runs(both, columns=Columns(metric="includes")).size == 8
+    assert join_runs(both, columns=RunColumns(metric="includes")).size == 8
 
 
 def test_an_error_is_no_answer():

@@ -10,8 +10,8 @@ import pytest
 import supersede
 from supersede import errors
 from supersede.cli import main
-from supersede.table import Judge, Loss, Scores
-from supersede.table.runs import Columns, join_runs, split_run
+from supersede.table import Judge, Losses, Scores
+from supersede.table.runs import RunColumns, join_runs, split_run
 
 
 @pytest.fixture(autouse=True)
@@ -182,10 +182,10 @@ def test_columns_can_be_named():
     ]
     worse = [row | {"said": 1} for row in rows]
     both = [lines("old.jsonl", rows), lines("new.jsonl", worse)]
-    named = Columns(item="key", label="gold", answer="said")
+    named = RunColumns(item="key", label="gold", answer="said")
     assert overall(join_runs(both, columns=named)).nfr[0] == 0.5
     with pytest.raises(errors.MissingColumnError, match="did you mean 'said'"):
-        join_runs(both, columns=Columns(item="key", label="gold", answer="sayd"))
+        join_runs(both, columns=RunColumns(item="key", label="gold", answer="sayd"))
 
 
 def test_ids_as_numbers_and_as_text():
@@ -317,7 +317,7 @@ def test_scores_are_no_chances():
     assert overall(join_runs(both, models=cut)).nfr[0] == 0.5
     judged = join_runs(both, models={name: Judge(name, 0.5) for name in both})
     assert overall(judged).nfr[0] == 0.5
-    lost = join_runs(both, models={name: Loss(name, 0.5) for name in ("old", "new")})
+    lost = join_runs(both, models={name: Losses(name, 0.5) for name in ("old", "new")})
     assert overall(lost).pfr[0] == 0.5
     assert main(["review", *both, "--threshold", "0.5", "--quiet"]) == 1
 
@@ -328,10 +328,10 @@ def test_metrics_must_be_named_where_several_could_be_meant():
     both = [lines("old.jsonl", rows), lines("new.jsonl", worse)]
     with pytest.raises(errors.ArgumentError, match="--metric NAME"):
         join_runs(both)
-    table = join_runs(both, columns=Columns(metric="scores.exact"))
+    table = join_runs(both, columns=RunColumns(metric="scores.exact"))
     assert overall(table).nfr[0] == 2 / 30
     with pytest.raises(errors.MissingColumnError, match=r"did you mean 'scores\.exact'"):
-        join_runs(both, columns=Columns(metric="scores.exakt"))
+        join_runs(both, columns=RunColumns(metric="scores.exakt"))
 
 
 def test_words_that_are_no_grades():
@@ -486,7 +486,7 @@ def test_the_status_of_a_call_is_no_grade():
     both = [lines("old.jsonl", rows), lines("new.jsonl", [r | {"output": "y"} for r in rows])]
     with pytest.raises(errors.ArgumentError, match="--metric status"):
         join_runs(both)
-    assert join_runs(both, columns=Columns(metric="status")).size == 60
+    assert join_runs(both, columns=RunColumns(metric="status")).size == 60
     labelled = [
         [r | {"target": "x"} for r in rows],
         [r | {"target": "x", "output": "y"} for r in rows],

@@ -14,10 +14,10 @@ from supersede.errors import ArgumentError, ItemError, SourceError
 from supersede.train.flips import (
     OldModel,
     OldOutputs,
-    from_estimator,
-    from_module,
-    from_onnx,
     from_table,
+    old_estimator,
+    old_module,
+    old_onnx,
     remember,
 )
 from supersede.train.predict import predict
@@ -33,7 +33,7 @@ def test_module_and_onnx_agree(tmp_path):
     module = torch.nn.Sequential(torch.nn.Linear(4, 3, bias=False), torch.nn.Dropout(0.5)).train()
     with torch.no_grad():
         module[0].weight.copy_(torch.tensor(WEIGHT.T))
-    live = remember(from_module(module), [(ids, torch.tensor(x)) for ids, x in BATCHES])
+    live = remember(old_module(module), [(ids, torch.tensor(x)) for ids, x in BATCHES])
     assert module.training  # as it was found
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["logits"])],
@@ -44,24 +44,24 @@ def test_module_and_onnx_agree(tmp_path):
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     onnx.save(model, tmp_path / "old.onnx")
-    stored = remember(from_onnx(tmp_path / "old.onnx"), BATCHES)
+    stored = remember(old_onnx(tmp_path / "old.onnx"), BATCHES)
     np.testing.assert_allclose(live.take(ITEMS), stored.take(ITEMS), rtol=1e-5)
     np.testing.assert_allclose(live.take(["i7"]), (X @ WEIGHT)[[ITEMS.index("i7")]], rtol=1e-5)
     assert live.kind == stored.kind == "logits"
     with pytest.raises(ArgumentError, match="pass output="):
-        from_onnx(tmp_path / "old.onnx", output="nope")
+        old_onnx(tmp_path / "old.onnx", output="nope")
     (tmp_path / "bad.onnx").write_text("no model")
     with pytest.raises(SourceError, match="cannot read the ONNX model"):
-        from_onnx(tmp_path / "bad.onnx")
+        old_onnx(tmp_path / "bad.onnx")
 
 
 def test_estimators_with_and_without_probabilities():
     y = np.array(["a", "b"])[(X[:, 0] > 0).astype(int)]
     pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
-    kept = remember(from_estimator(pipe), BATCHES)
+    kept = remember(old_estimator(pipe), BATCHES)
     assert (kept.kind, kept.classes) == ("probabilities", ("a", "b"))
     np.testing.assert_allclose(np.exp(kept.logits(ITEMS)), pipe.predict_proba(X), atol=1e-6)
-    labels = remember(from_estimator(RidgeClassifier().fit(X, y)), BATCHES)
+    labels = remember(old_estimator(RidgeClassifier().fit(X, y)), BATCHES)
     assert labels.kind == "classes"
     assert labels.predicted(ITEMS).tolist() == [
         "ab".index(c) for c in RidgeClassifier().fit(X, y).predict(X)

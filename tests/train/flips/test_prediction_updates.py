@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from supersede.errors import ArgumentError, TooFewLabelsError
-from supersede.train.flips import Confusion, Predictions, evidence_of_probabilities
+from supersede.train.flips import ConfusionMatrix, Predictions, evidence_of_probabilities
 
-OLD = Confusion(("a", "b"), np.array([[0.8, 0.2], [0.4, 0.6]]))
-NEW = Confusion(("a", "b"), np.array([[0.9, 0.1], [0.2, 0.8]]))
+OLD = ConfusionMatrix(("a", "b"), np.array([[0.8, 0.2], [0.4, 0.6]]))
+NEW = ConfusionMatrix(("a", "b"), np.array([[0.9, 0.1], [0.2, 0.8]]))
 
 
 def test_beliefs_follow_bayes_on_a_worked_example():
@@ -28,11 +28,11 @@ def test_beliefs_follow_bayes_on_a_worked_example():
 
 def test_confusions_count_and_smooth():
     y, said = ["a", "a", "a", "b"], ["a", "a", "b", "b"]
-    assert Confusion.of(y, said, smoothing=0).given_label.tolist() == [
+    assert ConfusionMatrix.of(y, said, smoothing=0).given_label.tolist() == [
         [pytest.approx(2 / 3), pytest.approx(1 / 3)],
         [0, 1],
     ]
-    smooth = Confusion.of(y, said, classes=["a", "b", "c"])
+    smooth = ConfusionMatrix.of(y, said, classes=["a", "b", "c"])
     assert smooth.given_label[0] == pytest.approx([3 / 6, 2 / 6, 1 / 6])
     assert smooth.given_label[2] == pytest.approx([1 / 3] * 3)
 
@@ -53,12 +53,12 @@ def test_the_rules_of_change():
     said = NEW.evidence(["b"] * 3)  # then 2 · 0.1 : 1 · 0.8 = 1 : 4
     for cost, answer in ((1, "b"), (3.9, "b"), (4.1, "a")):
         assert set(kept.renewed([0, 1, 2], said, flip_cost=cost).answers) == {answer}
-    weak = Confusion(("a", "b"), np.array([[0.5, 0.5], [0.4, 0.6]])).evidence(["b"] * 3)
+    weak = ConfusionMatrix(("a", "b"), np.array([[0.5, 0.5], [0.4, 0.6]])).evidence(["b"] * 3)
     assert set(kept.renewed([0, 1, 2], weak).answers) == {"a"}  # 5 : 3 still
     assert set(kept.renewed([0, 1, 2], weak, rule="replace").answers) == {"b"}
     # from 2 : 1 to 1 : 4 the belief got surer; from 2 : 1 to 2 : 2.4 it did not
     assert set(kept.renewed([0, 1, 2], said, rule="less entropy").answers) == {"b"}
-    middling = Confusion(("a", "b"), np.array([[0.75, 0.25], [0.4, 0.6]])).evidence(["b"] * 3)
+    middling = ConfusionMatrix(("a", "b"), np.array([[0.75, 0.25], [0.4, 0.6]])).evidence(["b"] * 3)
     assert set(kept.renewed([0, 1, 2], middling).answers) == {"b"}
     assert set(kept.renewed([0, 1, 2], middling, rule="less entropy").answers) == {"a"}
 
@@ -66,7 +66,7 @@ def test_the_rules_of_change():
 def test_gain_is_the_value_of_one_more_answer_by_enumeration():
     rng = np.random.default_rng(0)
     classes = tuple("abcd")
-    old, new = (Confusion(classes, rng.dirichlet(np.ones(4), 4)) for _ in range(2))
+    old, new = (ConfusionMatrix(classes, rng.dirichlet(np.ones(4), 4)) for _ in range(2))
     kept = Predictions.first(old.evidence(list("abcd")), prior=[1, 2, 3, 4])
     gain = []
     for belief in kept.belief:
@@ -107,7 +107,7 @@ def simulated(seed, n=20_000):
 def test_beliefs_spare_flips_and_money_where_the_assumptions_hold():
     y, old, new = simulated(0, n=60_000)
     known = slice(0, 40_000)
-    a, b = Confusion.of(y[known], old[known]), Confusion.of(y[known], new[known])
+    a, b = ConfusionMatrix.of(y[known], old[known]), ConfusionMatrix.of(y[known], new[known])
     y, old, new = y[40_000:], old[40_000:], new[40_000:]
     kept = Predictions.first(a.evidence(old))
     everything = np.arange(len(y))
@@ -129,7 +129,7 @@ def test_beliefs_spare_flips_and_money_where_the_assumptions_hold():
 def test_a_million_items_are_ranked_in_a_few_arrays():
     rng = np.random.default_rng(0)
     y, old, _ = simulated(1, n=1_000_000)
-    a = Confusion.of(y[:5000], old[:5000])
+    a = ConfusionMatrix.of(y[:5000], old[:5000])
     kept = Predictions.first(a.evidence(old))
     items = kept.worth_renewing(100_000, by="gain", new=a)
     assert len(np.unique(items)) == 100_000
@@ -157,17 +157,17 @@ def test_what_cannot_be():
         kept.renewed([1, 1], NEW.evidence(["a", "b"]))
     with pytest.raises(ArgumentError, match="'c' is not one of the classes"):
         NEW.evidence(["c"])
-    other = Confusion(("b", "a"), NEW.given_label)
+    other = ConfusionMatrix(("b", "a"), NEW.given_label)
     with pytest.raises(ArgumentError, match="they must agree"):
         kept.renewed([0], other.evidence(["a"]))
     with pytest.raises(ArgumentError, match="they must agree"):
         kept.worth_renewing(1, new=other)
     with pytest.raises(ArgumentError, match="both must be"):
-        Confusion.of([1, 2], [1])
+        ConfusionMatrix.of([1, 2], [1])
     with pytest.raises(ArgumentError, match="smoothing=-1"):
-        Confusion.of([1], [1], smoothing=-1)
+        ConfusionMatrix.of([1], [1], smoothing=-1)
     with pytest.raises(TooFewLabelsError, match="no labelled item of class 2"):
-        Confusion.of([1], [1], classes=[1, 2], smoothing=0)
+        ConfusionMatrix.of([1], [1], classes=[1, 2], smoothing=0)
     with pytest.raises(ArgumentError, match="prior="):
         Predictions.first(OLD.evidence(["a"]), prior=[0, 1])
     with pytest.raises(ArgumentError, match="finite, 0 or more"):
@@ -181,7 +181,7 @@ def test_rare_classes_are_believed_to_be_rare():
     y = rng.random(20_000) < 0.05
     old, new = (y ^ (rng.random(20_000) > p) for p in (0.95, 0.97))
     known = slice(0, 4000)
-    before, after = (Confusion.of(y[known], said[known]) for said in (old, new))
+    before, after = (ConfusionMatrix.of(y[known], said[known]) for said in (old, new))
     kept = Predictions.first(before.evidence(old[4000:]))
     errors = [float((kept.answers != y[4000:]).mean())]
     kept = kept.renewed(np.arange(16_000), after.evidence(new[4000:]))
@@ -191,4 +191,4 @@ def test_rare_classes_are_believed_to_be_rare():
 
 def test_an_answer_that_was_never_seen_is_refused():
     with pytest.raises(ArgumentError, match="never answered 'b'"):
-        Confusion.of(["a", "b"], ["a", "a"], smoothing=0).evidence(["b"])
+        ConfusionMatrix.of(["a", "b"], ["a", "a"], smoothing=0).evidence(["b"])

@@ -1,7 +1,7 @@
 """Hunters: search for groups that a model fails, and for models that do better on them."""
 
 from supersede.bounty.hunters.ground import Ground
-from supersede.bounty.hunters.hunt import Attempt, hunt
+from supersede.bounty.hunters.hunt import HuntAttempt, hunt
 from supersede.bounty.hunters.hunters import (
     Hunter,
     Proposal,
@@ -13,8 +13,8 @@ from supersede.bounty.hunters.hunters import (
 )
 
 __all__ = [
-    "Attempt",
     "Ground",
+    "HuntAttempt",
     "Hunter",
     "Proposal",
     "alternating",

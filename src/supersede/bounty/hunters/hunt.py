@@ -9,11 +9,11 @@ from supersede.bounty.hunters.hunters import Hunter
 from supersede.bounty.receipt import Receipt
 from supersede.errors import BountyError, SubmissionError
 
-__all__ = ["Attempt", "hunt"]
+__all__ = ["HuntAttempt", "hunt"]
 
 
 @dataclass(frozen=True)
-class Attempt:
+class HuntAttempt:
     """The outcome of one hunter.
 
     Attributes:
@@ -37,7 +37,7 @@ def hunt(
     ground: Ground,
     *,
     progress: Callable[[str], None] = lambda _: None,
-) -> list[Attempt]:
+) -> list[HuntAttempt]:
     """Let hunters submit to a bounty.
 
     Hunters whose submissions are already in the bounty's log are skipped, so an interrupted hunt
@@ -69,7 +69,7 @@ def hunt(
     for number, hunter in enumerate(hunters, start=1):
         if hunter.name in done:
             group = next(e["group"] for e in bounty.log.since(0) if e.get("note") == hunter.name)
-            attempts.append(Attempt(hunter.name, hunter.team, group, done[hunter.name]))
+            attempts.append(HuntAttempt(hunter.name, hunter.team, group, done[hunter.name]))
             continue
         if not bounty.left:
             break
@@ -80,13 +80,13 @@ def hunt(
     return attempts
 
 
-def _attempt(bounty: Bounty, hunter: Hunter, ground: Ground) -> Attempt:
+def _attempt(bounty: Bounty, hunter: Hunter, ground: Ground) -> HuntAttempt:
     proposal = hunter.propose(ground)
     if proposal is None:
-        return Attempt(hunter.name, hunter.team, refused="found nothing")
+        return HuntAttempt(hunter.name, hunter.team, refused="found nothing")
     group = str(proposal.group)
     try:
         receipt = bounty.submit(hunter.team, proposal.group, proposal.answer, note=hunter.name)
     except SubmissionError as error:
-        return Attempt(hunter.name, hunter.team, group, refused=str(error))
-    return Attempt(hunter.name, hunter.team, group, receipt)
+        return HuntAttempt(hunter.name, hunter.team, group, refused=str(error))
+    return HuntAttempt(hunter.name, hunter.team, group, receipt)

@@ -222,7 +222,7 @@ def _sliced(ground: Ground, columns: tuple[str, ...], most: int, share: float) -
     import pyarrow as pa
 
     from supersede.audit import Amount, find_slices
-    from supersede.table.outcomes import Loss
+    from supersede.table.outcomes import Losses
     from supersede.table.read import read
 
     rows = {
@@ -234,10 +234,10 @@ def _sliced(ground: Ground, columns: tuple[str, ...], most: int, share: float) -
     }
     named = {f"c{i}": rows[name] for i, name in enumerate(columns)}
     named |= {"row": pa.array(np.arange(len(ground.sample))), "lost": pa.array(ground.lost)}
-    table = read(pa.table(named), models={"model": Loss("lost", tolerance=0)}, item="row")
+    table = read(pa.table(named), models={"model": Losses("lost", tolerance=0)}, item="row")
     search = find_slices(
-        table, "model", [f"c{i}" for i in range(len(columns))], loss=Amount(), most=most,
-        least=share, fresh=table,
+        table, "model", [f"c{i}" for i in range(len(columns))], loss=Amount(), max_slices=most,
+        min_share=share, fresh=table,
     )  # fmt: skip
     place = {f"c{i}": write_name(name) for i, name in enumerate(columns)}
     return [

@@ -22,7 +22,7 @@ from supersede.embeddings.report.ranking import AT_ONCE, ROUNDING
 from supersede.embeddings.vectors import Array, Floats, checked, comparable, unit
 from supersede.errors import ArgumentError, TooFewLabelsError, VectorError
 
-__all__ = ["Held", "Sample", "held_out"]
+__all__ = ["Held", "PairedSample", "held_out"]
 
 Rows = npt.NDArray[np.intp]
 SAME = Identity()
@@ -32,7 +32,7 @@ CHOOSE_AMONG = 1000  # gallery items among which candidates are compared
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class PairedSample:
     """Pairs of a query and the gallery item that answers it, embedded by both models.
 
     Attributes:
@@ -107,7 +107,7 @@ Fit = Callable[[Rows], Sequence[Path]]
 
 
 def held_out(
-    sample: Sample,
+    sample: PairedSample,
     *,
     folds: int | None = None,
     network: bool = False,
@@ -166,7 +166,7 @@ def held_out(
 class _Fits:
     """Fits of every path on some rows; later paths build on what earlier ones took."""
 
-    def __init__(self, sample: Sample, seed: int, *, network: bool) -> None:
+    def __init__(self, sample: PairedSample, seed: int, *, network: bool) -> None:
         self.sample, self.seed, self.network = sample, seed, network
         self.documents_old = np.asarray(sample.gallery_old[sample.answers])
         self.both = np.hstack([unit(sample.queries_old), unit(sample.queries_new)])
@@ -308,7 +308,7 @@ class _Fits:
         ]
 
 
-def _held(name: str, fit: Fit, sample: Sample, fold: Rows) -> Held:
+def _held(name: str, fit: Fit, sample: PairedSample, fold: Rows) -> Held:
     """Ranks of held-out queries under every candidate; the best candidate, fitted to all."""
     whole = list(fit(np.arange(len(sample))))
     if len(whole) == 1 and not whole[0].variant:  # nothing is fitted
@@ -329,7 +329,9 @@ def _held(name: str, fit: Fit, sample: Sample, fold: Rows) -> Held:
     return Held(name, whole[taken], first, in_sample, taken)
 
 
-def _search(path: Path, sample: Sample, rows: Rows, among: int | None = None) -> tuple[Rows, bool]:
+def _search(
+    path: Path, sample: PairedSample, rows: Rows, among: int | None = None
+) -> tuple[Rows, bool]:
     """Ranks of the answers, and whether only sampled documents could be searched.
 
     With `among`, the gallery is cut to the rows' answers and that many others, evenly spaced: enough

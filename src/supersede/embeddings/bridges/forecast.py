@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from supersede.embeddings.bridges.fit_paths import Held, Sample, held_out
+from supersede.embeddings.bridges.fit_paths import Held, PairedSample, held_out
 from supersede.embeddings.bridges.gallery_size import recall_in
 from supersede.embeddings.bridges.path import Path
-from supersede.embeddings.report.paired import Estimate, difference, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.errors import ArgumentError
 from supersede.look.json_values import json_object
 from supersede.look.result import ResultMixin, frame_of
@@ -85,10 +85,10 @@ class Forecast:
     """
 
     name: str
-    recall: Estimate
-    lost: Estimate
-    found: Estimate
-    against_old_head: Estimate
+    recall: PairedEstimate
+    lost: PairedEstimate
+    found: PairedEstimate
+    against_old_head: PairedEstimate
     path: Path = field(repr=False)
     extrapolated: bool = False
 
@@ -220,7 +220,7 @@ class Forecasts(ResultMixin, named="the forecast"):
 
 
 def forecast_paths(
-    sample: Sample,
+    sample: PairedSample,
     *,
     k: int = 10,
     prices: Prices | None = None,
@@ -257,7 +257,7 @@ def forecast_paths(
         >>> g = rng.normal(size=(400, 12)); rows = rng.permutation(400)[:150]
         >>> asked = g[rows] + rng.normal(size=(150, 12)) * 0.6
         >>> turn = np.linalg.qr(rng.normal(size=(12, 12)))[0]
-        >>> found = forecast_paths(Sample(asked, asked @ turn, g[rows] @ turn, rows, g), k=1)
+        >>> found = forecast_paths(PairedSample(asked, asked @ turn, g[rows] @ turn, rows, g), k=1)
         >>> abs(found["bridge"].recall.value - found["stay"].recall.value) < 0.05
         True
 
@@ -278,7 +278,7 @@ def forecast_paths(
 
 
 def _forecast(
-    held: Held, old: Held, head: Held, sample: Sample, k: int, confidence: float, seed: int
+    held: Held, old: Held, head: Held, sample: PairedSample, k: int, confidence: float, seed: int
 ) -> Forecast:
     before = (old.first <= k).astype(float)
     fitted = (head.first <= k).astype(float)
@@ -289,12 +289,12 @@ def _forecast(
             mean(after, confidence=confidence),
             mean(before * (1 - after), confidence=confidence),
             mean((1 - before) * after, confidence=confidence),
-            difference(fitted, after, confidence=confidence),
+            mean_difference(fitted, after, confidence=confidence),
             held.path,
         )
     documents = len(np.unique(sample.answers))
 
-    def carried(rows: Any) -> Estimate:
+    def carried(rows: Any) -> PairedEstimate:
         return recall_in(
             len(sample.gallery_old),
             held.first[rows] - 1,
@@ -307,26 +307,29 @@ def _forecast(
     recall = carried(slice(None))
     had = before == 1
     share = float(before.mean())
-    lost, found = Estimate(0.0, 0.0, 1.0, len(before)), Estimate(0.0, 0.0, 1.0, len(before))
+    lost, found = (
+        PairedEstimate(0.0, 0.0, 1.0, len(before)),
+        PairedEstimate(0.0, 0.0, 1.0, len(before)),
+    )
     if had.any():
         kept = carried(had)
-        lost = Estimate(
+        lost = PairedEstimate(
             share * (1 - kept.value), share * (1 - kept.high), share * (1 - kept.low), kept.n
         )
     if not had.all():
         newly = carried(~had)
         rest = 1 - share
-        found = Estimate(rest * newly.value, rest * newly.low, rest * newly.high, newly.n)
+        found = PairedEstimate(rest * newly.value, rest * newly.low, rest * newly.high, newly.n)
     base = mean(fitted, confidence=confidence)
     half = (_half(recall) ** 2 + _half(base) ** 2) ** 0.5
     gain = recall.value - base.value
     return Forecast(
-        held.name, recall, lost, found, Estimate(gain, gain - half, gain + half, recall.n), held.path,
+        held.name, recall, lost, found, PairedEstimate(gain, gain - half, gain + half, recall.n), held.path,
         extrapolated=True,
     )  # fmt: skip
 
 
-def _half(value: Estimate) -> float:
+def _half(value: PairedEstimate) -> float:
     return (value.high - value.low) / 2
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from supersede.embeddings.report.paired import Estimate
+from supersede.embeddings.report.paired import PairedEstimate
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.metrics.intervals import z
 
@@ -52,7 +52,7 @@ def recall_in(
     confidence: float = 0.95,
     draws: int = 50,
     seed: int = 0,
-) -> Estimate:
+) -> PairedEstimate:
     """Share of searches that would succeed in the whole gallery.
 
     Args:
@@ -100,10 +100,10 @@ def recall_in(
             for _ in range(draws)
         ]
     )
-    # no spread is no certainty: at least the spread of a share of n
+    # no spread is not certainty: at least the spread of a share of n
     spread = max(float(drawn.std(ddof=1)), float(np.sqrt((value * (1 - value) + 1 / n) / n)))
     half = z(confidence) * spread
-    return Estimate(value, max(0.0, value - half), min(1.0, value + half), n)
+    return PairedEstimate(value, max(0.0, value - half), min(1.0, value + half), n)
 
 
 def _binomial(values: Rows, size: int) -> Wide:

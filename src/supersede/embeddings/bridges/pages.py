@@ -8,7 +8,7 @@ from supersede.look.page import environment
 
 if TYPE_CHECKING:
     from supersede.embeddings.bridges.forecast import Forecast, Forecasts
-    from supersede.embeddings.report.paired import Estimate
+    from supersede.embeddings.report.paired import PairedEstimate
 
 __all__ = ["headline", "page", "text"]
 
@@ -78,9 +78,9 @@ def page(found: "Forecasts") -> str:
     )  # fmt: skip
 
 
-def _share(value: "Estimate") -> str:
+def _share(value: "PairedEstimate") -> str:
     return share(value.value, value.low, value.high)
 
 
-def _points(value: "Estimate") -> str:
+def _points(value: "PairedEstimate") -> str:
     return points(value.value, value.low, value.high)

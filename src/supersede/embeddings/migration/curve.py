@@ -8,7 +8,7 @@ import numpy as np
 
 from supersede.embeddings.indexes.index import Found
 from supersede.embeddings.migration.order import area_under_curve
-from supersede.embeddings.migration.serving import Calibration
+from supersede.embeddings.migration.serving import ScoreCalibration
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import Array, checked
 from supersede.errors import ArgumentError, VectorError
@@ -92,7 +92,7 @@ def backfill_curve(
     gallery_old: Any,
     gallery_new: Any,
     answers: Any,
-    calibration: Calibration,
+    calibration: ScoreCalibration,
     orders: Mapping[str, Any],
     *,
     k: int = 10,
@@ -160,7 +160,7 @@ def _served(
     gallery: Array,
     done: Any,
     first: Found,
-    calibration: Calibration,
+    calibration: ScoreCalibration,
     rows: Any,
     k: int,
 ) -> float:

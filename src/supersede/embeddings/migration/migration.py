@@ -17,7 +17,7 @@ import numpy as np
 from supersede.embeddings.indexes.index import Found, VectorIndex
 from supersede.embeddings.migration.journal import Journal, Progress
 from supersede.embeddings.migration.plan import embed_each
-from supersede.embeddings.migration.serving import Calibration
+from supersede.embeddings.migration.serving import ScoreCalibration
 from supersede.embeddings.migration.sources import Embedder, Items
 from supersede.errors import MigrationError, SpendCapError, StampError, VectorError
 
@@ -68,7 +68,7 @@ class Migration:
                 msg = f"the {what} is of {stamp!r}; the migration was planned for {expected!r}"
                 raise StampError(msg)
         kept = self.folder / "calibration.json"
-        self.calibration = Calibration.from_json(kept.read_text()) if kept.exists() else None
+        self.calibration = ScoreCalibration.from_json(kept.read_text()) if kept.exists() else None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -84,14 +84,14 @@ class Migration:
         *,
         batch: int = 256,
         limit: int | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[str], None] | None = None,
     ) -> Progress:
         """Embed what is open, in order, until all is done, a limit or the spend cap is reached.
 
         Args:
             batch: Items per embedding call and write.
             limit: Most items in this run.
-            progress: Called after each batch.
+            progress: Function that is called with a line of text after each batch.
 
         Returns:
             How far it is; phase ``"complete"`` if nothing is open.
@@ -119,7 +119,7 @@ class Migration:
             if cap is not None and spent + cost > cap * (1 + 1e-12):
                 msg = (
                     f"{spent:g} of the cap of {cap:g} are spent and the next {len(ids)} embeddings cost {cost:g};"
-                    " raise it to go on: supersede migrate run FOLDER --cap …"
+                    " raise it to continue: supersede migrate run FOLDER --cap …"
                 )
                 raise SpendCapError(msg)
             self._batch(ids, price)
@@ -128,7 +128,8 @@ class Migration:
             if rate is not None:
                 time.sleep(max(0.0, began + made / rate - time.monotonic()))
             if progress is not None:
-                progress(self.journal.progress())
+                now = self.journal.progress()
+                progress(f"{now.done:,} done, {now.open:,} open")
         if not self.journal.following(1) and self.journal.phase() == "running":
             self.journal.phase("complete")
         return self.journal.progress()
@@ -240,7 +241,7 @@ class Migration:
 
     # --- searches -------------------------------------------------------------------------------
 
-    def calibrate(self, calibration: Calibration) -> None:
+    def calibrate(self, calibration: ScoreCalibration) -> None:
         """Serve the mixed gallery from now on, by what `calibrate` learnt from pairs."""
         (self.folder / "calibration.json").write_text(calibration.to_json())
         self.calibration = calibration
@@ -287,7 +288,7 @@ class Migration:
         if progress.failed:
             item, why = next(iter(progress.failed.items()))
             found.append(
-                f"{len(progress.failed):,} items could not be embedded, such as {item!r}: {why}; mend them, then"
+                f"{len(progress.failed):,} items could not be embedded, such as {item!r}: {why}; fix them, then"
                 " supersede migrate run FOLDER --retry"
             )
         if progress.intents:

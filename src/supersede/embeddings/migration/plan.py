@@ -19,13 +19,13 @@ from supersede.look.result import ResultMixin, frame_of, plain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Plan", "plan_migration"]
+__all__ = ["MigrationPlan", "plan_migration"]
 
 SAMPLE = 64  # items embedded to measure time and tokens
 
 
 @dataclass(frozen=True)
-class Plan(ResultMixin, named="the plan of a migration", height="20rem"):
+class MigrationPlan(ResultMixin, named="the plan of a migration", height="20rem"):
     """A migration before it runs.
 
     Attributes:
@@ -35,7 +35,7 @@ class Plan(ResultMixin, named="the plan of a migration", height="20rem"):
         sampled: Items embedded to measure.
         seconds_per_embedding: Time of one, from the sample, as measured on this machine.
         tokens_per_item: Mean tokens (words and punctuation where no tokenizer is given) per text;
-            None where contents are no text.
+            None where contents are not text.
         price_per_embedding: Price of one.
         unembeddable: Sampled items that could not be embedded, with the reason.
         rate: Most embeddings per second; None for no limit.
@@ -109,7 +109,7 @@ def plan_migration(
     cap: float | None = None,
     seed: int = 0,
     facts: dict[str, Any] | None = None,
-) -> Plan:
+) -> MigrationPlan:
     """Measure a sample, price the whole, and write the journal; nothing is written to an index.
 
     Args:
@@ -168,7 +168,7 @@ def plan_migration(
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     journal = Journal(path / "migration.db", create=True)
-    plan = Plan(
+    plan = MigrationPlan(
         old.stamp, new.stamp, len(names), len(sample), seconds, tokens, each, failed, rate, cap
     )
     journal.enter(ordered)

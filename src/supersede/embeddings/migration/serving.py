@@ -26,7 +26,7 @@ from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import checked
 from supersede.errors import TooFewLabelsError, VectorError
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["ScoreCalibration", "calibrate"]
 
 Wide = npt.NDArray[np.float64]
 DEPTH = 50  # candidates from either index
@@ -34,7 +34,7 @@ MIN_PAIRS = 100
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ScoreCalibration:
     """What old and new scores say together.
 
     Attributes:
@@ -52,7 +52,7 @@ class Calibration:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "Calibration":
+    def from_json(cls, text: str) -> "ScoreCalibration":
         """Read what `to_json` wrote."""
         told = json.loads(text)
         return cls(tuple(told["weights"]), told["pairs"], told["depth"])
@@ -104,7 +104,7 @@ def calibrate(
     *,
     depth: int = DEPTH,
     seed: int = 0,
-) -> Calibration:
+) -> ScoreCalibration:
     """Learn from pairs what old and new scores say together.
 
     A half-done backfill is played: of the pairs' documents, a random half counts as embedded again.
@@ -141,7 +141,7 @@ def calibrate(
         second, b = nearest(asked_new, documents[half], depth)
         cases += _cases(first, a, rows[half][second], b, done, rows)
     weights = _fit(cases)
-    return Calibration(tuple(weights.tolist()), n, depth)
+    return ScoreCalibration(tuple(weights.tolist()), n, depth)
 
 
 def _cases(first: Any, a: Any, second: Any, b: Any, done: Any, rows: Any) -> list[tuple[Wide, int]]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from supersede.embeddings.relevance import Relevance, relevance_of
 from supersede.embeddings.report.dependants import Head, by_centroids, by_head
-from supersede.embeddings.report.paired import Estimate, difference, gain_ratio, mean
+from supersede.embeddings.report.paired import PairedEstimate, gain_ratio, mean, mean_difference
 from supersede.embeddings.report.ranking import Ranks, rank
 from supersede.embeddings.report.result import Compatibility, Test, Threshold, Verdict
 from supersede.embeddings.report.searches import lost_and_found
@@ -57,7 +57,7 @@ def compatibility(
     metric: Metric = "cosine",
     confidence: float = 0.95,
 ) -> Compatibility:
-    """Hold new queries against the old gallery.
+    """Compare new queries with the old gallery.
 
     Args:
         queries_old: Query vectors of the old model, shape ``(q, d_old)``.
@@ -283,7 +283,7 @@ def _paragon(given: tuple[Any, Any], parts: _Sides, metric: Metric) -> tuple[Arr
 def _notes(crossed: bool, selfed: bool, bridge: Bridge | None) -> tuple[str, ...]:
     notes = []
     if not crossed:
-        notes.append("No cross test: new queries were not held against the old gallery.")
+        notes.append("No cross test: new queries were not compared with the old gallery.")
     if not selfed:
         notes.append("No self test: the gallery was not embedded with the new model.")
     if bridge is not None:
@@ -301,16 +301,16 @@ def _measured(found: Ranks, ks: Sequence[int]) -> dict[str, Wide]:
 
 def _apart(
     measured: dict[str, dict[str, Wide]], old: str, new: str, confidence: float, clusters: Any
-) -> dict[str, Estimate]:
+) -> dict[str, PairedEstimate]:
     if new not in measured:
         return {}
     return {
-        name: difference(values, measured[new][name], confidence=confidence, clusters=clusters)
+        name: mean_difference(values, measured[new][name], confidence=confidence, clusters=clusters)
         for name, values in measured[old].items()
     }
 
 
-def _criterion(apart: Estimate) -> Verdict:
+def _criterion(apart: PairedEstimate) -> Verdict:
     return "met" if apart.low > 0 else "not met" if apart.high <= 0 else "undecided"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.report.paired import Estimate, difference, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.embeddings.vectors import Array, prepared, unit
 from supersede.errors import ArgumentError, VectorError
 
@@ -59,9 +59,9 @@ class Dependant:
     """
 
     name: str
-    old: Estimate
-    new: Estimate
-    change: Estimate
+    old: PairedEstimate
+    new: PairedEstimate
+    change: PairedEstimate
     classes: int
     unknown: int = 0
 
@@ -159,7 +159,7 @@ def _held(
         name=name,
         old=mean(before, confidence=confidence, clusters=clusters),
         new=mean(after, confidence=confidence, clusters=clusters),
-        change=difference(before, after, confidence=confidence, clusters=clusters),
+        change=mean_difference(before, after, confidence=confidence, clusters=clusters),
         classes=len(head.classes),
         unknown=int((~known).sum()),
     )

@@ -1,7 +1,7 @@
 """Vectors of two models in one index: found by stamp, by length and dimension, by neighbourhood.
 
 Where some vectors are known to be of each model, a linear discriminant with a shrunk covariance
-tells them apart (Fisher 1936) and its own errors, cross-validated, correct the count
+separates them (Fisher 1936) and its own errors, cross-validated, correct the count
 (Rogan & Gladen 1978, Am. J. Epidemiol. 107, 71-76). Where nothing is known, the graph of nearest
 neighbours is cut where it is thinnest: spaces of two models lie apart, so that hardly any vector has a
 neighbour on the other side. Topics can lie apart as well, so this alone raises a *suspicion*; and a
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
-from supersede.embeddings.report.paired import Estimate, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import Array, Floats, checked, comparable, unit
 from supersede.errors import TooFewLabelsError
@@ -59,7 +59,7 @@ class Diagnosis(ResultMixin, named="a diagnosis"):
     answer: Answer
     reasons: tuple[str, ...]
     stamps: dict[str, int]
-    foreign: Estimate | None
+    foreign: PairedEstimate | None
     suspects: npt.NDArray[np.intp]
     lengths: tuple[float, float, float]
     n: int
@@ -174,7 +174,7 @@ def diagnose(
 
 def _known(
     array: Array, known_old: Any, known_new: Any, confidence: float
-) -> tuple[Estimate, npt.NDArray[np.intp]]:
+) -> tuple[PairedEstimate, npt.NDArray[np.intp]]:
     """The share of the other model among all, corrected for the discriminant's errors."""
     old, new = checked(known_old, "known_old"), checked(known_new, "known_new")
     comparable(old, array, "known_old", "vectors")
@@ -192,7 +192,7 @@ def _known(
     called = _discriminant(x, y)(unit(array)) > 0
     apart = hit - miss
     if apart < 0.5:
-        return Estimate(float("nan"), 0.0, 1.0, len(array)), np.zeros(0, np.intp)
+        return PairedEstimate(float("nan"), 0.0, 1.0, len(array)), np.zeros(0, np.intp)
     raw = mean(called.astype(float), confidence=confidence)
     value = (raw.value - miss) / apart
     # the errors are known from samples only: their spread is added (Rogan & Gladen, eq. 4),
@@ -205,7 +205,7 @@ def _known(
     low = (raw.low - miss) / apart - half
     high = (raw.high - miss) / apart + half
     value, low, high = np.clip([value, low, high], 0, 1).tolist()
-    return Estimate(value, low, high, len(array)), np.flatnonzero(called)
+    return PairedEstimate(value, low, high, len(array)), np.flatnonzero(called)
 
 
 def _discriminant(x: Floats, y: npt.NDArray[np.bool_]) -> Callable[[Floats], Floats]:

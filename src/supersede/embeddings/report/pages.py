@@ -7,7 +7,7 @@ from supersede.look.numbers import count, points, share
 from supersede.look.page import environment
 
 if TYPE_CHECKING:
-    from supersede.embeddings.report.paired import Estimate
+    from supersede.embeddings.report.paired import PairedEstimate
     from supersede.embeddings.report.result import Compatibility, Test
 
 __all__ = ["headline", "page", "text"]
@@ -96,11 +96,11 @@ def _measures(test: "Test") -> list[str]:
     return [*(f"recall@{k}" for k in test.recall), "mrr", "map"]
 
 
-def _share(value: "Estimate") -> str:
+def _share(value: "PairedEstimate") -> str:
     return share(value.value, value.low, value.high)
 
 
-def _apart(value: "Estimate") -> str:
+def _apart(value: "PairedEstimate") -> str:
     return points(value.value, value.low, value.high)
 
 

@@ -22,13 +22,13 @@ import numpy.typing as npt
 
 from supersede.metrics.intervals import wilson, z
 
-__all__ = ["Estimate", "difference", "gain_ratio", "mean"]
+__all__ = ["PairedEstimate", "gain_ratio", "mean", "mean_difference"]
 
 Wide = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class PairedEstimate:
     """A number with its interval.
 
     Attributes:
@@ -60,7 +60,7 @@ def _clustered(values: Wide, clusters: npt.NDArray[Any] | None) -> tuple[float, 
 
 def mean(
     values: Wide, *, confidence: float = 0.95, clusters: npt.NDArray[Any] | None = None
-) -> Estimate:
+) -> PairedEstimate:
     """Mean of values in [0, 1] with Wilson's interval at its effective size; NaN are left out.
 
     Example:
@@ -72,7 +72,7 @@ def mean(
     known = ~np.isnan(values)
     kept = values[known]
     if not len(kept):
-        return Estimate(math.nan, 0.0, 1.0, 0)
+        return PairedEstimate(math.nan, 0.0, 1.0, 0)
     centre = float(kept.mean())
     squares, groups = _clustered(kept, None if clusters is None else clusters[known])
     size = float(groups)
@@ -82,21 +82,21 @@ def mean(
         if clusters is not None:
             size = min(size, float(len(kept)))
     low, high = wilson(centre, size, confidence)
-    return Estimate(centre, float(low), float(high), len(kept))
+    return PairedEstimate(centre, float(low), float(high), len(kept))
 
 
-def difference(
+def mean_difference(
     old: Wide,
     new: Wide,
     *,
     confidence: float = 0.95,
     clusters: npt.NDArray[Any] | None = None,
-) -> Estimate:
+) -> PairedEstimate:
     """Paired difference new − old of values in [0, 1], queries that either lacks left out.
 
     Example:
         >>> import numpy as np
-        >>> one = difference(np.zeros(1), np.ones(1))
+        >>> one = mean_difference(np.zeros(1), np.ones(1))
         >>> one.value, one.low < 0
         (1.0, True)
     """
@@ -105,7 +105,7 @@ def difference(
     kept = apart[known]
     n = len(kept)
     if not n:
-        return Estimate(math.nan, -1.0, 1.0, 0)
+        return PairedEstimate(math.nan, -1.0, 1.0, 0)
     squares, groups = _clustered(kept, None if clusters is None else clusters[known])
     # one search lost and one gained are added, each as heavy as an average cluster
     weight = n / groups
@@ -117,10 +117,10 @@ def difference(
     half = z(confidence) * math.sqrt(spread) / size
     low, high = max(-1.0, centre - half), min(1.0, centre + half)
     value = float(kept.mean())
-    return Estimate(value, min(low, value), max(high, value), n)
+    return PairedEstimate(value, min(low, value), max(high, value), n)
 
 
-def gain_ratio(old: Wide, cross: Wide, best: Wide, *, confidence: float = 0.95) -> Estimate:
+def gain_ratio(old: Wide, cross: Wide, best: Wide, *, confidence: float = 0.95) -> PairedEstimate:
     """(cross − old) / (best − old) with Fieller's interval; NaN where best − old may be zero.
 
     Example:
@@ -134,13 +134,13 @@ def gain_ratio(old: Wide, cross: Wide, best: Wide, *, confidence: float = 0.95) 
     top, bottom = (cross - old)[known], (best - old)[known]
     n = len(top)
     if n < 3:
-        return Estimate(math.nan, -math.inf, math.inf, n)
+        return PairedEstimate(math.nan, -math.inf, math.inf, n)
     a, b = float(top.mean()), float(bottom.mean())
     aa, ab, _, bb = (np.cov(top, bottom).ravel() / n).tolist()
     zz = z(confidence) ** 2
     lead = b * b - zz * bb
     if lead <= 0 or b <= 0:
-        return Estimate(math.nan, -math.inf, math.inf, n)
+        return PairedEstimate(math.nan, -math.inf, math.inf, n)
     middle = a * b - zz * ab
     root = math.sqrt(max(middle**2 - lead * (a * a - zz * aa), 0.0))
-    return Estimate(a / b, (middle - root) / lead, (middle + root) / lead, n)
+    return PairedEstimate(a / b, (middle - root) / lead, (middle + root) / lead, n)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.embeddings.report.dependants import Dependant
-from supersede.embeddings.report.paired import Estimate
+from supersede.embeddings.report.paired import PairedEstimate
 from supersede.embeddings.report.searches import Searches
 from supersede.embeddings.report.verification import Verification
 from supersede.look.json_values import json_object
@@ -36,14 +36,14 @@ class Test:
     name: str
     queries: str
     gallery: str
-    recall: dict[int, Estimate]
-    mrr: Estimate
-    map: Estimate
+    recall: dict[int, PairedEstimate]
+    mrr: PairedEstimate
+    map: PairedEstimate
 
-    def measure(self, measure: str) -> Estimate:
+    def measure(self, measure: str) -> PairedEstimate:
         """The measure of that name: ``"map"``, ``"mrr"``, ``"recall@1"``, ``"recall@10"``."""
         if measure in {"map", "mrr"}:
-            found: Estimate = getattr(self, measure)
+            found: PairedEstimate = getattr(self, measure)
             return found
         return self.recall[int(measure.removeprefix("recall@"))]
 
@@ -106,9 +106,9 @@ class Compatibility(ResultMixin, named="the compatibility report"):
     tests: tuple[Test, ...]
     measure: str
     criterion: Verdict | None
-    differences: dict[str, Estimate]
-    self_differences: dict[str, Estimate]
-    gain: dict[str, Estimate]
+    differences: dict[str, PairedEstimate]
+    self_differences: dict[str, PairedEstimate]
+    gain: dict[str, PairedEstimate]
     searches: Searches | None
     reindexed: Searches | None
     centroids: Dependant | None
@@ -133,7 +133,7 @@ class Compatibility(ResultMixin, named="the compatibility report"):
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON has them."""
 
-        def plain(values: dict[str, Estimate]) -> dict[str, Any]:
+        def plain(values: dict[str, PairedEstimate]) -> dict[str, Any]:
             return {name: value.to_dict() for name, value in values.items()}
 
         def of(part: Any) -> Any:

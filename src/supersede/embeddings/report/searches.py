@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.report.paired import Estimate, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean
 from supersede.embeddings.report.ranking import Ranks
 
 __all__ = ["LostSearch", "Searches", "Slice", "lost_and_found"]
@@ -51,8 +51,8 @@ class Slice:
     by: str
     value: str
     n: int
-    lost: Estimate
-    found: Estimate
+    lost: PairedEstimate
+    found: PairedEstimate
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -80,8 +80,8 @@ class Searches:
     k: int
     n: int
     both: int
-    lost: Estimate
-    found: Estimate
+    lost: PairedEstimate
+    found: PairedEstimate
     neither: int
     slices: tuple[Slice, ...]
     worst: tuple[LostSearch, ...]

@@ -1,4 +1,4 @@
-"""What the deployed index loses by itself, told apart from what a model loses.
+"""What the deployed index loses by itself, separated from what a model loses.
 
 An approximate index (HNSW, IVF) misses neighbours. The same queries are searched exactly and through
 the index: the difference is the index's, and what is left between two models is the models'.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.report.paired import Estimate, difference, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import checked
 from supersede.errors import IndexAccessError, ItemError
@@ -51,9 +51,9 @@ class IndexLoss(ResultMixin, named="the loss of an index", height="24rem"):
 
     stamp: str
     k: int
-    exact: Estimate
-    served: Estimate
-    change: Estimate
+    exact: PairedEstimate
+    served: PairedEstimate
+    change: PairedEstimate
     agreement: float
 
     def to_frame(self) -> "pa.Table":
@@ -126,5 +126,5 @@ def through_index(
     )
     return IndexLoss(
         index.stamp, k, mean(before, confidence=confidence), mean(after, confidence=confidence),
-        difference(before, after, confidence=confidence), float(shared.mean()),
+        mean_difference(before, after, confidence=confidence), float(shared.mean()),
     )  # fmt: skip

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.embeddings.relevance import Relevance
-from supersede.embeddings.report.paired import Estimate
+from supersede.embeddings.report.paired import PairedEstimate
 from supersede.embeddings.report.ranking import AT_ONCE, scores
 from supersede.embeddings.vectors import Array, Floats, Metric, comparable, prepared
 from supersede.errors import TooFewLabelsError
@@ -42,8 +42,8 @@ class Verification:
     """
 
     threshold: float
-    tar: Estimate
-    far: Estimate
+    tar: PairedEstimate
+    far: PairedEstimate
     right: int
     wrong: int
 
@@ -132,10 +132,12 @@ def _wrong(
         yield made, mask
 
 
-def _rate(yes: Wide, of: Wide, confidence: float, clusters: npt.NDArray[Any] | None) -> Estimate:
+def _rate(
+    yes: Wide, of: Wide, confidence: float, clusters: npt.NDArray[Any] | None
+) -> PairedEstimate:
     total = of.sum()
     if not total:
-        return Estimate(math.nan, 0.0, 1.0, 0)
+        return PairedEstimate(math.nan, 0.0, 1.0, 0)
     rate = float(yes.sum() / total)
     rest = yes - rate * of
     sizes = of
@@ -147,4 +149,4 @@ def _rate(yes: Wide, of: Wide, confidence: float, clusters: npt.NDArray[Any] | N
     kish = float(total**2 / np.square(sizes).sum())
     size = rate * (1 - rate) / variance if 0 < rate < 1 and variance > 0 else kish
     low, high = wilson(rate, min(size, float(total)), confidence)
-    return Estimate(rate, float(low), float(high), int((of > 0).sum()))
+    return PairedEstimate(rate, float(low), float(high), int((of > 0).sum()))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from supersede.embeddings.relevance import Relevance, relevance_of
-from supersede.embeddings.report.paired import Estimate, difference, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.embeddings.report.ranking import rank
 from supersede.embeddings.vectors import checked
 from supersede.errors import ArgumentError
@@ -39,9 +39,9 @@ class ChainReport(ResultMixin, named="a chain of versions"):
 
     versions: tuple[str, ...]
     measure: str
-    tests: dict[str, dict[str, Estimate]]
-    gains: dict[str, Estimate]
-    prices: dict[str, Estimate]
+    tests: dict[str, dict[str, PairedEstimate]]
+    gains: dict[str, PairedEstimate]
+    prices: dict[str, PairedEstimate]
 
     def to_frame(self) -> "pa.Table":
         """One row per pair of versions: queries of the one, gallery of the other."""
@@ -139,11 +139,11 @@ def chain_report(
             for i, a in enumerate(names)
         },
         gains={
-            new: difference(values[old, old], values[new, old], confidence=confidence)
+            new: mean_difference(values[old, old], values[new, old], confidence=confidence)
             for new, old in pairs
         },
         prices={
-            name: difference(found, values[name, name], confidence=confidence)
+            name: mean_difference(found, values[name, name], confidence=confidence)
             for name, found in alone.items()
         },
     )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from supersede.embeddings.relevance import relevance_of
-from supersede.embeddings.report.paired import Estimate, mean
+from supersede.embeddings.report.paired import PairedEstimate, mean
 from supersede.embeddings.report.ranking import rank
 from supersede.embeddings.vectors import checked
 from supersede.errors import ArgumentError
@@ -62,8 +62,8 @@ class CrossReward:
         value: `map` times the smallest factor over the devices: what a search maximises.
     """
 
-    map: Estimate
-    recall: Estimate
+    map: PairedEstimate
+    recall: PairedEstimate
     cost: dict[str, float]
     value: float
 

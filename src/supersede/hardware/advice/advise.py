@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supersede.errors import ArgumentError
-from supersede.hardware.advice.budget import Budget
+from supersede.hardware.advice.budget import MemoryBudget
 from supersede.hardware.advice.edits import Edit, alignments, fusions, scaled, standards
 from supersede.hardware.advice.judge import TargetJudge, more_on_cpu
 from supersede.hardware.advice.preserving import carried, preserving, widenings
@@ -114,7 +114,7 @@ class Advice(ResultMixin, named="advice"):
     options: tuple[Option, ...]
     kept: Kept | None = None
     front: tuple[Option, ...] = ()
-    budget: Budget = field(default_factory=Budget)
+    budget: MemoryBudget = field(default_factory=MemoryBudget)
 
     @property
     def fits(self) -> bool:
@@ -242,7 +242,7 @@ def advise(
         max_weights: Bytes that weights may take as the target stores them.
         cache: File of kept measurements, see `measure_all`.
         workers: Processes that measure.
-        progress: Is told what goes on.
+        progress: Function that is called with a line of text before each step.
 
     Raises:
         ArgumentError: The granule or a budget is impossible, or the target does not know the memory that
@@ -266,9 +266,9 @@ def advise(
             progress(text)
 
     if granule is not None and granule < 1:
-        msg = f"granule={granule}; it is a number of channels, 1 or more"
+        msg = f"granule={granule} must be a number of channels, 1 or more"
         raise ArgumentError(msg)
-    budget = Budget(max_sram, max_weights)
+    budget = MemoryBudget(max_sram, max_weights)
     judge = TargetJudge(target, cache, workers)
     (before,) = measure_all(target, [plain], cache=cache, workers=workers)
     judge.known[plain] = before
@@ -326,9 +326,13 @@ def _free(
 
 
 def _within(
-    judge: TargetJudge, network: Network, taken: list[Edit], edits: Sequence[Edit], budget: Budget
+    judge: TargetJudge,
+    network: Network,
+    taken: list[Edit],
+    edits: Sequence[Edit],
+    budget: MemoryBudget,
 ) -> list[Edit]:
-    """The fastest set of edits within the budget that is found from those taken; else those.
+    """The fastest set of edits within the budget that is found from those taken; otherwise those.
 
     From the edits taken, and from none, edits are added one at a time, the one that saves most memory
     first; every set on the way that fits is a candidate.

@@ -11,11 +11,11 @@ from supersede.look.numbers import count
 if TYPE_CHECKING:
     from supersede.hardware.targets.measurement import Measurement
 
-__all__ = ["Budget"]
+__all__ = ["MemoryBudget"]
 
 
 @dataclass(frozen=True)
-class Budget:
+class MemoryBudget:
     """Limits of memory; None where there is none.
 
     Args:
@@ -28,7 +28,7 @@ class Budget:
     Example:
         >>> from supersede.hardware import Measurement
         >>> cost = Measurement(0.001, weight_bytes=90_000, peak_bytes=300_000)
-        >>> Budget(sram=256 * 1024).holds(cost), Budget(weights=100_000).holds(cost)
+        >>> MemoryBudget(sram=256 * 1024).holds(cost), MemoryBudget(weights=100_000).holds(cost)
         (False, True)
     """
 

@@ -1,11 +1,11 @@
-"""What a network costs on a target: the measurement, with names and the budget it is held against."""
+"""What a network costs on a target: the measurement, with names and the budget it must keep."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from supersede.hardware.advice.budget import Budget
+from supersede.hardware.advice.budget import MemoryBudget
 from supersede.look.json_values import json_object
 from supersede.look.result import ResultMixin, frame_of
 
@@ -33,7 +33,7 @@ class Profile(ResultMixin, named="a profile"):
     model: str
     target: str
     cost: Measurement
-    budget: Budget = field(default_factory=Budget)
+    budget: MemoryBudget = field(default_factory=MemoryBudget)
 
     @property
     def over_budget(self) -> list[str]:
@@ -67,7 +67,7 @@ def profile(
     target: Target,
     *,
     model: str = "network",
-    budget: Budget | None = None,
+    budget: MemoryBudget | None = None,
     cache: Cache | None = None,
 ) -> Profile:
     """Measure a network on a target.
@@ -90,6 +90,6 @@ def profile(
         ['a']
     """
     cost = target.measure(network) if cache is None else cache.measure(target, network)
-    limits = budget or Budget()
+    limits = budget or MemoryBudget()
     limits.refuse_unknown(cost)
     return Profile(model, target.fingerprint(), cost, limits)

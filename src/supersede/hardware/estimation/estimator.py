@@ -30,10 +30,10 @@ from supersede.hardware.targets.measurement import LayerCost, Measurement, Targe
 if TYPE_CHECKING:
     from supersede.hardware.estimation.accuracy import Accuracy
 
-__all__ = ["Estimate", "Estimator", "Sample"]
+__all__ = ["Estimator", "LatencyEstimate", "NetworkSampler"]
 
 Floats = NDArray[np.float64]
-Sample = Callable[[np.random.Generator], Network]
+NetworkSampler = Callable[[np.random.Generator], Network]
 """Draws a network from the space that the estimator is for."""
 
 FOLDS = 5
@@ -42,7 +42,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Estimate:
+class LatencyEstimate:
     """An estimated latency.
 
     Args:
@@ -139,7 +139,7 @@ class Estimator:
     def fit(
         cls,
         target: Target,
-        sample: Sample,
+        sample: NetworkSampler,
         *,
         budget: int = 100,
         seed: int = 0,
@@ -156,11 +156,11 @@ class Estimator:
             seed: Of the draws and of the regression.
             cache: File of kept measurements, see `measure_all`.
             workers: Processes that measure.
-            progress: Is told how far the work is.
+            progress: Function that is called with a line of text as work proceeds.
 
         Raises:
             ArgumentError: `sample` does not give as many different networks.
-            EstimateError: The latencies are no sums over layers.
+            EstimateError: The latencies are not sums over layers.
             MeasurementError: The target refuses a network.
             MissingExtraError: scikit-learn is not installed.
 
@@ -180,7 +180,7 @@ class Estimator:
         measured = measure_all(target, networks, cache=cache, workers=workers, progress=progress)
         return cls(target.fingerprint(), networks, tuple(measured), seed)
 
-    def predict(self, networks: Sequence[Network]) -> tuple[Estimate, ...]:
+    def predict(self, networks: Sequence[Network]) -> tuple[LatencyEstimate, ...]:
         """Estimates of many networks at once, which is much faster than one by one.
 
         Raises:
@@ -211,7 +211,7 @@ class Estimator:
         half = difficulty.half_width(spread, distance)
         parts = np.split(layers, starts[1:])
         return tuple(
-            Estimate(
+            LatencyEstimate(
                 float(total),
                 float("nan") if flags[i] else float(total * np.exp(-half[i])),
                 float("nan") if flags[i] else float(total * np.exp(half[i])),
@@ -257,7 +257,7 @@ class Estimator:
     def check(
         self,
         target: Target,
-        sample: Sample,
+        sample: NetworkSampler,
         *,
         networks: int = 100,
         seed: int = 1,
@@ -265,7 +265,7 @@ class Estimator:
         workers: int = 1,
         progress: Callable[[str], None] | None = None,
     ) -> "Accuracy":
-        """Hold estimates against fresh measurements of networks that were not learnt from.
+        """Compare estimates with fresh measurements of networks that were not learnt from.
 
         Raises:
             EstimateError: The target is not the one that was measured.
@@ -317,7 +317,7 @@ class Estimator:
             target: The target that it must have been fitted to, where that matters.
 
         Raises:
-            EstimateError: The file is no estimator, or belongs to another target or version.
+            EstimateError: The file is not an estimator, or belongs to another target or version.
         """
         try:
             record = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -333,7 +333,7 @@ class Estimator:
                 record["seed"],
             )
         except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-            msg = f"{path} is no saved estimator: {error!r}; `Estimator.save` writes one"
+            msg = f"{path} is not a saved estimator: {error!r}; `Estimator.save` writes one"
             raise EstimateError(msg) from error
         if target is not None:
             found._refuse_other(target)
@@ -363,7 +363,7 @@ class Estimator:
 
 
 def draw(
-    sample: Sample, count: int, rng: np.random.Generator, known: set[str] | None = None
+    sample: NetworkSampler, count: int, rng: np.random.Generator, known: set[str] | None = None
 ) -> tuple[Network, ...]:
     """Different networks of a space, none of them among the fingerprints in `known`.
 

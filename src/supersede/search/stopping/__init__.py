@@ -11,7 +11,7 @@ what is left to gain is below that error, more trials only fit noise. The parts:
 """
 
 from supersede.search.stopping.bootstrap import bootstrap_error
-from supersede.search.stopping.combine import AllOf, AnyOf, InARow
+from supersede.search.stopping.combine import AllOf, AnyOf, IfReported, InARow
 from supersede.search.stopping.cost_aware import CostAware
 from supersede.search.stopping.decide import DEFAULT, Decision, decide
 from supersede.search.stopping.delong import auc_error
@@ -65,6 +65,7 @@ __all__ = [
     "FoldDesign",
     "FrozenRegretBound",
     "History",
+    "IfReported",
     "InARow",
     "Int",
     "Judgement",

@@ -1,11 +1,11 @@
-"""Combined criteria: all of them, any of them, or one of them several times in a row."""
+"""Combined criteria: all, any, one several times in a row, or one of two by what is reported."""
 
 from dataclasses import dataclass
 
 from supersede.errors import ArgumentError
 from supersede.search.stopping.evidence import Criterion, Evidence, Judgement
 
-__all__ = ["AllOf", "AnyOf", "InARow"]
+__all__ = ["AllOf", "AnyOf", "IfReported", "InARow"]
 
 
 def _joined(stop: bool, chosen: list[Judgement], every: list[Judgement]) -> Judgement:
@@ -46,6 +46,23 @@ class AnyOf:
         wanted = [j for j in said if j.stop]
         # the numbers shown are those of the last criterion, so that their meaning does not change
         return _joined(bool(wanted), wanted or said, said[::-1])
+
+
+@dataclass(frozen=True)
+class IfReported:
+    """One criterion where trials report a statistical error, another where they do not.
+
+    Args:
+        then: Criterion for searches with an error.
+        otherwise: Criterion for searches without.
+    """
+
+    then: Criterion
+    otherwise: Criterion
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Judge by the one that applies."""
+        return (self.then if evidence.reported else self.otherwise).judge(evidence)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from supersede.look.result import ResultMixin, frame_of
-from supersede.search.stopping.combine import AllOf, AnyOf
+from supersede.search.stopping.combine import AllOf, AnyOf, IfReported
 from supersede.search.stopping.evidence import Criterion, Evidence, Judgement
 from supersede.search.stopping.history import History, State
 from supersede.search.stopping.optimistic_gain import OptimisticGain
@@ -29,8 +29,14 @@ DEFAULT: Criterion = AnyOf(
         AtLeast(trials=20),
         Contrast(errors=1, trials=60),
         AnyOf(
-            RegretBound(times=1),
-            AllOf(NoImprovement(trials=20, share=0.5), OptimisticGain(times=7)),
+            IfReported(RegretBound(times=1), RegretBound(times=0.1)),
+            AllOf(
+                IfReported(
+                    NoImprovement(trials=20, share=0.5),
+                    NoImprovement(trials=50, share=0.5, errors=0.05),
+                ),
+                OptimisticGain(times=7),
+            ),
         ),
     ),
 )
@@ -127,8 +133,11 @@ def decide(
         warnings.simplefilter("ignore")
         said = _judged(rule, evidence, failures)
         unseen = None
-        if not failures and evidence.surrogate is not None:
-            unseen = evidence.surrogate.unseen
+        if not failures:
+            try:
+                unseen = None if evidence.surrogate is None else evidence.surrogate.unseen
+            except Exception as problem:  # reported, as above
+                failures.append(f"{type(problem).__name__}: {problem}")
     failure = failures[0] if failures else None
     if failure is not None:
         msg = f"a stopping criterion failed ({failure}); patience judges in its place"
@@ -155,8 +164,8 @@ def _judged(rule: Criterion, evidence: Evidence, failures: list[str]) -> Judgeme
     """
     try:
         return rule.judge(evidence)
-    except Exception as failure:  # any error: it is reported, and never decides
-        failures.append(f"{type(failure).__name__}: {failure}")
+    except Exception as problem:  # any error: it is reported, and never decides
+        failures.append(f"{type(problem).__name__}: {problem}")
     if isinstance(rule, AnyOf):
         return AnyOf(*(_Guarded(part, failures) for part in rule.criteria)).judge(evidence)
     return WITHOUT_MODEL.judge(evidence)

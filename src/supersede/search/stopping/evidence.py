@@ -18,6 +18,9 @@ from supersede.search.stopping.surrogate import Memory, Settings, Surrogate, sur
 __all__ = ["Criterion", "Evidence", "Judgement"]
 
 
+_SHARE = 0.2  # chosen on recorded searches without errors: docs/explanation/stopping.md
+
+
 @dataclass(frozen=True)
 class Judgement:
     """The judgement of one criterion.
@@ -62,14 +65,33 @@ class Evidence:
         return self.estimate(self.history)
 
     @cached_property
+    def reported(self) -> bool:
+        """Whether the trials report a usable statistical error."""
+        return self.error is not None and bool(np.isfinite(self.error.value))
+
+    @cached_property
     def yardstick(self) -> StatisticalError | None:
-        """The statistical error, or without one, the residual noise of the surrogate."""
-        if self.error is not None and np.isfinite(self.error.value):
+        """The statistical error; without one, what stands in for it.
+
+        That is a fifth of the distance from the median value to the best, a gain that the search
+        has shown to be small, or the residual noise of the surrogate if that is larger. None
+        without a surrogate.
+        """
+        if self.error is not None and self.reported:
             return self.error
         if self.surrogate is None:
             return None
         noise = self.surrogate.transform.scale * self.surrogate.posterior.hyper.noise**0.5
-        return StatisticalError(noise, "residual noise of the surrogate, as no error was reported")
+        known = self.history.losses[self.history.complete]
+        distance = float(np.median(known) - known.min())
+        if noise >= _SHARE * distance:
+            return StatisticalError(
+                noise, "residual noise of the surrogate, as no error was reported"
+            )
+        source = (
+            "a fifth of the distance from the median to the best value, as no error was reported"
+        )
+        return StatisticalError(_SHARE * distance, source)
 
     @cached_property
     def flat(self) -> bool:

@@ -38,29 +38,34 @@ class NoImprovement:
             the second half of the search found nothing better.
         min_delta: Smallest improvement that counts, in units of the objective. Smaller ones add up
             until together they exceed it.
+        errors: The same in statistical errors, or in what stands in for one; the larger counts.
     """
 
     trials: int = 30
     share: float = 0.0
     min_delta: float = 0.0
+    errors: float = 0.0
 
     def __post_init__(self) -> None:
         _positive("trials", self.trials)
         if not 0 <= self.share < 1:
             msg = f"share: got {self.share!r}; expected a number in [0, 1)"
             raise ArgumentError(msg)
-        if not (math.isfinite(self.min_delta) and self.min_delta >= 0):
-            msg = f"min_delta: got {self.min_delta!r}; expected a finite number, 0 or more"
-            raise ArgumentError(msg)
+        for name in ("min_delta", "errors"):
+            least = getattr(self, name)
+            if not (math.isfinite(least) and least >= 0):
+                msg = f"{name}: got {least!r}; expected a finite number, 0 or more"
+                raise ArgumentError(msg)
 
     def judge(self, evidence: Evidence) -> Judgement:
         """Count the trials after the last improvement."""
         history = evidence.history
-        since = history.stagnation_by(self.min_delta) if self.min_delta else history.stagnation
+        least = self.min_delta
+        if self.errors and evidence.yardstick is not None:
+            least = max(least, self.errors * evidence.yardstick.value)
+        since = history.stagnation_by(least) if least else history.stagnation
         wait = max(self.trials, math.ceil(self.share * len(history.judged)))
-        what = (
-            f"an improvement by more than {self.min_delta:g}" if self.min_delta else "the best one"
-        )
+        what = f"an improvement by more than {least:.3g}" if least else "the best one"
         return Judgement(since >= wait, f"{since} trials since {what}, {wait} needed")
 
 

@@ -74,7 +74,7 @@ def replay(
     error: ErrorEstimate | None = None,
     settings: Settings | None = None,
     every: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Replay:
     """Judge a search after each of its trials, beyond the first stop, to the end.
 
@@ -84,7 +84,7 @@ def replay(
         error: How the statistical error is found; by default from the trials' own reports.
         settings: Settings of the surrogate.
         every: Check only after every N-th trial.
-        progress: Function that is called with the numbers of checked and of all trials.
+        progress: Function that is called with a line of text after each decision.
 
     Returns:
         The decisions, the first stop, and what it saves and loses.
@@ -110,7 +110,7 @@ def replay(
         past = history.first(trials)
         steps.append(decide(past, rule, error=error, settings=settings, memory=memory))
         if progress is not None:
-            progress(trials, count)
+            progress(f"judged {trials} of {count} trials")
     stop = next((n for n, step in zip(checks, steps, strict=True) if step.stop and n < count), None)
     at = history.first(count if stop is None else stop)
     chosen = steps[-1] if stop is None else steps[checks.index(stop)]

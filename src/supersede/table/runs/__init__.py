@@ -1,6 +1,6 @@
 """What evaluation tools write, and two runs joined by item: one short file per format."""
 
-from supersede.table.runs.attempt import Attempt, Columns, Log, Reader
+from supersede.table.runs.attempt import Attempt, Reader, RunColumns, RunLog
 from supersede.table.runs.content import Content
 from supersede.table.runs.differences import Differences
 from supersede.table.runs.join import Changed, join_runs, models_in, split_run
@@ -10,11 +10,11 @@ __all__ = [
     "READERS",
     "Attempt",
     "Changed",
-    "Columns",
     "Content",
     "Differences",
-    "Log",
     "Reader",
+    "RunColumns",
+    "RunLog",
     "join_runs",
     "models_in",
     "read_log",

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from supersede.table.runs.content import Content
 
-__all__ = ["Attempt", "Columns", "Log", "Reader", "fingerprint", "scalars"]
+__all__ = ["Attempt", "Reader", "RunColumns", "RunLog", "fingerprint", "scalars"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Log:
+class RunLog:
     """What one file holds.
 
     Attributes:
@@ -62,7 +62,7 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Columns:
+class RunColumns:
     """Columns that the user named, for files whose columns have no fixed names.
 
     Attributes:
@@ -92,7 +92,7 @@ class Reader(Protocol):
     def recognises(self, content: Content) -> bool:
         """Whether the file is of this format, by its content."""
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """The file's attempts."""
 
 

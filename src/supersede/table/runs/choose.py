@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from supersede.errors import ArgumentError, ColumnTypeError, MissingColumnError
 from supersede.table.grades import NO_ANSWER, grade
-from supersede.table.runs.attempt import Log
+from supersede.table.runs.attempt import RunLog
 
 __all__ = ["UNANSWERED", "Metric", "choose_metric", "points"]
 
@@ -35,7 +35,9 @@ class Metric:
     why: str = ""
 
 
-def choose_metric(logs: Mapping[str, Log], wanted: str | None, *, inverted: bool = False) -> Metric:
+def choose_metric(
+    logs: Mapping[str, RunLog], wanted: str | None, *, inverted: bool = False
+) -> Metric:
     """The metric that all runs have and that is meant.
 
     Args:
@@ -95,7 +97,7 @@ def _refuse_inverted(name: str) -> None:
         raise ArgumentError(msg)
 
 
-def _metrics(log: Log) -> list[str]:
+def _metrics(log: RunLog) -> list[str]:
     """Metrics with a plain value on some item, in the order of the file."""
     found: dict[str, None] = {}
     for attempt in log.attempts:

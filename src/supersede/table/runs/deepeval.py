@@ -8,7 +8,7 @@ input, since ``test_case_7`` is only a place in a list.
 import re
 from typing import Any
 
-from supersede.table.runs.attempt import Attempt, Columns, Log, fingerprint, scalars
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog, fingerprint, scalars
 from supersede.table.runs.content import Content
 
 __all__ = ["DeepEval"]
@@ -26,9 +26,9 @@ class DeepEval:
         """By the test cases and their metrics."""
         return any("metricsData" in case for case in _cases(content.document)[:1])
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per test case."""
-        return Log(
+        return RunLog(
             tool="DeepEval",
             attempts=[_attempt(case) for case in _cases(content.document)],
             primary="success",

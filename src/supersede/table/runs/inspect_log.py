@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from supersede.errors import SourceError
-from supersede.table.runs.attempt import Attempt, Columns, Log, fingerprint, scalars
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog, fingerprint, scalars
 from supersede.table.runs.content import Content
 
 __all__ = ["InspectLog"]
@@ -29,7 +29,7 @@ class InspectLog:
         document = content.document
         return isinstance(document, dict) and {"eval", "status"} <= document.keys()
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """Every sample of every epoch.
 
         Raises:
@@ -48,7 +48,7 @@ class InspectLog:
                 " written with log_samples=False, or stopped before the first one ended"
             )
             raise SourceError(msg)
-        return Log(
+        return RunLog(
             tool="Inspect",
             attempts=attempts,
             benchmark=about.get("task"),

@@ -13,9 +13,9 @@ from supersede.errors import (
     SourceError,
     TableError,
 )
-from supersede.table.outcomes import Loss, Outcome
+from supersede.table.outcomes import Losses, Outcome
 from supersede.table.read import read
-from supersede.table.runs.attempt import Columns
+from supersede.table.runs.attempt import RunColumns
 from supersede.table.runs.choose import Metric, choose_metric
 from supersede.table.runs.differences import Differences, listed
 from supersede.table.runs.run import Run, alike_ids, by_item, name_runs, open_run, refuse_twice
@@ -31,7 +31,7 @@ Changed = Literal["refuse", "keep", "drop"]
 class _Rules:
     """What the caller asked for, beyond the runs themselves."""
 
-    columns: Columns = field(default_factory=Columns)
+    columns: RunColumns = field(default_factory=RunColumns)
     models: Mapping[str, Outcome] = field(default_factory=dict)
     changed: Changed = "refuse"
     missing: Missing = "refuse"
@@ -42,7 +42,7 @@ def join_runs(
     sources: Sequence[object],
     *,
     format: str | None = None,
-    columns: Columns | None = None,
+    columns: RunColumns | None = None,
     models: Mapping[str, Outcome] | None = None,
     changed: Changed = "refuse",
     missing: Missing = "refuse",
@@ -61,7 +61,7 @@ def join_runs(
         format: The name of the format, where content does not tell it.
         columns: Columns of tables and records that are not found by name, and the metric.
         models: How a metric or an answer is graded where its values do not say it, by the run's name
-            or source: ``Judge`` or ``Loss`` for numbers, ``Scores`` for a threshold; for answers,
+            or source: ``Judge`` or ``Losses`` for numbers, ``Scores`` for a threshold; for answers,
             any outcome. Their column is the run's.
         changed: Items whose question or label differs between runs are refused, kept or dropped.
         missing: Items without an answer are refused, count as wrong, or are dropped.
@@ -84,7 +84,7 @@ def join_runs(
         >>> table.size, list(table.models)
         (3, ['old', 'new'])
     """
-    rules = _Rules(columns or Columns(), models or {}, changed, missing, reading)
+    rules = _Rules(columns or RunColumns(), models or {}, changed, missing, reading)
     if not sources:
         msg = "name the runs, the old one first"
         raise ArgumentError(msg)
@@ -114,7 +114,7 @@ def split_run(
     names: Sequence[str],
     *,
     format: str | None = None,
-    columns: Columns | None = None,
+    columns: RunColumns | None = None,
     models: Mapping[str, Outcome] | None = None,
     changed: Changed = "refuse",
     missing: Missing = "refuse",
@@ -147,7 +147,7 @@ def split_run(
         >>> split_run(long, ["a", "b"]).size
         2
     """
-    rules = _Rules(columns or Columns(), models or {}, changed, missing, reading)
+    rules = _Rules(columns or RunColumns(), models or {}, changed, missing, reading)
     log, files = open_run(source, rules.columns, format)
     there = {attempt.model for attempt in log.attempts}
     where = files[0] if files else "the table"
@@ -164,7 +164,7 @@ def split_run(
     return _joined(runs, rules)
 
 
-def models_in(source: object, columns: Columns | None = None) -> frozenset[str]:
+def models_in(source: object, columns: RunColumns | None = None) -> frozenset[str]:
     """The models that a source has rows of; none where its rows do not name one.
 
     Example:
@@ -172,7 +172,7 @@ def models_in(source: object, columns: Columns | None = None) -> frozenset[str]:
         ['a', 'b']
     """
     try:
-        log, _ = open_run(source, columns or Columns(), None)
+        log, _ = open_run(source, columns or RunColumns(), None)
     except (ArgumentError, MissingColumnError, SourceError):
         return frozenset()
     return frozenset(attempt.model for attempt in log.attempts if attempt.model is not None)
@@ -188,7 +188,7 @@ def _joined(runs: Sequence[Run], rules: _Rules) -> Table:
     metric = choose_metric(
         {run.name: run.log for run in runs},
         rules.columns.metric,
-        inverted=any(isinstance(outcome, Loss) for outcome in rules.models.values()),
+        inverted=any(isinstance(outcome, Losses) for outcome in rules.models.values()),
     )
     skipped = tuple(i for i in everything if all(run.skipped(i) for run in runs))
     items = [item for item in everything if item not in set(skipped)]

@@ -7,7 +7,7 @@ names it, ``exact_match,strict-match``. Written by ``lm_eval --log_samples``.
 import re
 from typing import Any
 
-from supersede.table.runs.attempt import Attempt, Columns, Log, fingerprint, scalars
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog, fingerprint, scalars
 from supersede.table.runs.content import Content
 
 __all__ = ["LmEval"]
@@ -25,7 +25,7 @@ class LmEval:
         lines = content.lines or [{}]
         return {"doc_id", "doc", "resps"} <= lines[0].keys()
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per document, with the metrics of all its filters."""
         lines = content.lines or []
         filters = {line.get("filter", "none") for line in lines}
@@ -43,7 +43,7 @@ class LmEval:
                 seen[-1].update(grades)
             attempts += [_attempt(document, said[0], grades) for grades in seen]
         task = named["task"] if named else None
-        return Log(tool="lm-evaluation-harness", attempts=attempts, benchmark=task)
+        return RunLog(tool="lm-evaluation-harness", attempts=attempts, benchmark=task)
 
 
 def _attempt(document: Any, line: dict[str, Any], grades: dict[str, object]) -> Attempt:

@@ -6,7 +6,7 @@ justification and the columns of the data.
 
 from typing import Any
 
-from supersede.table.runs.attempt import Attempt, Columns, Log, fingerprint
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog, fingerprint
 from supersede.table.runs.content import Content
 
 __all__ = ["MlflowTable"]
@@ -32,14 +32,14 @@ class MlflowTable:
             and any(str(column).endswith(_SCORE) for column in document["columns"])
         )
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per row."""
         names = [str(name) for name in content.document["columns"]]
         rows = [dict(zip(names, row, strict=True)) for row in content.document["data"]]
         scores = {n: n.rpartition("/")[0] for n in names if n.endswith(_SCORE)}
         known = {name: next((n for n in found if n in names), None)
                  for name, found in (("id", _IDS), ("text", _TEXTS), ("label", _LABELS))}  # fmt: skip
-        return Log(
+        return RunLog(
             tool="MLflow",
             attempts=[_attempt(row, scores, **known) for row in rows],
             repeats=known["id"] is None,

@@ -6,7 +6,7 @@ holds the prompt. Format: evals.record.LocalRecorder.
 
 from typing import Any
 
-from supersede.table.runs.attempt import Attempt, Columns, Log, fingerprint
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog, fingerprint
 from supersede.table.runs.content import Content
 
 __all__ = ["OpenAIEvals"]
@@ -25,7 +25,7 @@ class OpenAIEvals:
         first = lines[0].keys()
         return first == {"spec"} or {"run_id", "event_id", "sample_id", "type", "data"} <= first
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per match, or per sample where it has metrics only."""
         lines = content.lines or []
         spec: dict[str, Any] = next((line["spec"] for line in lines if "spec" in line), {})
@@ -34,7 +34,7 @@ class OpenAIEvals:
             if line.get("sample_id") is not None:
                 samples.setdefault(line["sample_id"], []).append(line)
         ended = any("final_report" in line for line in lines)
-        return Log(
+        return RunLog(
             tool="OpenAI evals",
             attempts=[a for item, events in samples.items() for a in _attempts(item, events)],
             benchmark=spec.get("eval_name"),

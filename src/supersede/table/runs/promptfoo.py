@@ -7,7 +7,7 @@ when tests are added. One file may hold several providers and prompts: each is t
 
 from typing import Any
 
-from supersede.table.runs.attempt import Attempt, Columns, Log, fingerprint, scalars
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog, fingerprint, scalars
 from supersede.table.runs.content import Content
 
 __all__ = ["Promptfoo"]
@@ -29,12 +29,12 @@ class Promptfoo:
             and isinstance(document["results"].get("results"), list)
         )
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per test, provider and prompt."""
         rows = content.document["results"]["results"]
         providers = {_provider(row) for row in rows}
         prompts = {_prompt(row) for row in rows}
-        return Log(
+        return RunLog(
             tool="promptfoo",
             attempts=[
                 _attempt(row, _model(row, len(providers) > 1, len(prompts) > 1)) for row in rows

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from supersede.errors import ArgumentError, ItemError, SourceError
-from supersede.table.runs.attempt import Columns, Log, Reader
+from supersede.table.runs.attempt import Reader, RunColumns, RunLog
 from supersede.table.runs.content import Content
 from supersede.table.runs.deepeval import DeepEval
 from supersede.table.runs.inspect_log import InspectLog
@@ -66,8 +66,8 @@ def recognise(content: Content, format: str | None = None) -> Reader:
 
 
 def read_log(
-    source: str | Path, columns: Columns, format: str | None = None
-) -> tuple[Log, list[Path]]:
+    source: str | Path, columns: RunColumns, format: str | None = None
+) -> tuple[RunLog, list[Path]]:
     """Read a run from its file, or its files, as a glob.
 
     Args:
@@ -93,7 +93,7 @@ def read_log(
     return _merged(logs, paths, str(source)), paths
 
 
-def _one(path: Path, columns: Columns, format: str | None) -> Log:
+def _one(path: Path, columns: RunColumns, format: str | None) -> RunLog:
     content = Content(path)
     reader = recognise(content, format)
     named = [flag for flag in ("item", "label", "answer", "attempt") if getattr(columns, flag)]
@@ -104,7 +104,7 @@ def _one(path: Path, columns: Columns, format: str | None) -> Log:
     return reader.read(content, columns)
 
 
-def _merged(logs: Sequence[Log], paths: Sequence[Path], source: str) -> Log:
+def _merged(logs: Sequence[RunLog], paths: Sequence[Path], source: str) -> RunLog:
     """Several files of one run; where they are of several benchmarks, ids name theirs."""
     tasks = [log.benchmark or "" for log in logs]
     several = len(set(tasks)) > 1 and all(tasks)  # else they are parts of one

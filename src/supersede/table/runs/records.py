@@ -3,7 +3,7 @@
 from typing import Any
 
 from supersede.errors import ArgumentError
-from supersede.table.runs.attempt import Columns, Log
+from supersede.table.runs.attempt import RunColumns, RunLog
 from supersede.table.runs.content import Content
 from supersede.table.runs.rows import flat, read_rows
 
@@ -21,7 +21,7 @@ class Records:
         """By being JSON with records somewhere."""
         return bool(_found(content))
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per record.
 
         Raises:

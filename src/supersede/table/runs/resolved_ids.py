@@ -9,7 +9,7 @@ an error of the harness has no answer.
 from collections.abc import Mapping
 from typing import Any
 
-from supersede.table.runs.attempt import Attempt, Columns, Log
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog
 from supersede.table.runs.content import Content
 
 __all__ = ["ResolvedIds"]
@@ -39,7 +39,7 @@ class ResolvedIds:
             )
         )
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per instance that the report names."""
         document = content.document
         if isinstance(document, list):
@@ -51,7 +51,7 @@ class ResolvedIds:
             for key in keys:
                 for item in _ids(document, key) or []:
                     grades[item] = value
-        return Log(
+        return RunLog(
             tool="SWE-bench report",
             attempts=[
                 Attempt(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from supersede.errors import ArgumentError, EmptyTableError, MissingColumnError
-from supersede.table.runs.attempt import Attempt, Columns, Log, fingerprint
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog, fingerprint
 
 __all__ = ["flat", "found_columns", "read_rows"]
 
@@ -45,12 +45,12 @@ def flat(row: Mapping[str, Any], at: str = "") -> dict[str, Any]:
 
 
 def found_columns(
-    there: Sequence[str], columns: Columns
+    there: Sequence[str], columns: RunColumns
 ) -> tuple[str | None, str | None, str | None]:
     """Item, label and answer among columns, as far as they are named or can be found by name.
 
     Example:
-        >>> found_columns(["id", "y", "pred", "site"], Columns())
+        >>> found_columns(["id", "y", "pred", "site"], RunColumns())
         ('id', 'y', 'pred')
     """
     answers = _answers(there)
@@ -61,7 +61,9 @@ def found_columns(
     )
 
 
-def read_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, *, tool: str, name: str) -> Log:
+def read_rows(
+    rows: Sequence[Mapping[str, Any]], columns: RunColumns, *, tool: str, name: str
+) -> RunLog:
     """The attempts of plain rows.
 
     Args:
@@ -99,7 +101,7 @@ def read_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, *, tool: str,
     _refuse_doubtful(columns, there, name, found=bool(metrics) or None not in {answer, label})
     used = {item, label, by, attempt, error, question, answer, *metrics}
     groups = [column for column in there if column not in used]
-    return Log(
+    return RunLog(
         tool=tool,
         attempts=[
             Attempt(
@@ -135,7 +137,7 @@ def _telling_apart(
     return None
 
 
-def _refuse_doubtful(columns: Columns, there: Sequence[str], name: str, *, found: bool) -> None:
+def _refuse_doubtful(columns: RunColumns, there: Sequence[str], name: str, *, found: bool) -> None:
     doubtful = _first(_MAYBE_GRADE, there)
     if doubtful is not None and not found and not (columns.metric or columns.answer):
         msg = (
@@ -165,7 +167,7 @@ def _only_answer(there: Sequence[str], name: str) -> str | None:
 
 
 def _metrics(
-    columns: Columns, there: Sequence[str], answer: str | None, label: str | None
+    columns: RunColumns, there: Sequence[str], answer: str | None, label: str | None
 ) -> list[str]:
     if columns.metric is not None and columns.metric in there:
         return [columns.metric]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from supersede.errors import ArgumentError, ItemError
-from supersede.table.runs.attempt import Attempt, Columns, Log
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog
 from supersede.table.runs.differences import listed
 from supersede.table.runs.recognise import read_log
 from supersede.table.runs.tables import read_frame
@@ -28,7 +28,7 @@ class Run:
     """
 
     name: str
-    log: Log
+    log: RunLog
     files: tuple[str, ...]
     items: Mapping[object, Sequence[Attempt]]
 
@@ -41,7 +41,9 @@ class Run:
         return len(self.items.get(item, ())) > 1
 
 
-def open_run(source: object, columns: Columns, format: str | None) -> tuple[Log, tuple[str, ...]]:
+def open_run(
+    source: object, columns: RunColumns, format: str | None
+) -> tuple[RunLog, tuple[str, ...]]:
     """Read a path, a glob or a frame, and say which files were read."""
     if isinstance(source, str | Path):
         log, paths = read_log(source, columns, format)
@@ -49,7 +51,7 @@ def open_run(source: object, columns: Columns, format: str | None) -> tuple[Log,
     return read_frame(source, columns, f"the {type(source).__name__}"), ()
 
 
-def refuse_twice(opened: Sequence[tuple[Log, tuple[str, ...]]]) -> None:
+def refuse_twice(opened: Sequence[tuple[RunLog, tuple[str, ...]]]) -> None:
     """Refuse the same file twice, under whatever name.
 
     Raises:
@@ -96,7 +98,7 @@ def name_runs(files: Sequence[tuple[str, ...]]) -> list[str]:
     return [path.name for path in resolved]  # in one folder, told apart by their endings
 
 
-def by_item(name: str, log: Log, files: tuple[str, ...]) -> Run:
+def by_item(name: str, log: RunLog, files: tuple[str, ...]) -> Run:
     """The run with its attempts by item.
 
     Raises:

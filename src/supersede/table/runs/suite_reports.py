@@ -8,7 +8,7 @@ since the program does not do what the test asks.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from supersede.table.runs.attempt import Attempt, Columns, Log, scalars
+from supersede.table.runs.attempt import Attempt, RunColumns, RunLog, scalars
 from supersede.table.runs.content import Content
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ class JUnit:
         """By the root element."""
         return content.root is not None and content.root.tag in {"testsuites", "testsuite"}
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per test case."""
         assert content.root is not None  # noqa: S101
         attempts = [_case(suite, case) for suite, case in _cases(content.root, "")]
-        return Log(tool="JUnit XML", attempts=attempts, primary=_OUTCOME, repeats=True)
+        return RunLog(tool="JUnit XML", attempts=attempts, primary=_OUTCOME, repeats=True)
 
 
 def _cases(element: "Element", suite: str) -> "Iterator[tuple[str, Element]]":
@@ -77,11 +77,11 @@ class PytestReport:
         document = content.document
         return isinstance(document, dict) and {"exitcode", "tests", "summary"} <= document.keys()
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per test."""
         document = content.document
         unfinished = None if document["exitcode"] in {0, 1} else f"exit code {document['exitcode']}"
-        return Log(
+        return RunLog(
             tool="pytest's JSON report",
             attempts=[_test(test) for test in document["tests"]],
             primary=_OUTCOME,

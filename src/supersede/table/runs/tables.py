@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from supersede.table.runs.attempt import Columns, Log
+from supersede.table.runs.attempt import RunColumns, RunLog
 from supersede.table.runs.content import Content
 from supersede.table.runs.rows import found_columns, read_rows
 from supersede.table.source import collect, open_source
@@ -22,12 +22,12 @@ class TableFile:
         name = content.name.lower().removesuffix(".gz").removesuffix(".zst")
         return name.endswith(_ENDINGS) or content.raw.startswith(b"PAR1")
 
-    def read(self, content: Content, columns: Columns) -> Log:
+    def read(self, content: Content, columns: RunColumns) -> RunLog:
         """One attempt per row."""
         return read_frame(str(content.path), columns, str(content.path))
 
 
-def read_frame(source: object, columns: Columns, name: str) -> Log:
+def read_frame(source: object, columns: RunColumns, name: str) -> RunLog:
     """The attempts of whatever `supersede.read` takes."""
     opened = open_source(source)
     item, label, answer = found_columns(opened.columns, columns)

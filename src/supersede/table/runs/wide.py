@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from supersede.errors import ArgumentError, ColumnTypeError
 from supersede.table.grades import NO_ANSWER
-from supersede.table.outcomes import Judge, Loss, Outcome, Right, Runs, Scores
+from supersede.table.outcomes import Judge, Losses, Outcome, Right, Runs, Scores
 from supersede.table.runs.attempt import Attempt
 from supersede.table.runs.choose import UNANSWERED, Metric, points
 from supersede.table.runs.run import Run
@@ -65,7 +65,7 @@ def count_attempts(
         ArgumentError: The outcome is none of a metric.
         ColumnTypeError: A value is no grade, or no number where one is wanted.
     """
-    if metric.name is not None and not isinstance(outcome, Judge | Loss | Right | Scores | None):
+    if metric.name is not None and not isinstance(outcome, Judge | Losses | Right | Scores | None):
         kind = type(outcome).__name__
         msg = (
             f"run {run.name!r} is graded by {metric.name!r}, of which {kind} says nothing; to compare"
@@ -95,7 +95,7 @@ def _said(attempt: Attempt, metric: Metric, outcome: Outcome | None) -> Any:
             return UNANSWERED
         return None if attempt.label is None else float(_same(attempt.answer, attempt.label))
     value = attempt.grades.get(metric.name)
-    if isinstance(outcome, Judge | Loss):
+    if isinstance(outcome, Judge | Losses):
         return _number(value, metric.name)
     return points(value, metric.name, outcome.threshold if isinstance(outcome, Scores) else None)
 
@@ -156,7 +156,7 @@ def wide_table(
     columns: dict[str, list[Any]] = {ITEM: list(items)}
     models: dict[str, str | Outcome] = {}
     several = any(run.repeats(item) for run in runs for item in items)
-    if several and not any(isinstance(o, Judge | Loss) for o in outcomes.values()):
+    if several and not any(isinstance(o, Judge | Losses) for o in outcomes.values()):
         if metric.name is None:
             _refuse_strange_answers(counts, items)
         for name, found in counts.items():
@@ -176,7 +176,7 @@ def wide_table(
     else:
         for name, found in counts.items():
             outcome = outcomes.get(name)
-            numeric = isinstance(outcome, Judge | Loss)
+            numeric = isinstance(outcome, Judge | Losses)
             columns[name] = [_value(found[item], numeric, missing) for item in items]
             models[name] = _of_column(outcome, name) if outcome and numeric else Right(name)
     taken = {name.casefold() for name in (*columns, *_LABEL_NAMES)}

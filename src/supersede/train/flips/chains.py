@@ -11,7 +11,7 @@ References:
 Assumes: batches share no rows with each other or with the test items.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,7 @@ def chain(
     test: tuple[Any, npt.ArrayLike],
     *,
     members: int = 3,
+    progress: Callable[[str], None] | None = None,
 ) -> Chain:
     """Train every version of every chain, and measure error and flips on test items.
 
@@ -141,6 +142,7 @@ def chain(
         batches: Training rows and labels of each version, two versions or more.
         test: Rows and labels on which no version was trained.
         members: Number of models in an ensemble; each is trained on a bootstrap sample.
+        progress: Function that is called with a line of text before each model is trained.
 
     Returns:
         The chains; for four versions, 4 without constraints, 6 with constraints, 4 ensembles.
@@ -164,12 +166,17 @@ def chain(
         msg = f"{len(batches)} batches and {members} members; a chain needs two or more of each"
         raise ArgumentError(msg)
     X_test, y_test = test[0], np.asarray(test[1])
-    plain = [clone(congruent.estimator).fit(*batch) for batch in batches]
+    say = progress or (lambda _: None)
+    plain = []
+    for number, batch in enumerate(batches, 1):
+        say(f"version {number} of {len(batches)}, without constraints")
+        plain.append(clone(congruent.estimator).fit(*batch))
     chains: list[tuple[int | None, list[Any]]] = [(0, plain)]
     for reach in range(1, len(batches)):
         # up to version k, a chain with k constraining versions equals the one with k − 1
         models = list(chains[-1][1][:reach])
         for X, y in batches[reach:]:
+            say(f"version {len(models) + 1} of {len(batches)}, constrained by {reach}")
             model = clone(congruent).set_params(old=models[-reach:])
             models.append(model.fit(X, y, seen_by_old=False))
         chains.append((reach, models))

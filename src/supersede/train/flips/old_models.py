@@ -17,7 +17,7 @@ from supersede.train.flips.old_outputs import Kind, OldOutputs
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["OldModel", "from_estimator", "from_module", "from_onnx", "from_table", "remember"]
+__all__ = ["OldModel", "from_table", "old_estimator", "old_module", "old_onnx", "remember"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def remember(old: OldModel, batches: Iterable[tuple[npt.ArrayLike, Any]]) -> Old
     )
 
 
-def from_module(
+def old_module(
     module: "torch.nn.Module", *, classes: Sequence[Any] | None = None, device: str | None = None
 ) -> OldModel:
     """An old model from a torch module that returns logits, in evaluation mode, without gradients.
@@ -95,7 +95,7 @@ def from_module(
     return OldModel(predict, "logits", None if classes is None else tuple(classes))
 
 
-def from_onnx(
+def old_onnx(
     path: str | Path,
     *,
     output: str | None = None,
@@ -149,7 +149,7 @@ def from_onnx(
     return OldModel(predict, kind, None if classes is None else tuple(classes))
 
 
-def from_estimator(estimator: Any) -> OldModel:
+def old_estimator(estimator: Any) -> OldModel:
     """A fitted scikit-learn classifier or pipeline: its probabilities, or its classes alone."""
     classes = tuple(np.asarray(estimator.classes_).tolist())
     if hasattr(estimator, "predict_proba"):

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, TooFewLabelsError
 
-__all__ = ["Confusion", "Evidence", "Predictions", "evidence_of_probabilities"]
+__all__ = ["ClassEvidence", "ConfusionMatrix", "Predictions", "evidence_of_probabilities"]
 
 Floats = npt.NDArray[np.float64]
 Items = npt.NDArray[np.intp]
@@ -40,7 +40,7 @@ _SMALLEST = 1e-12  # a probability of exactly 0 could never become positive agai
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ClassEvidence:
     """One model's answers on m items, and their likelihood under each label.
 
     Attributes:
@@ -57,7 +57,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Confusion:
+class ConfusionMatrix:
     """A model's confusion matrix.
 
     Attributes:
@@ -66,7 +66,7 @@ class Confusion:
         shares: Shares of the classes among the labels, ``(C,)``; equal, if None.
 
     Example:
-        >>> known = Confusion.of(["a", "a", "b", "b"], ["a", "a", "b", "a"], smoothing=0)
+        >>> known = ConfusionMatrix.of(["a", "a", "b", "b"], ["a", "a", "b", "a"], smoothing=0)
         >>> known.given_label.tolist()
         [[1.0, 0.0], [0.5, 0.5]]
     """
@@ -83,7 +83,7 @@ class Confusion:
         *,
         classes: Sequence[Any] | None = None,
         smoothing: float = 1.0,
-    ) -> "Confusion":
+    ) -> "ConfusionMatrix":
         """Count a model's answers on labelled items on which it was not trained.
 
         Args:
@@ -114,7 +114,7 @@ class Confusion:
             raise TooFewLabelsError(msg)
         return cls(known, counts / total, total[:, 0] / total.sum())
 
-    def evidence(self, y_pred: npt.ArrayLike) -> Evidence:
+    def evidence(self, y_pred: npt.ArrayLike) -> ClassEvidence:
         """The evidence from answers on further items.
 
         Args:
@@ -129,7 +129,9 @@ class Confusion:
             never = self.classes[int(said[np.flatnonzero(~likelihood.any(axis=1))[0]])]
             msg = f"the model never answered {never!r} on labelled items; count with smoothing above 0"
             raise ArgumentError(msg)
-        return Evidence(self.classes, said, likelihood, _shares(self.shares, len(self.classes)))
+        return ClassEvidence(
+            self.classes, said, likelihood, _shares(self.shares, len(self.classes))
+        )
 
 
 def evidence_of_probabilities(
@@ -137,7 +139,7 @@ def evidence_of_probabilities(
     classes: Sequence[Any],
     *,
     prior: npt.ArrayLike,
-) -> Evidence:
+) -> ClassEvidence:
     """The evidence from calibrated probabilities, which is more informative than answers alone.
 
     Args:
@@ -164,7 +166,9 @@ def evidence_of_probabilities(
     if not fine.all() or (values.sum(axis=1) <= 0).any():
         msg = "probabilities must be finite, 0 or more, and not all 0 on any item"
         raise ArgumentError(msg)
-    return Evidence(known, values.argmax(axis=1), np.maximum(values, _SMALLEST) / shares, shares)
+    return ClassEvidence(
+        known, values.argmax(axis=1), np.maximum(values, _SMALLEST) / shares, shares
+    )
 
 
 @dataclass(frozen=True)
@@ -178,8 +182,8 @@ class Predictions:
         doubt: Entropy of the posterior when the stored answer was last set, in nats, ``(n,)``.
 
     Example:
-        >>> old = Confusion(("a", "b"), np.array([[0.8, 0.2], [0.2, 0.8]]))
-        >>> new = Confusion(("a", "b"), np.array([[0.9, 0.1], [0.1, 0.9]]))
+        >>> old = ConfusionMatrix(("a", "b"), np.array([[0.8, 0.2], [0.2, 0.8]]))
+        >>> new = ConfusionMatrix(("a", "b"), np.array([[0.9, 0.1], [0.1, 0.9]]))
         >>> kept = Predictions.first(old.evidence(["a", "b", "b"]))
         >>> items = kept.worth_renewing(1, by="gain", new=new)
         >>> kept.renewed(items, new.evidence(["b"]))
@@ -192,7 +196,7 @@ class Predictions:
     doubt: Floats
 
     @classmethod
-    def first(cls, evidence: Evidence, *, prior: npt.ArrayLike | None = None) -> "Predictions":
+    def first(cls, evidence: ClassEvidence, *, prior: npt.ArrayLike | None = None) -> "Predictions":
         """Store a first model's answers on all items.
 
         Args:
@@ -225,7 +229,7 @@ class Predictions:
         budget: int,
         *,
         by: By = "gain",
-        new: Confusion | None = None,
+        new: ConfusionMatrix | None = None,
         seed: int = 0,
     ) -> Items:
         """The items on which a new model's answer is most valuable.
@@ -253,7 +257,7 @@ class Predictions:
         best = shuffled[np.argsort(-worth, kind="stable")[:budget]]
         return np.sort(best)
 
-    def _worth(self, by: By, new: Confusion | None) -> Floats:
+    def _worth(self, by: By, new: ConfusionMatrix | None) -> Floats:
         if by not in get_args(By):
             msg = f"by={by!r} must be one of {', '.join(map(repr, get_args(By)))}"
             raise ArgumentError(msg)
@@ -266,7 +270,7 @@ class Predictions:
             margin: Floats = top[:, 0] - top[:, -1]
             return margin
         if new is None:
-            msg = "by='gain' needs the new model's confusion matrix: pass new=Confusion.of(…)"
+            msg = "by='gain' needs the new model's confusion matrix: pass new=ConfusionMatrix.of(…)"
             raise ArgumentError(msg)
         self._same(new.classes)
         best = np.zeros(len(self))
@@ -278,7 +282,7 @@ class Predictions:
     def renewed(
         self,
         items: npt.ArrayLike,
-        evidence: Evidence,
+        evidence: ClassEvidence,
         *,
         rule: Rule = "cost ratio",
         flip_cost: float = 1.0,

@@ -3,161 +3,220 @@
 The cross-entropy to a soft target is a weighted sum of cross-entropies to the classes, so a row is
 repeated once for each class that has mass, with that mass as its weight. Classes with less than a
 hundredth of a row's mass are left out: with many classes the rows would otherwise not fit in
-memory, and hardly any of them would matter. LightGBM and XGBoost accept the gradient itself
-(``p − q`` times the row's mass, and its diagonal curvature ``p (1 − p)``), so rows are not
-repeated.
+memory, and hardly any of them would matter.
+
+Whatever an estimator learns from its rows besides their weights would be distorted by repetition, and
+is therefore fixed here, in the one place that repeats: preprocessing is fitted on the rows as they
+are; balanced class weights come from the labels as they are; smallest leaves, counted in rows, grow
+with the number of rows; and rows for early stopping are set aside before any is repeated. As the
+penalty goes to zero, no row is repeated any more, and training is that of the estimator alone.
 """
 
-import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as rows_of
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from supersede.errors import ArgumentError
 
-__all__ = ["SoftBoosting", "fit_soft", "fit_weighted"]
+__all__ = ["fit_soft", "fit_weighted", "per_row", "sets_rows_aside", "taken"]
 
 Floats = npt.NDArray[np.float64]
-_LEAST = 0.01  # of a row's mass; classes with less are left out where rows are repeated
+Params = Mapping[str, Any]
+_LEAST = 0.01  # of a row's mass; classes with less are left out
+_SAME = 1e-6  # weights this close to one are none
+_LEAVES = ("min_child_samples", "min_samples_leaf", "min_data_in_leaf")  # counted in rows
+_MOST_ROWS = 10_000  # up to this many, histogram boosting does not stop early by itself
 
 
-def fit_weighted(model: Any, X: Any, y: Any, sample_weight: Floats | None) -> Any:
+def per_row(name: str, value: Any, n: int) -> bool:
+    """Whether an argument of `fit` has one entry per training row; evaluation sets have not."""
+    plain = name.rpartition("__")[2]
+    if plain.startswith("eval_") or plain.endswith(("_val", "_eval_set")):
+        return False
+    if isinstance(value, str | Mapping) or not hasattr(value, "__len__"):
+        return False
+    return len(value) == n
+
+
+def taken(params: Params, rows: npt.NDArray[np.intp], n: int) -> dict[str, Any]:
+    """Arguments of `fit` for some of the n rows."""
+    return {k: rows_of(v, rows) if per_row(k, v, n) else v for k, v in params.items()}
+
+
+def fit_weighted(
+    model: Any, X: Any, y: Any, sample_weight: Floats | None, params: Params | None = None
+) -> Any:
     """Fit with sample weights; in a pipeline they are passed to its last step.
 
     Raises:
         ArgumentError: The estimator does not accept sample weights.
     """
-    if sample_weight is None:
-        return model.fit(X, y)
-    last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
-    if not has_fit_parameter(last[1], "sample_weight"):
+    given = dict(params or {})
+    # some estimators treat weights of one differently from no weights, such as in binning
+    if sample_weight is None or np.abs(sample_weight - 1).max(initial=0) < _SAME:
+        return model.fit(X, y, **given)
+    name, last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
+    if not has_fit_parameter(last, "sample_weight"):
         msg = (
-            f"{type(last[1]).__name__} does not accept sample_weight, which the treatment needs;"
+            f"{type(last).__name__} does not accept sample_weight, which the treatment needs;"
             " use another estimator, or mode='blend'"
         )
         raise ArgumentError(msg)
-    name = f"{last[0]}__sample_weight" if last[0] else "sample_weight"
-    return model.fit(X, y, **{name: sample_weight})
+    if isinstance(model, Pipeline) and any(hasattr(s, "fit_resample") for _, s in model.steps):
+        msg = "a step of the pipeline resamples rows, so weights no longer belong to them; use mode='blend'"
+        raise ArgumentError(msg)
+    return model.fit(
+        X, y, **{f"{name}__sample_weight" if name else "sample_weight": sample_weight}, **given
+    )
 
 
-def fit_soft(model: Any, X: Any, mass: Floats, classes: npt.NDArray[Any]) -> Any:
+def sets_rows_aside(estimator: Any) -> str | None:
+    """Why an estimator cannot be trained on repeated rows; None if it can.
+
+    One that sets rows aside to stop early would find copies of a row on both sides. Histogram
+    boosting can be given the rows, so it is no such estimator.
+    """
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    params = last.get_params(deep=False)
+    if has_fit_parameter(last, "X_val") or "validation_fraction" not in params:
+        return "eval_fraction" if params.get("eval_fraction") else None
+    if params.get("early_stopping") is True:
+        return "early_stopping"
+    return (
+        "n_iter_no_change"
+        if params.get("n_iter_no_change") and "early_stopping" not in params
+        else None
+    )
+
+
+def fit_soft(
+    model: Any,
+    X: Any,
+    y: npt.NDArray[Any],
+    mass: Floats,
+    classes: npt.NDArray[Any],
+    *,
+    sample_weight: Floats | None = None,
+    params: Params | None = None,
+) -> Any:
     """Fit to soft targets.
 
     Args:
         model: An unfitted classifier.
         X: Rows, n of them.
+        y: Labels as they are, ``(n,)``.
         mass: Weight of each class of each row, ``(n, C)``; not normalised.
         classes: The classes, sorted.
+        sample_weight: Weights of the rows without any penalty, ``(n,)``.
+        params: Further arguments of the model's `fit`; those with one entry per row are repeated
+            with their rows.
 
     Returns:
-        A fitted classifier.
+        The fitted classifier.
+
+    Raises:
+        ArgumentError: The estimator sets rows aside to stop early, or takes no sample weights.
     """
-    if _is(model, "lightgbm", "LGBMClassifier") and not callable(model.get_params()["objective"]):
-        return _lightgbm(model, X, mass, classes)
-    if _is(model, "xgboost", "XGBClassifier") and not callable(model.get_params()["objective"]):
-        return _xgboost(model, X, mass, classes)
-    rows, columns = np.nonzero(mass > _LEAST * mass.sum(axis=1, keepdims=True))
-    return fit_weighted(model, rows_of(X, rows), classes[columns], mass[rows, columns])
+    fault = sets_rows_aside(model)
+    if fault is not None:
+        msg = (
+            f"{fault} sets training rows aside, and soft targets repeat rows: copies of one row would"
+            " lie on both sides; turn it off, or use mode='weights'"
+        )
+        raise ArgumentError(msg)
+    given = dict(params or {})
+    if not isinstance(model, Pipeline):
+        return _repeated(model, X, y, mass, classes, sample_weight, given)
+    name, last = model.steps[-1]
+    prefix = f"{name}__"
+    for_last = {k.removeprefix(prefix): v for k, v in given.items() if k.startswith(prefix)}
+    for_head = {k: v for k, v in given.items() if not k.startswith(prefix)}
+    if len(model.steps) > 1:
+        head = model[:-1]
+        X = head.fit_transform(X, y, **for_head)
+        model.steps[:-1] = head.steps
+    model.steps[-1] = (name, _repeated(last, X, y, mass, classes, sample_weight, for_last))
+    return model
 
 
-def _is(model: Any, package: str, name: str) -> bool:
-    """Whether a model is of a class from a package that need not be installed."""
-    return package in sys.modules and isinstance(model, getattr(sys.modules[package], name))
+def _repeated(
+    model: Any,
+    X: Any,
+    y: npt.NDArray[Any],
+    mass: Floats,
+    classes: npt.NDArray[Any],
+    sample_weight: Floats | None,
+    given: dict[str, Any],
+) -> Any:
+    usual = model.get_params(deep=False)
+    changed = _class_weights(usual, y, classes)
+    aside, extra, changed_too = _set_aside(model, X, y, sample_weight)
+    changed |= changed_too
+    keep = np.setdiff1d(np.arange(len(y)), aside, assume_unique=True)
+    total = mass[keep].sum(axis=1, keepdims=True)
+    # a row without any weight stays, as its label, so that the estimator treats it as it would
+    taught = (mass[keep] > _LEAST * total) | ((total == 0) & (y[keep, None] == classes))
+    rows, columns = np.nonzero(taught)
+    rows = keep[rows]
+    growth = len(rows) / len(keep)
+    changed |= {
+        leaf: round(usual[leaf] * growth)
+        for leaf in _LEAVES
+        if isinstance(usual.get(leaf), int) and usual[leaf] > 1
+    }
+    model.set_params(**changed)
+    given = taken(given, rows, len(y)) | extra
+    fitted = fit_weighted(model, rows_of(X, rows), classes[columns], mass[rows, columns], given)
+    if changed and not type(model).__module__.startswith(
+        "catboost"
+    ):  # it forbids changes after fit
+        fitted.set_params(**{name: usual.get(name) for name in changed})
+    return fitted
 
 
-@dataclass(frozen=True)
-class SoftBoosting:
-    """Gradient boosting trained on soft targets.
-
-    Attributes:
-        booster: The booster trained by LightGBM or XGBoost.
-        margin: The name of its `predict` argument that selects margins.
-        start: Initial margins of boosting, ``(C,)``, or ``(1,)`` for two classes.
-        classes_: The classes, sorted.
-    """
-
-    booster: Any
-    margin: str
-    start: Floats
-    classes_: npt.NDArray[Any]
-
-    def predict_proba(self, X: Any) -> Floats:
-        """Probabilities of the classes, ``(n, C)``."""
-        margin = np.asarray(self.booster.predict(X, **{self.margin: True}), float)
-        return _softmax(margin.reshape(-1, len(self.start)) + self.start)
-
-    def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable classes, ``(n,)``."""
-        answer: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return answer
+def _class_weights(usual: Params, y: npt.NDArray[Any], classes: npt.NDArray[Any]) -> dict[str, Any]:
+    """Class weights that the estimator would count from repeated rows, counted from the labels."""
+    if usual.get("class_weight") in ("balanced", "balanced_subsample"):
+        weights = compute_class_weight("balanced", classes=classes, y=y)
+        return {"class_weight": dict(zip(classes.tolist(), weights.tolist(), strict=True))}
+    counts = np.array([(y == c).sum() for c in classes], float)
+    if usual.get("is_unbalance") and len(classes) == 2:
+        factor = usual.get("scale_pos_weight") or 1.0
+        return {"is_unbalance": False, "scale_pos_weight": factor * counts[0] / counts[1]}
+    automatic = usual.get("auto_class_weights")
+    if automatic in ("Balanced", "SqrtBalanced"):
+        weights = counts.max() / counts
+        weights = np.sqrt(weights) if automatic == "SqrtBalanced" else weights
+        return {"auto_class_weights": "None", "class_weights": weights.tolist()}
+    return {}
 
 
-def _softmax(margin: Floats) -> Floats:
-    """Probabilities from margins; a single margin is that of the second of two classes."""
-    full = np.hstack([np.zeros_like(margin), margin]) if margin.shape[1] == 1 else margin
-    odds = np.exp(full - full.max(axis=1, keepdims=True))
-    answer: Floats = odds / odds.sum(axis=1, keepdims=True)
-    return answer
-
-
-def _gradient(margin: Floats, mass: Floats) -> tuple[Floats, Floats]:
-    """Gradient and diagonal curvature of the cross-entropy to soft targets, in the margins."""
-    total = mass.sum(axis=1, keepdims=True)
-    p = _softmax(margin)
-    if margin.shape[1] == 1:
-        p, mass = p[:, 1:], mass[:, 1:]
-    # both packages use the factor C / (C − 1) on the curvature for several classes
-    factor = 1.0 if margin.shape[1] == 1 else margin.shape[1] / (margin.shape[1] - 1)
-    return total * p - mass, np.maximum(factor * total * p * (1 - p), 1e-16)
-
-
-def _start(mass: Floats) -> Floats:
-    prior: Floats = np.log(np.maximum(mass.sum(axis=0), 1e-12) / mass.sum())
-    start: Floats = prior[1:] - prior[:1] if len(prior) == 2 else prior
-    return start
-
-
-def _standing(mass: Floats) -> npt.NDArray[np.intp]:
-    """Hard labels in place of the targets, so that the package finds the right classes."""
-    labels: npt.NDArray[np.intp] = mass.argmax(axis=1)
-    lacking = np.setdiff1d(np.arange(mass.shape[1]), labels)
-    spare = np.bincount(labels, minlength=mass.shape[1])
-    for name in lacking:  # in a row whose class has others
-        row = int(np.flatnonzero(spare[labels] > 1)[0])
-        spare[labels[row]] -= 1
-        spare[name] += 1
-        labels[row] = name
-    return labels
-
-
-def _lightgbm(model: Any, X: Any, mass: Floats, classes: npt.NDArray[Any]) -> SoftBoosting:
-    start = _start(mass)
-
-    def objective(_: Any, margin: Floats) -> tuple[Floats, Floats]:
-        gradient, curvature = _gradient(margin.reshape(len(mass), -1), mass)
-        return (gradient.ravel(), curvature.ravel()) if margin.ndim == 1 else (gradient, curvature)
-
-    model.set_params(objective=objective)
-    begin = np.tile(start, (len(mass), 1))
-    model.fit(X, _standing(mass), init_score=begin.ravel() if len(start) == 1 else begin)
-    # the booster, not the classifier, which references the objective and thereby the rows
-    return SoftBoosting(model.booster_, "raw_score", start, classes)
-
-
-def _xgboost(model: Any, X: Any, mass: Floats, classes: npt.NDArray[Any]) -> SoftBoosting:
-    start = _start(mass)
-
-    def objective(_: Any, margin: Floats) -> tuple[Floats, Floats]:
-        return _gradient(np.asarray(margin, float).reshape(len(mass), -1), mass)
-
-    # a base score of one half is a margin of 0 for two classes, and cancels for more
-    model.set_params(objective=objective, base_score=0.5)
-    begin = np.tile(start, (len(mass), 1))
-    model.fit(X, _standing(mass), base_margin=begin.ravel() if len(start) == 1 else begin)
-    model.set_params(objective=None)  # it references the rows
-    return SoftBoosting(model, "output_margin", start, classes)
+def _set_aside(
+    model: Any, X: Any, y: npt.NDArray[Any], sample_weight: Floats | None
+) -> tuple[npt.NDArray[np.intp], dict[str, Any], dict[str, Any]]:
+    """Rows on which histogram boosting stops early: those that it would set aside itself."""
+    none = np.array([], np.intp)
+    usual = model.get_params(deep=False)
+    stopping = usual.get("early_stopping")
+    if not has_fit_parameter(model, "X_val") or stopping is False:
+        return none, {}, {}
+    if stopping == "auto" and len(y) <= _MOST_ROWS:
+        return none, {}, {"early_stopping": False}
+    if usual["validation_fraction"] is None:
+        return none, {}, {"early_stopping": True}
+    seed = check_random_state(usual["random_state"]).randint(np.iinfo(np.uint32).max, dtype="u8")
+    _, aside = train_test_split(
+        np.arange(len(y)), test_size=usual["validation_fraction"], stratify=y, random_state=seed
+    )
+    extra = {"X_val": rows_of(X, aside), "y_val": y[aside]}
+    if sample_weight is not None:
+        extra["sample_weight_val"] = sample_weight[aside]
+    return aside, extra, {"early_stopping": True}

@@ -27,7 +27,13 @@ from supersede.errors import ArgumentError, LinearizationError
 from supersede.look import amount, count, share
 from supersede.train.linear.forward_mode import forward_mode
 from supersede.train.linear.probing import check, failing_layer, refuse_modes
-from supersede.train.linear.selection import Choice, Direction, LowRank, choose, projection
+from supersede.train.linear.selection import (
+    Choice,
+    Direction,
+    LowRank,
+    chosen_directions,
+    projection,
+)
 
 __all__ = ["Linearized", "Merged"]
 
@@ -67,7 +73,7 @@ class Linearized(nn.Module):
     ) -> None:
         super().__init__()
         refuse_modes(network)
-        self.directions: tuple[Direction, ...] = choose(network, parameters)
+        self.directions: tuple[Direction, ...] = chosen_directions(network, parameters)
         self.network = _copied(network)
         self.output = output
         self.change = nn.ParameterDict()
@@ -244,7 +250,7 @@ class Merged:
         largest: Largest such difference.
         change: Root mean square of what the change does to the expansion's outputs.
         disagreement: Share of items to which the two give different classes; NaN where outputs
-            are no scores of classes.
+            are not scores of classes.
     """
 
     network: nn.Module

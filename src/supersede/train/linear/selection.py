@@ -13,7 +13,15 @@ from torch import Tensor, nn
 
 from supersede.errors import ArgumentError
 
-__all__ = ["Choice", "Direction", "LastBlocks", "LowRank", "choose", "head_name", "projection"]
+__all__ = [
+    "Choice",
+    "Direction",
+    "LastBlocks",
+    "LowRank",
+    "chosen_directions",
+    "head_name",
+    "projection",
+]
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class Direction:
         return self.shape if self.rank is None else torch.Size((self.shape[0], self.rank))
 
 
-def choose(network: nn.Module, choice: Choice) -> tuple[Direction, ...]:
+def chosen_directions(network: nn.Module, choice: Choice) -> tuple[Direction, ...]:
     """The chosen parameters, in the network's order, each once however many names it has.
 
     Args:
@@ -93,7 +101,7 @@ def choose(network: nn.Module, choice: Choice) -> tuple[Direction, ...]:
 
     Example:
         >>> net = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
-        >>> [d.name for d in choose(net, "head")]
+        >>> [d.name for d in chosen_directions(net, "head")]
         ['2.weight', '2.bias']
     """
     parameters = dict(network.named_parameters())
@@ -107,7 +115,7 @@ def choose(network: nn.Module, choice: Choice) -> tuple[Direction, ...]:
                 raise ArgumentError(msg)
             return tuple(
                 Direction(d.name, d.shape, choice.rank if _wide(d.shape, choice.rank) else None)
-                for d in choose(network, choice.of)
+                for d in chosen_directions(network, choice.of)
             )
         case "all":
             names = set(parameters)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from supersede.errors import RateError
 from supersede.web.database import Round, Submission
+from supersede.web.database.columns import UtcTime
 
 __all__ = ["COUNTED", "Left", "check_quota", "left_of"]
 
@@ -36,20 +37,22 @@ class Left:
         return max(0, min(self.today, self.team, self.everybody))
 
 
+_OWN = Submission.team_id == bindparam("team")
+_COUNTS = select(
+    func.count().filter(_OWN & (Submission.sent >= bindparam("midnight", type_=UtcTime))),
+    func.count().filter(_OWN),
+    func.count(),
+).where(Submission.round_id == bindparam("round"), Submission.state.in_(COUNTED))
+
+
 def left_of(db: Session, round_: Round, team_id: int, now: datetime) -> Left:
     """What a team has left.
 
     A submission counts from when it is sent until it turns out that the holdout was not needed.
     """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    counts = Submission.state.in_(COUNTED)
-    own = Submission.team_id == team_id
-    query = select(
-        func.count().filter(own & (Submission.sent >= midnight)),
-        func.count().filter(own),
-        func.count(),
-    ).where(Submission.round_id == round_.id, counts)
-    today, team, everybody = db.execute(query).one()
+    given = {"round": round_.id, "team": team_id, "midnight": midnight}
+    today, team, everybody = db.connection().execute(_COUNTS, given).one()
     slices = int(round_.plan.get("slices", 1))
     return Left(
         round_.per_day - today, round_.per_team - team, round_.capacity * slices - everybody,

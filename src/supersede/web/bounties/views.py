@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from supersede.web.bounties.quotas import Left, left_of
-from supersede.web.bounties.submissions import place_in_queue, visible_state
+from supersede.web.bounties.submissions import answer_time, place_in_queue, visible_state
 from supersede.web.database import Finding, Round, RoundTeam, Submission, Team
+from supersede.web.database.columns import UtcTime
 from supersede.web.security import Visitor
 
 __all__ = [
@@ -75,8 +76,6 @@ def shown(db: Session, found: Submission, round_: Round, now: datetime) -> Shown
     """A submission, as its team may see it."""
     state = visible_state(found, now)
     waits = state in {"checking", "queued"}
-    from supersede.web.bounties.submissions import answer_time
-
     due = None
     if waits and found.sent is not None:
         due = found.answered or answer_time(found.sent, now, round_.answer_every)
@@ -99,31 +98,46 @@ class Place:
     gain: float | None
 
 
+# built once: everybody who looks at a round asks them every few seconds
+_KNOWN = Submission.answered <= bindparam("now", type_=UtcTime)
+_ACCEPTED = _KNOWN & (Submission.state == "accepted")
+_PLACES = (
+    select(
+        Team.name,
+        func.count(Submission.id).filter(_ACCEPTED),
+        func.count(Submission.id).filter(
+            _KNOWN & Submission.state.in_(("accepted", "rejected", "retracted"))
+        ),
+        func.max(Submission.answered).filter(_ACCEPTED),
+    )
+    .join(RoundTeam, RoundTeam.team_id == Team.id)
+    .outerjoin(
+        Submission, (Submission.team_id == Team.id) & (Submission.round_id == RoundTeam.round_id)
+    )
+    .where(RoundTeam.round_id == bindparam("round"))
+    .group_by(Team.name)
+)
+_MINE = (
+    select(Submission)
+    .where(
+        Submission.round_id == bindparam("round"), Submission.team_id == bindparam("team"),
+        Submission.id < bindparam("before"),
+    )
+    .order_by(Submission.id.desc())
+    .limit(_PAGE)
+)  # fmt: skip
+
+
 def leaderboard(db: Session, round_: Round, now: datetime) -> list[Place]:
     """Teams by accepted submissions, after the round by their gain on fresh rows.
 
     Ties go to the team whose last acceptance came first.
     """
-    known = Submission.answered <= now
-    accepted = known & (Submission.state == "accepted")
-    query = (
-        select(
-            Team.name,
-            func.count(Submission.id).filter(accepted),
-            func.count(Submission.id).filter(
-                known & Submission.state.in_(("accepted", "rejected", "retracted"))
-            ),
-            func.max(Submission.answered).filter(accepted),
-        )
-        .join(RoundTeam, RoundTeam.team_id == Team.id)
-        .outerjoin(Submission, (Submission.team_id == Team.id) & (Submission.round_id == round_.id))
-        .where(RoundTeam.round_id == round_.id)
-        .group_by(Team.name)
-    )
     gains: dict[str, float] = {}
     if round_.state == "published" and round_.audit is not None:
         gains = round_.audit["by_team"]
-    rows = [(name, won, judged, last) for name, won, judged, last in db.execute(query)]
+    given = {"now": now, "round": round_.id}
+    rows = [tuple(row) for row in db.connection().execute(_PLACES, given)]
     rows.sort(key=lambda row: (-gains.get(row[0], 0.0), -row[1], row[3] or now, row[0]))
     return [
         Place(rank, name, won, judged, gains.get(name, 0.0) if gains else None)
@@ -135,15 +149,8 @@ def mine(
     db: Session, round_: Round, team_id: int, now: datetime, before: int = 0
 ) -> tuple[list[Shown], Left]:
     """A team's latest submissions, and what it has left."""
-    query = (
-        select(Submission)
-        .where(Submission.round_id == round_.id, Submission.team_id == team_id)
-        .order_by(Submission.id.desc())
-        .limit(_PAGE)
-    )
-    if before:
-        query = query.where(Submission.id < before)
-    found = [shown(db, one, round_, now) for one in db.execute(query).scalars()]
+    given = {"round": round_.id, "team": team_id, "before": before or 2**62}
+    found = [shown(db, one, round_, now) for one in db.execute(_MINE, given).scalars()]
     return found, left_of(db, round_, team_id, now)
 
 

@@ -1,13 +1,12 @@
 """Who asks: by a session's cookie in a browser, or by a token of the API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select
 
 from supersede.errors import AccessError
 from supersede.web.database import Role, RoleGrant, SignIn, TeamMember, Token, User
@@ -109,44 +108,50 @@ def _visitor(request: Request) -> Visitor:
     return found
 
 
+# built once: every request asks one of them
+_DESCRIBED = (
+    select(User.id, User.name, RoleGrant.role, TeamMember.team_id)
+    .outerjoin(RoleGrant, RoleGrant.user_id == User.id)
+    .outerjoin(TeamMember, TeamMember.user_id == User.id)
+    .where(User.removed.is_(None))
+)
+_BY_TOKEN = _DESCRIBED.join(Token, Token.user_id == User.id).where(
+    Token.hash == bindparam("hash"), Token.revoked.is_(None)
+)
+_BY_COOKIE = (
+    _DESCRIBED.join(SignIn, SignIn.user_id == User.id)
+    .add_columns(SignIn.seen)
+    .where(SignIn.hash == bindparam("hash"))
+)
+
+
 def _by_token(site: Site, token: str) -> Visitor:
     with site.database.read() as db:
-        query = (
-            select(User)
-            .join(Token, Token.user_id == User.id)
-            .where(Token.hash == hash_of(token), Token.revoked.is_(None), User.removed.is_(None))
-        )
-        user = db.execute(query).scalar_one_or_none()
-        if user is None:
-            msg = "this token is unknown or was revoked; make a new one on the account page"
-            raise SignInNeeded(msg)
-        return _described(db, user, by_token=True)
+        rows = db.connection().execute(_BY_TOKEN, {"hash": hash_of(token)}).all()
+    if not rows:
+        msg = "this token is unknown or was revoked; make a new one on the account page"
+        raise SignInNeeded(msg)
+    return _described(rows, by_token=True)
 
 
 def _by_cookie(site: Site, cookie: str) -> Visitor:
-    now = site.now()
+    now, hashed = site.now(), hash_of(cookie)
     with site.database.read() as db:
-        query = (
-            select(SignIn, User)
-            .join(User, SignIn.user_id == User.id)
-            .where(SignIn.hash == hash_of(cookie), User.removed.is_(None))
-        )
-        row = db.execute(query).one_or_none()
-        if row is None or now - row.SignIn.seen > timedelta(hours=site.settings.session_hours):
-            return NOBODY
-        found, seen = _described(db, row.User, by_token=False), row.SignIn.seen
-    if now - seen > _SEEN_EVERY:
+        rows = db.connection().execute(_BY_COOKIE, {"hash": hashed}).all()
+    if not rows or now - rows[0].seen > timedelta(hours=site.settings.session_hours):
+        return NOBODY
+    if now - rows[0].seen > _SEEN_EVERY:
         with site.database.write() as db:
-            session = db.get(SignIn, hash_of(cookie))
+            session = db.get(SignIn, hashed)
             if session is not None:
                 session.seen = now
-    return found
+    return _described(rows, by_token=False)
 
 
-def _described(db: Session, user: User, *, by_token: bool) -> Visitor:
-    roles = db.execute(select(RoleGrant.role).where(RoleGrant.user_id == user.id)).scalars()
-    team = db.execute(select(TeamMember.team_id).where(TeamMember.user_id == user.id)).scalar()
-    return Visitor(user.id, user.name, frozenset(roles), team, by_token)
+def _described(rows: Sequence[Any], *, by_token: bool) -> Visitor:
+    """A visitor from one row per role."""
+    roles = frozenset(row.role for row in rows if row.role is not None)
+    return Visitor(rows[0].id, rows[0].name, roles, rows[0].team_id, by_token)
 
 
 SiteOf = Annotated[Site, Depends(_site)]

@@ -1,0 +1,1 @@
+"""How the next candidate is chosen; one file per strategy."""
