@@ -117,7 +117,6 @@ def audit_together(
     groups: Any = (),
     conditions: Any = (),
     cross: Sequence[Sequence[str]] = (),
-    declared: Any = (),
     labels: str | None = None,
     allow_inferred: bool = False,
     min_items: int = 30,
@@ -132,10 +131,9 @@ def audit_together(
         name: Name of the statement; by default the losses' names.
         confidence: The chance, at least, that the joint intervals of all groups and all losses hold.
         old: As for `audit_groups`, like the arguments that follow.
-        groups: Who.
+        groups: Who: columns, or groups declared by conditions.
         conditions: Under which circumstances.
         cross: Combinations of columns.
-        declared: Groups declared by conditions.
         labels: How the labelled items were chosen.
         allow_inferred: Accept protected attributes that are marked as inferred.
         min_items: Groups with fewer graded items are shown, but not compared.
@@ -174,7 +172,7 @@ def audit_together(
     audits = tuple(
         audit_groups(
             opened, model, old=old, loss=loss, groups=groups, conditions=conditions, cross=cross,
-            declared=declared, labels=labels, allow_inferred=allow_inferred, min_items=min_items,
+            labels=labels, allow_inferred=allow_inferred, min_items=min_items,
             confidence=each,
         )
         for loss in losses
