@@ -27,7 +27,7 @@ from supersede.audit import (
     Condition,
     Group,
     Rate,
-    Wrong,
+    ZeroOne,
     audit_groups,
     audit_losses,
     card_schema,
@@ -349,7 +349,7 @@ def demo_card() -> ROWS:
     start = cpu()
     audits = [
         audit_groups(table, "new", old="deployed", loss=loss, groups=["sex", "race"], cross=[("sex", "race")])
-        for loss in (Wrong(), Rate("false_negative_rate"))
+        for loss in (ZeroOne(), Rate("false_negative_rate"))
     ]  # fmt: skip
     card = service_card(
         audits, name="employment", version="new", released=date(2018, 12, 31), replaces="deployed",

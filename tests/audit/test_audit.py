@@ -19,7 +19,7 @@ from supersede.audit import (
     LogLoss,
     PerUnit,
     Rate,
-    Squared,
+    SquaredError,
     audit_groups,
     audit_losses,
     load_audit,
@@ -255,7 +255,7 @@ def test_losses_of_every_kind(people):
         return audit.row("race = c").value
 
     c = people[people.race == "c"]
-    assert value(Squared(), "p") == pytest.approx(((c.p - c.y) ** 2).mean())
+    assert value(SquaredError(), "p") == pytest.approx(((c.p - c.y) ** 2).mean())
     assert value(Absolute(), "p") == pytest.approx((c.p - c.y).abs().mean())
     given = np.clip(np.where(c.y == 1, c.p, 1 - c.p), 1e-15, 1 - 1e-15)
     assert value(LogLoss(), "p") == pytest.approx(-np.log(given).mean())
@@ -336,7 +336,7 @@ def test_json_reads_back(people, tmp_path):
         ({"groups": ["sex"], "confidence": 95}, errors.ArgumentError, "between 0 and 1"),
         ({"groups": ["sex"], "min_items": 0}, errors.ArgumentError, "at least 1"),
         ({"groups": ["sex"], "synthetic": "fake"}, errors.MissingColumnError, "fake"),
-        ({"groups": ["sex"], "loss": Squared()}, errors.ArgumentError, "score"),
+        ({"groups": ["sex"], "loss": SquaredError()}, errors.ArgumentError, "score"),
         ({"groups": ["sex"], "loss": LogLoss()}, errors.ArgumentError, "scores"),
         ({"groups": ["sex"], "loss": Amount()}, errors.ArgumentError, "no column is named"),
         ({"groups": ["sex"], "loss": PerUnit({"new": "w"}, "x")}, errors.MissingColumnError, "x"),

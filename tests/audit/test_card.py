@@ -70,8 +70,12 @@ def test_card_is_valid_and_renders_in_every_form(tmp_path):
 def test_the_hub_reads_its_metadata():
     card = service_card([audit()], **{**WORDS, "name": NASTY})
     read = ModelCard(card.to_huggingface(task="tabular-classification", dataset="yes: no"))
-    (result,) = read.data.eval_results
+    result, *groups = read.data.eval_results
     assert read.data.model_name == NASTY
+    rows = [row for row in audit().rows if row.n >= 30]
+    assert [found.metric_args["group"] for found in groups] == [row.group for row in rows]
+    assert [found.metric_value for found in groups] == [row.value for row in rows]
+    assert groups[0].metric_args["interval"] == [rows[0].joint_low, rows[0].joint_high]
     assert result.dataset_name == "yes: no"
     assert result.metric_name == "error rate"
     assert result.metric_value == pytest.approx(audit().overall.value)

@@ -2,13 +2,13 @@ import pytest
 
 import supersede
 from supersede import errors
-from supersede.audit import Rate, Squared, Wrong, grid
+from supersede.audit import Rate, SquaredError, ZeroOne, grid
 
 
 def test_scenarios_of_one_table(frame):
     rows = frame(1000)
     table = supersede.read(rows, models=["a", "b"])
-    found = grid(table, ["a", "b", "c"], [Wrong(), Rate("recall"), Squared()], groups="site")
+    found = grid(table, ["a", "b", "c"], [ZeroOne(), Rate("recall"), SquaredError()], groups="site")
     assert found.scenarios == ("site = north", "site = south", "site = west")
     cell = found.cell("site = south", "error rate", "b")
     south = rows[rows.site == "south"]
@@ -30,7 +30,7 @@ def test_a_table_for_every_scenario(frame):
         "clean": supersede.read(frame(300), models=["a", "b"]),
         "<b>noise</b>": supersede.read(frame(300, seed=1).drop(columns="b"), models=["a"]),
     }
-    found = grid(tables, ["a", "b"], [Wrong()])
+    found = grid(tables, ["a", "b"], [ZeroOne()])
     assert [cell.missing for cell in found.cells] == ["", "", "", "not run"]
     assert "<b>" not in found._repr_html_()
     with pytest.raises(errors.ArgumentError, match="no cell"):
@@ -40,6 +40,6 @@ def test_a_table_for_every_scenario(frame):
 def test_an_empty_grid_is_refused(frame):
     table = supersede.read(frame(100), models=["a"])
     with pytest.raises(errors.ArgumentError, match="needs models"):
-        grid(table, ["a"], [Wrong()])
+        grid(table, ["a"], [ZeroOne()])
     with pytest.raises(errors.ArgumentError, match="nothing can be measured"):
-        grid(table, ["z"], [Wrong()], groups="site")
+        grid(table, ["z"], [ZeroOne()], groups="site")

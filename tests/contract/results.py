@@ -125,9 +125,9 @@ def _slices():
 
 
 def _grid():
-    from supersede.audit import Wrong, grid
+    from supersede.audit import ZeroOne, grid
 
-    return grid(table(), ["new", SCRIPT], [Wrong()], groups="sex")
+    return grid(table(), ["new", SCRIPT], [ZeroOne()], groups="sex")
 
 
 def _estimates():

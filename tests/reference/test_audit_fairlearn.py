@@ -7,10 +7,10 @@ import pytest
 import sklearn.metrics as sklearn
 
 import supersede
-from supersede.audit import Rate, Wrong, audit_groups, audit_losses
+from supersede.audit import Rate, ZeroOne, audit_groups, audit_losses
 
 THEIRS = {
-    Wrong(): sklearn.zero_one_loss,
+    ZeroOne(): sklearn.zero_one_loss,
     Rate("accuracy"): sklearn.accuracy_score,
     Rate("precision"): sklearn.precision_score,
     Rate("recall"): sklearn.recall_score,

@@ -9,8 +9,8 @@ import supersede
 from supersede.evaluate import accuracy, plan
 from supersede.web.jobs.worker import work_once
 from supersede.web.labels.actions import answer, next_item, open_task
-from supersede.web.labels.looks import HANDLERS as LOOKS
 from supersede.web.labels.looks import latest
+from supersede.web.work import HANDLERS
 
 
 def rows(n=600, *, old=0.3, new=0.2, seed=0):
@@ -44,7 +44,7 @@ def gain_task(site, made_by, *, limit=-0.01, per_item=1, budget=None, seed=0, **
 
 def looked(site):
     """Do the jobs that wait, and the last look."""
-    while work_once(site, LOOKS, "w"):
+    while work_once(site, HANDLERS, "w"):
         pass
 
 

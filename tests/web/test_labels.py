@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from supersede.errors import ConflictError, InputError, NotFoundError, SourceError
-from supersede.evaluate import estimate, follow, latest_look, read_labels
+from supersede.evaluate import follow, latest_look, read_labels
+from supersede.evaluate.labels import settle
 from supersede.web.database import Label, LabelItem, LabelTask, User
 from supersede.web.labels import actions
 from supersede.web.labels.contents import media_type
@@ -103,8 +104,8 @@ def test_several_annotators_per_item_where_the_task_says_so(site):
     with site.database.read() as db:
         row = db.get(LabelTask, task)
         labels = given_labels(db, row)
-        found = estimate(actions.plan_of(row), labels, disagreement="majority", anytime=False)
-    assert (found.agreement, found.disputed, found.skipped) == (0.0, (first[1],), 1)
+        found = settle(actions.plan_of(row), labels, "majority")
+    assert (found.agreement, found.disputed, int(found.skipped.sum())) == (0.0, (first[1],), 1)
 
 
 def test_a_skipped_item_is_replaced_by_the_next_permanent_random_number(site):
@@ -224,7 +225,7 @@ def test_a_look_is_that_of_following_the_plan(site):
 
 def test_intervals_hold_at_all_looks_together(site):
     """Stop when the interval looks best: it still holds the value of all labels."""
-    missed, runs = 0, 40
+    missed, runs = 0, 20
     for seed in range(runs):
         data = rows(n=300, old=0.3, new=0.3, seed=seed)
         import supersede
@@ -239,13 +240,13 @@ def test_intervals_hold_at_all_looks_together(site):
         truth = dict(zip(data["id"], data["truth"].tolist(), strict=True))
         value = float((data["new"] == data["truth"]).mean() - (data["old"] == data["truth"]).mean())
         ids = chosen.items.sort_by("order")["item"].to_pylist()
-        for count in range(5, len(ids), 9):
+        for count in range(5, len(ids), 20):
             labels = {"item": ids[:count], "label": [truth[i] for i in ids[:count]]}
             (found,) = latest_look(chosen, labels).estimates
             if not found.low - 1e-9 <= value <= found.high + 1e-9:
                 missed += 1
                 break
-    assert missed <= 5  # of 40, at 95 %: more than 5 come with a probability of 1 %
+    assert missed <= 3  # of 20, at 95 %: more come with a probability of 2 %
 
 
 def test_media_by_their_first_bytes():
@@ -294,11 +295,11 @@ def test_from_the_table_to_the_answers_in_a_browser(site, judge, enter):
         assert got.headers["content-type"] == "image/png"
         assert enter("eve", "hunter").get(image[1]).status_code == 403
     for number in range(3):
-        form = re.search(r'name="form" value="([^"]+)"', shown)[1]
+        form = re.search(r'name="number" value="([^"]+)"', shown)[1]
         item = re.search(r'name="item_id" value="(\d+)"', shown)[1]
         act = unescape(re.search(r'value="(label [^"]+)"', shown)[1])
         shown = ada.post(
-            f"{task}/item", data={"form": form, "item_id": item, "act": act if number else "skip"},
+            f"{task}/item", data={"number": form, "item_id": item, "act": act if number else "skip"},
             headers={"hx-request": "true"},
         ).text  # fmt: skip
         assert 'id="one"' in shown
@@ -322,7 +323,7 @@ def test_from_the_table_to_the_answers_in_a_browser(site, judge, enter):
         ({"item": ""}, "column of the item"), ({"shown": []}, "at least one column"),
         ({"shown": ["new"]}, "sway"), ({"title": "a\u202eb"}, "invisible"),
         ({"old": "new"}, "in service"), ({"per_item": "11"}, "expected 1 to 9"),
-        ({"measure": "luck"}, "what to estimate"), ({"item": "age"}, "twice"),
+        ({"measure": "luck"}, "what to estimate"), ({"item": "age"}, "repeat an item id"),
     ],
 )  # fmt: skip
 def test_a_question_that_cannot_be_asked_is_said_with_what_was_typed(judge, fields, says):

@@ -26,17 +26,19 @@ from supersede.audit.losses import (
     Loss,
     PerUnit,
     Rate,
-    Squared,
-    Wrong,
+    SquaredError,
+    ZeroOne,
 )
 from supersede.audit.plan import group_estimands
 from supersede.audit.result import Audit, GroupRow, Spread, load_audit
 from supersede.audit.slices import SliceSearch, find_slices
+from supersede.audit.together import JointSpread, Together, audit_together, equalised_odds
 
 __all__ = [
     "Absolute", "Amount", "Attribute", "Audit", "Collect", "Condition", "Coverage", "CoverageCell",
-    "Entry", "Grid", "GridCell", "Group", "GroupRow", "LogLoss", "Loss", "PerUnit", "Rate",
-    "Regression", "ServiceCard", "SliceSearch", "Spread", "Squared", "Wrong", "append_audit",
-    "audit_groups", "audit_losses", "card_schema", "coverage", "find_slices", "grid",
+    "Entry", "Grid", "GridCell", "Group", "GroupRow", "JointSpread", "LogLoss", "Loss", "PerUnit", "Rate",
+    "Regression", "ServiceCard", "SliceSearch", "Spread", "SquaredError", "Together", "ZeroOne", "append_audit",
+    "audit_groups", "audit_losses", "audit_together", "card_schema", "coverage", "equalised_odds",
+    "find_slices", "grid",
     "group_estimands", "load_audit", "load_card", "load_history", "regressions", "service_card",
 ]  # fmt: skip

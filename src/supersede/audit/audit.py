@@ -12,7 +12,7 @@ from supersede.audit.attributes import Attribute, label_of, refuse_inferred, spe
 from supersede.audit.counting import Counting
 from supersede.audit.estimate import Label, group_rows
 from supersede.audit.groups import Group
-from supersede.audit.losses import Amount, Loss, Wrong
+from supersede.audit.losses import Amount, Loss, ZeroOne
 from supersede.audit.result import Audit, GroupRow
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.numbers import count
@@ -93,7 +93,7 @@ def audit_groups(
     Assumes: labelled items are independent draws (or come in the table's clusters) from what the
     model meets, and labels are as accurate for one group as for another.
     """
-    loss = Wrong() if loss is None else loss
+    loss = ZeroOne() if loss is None else loss
     every = (groups,) if isinstance(groups, str | Attribute | Group) else tuple(groups)
     given = [group for group in every if isinstance(group, Group)]
     split_by = [column for column in every if not isinstance(column, Group)]

@@ -82,8 +82,8 @@ class ServiceCard(ResultMixin, named="a card"):
     def to_huggingface(self, *, task: str, dataset: str) -> str:
         """The card as a model card for the Hugging Face hub: metadata, then the card as Markdown.
 
-        The metadata has no field for groups, so it contains the values over all items; the groups
-        are listed in the text.
+        The metadata has the value over all items, and that of each group that is large enough; a
+        group's ``args`` name it, and hold its items and its interval.
 
         Args:
             task: The hub's name of the task, such as ``tabular-classification``.
@@ -289,13 +289,27 @@ def _front_matter(data: Mapping[str, Any], task: str, dataset: str) -> str:
         "    metrics:",
     ]
     for evaluation in real:
-        metric = evaluation["metric"]
+        groups = [
+            row for row in evaluation["groups"] if not row["too_few"] and row["value"] is not None
+        ]
+        lines += _metric(evaluation["metric"], evaluation["overall"])
         lines += [
-            f"    - type: {quoted(metric.replace(' ', '_'))}",
-            f"      name: {quoted(metric)}",
-            f"      value: {quoted(evaluation['overall']['value'])}",
+            line for row in groups for line in _metric(evaluation["metric"], row, row["group"])
         ]
     return "\n".join(lines) + "\n"
+
+
+def _metric(metric: str, row: Mapping[str, Any], group: str = "") -> list[str]:
+    """One value of the metadata; of a group, its arguments say which, and how sure the value is."""
+    given = {"n": row["n"], "interval": [row["joint_low"], row["joint_high"]]}
+    lines = [
+        f"    - type: {json.dumps(metric.replace(' ', '_'))}",
+        f"      name: {json.dumps(f'{metric}, {group}' if group else metric)}",
+        f"      value: {json.dumps(row['value'])}",
+    ]
+    if group:
+        lines.append(f"      args: {json.dumps({'group': group, **given})}")
+    return lines
 
 
 def _made_with() -> str:

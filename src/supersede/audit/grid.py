@@ -154,11 +154,11 @@ def grid(
 
     Example:
         >>> import supersede
-        >>> from supersede.audit import Wrong
+        >>> from supersede.audit import ZeroOne
         >>> table = supersede.read(
         ...     {"y": [1, 1, 0], "a": [1, 0, 0], "noise": ["no", "yes", "yes"]}, models=["a"]
         ... )
-        >>> found = grid(table, ["a", "b"], [Wrong()], groups="noise")
+        >>> found = grid(table, ["a", "b"], [ZeroOne()], groups="noise")
         >>> found.cell("noise = yes", "error rate", "a").value, len(found.missing)
         (0.5, 2)
     """

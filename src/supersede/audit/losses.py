@@ -18,7 +18,7 @@ from supersede.metrics.ratios import Part
 from supersede.table.outcomes import Classes, Losses, Scores, Within, plain
 from supersede.table.table import Table
 
-__all__ = ["Absolute", "Amount", "LogLoss", "Loss", "PerUnit", "Rate", "Squared", "Wrong"]
+__all__ = ["Absolute", "Amount", "LogLoss", "Loss", "PerUnit", "Rate", "SquaredError", "ZeroOne"]
 
 _SUCCESSES = {"accuracy", "precision", "recall", "specificity"}
 _CLIP = 1e-15  # keeps the log loss of scores of exactly 0 and 1 finite
@@ -44,7 +44,7 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True)
-class Wrong:
+class ZeroOne:
     """One minus the grade: 0/1 for classes, in [0, 1] for graded outcomes."""
 
     name: str = "error rate"
@@ -108,7 +108,7 @@ class _Decisions:
 
 
 @dataclass(frozen=True)
-class Squared:
+class SquaredError:
     """Squared difference of score (or predicted number) and label; the Brier score for scores."""
 
     name: str = "squared error"

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from supersede.audit.audit import audit_groups
 from supersede.audit.groups import Condition, Group
-from supersede.audit.losses import Loss, Wrong
+from supersede.audit.losses import Loss, ZeroOne
 from supersede.audit.result import Audit, GroupRow
 from supersede.errors import ArgumentError, MissingColumnError, MissingExtraError, TooFewLabelsError
 from supersede.evaluate.numbers import limit as number_limit
@@ -160,7 +160,7 @@ def find_slices(
 
     Assumes: fresh items are draws from the same population as those searched.
     """
-    loss = Wrong() if loss is None else loss
+    loss = ZeroOne() if loss is None else loss
     features = as_names(groups, "groups")
     table = as_table(table, [model], **columns)
     fresh = None if fresh is None else as_table(fresh, [model], **columns)

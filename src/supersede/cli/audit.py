@@ -329,7 +329,7 @@ def _opened(
 def _loss(
     name: Measure, model: str, old: str | None, errors: Sequence[str] | None, out_of: str | None
 ) -> "Loss":
-    from supersede.audit import Absolute, LogLoss, PerUnit, Rate, Squared, Wrong
+    from supersede.audit import Absolute, LogLoss, PerUnit, Rate, SquaredError, ZeroOne
 
     if errors or out_of:
         models = [model] if old is None else [model, old]
@@ -341,7 +341,7 @@ def _loss(
             raise ArgumentError(msg)
         return PerUnit(dict(zip(models, errors, strict=True)), out_of)
     kinds: dict[str, Loss] = {
-        "error": Wrong(), "squared": Squared(), "absolute": Absolute(), "log": LogLoss(),
+        "error": ZeroOne(), "squared": SquaredError(), "absolute": Absolute(), "log": LogLoss(),
     }  # fmt: skip
     return kinds.get(name) or Rate(name.replace("-", "_"))
 

@@ -58,7 +58,7 @@ class _Forker:
         try:
             code = self._wait(child, seconds)
         except BaseException:
-            if self.process.poll() is None:  # else the child has ended with it
+            if self.process.poll() is None:  # otherwise the child has ended with it
                 os.kill(
                     child, signal.SIGKILL
                 )  # its number is its own: it is not reaped before told

@@ -2,6 +2,7 @@
 
 from supersede.web.bounties import demonstration as bounties
 from supersede.web.demonstration.people import add_people
+from supersede.web.reviews import demonstration as reviews
 from supersede.web.site import Site
 
 __all__ = ["fill"]
@@ -15,3 +16,4 @@ def fill(site: Site) -> None:
     """
     people = add_people(site)
     bounties.fill(site, people)
+    reviews.fill(site, people)

@@ -63,7 +63,7 @@ def open_task(
         plan: The plan.
         table: Its table, from which the items are shown.
         title: The task's name.
-        question: What annotators are asked about each item.
+        question: The question about each item.
         shown: Columns that they see.
         limits: For some estimands the value that decides: the task ends when the interval excludes
             it. Others end when they are as narrow as planned.
@@ -179,10 +179,10 @@ def next_item(db: Session, task_id: int, user_id: int, now: datetime) -> LabelIt
         .order_by(LabelItem.position)
         .limit(1)
     )  # fmt: skip
-    item = db.execute(free).scalar_one_or_none()
-    if item is not None:
-        _hold(db, item.id, user_id, now)
-    return item
+    found: LabelItem | None = db.execute(free).scalar_one_or_none()
+    if found is not None:
+        _hold(db, found.id, user_id, now)
+    return found
 
 
 def answer(
@@ -323,7 +323,7 @@ def _others(db: Session, item_id: int, user_id: int, now: datetime) -> int:
 
 
 def _settle(db: Session, task: LabelTask, item: LabelItem) -> None:
-    """Close an item that has all its answers; one without a label is replaced by the next in line."""
+    """Close an item that has all its answers; without any label it is replaced by the next in line."""
     query = select(Label.value).where(Label.item_id == item.id, Label.undone.is_(None))
     values = list(db.execute(query).scalars())
     if len(values) < task.per_item:
@@ -332,7 +332,7 @@ def _settle(db: Session, task: LabelTask, item: LabelItem) -> None:
     if votes and (len(votes) == 1 or votes[0] > votes[1]):
         item.state = "labelled"
         return
-    item.state = "skipped"  # nobody could say, or they are split: as the estimate counts it
+    item.state = "skipped"  # all skipped, or they are split: as the estimate counts it
     plan = plan_of(task)
     ids = [str(i) for i in plan.items["item"].to_pylist()]
     rows = {name: row for row, name in enumerate(ids)}

@@ -143,7 +143,7 @@ def _aim(
 ) -> Aim:  # fmt: skip
     if found is None or found["low"] is None:
         note = "" if found is None else found["note"]
-        return Aim(name, None, None, None, limit, margin, False, size - labels, note)
+        return Aim(name, None, None, None, limit, margin, False, None, note)
     estimate = Estimate(**found)
     decided = decides(estimate, margin, limit)
     return Aim(

@@ -29,7 +29,7 @@ class Wanted:
 
     Attributes:
         title: Its name.
-        question: What annotators are asked.
+        question: The question to annotators.
         estimand: What is estimated.
         models: The models that it is about.
         item: Column of item ids.
@@ -66,13 +66,14 @@ class Wanted:
             msg = "choose at least one column that annotators see"
             raise InputError.of(msg, "shown")
         model, old = typed["model"], typed["old"]
+        models: tuple[str, ...] = (model,)
         if typed["measure"] == "gain":
             if not old or old == model:
                 msg = "choose the model in service, with which the new one is compared"
                 raise InputError.of(msg, "old")
             estimand, models = accuracy(model) - accuracy(old), (old, model)
         elif typed["measure"] in _MEASURES:
-            estimand, models = _MEASURES[typed["measure"]](model), (model,)
+            estimand = _MEASURES[typed["measure"]](model)
         else:
             msg = "choose what to estimate"
             raise InputError.of(msg, "measure")

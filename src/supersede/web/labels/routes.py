@@ -176,7 +176,7 @@ def give_answer(
     who: Annotator,
     task_id: int,
     item_id: Annotated[int, Form()] = 0,
-    form: Text = "",
+    number: Text = "",  # "form" would hide a property of the form from scripts
     act: Text = "",
 ) -> Response:
     """Keep an answer, or take the last one back, and show what comes next."""
@@ -188,7 +188,7 @@ def give_answer(
                 problem = "" if found else "there is no answer of yours to take back"
             else:
                 value = _value(act)
-                actions.answer(db, task_id, item_id, who.user_id, form, value, now)
+                actions.answer(db, task_id, item_id, who.user_id, number, value, now)
                 found = actions.next_item(db, task_id, who.user_id, now)
             values = _asked(db, task_id, who, found)
     except ConflictError as error:
@@ -201,7 +201,7 @@ def give_answer(
         if not problem:
             return see_other(f"/labels/{task_id}/item")
         return page(request, "web.labels/item.html", who, status=409, problem=problem, **values)
-    return part(request, "web.labels/one.html", who, said=problem, **values)
+    return part(request, "web.labels/one.html", who, **{**values, "said": problem})
 
 
 @router.get("/labels/media/{task_id}/{hash}")

@@ -1,4 +1,4 @@
-"""What happens to a review: it is asked for, waits for labels, is signed."""
+"""What happens to a review: it is requested, waits for labels, is signed."""
 
 import math
 from collections.abc import Mapping
@@ -117,7 +117,7 @@ def review_of(db: Session, review_id: int) -> Review:
 def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
     """Open a task with the items whose labels decide an undecided review.
 
-    Only items on which the two models differ are asked for, in an order by which their answers
+    The task has only items on which the two models differ, in an order by which their answers
     can be looked at after each label. The review runs again when they decide.
 
     Raises:
@@ -146,9 +146,9 @@ def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
     asked = accuracy(settings["new"]) - accuracy(settings["old"])
     made = plan(found, asked, margin=0.0, method="coordinated")
     if made.size > MOST_LABELS:
-        made = plan(found, asked, margin=0.0, method="coordinated", budget=MOST_LABELS)
+        made = plan(found, asked, margin=0.01, method="coordinated", budget=MOST_LABELS)
     if not made.size:
-        msg = "the models give the same answer everywhere, so no label can tell them apart"
+        msg = "the models give the same answer everywhere, so no label can distinguish them"
         raise TooFewLabelsError(msg)
     words = settings["label"] or "the right answer"
     return open_task(
@@ -183,7 +183,7 @@ def sign(
     """Approve or decline, with name and reason; it is recorded for good, in the ledger.
 
     Raises:
-        AccessError: They are no approver.
+        AccessError: They are not an approver.
         ConflictError: The review is not finished, or did not pass.
         InputError: The name is not theirs, or there is no reason.
     """

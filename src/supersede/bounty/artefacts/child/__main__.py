@@ -160,6 +160,7 @@ def fork_for_each(parent: socket.socket) -> None:
         parent.settimeout(None)
         parent.sendall(number.pack(child))
         end = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        assert end is not None  # noqa: S101  # without WNOHANG it waits
         code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
         parent.sendall(number.pack(code))
         reap = parent.recv(1)  # until then the child's number cannot become another process's
