@@ -293,7 +293,8 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
                 ):
                     break
             assert server.poll() is None, (settings.data / "log").read_text()
-            assert time.monotonic() < until, "the round was not opened"time.sleep(0.5)
+            assert time.monotonic() < until, "the round was not opened"
+            time.sleep(0.5)
 
         def judged() -> bool:
             with site.database.read() as db:
