@@ -292,7 +292,7 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
                     == "open"
                 ):
                     break
-            assert server.poll() is None, "the server ended"
+            assert server.poll() is None, (settings.data / "log").read_text()
             assert time.monotonic() < until, "the round was not opened"
             time.sleep(0.5)
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def printed(tmp_path_factory):
         assert process.poll() is None, log.read_text()
         time.sleep(0.5)
         found = re.search(r"open (http://\S+) in a browser", log.read_text())
+    answers = False
+    while not answers:  # it prints the address before it listens
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(found[1], timeout=60) as answer:
+                answers = answer.status == 200
+        except OSError:
+            time.sleep(0.5)
     yield found[1]
     process.terminate()
     process.wait(60)
@@ -39,14 +48,7 @@ def page(browser, printed):
     context = browser.new_context(base_url=printed, viewport={"width": 390, "height": 844})
     opened = context.new_page()
     opened.set_default_timeout(120_000)
-    until = time.monotonic() + 120
-    while True:  # the server may still be starting
-        try:
-            opened.goto("/")
-            break
-        except Exception:
-            assert time.monotonic() < until
-            time.sleep(0.5)
+    opened.goto("/")
     yield opened
     context.close()
 

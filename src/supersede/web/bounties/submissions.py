@@ -229,19 +229,19 @@ def place_in_queue(db: Session, found: Submission, now: datetime) -> int:
     Those whose answer is not due yet count as waiting, so that the place tells nothing of them.
     """
     waits = (Submission.state == "queued") | (Submission.answered > now)
-    pending = (
-        select(Submission.team_id, Submission.id)
+    waiting = (
+        select(Submission.team_id, func.count(), func.count().filter(Submission.id < found.id))
         .where(Submission.round_id == found.round_id, waits)
-        .order_by(Submission.id)
+        .group_by(Submission.team_id)
     )
-    before: dict[int, int] = {}
     turn = 0
-    for team_id, submission_id in db.execute(pending):
-        if submission_id == found.id:
-            turn = before.get(team_id, 0)
-        before[team_id] = before.get(team_id, 0) + 1
-    others = sum(min(n, turn + 1) for team_id, n in before.items() if team_id != found.team_id)
-    return others + turn
+    others: list[int] = []
+    for team_id, number, earlier in db.execute(waiting):
+        if team_id == found.team_id:
+            turn = earlier
+        else:
+            others.append(number)
+    return turn + sum(min(number, turn + 1) for number in others)
 
 
 def group_of(chosen: Mapping[str, Mapping[str, Any]]) -> str:
