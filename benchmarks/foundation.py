@@ -121,7 +121,9 @@ def made(folder: str, n: int, slices: int, ending: str = "parquet") -> str:
 
 def spent(code: str, repeats: int = 3, **values: object) -> dict[str, float]:
     """The median of several fresh processes."""
-    runs = sorted((alone(code.format(**values)) for _ in range(repeats)), key=lambda run: run["cpu"])
+    runs = sorted(
+        (alone(code.format(**values)) for _ in range(repeats)), key=lambda run: run["cpu"]
+    )
     return runs[len(runs) // 2]
 
 
