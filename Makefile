@@ -12,7 +12,7 @@ help:  ## list the commands
 	tools/environment dev
 
 demo: .venv/ready-demo  ## review a deployed model against its successors, on real data
-	.venv/bin/supersede demo --out out
+	.venv/bin/supersede demo --folder out
 
 test: .venv/ready-dev  ## run all tests
 	$(PY) -m pytest -n 2 --dist loadfile $(TESTS)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from benchmarks.flips_rows import DATA, SEEDS, Results, Row, verdict
 from supersede.train.flips import PositiveCongruentLoss
-from supersede.train.flips.focal_distillation import FocalDistillation, focal_distillation
+from supersede.train.flips.distillation import FocalDistillation, focal_distillation
 from supersede.train.flips.front import choose, measure
 
 torch.set_num_threads(1)

@@ -49,20 +49,28 @@ def different_cells() -> list[Cell]:
     return list(found.values())
 
 
+def places_of(pixels: int) -> tuple[list[int], list[int]]:
+    """Places, among the different cells, of those that are learnt from and checked on."""
+    order = np.random.default_rng(0).permutation(len(different_cells())).tolist()
+    start = 0
+    for size in CLASSES:
+        learn, end = start + LEARN[size], start + LEARN[size] + CHECK[size]
+        if size == pixels:
+            return order[start:learn], order[learn:end]
+        start = end
+    raise KeyError(pixels)
+
+
 def drawn() -> dict[int, tuple[list[Network], list[Network]]]:
     """Networks to learn from and fresh ones to check on, by size of the image."""
     cells = different_cells()
-    order = np.random.default_rng(0).permutation(len(cells))
-    found, start = {}, 0
+    found = {}
     for pixels, classes in CLASSES.items():
-        parts = []
-        for count in (LEARN[pixels], CHECK[pixels]):
-            some = order[start : start + count]
-            parts.append(
-                [cell_network(cells[i], pixels=pixels, classes=classes) for i in some.tolist()]
-            )
-            start += count
-        found[pixels] = (parts[0], parts[1])
+        learn, check = (
+            [cell_network(cells[i], pixels=pixels, classes=classes) for i in places]
+            for places in places_of(pixels)
+        )
+        found[pixels] = (learn, check)
     return found
 
 
@@ -122,14 +130,25 @@ def context(network: Network) -> list[list[float]]:
     return rows
 
 
-def described(networks: Sequence[Network]) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
-    """Different rows of layers in their context; each layer's row; each layer's network."""
+Table = tuple[Floats, NDArray[np.intp], NDArray[np.intp], Floats]
+
+
+def described(networks: Sequence[Network], middle: float = 1.0) -> Table:
+    """Different rows of layers in their context; each layer's row, network, and weight.
+
+    Args:
+        networks: What is described.
+        middle: How often the cell in the middle of three stands for cells like it.
+    """
     rows = np.column_stack(
         [layer_table(networks), np.array([row for net in networks for row in context(net)])]
     )
     owner = np.repeat(np.arange(len(networks)), [len(net.layers) for net in networks])
     different, which = np.unique(rows, axis=0, return_inverse=True)
-    return different, which.reshape(-1), owner
+    weight = np.array([
+        middle if "/cell1/" in layer.name else 1.0 for net in networks for layer in net.layers
+    ])  # fmt: skip
+    return different, which.reshape(-1), owner, weight
 
 
 class CellEstimator:
@@ -143,7 +162,7 @@ class CellEstimator:
             for network, found in zip(networks, measured, strict=True)
             for layer in network.layers
         ])  # fmt: skip
-        rows, which, _ = described(networks)
+        rows, which, _, _ = described(networks)
         # equal layers of one network cost nearly the same: learn their mean, once
         spent = np.bincount(which, seconds) / np.bincount(which)
         self.width = len(layer_table(networks[:1])[0])
@@ -164,23 +183,33 @@ class CellEstimator:
     def _seen(self, rows: Floats) -> Floats:
         return np.column_stack([rows, np.log(self.roofline.seconds(rows[:, : self.width]))])
 
-    def seconds(self, rows: Floats, which: NDArray[np.intp], owner: NDArray[np.intp]) -> Floats:
+    def seconds(self, table: Table) -> Floats:
+        rows, which, owner, weight = table
         guess = self.roofline.seconds(rows[:, : self.width])
-        return np.bincount(owner, (guess * np.exp(self.trees.predict(self._seen(rows))))[which])
+        spent = guess * np.exp(self.trees.predict(self._seen(rows)))
+        return np.bincount(owner, spent[which] * weight)
 
     def sizes(self, sizes: Floats) -> Floats:
         """Bytes of weights and of activations, shape (n, 2)."""
         return sizes[:, :2] * np.exp(self.whole.predict(sizes))
 
 
-def whole(networks: Sequence[Network]) -> Floats:
-    """What weights and memory follow from."""
+def whole(networks: Sequence[Network], middle: int = 1) -> Floats:
+    """What weights and memory follow from; `middle` as in `described`."""
     rows = []
     for network in networks:
         peak = peak_activations(network)
-        kinds = [(layer.kind, layer.kernel[0]) for layer in network.layers]
+        times = [middle if "/cell1/" in layer.name else 1 for layer in network.layers]
+        kinds = [
+            (layer.kind, layer.kernel[0])
+            for layer, n in zip(network.layers, times, strict=True)
+            for _ in range(n)
+        ]
+        parameters = sum(
+            n * network.parameters_of(layer) for layer, n in zip(network.layers, times, strict=True)
+        )
         counts = [kinds.count(k) for k in (("conv", 1), ("conv", 3), ("avg_pool", 3), ("add", 1))]
-        rows.append([network.parameters, peak.size, peak.with_weights, *counts])
+        rows.append([parameters, peak.size, peak.with_weights, *counts])
     return np.array(rows, dtype=np.float64)
 
 
@@ -195,16 +224,16 @@ def make() -> list[tuple[str, ...]]:
 
     cells = different_cells()
     networks = drawn()
+    # the cells between the first and the last of a stage are alike: one of them stands for three
     everything = {
-        pixels: [cell_network(cell, pixels=pixels, classes=classes) for cell in cells]
-        for pixels, classes in CLASSES.items()
+        pixels: [cell_network(c, pixels=pixels, classes=n, per_stage=3) for c in cells]
+        for pixels, n in CLASSES.items()
     }
-    table = {pixels: described(nets) for pixels, nets in everything.items()}
-    sizes = {pixels: whole(nets) for pixels, nets in everything.items()}
+    table = {pixels: described(nets, 3.0) for pixels, nets in everything.items()}
+    sizes = {pixels: whole(nets, 3) for pixels, nets in everything.items()}
     columns: dict[str, pa.Array] = {
         "cell": pa.array([cell.key for cell in cells]),
-        "parameters": pa.array([net.parameters for net in everything[32]], pa.int32()),
-        "macs": pa.array([net.macs for net in everything[32]], pa.int32()),
+        "parameters": pa.array(sizes[32][:, 0].astype(np.int32)),
     }
     rows = [
         (
@@ -219,7 +248,6 @@ def make() -> list[tuple[str, ...]]:
             f"≤ {LIMIT:.0%}",
         )
     ]
-    at = {net.fingerprint(): i for nets in everything.values() for i, net in enumerate(nets)}
     for name in sorted(TARGETS, key=ETHOS_U.index):
         learn = [net for pixels in sizes_of(name) for net in networks[pixels][0]]
         known = kept(name, learn)
@@ -227,13 +255,13 @@ def make() -> list[tuple[str, ...]]:
             continue
         estimator = CellEstimator(learn, known)
         for pixels in sizes_of(name):
-            seconds = estimator.seconds(*table[pixels])
+            seconds = estimator.seconds(table[pixels])
             bytes_ = estimator.sizes(sizes[pixels])
             fresh = networks[pixels][1]
             truth = kept(name, fresh)
             if truth is None:
                 continue
-            places = [at[net.fingerprint()] for net in fresh]
+            learnt_at, places = places_of(pixels)
             missed = error(seconds[places], [m.seconds for m in truth])
             weights = error(bytes_[places, 0], [m.weight_bytes or 1 for m in truth]).mean()
             peak = error(bytes_[places, 1], [m.peak_bytes or 1 for m in truth]).mean()
@@ -242,16 +270,11 @@ def make() -> list[tuple[str, ...]]:
                 f"{missed.max():.1%}", f"{weights:.2%}", f"{peak:.2%}",
                 "met" if missed.mean() <= LIMIT else "**missed**",
             ))  # fmt: skip
-            for nets, some in (
-                (fresh, truth),
-                (networks[pixels][0], kept(name, networks[pixels][0])),
-            ):
-                for net, found in zip(
-                    nets, some or (), strict=True
-                ):  # what is known stays as it is
-                    i = at[net.fingerprint()]
-                    seconds[i] = found.seconds
-                    bytes_[i] = found.weight_bytes or 0, found.peak_bytes or 0
+            some = kept(name, networks[pixels][0]) or []
+            # what is known stays as it is
+            for i, found in zip([*places, *learnt_at], [*truth, *some], strict=True):
+                seconds[i] = found.seconds
+                bytes_[i] = found.weight_bytes or 0, found.peak_bytes or 0
             columns |= {
                 f"{name} {pixels} latency": pa.array(seconds.astype(np.float32)),
                 f"{name} {pixels} weights": pa.array(np.rint(bytes_[:, 0]).astype(np.int32)),

@@ -46,12 +46,12 @@ from supersede.web.settings import Settings
 from supersede.web.site import Site, open_site
 
 KEPT = Path(".cache/benchmarks/web")
-# a machine that is busy with other things takes a part: SUPERSEDE_WEB_SCALE=0.2
-SCALE = float(os.environ.get("SUPERSEDE_WEB_SCALE", "1"))
+# a machine that is busy with other things takes a part: SUPERSEDE_BENCH_SCALE=0.2
+SCALE = float(os.environ.get("SUPERSEDE_BENCH_SCALE", "1"))
 TEAMS, HUNTERS, EVERY = round(25 * SCALE), round(200 * SCALE), 2.0
 ROWS = 20_000
-KILLS = int(os.environ.get("SUPERSEDE_WEB_KILLS", "20"))
-PAUSE = float(os.environ.get("SUPERSEDE_WEB_PAUSE", "4"))  # seconds between kills, about
+KILLS = int(os.environ.get("SUPERSEDE_BENCH_KILLS", "20"))
+PAUSE = float(os.environ.get("SUPERSEDE_BENCH_PAUSE", "4"))  # seconds between kills, about
 FEATURES = ["age", "hours", "score", "site", "kind"]
 
 
@@ -64,8 +64,8 @@ def table() -> bytes:
     truth = (age >= 60) | ((site == "n") & (hours > 45)) | (score > 1.2)
     truth = truth ^ (rng.random(ROWS) < 0.05)
     lines = [b"age,hours,score,site,kind,y,said"]
-    for row in zip(age, hours, score, site, kind, truth.astype(int), strict=True):
-        lines.append(",".join(map(str, row)).encode() + b",0")
+    rows = zip(age, hours, score, site, kind, truth.astype(int), strict=True)
+    lines += [",".join(map(str, row)).encode() + b",0" for row in rows]
     return b"\n".join(lines) + b"\n"
 
 
@@ -232,10 +232,8 @@ class Clients:
                 for i, sent in enumerate(submissions())
             ]
             await asyncio.gather(*posts)
-            while (
-                self.killing
-                or (not await asyncio.to_thread(judged)
-                and time.monotonic() - started < limit)
+            while self.killing or (
+                not await asyncio.to_thread(judged) and time.monotonic() - started < limit
             ):
                 await asyncio.sleep(0.5)
             took = time.monotonic() - started
@@ -284,7 +282,7 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
     with (settings.data / "log").open("wb") as log:
         server = subprocess.Popen(command, stderr=log)
     try:
-        until = time.monotonic() + 300
+        until = time.monotonic() + 1500
         while True:
             with site.database.read() as db:
                 if (
@@ -292,6 +290,7 @@ def measured(what: str, settings: Settings) -> dict[str, Any]:
                     == "open"
                 ):
                     break
+            assert server.poll() is None, "the server ended"
             assert time.monotonic() < until, "the round was not opened"
             time.sleep(0.5)
 

@@ -71,7 +71,7 @@ def test_word_errors_and_rates(run, log, capsys):
     words = ["--errors", "errors", "--out-of", "words", "--group", "site"]
     assert run(log, "--model", "b", *words) == 0
     assert "word error rate" in capsys.readouterr().out
-    assert run(log, "--model", "b", "--loss", "false-negative-rate", "--group", "site") == 0
+    assert run(log, "--model", "b", "--measure", "false-negative-rate", "--group", "site") == 0
     assert "false negative rate" in capsys.readouterr().out
     with pytest.raises(errors.ArgumentError, match="must be given together"):
         run(log, "--model", "b", "--errors", "errors", "--group", "site")
@@ -130,10 +130,20 @@ def test_cards_without_facts_are_refused(run, log, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--out", "a.json"], ["--json", "a.html"], ["--markdown", "a.txt"], ["--grid", "site"]],
+    [
+        ["--out", "a.json"],
+        ["--json", "a.html"],
+        ["--markdown", "a.txt"],
+        ["--grid", "site"],
+        ["--finds", "f.json"],
+        ["--version", "2"],
+        ["--card", "c.toml"],
+    ],
 )
 def test_what_cannot_be_written_is_refused_before_the_work(run, tmp_path, wrong):
-    with pytest.raises(errors.ArgumentError, match=r"must end in|--out audit\.html"):
+    with pytest.raises(
+        errors.ArgumentError, match=r"must end in|--out audit\.html|name the|needs both"
+    ):
         run(tmp_path / "no such table.csv", "--model", "b", "--group", "sex", *wrong)
 
 

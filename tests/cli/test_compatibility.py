@@ -43,13 +43,13 @@ def _run(folder, *more, new="qn", gallery="gn"):
 
 def test_a_new_space_fails_and_a_bridge_mends_it(folder, tmp_path, capsys):
     out = tmp_path / "r.json"
-    assert _run(folder, "--answer", "right", "--group", "lang", "--json", str(out)) == 1
+    assert _run(folder, "--relevant", "right", "--group", "lang", "--json", str(out)) == 1
     found = json.loads(out.read_text())
     assert {part["by"] for part in found["searches"]["slices"]} == {"lang"}
     assert found["tests"][2]["recall"]["1"]["value"] > found["tests"][0]["recall"]["1"]["value"]
     page = tmp_path / "r.html"
     bridge = str(folder / "bridge.npz")
-    assert _run(folder, "--answer", "right", "--bridge", bridge, "--out", str(page)) == 0
+    assert _run(folder, "--relevant", "right", "--bridge", bridge, "--out", str(page)) == 0
     assert "may search the old gallery" in capsys.readouterr().out
     assert page.read_text().startswith("<!doctype html>")
 
@@ -57,10 +57,10 @@ def test_a_new_space_fails_and_a_bridge_mends_it(folder, tmp_path, capsys):
 def test_bad_input_is_said(folder, capsys):
     assert _run(folder) == 2
     assert "--label COLUMN" in capsys.readouterr().err
-    assert _run(folder, "--answer", "wrong") == 2
+    assert _run(folder, "--relevant", "wrong") == 2
     assert "no column 'wrong'" in capsys.readouterr().err
-    assert _run(folder, "--answer", "right", gallery="half") == 2
+    assert _run(folder, "--relevant", "right", gallery="half") == 2
     assert "--common" in capsys.readouterr().err
-    assert _run(folder, "--answer", "right", "--common", gallery="half") == 1
-    assert _run(folder, "--answer", "right", new="nowhere") == 2
+    assert _run(folder, "--relevant", "right", "--common", gallery="half") == 1
+    assert _run(folder, "--relevant", "right", new="nowhere") == 2
     assert "cannot read vectors" in capsys.readouterr().err

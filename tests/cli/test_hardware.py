@@ -145,7 +145,16 @@ def int8(tmp_path):
 
 def test_advice_for_an_int8_file_is_a_file(int8, tmp_path, capsys):
     out = tmp_path / "advised.tflite"
-    words = ("advise", str(int8), "--target", "ethos-u85-512", "--granule", "16", "--out", str(out))
+    words = (
+        "advise",
+        str(int8),
+        "--target",
+        "ethos-u85-512",
+        "--granule",
+        "16",
+        "--build",
+        str(out),
+    )
     assert run(tmp_path, *words) == 0
     said = capsys.readouterr().out
     assert "keep the weights" in said
@@ -156,7 +165,7 @@ def test_advice_for_an_int8_file_is_a_file(int8, tmp_path, capsys):
 
 def test_advice_for_an_onnx_file_is_a_file(model, tmp_path, capsys):
     out = tmp_path / "advised.onnx"
-    words = ("advise", model, "--target", "ethos-u85-1024", "--granule", "16", "--out", str(out))
+    words = ("advise", model, "--target", "ethos-u85-1024", "--granule", "16", "--build", str(out))
     assert run(tmp_path, *words) == 0
     assert "of their size at most" in capsys.readouterr().out
     assert from_onnx(out).network.outputs
@@ -214,8 +223,9 @@ def test_a_floating_point_file_is_measured_as_if_quantised(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--out", "x.pt"), "may end in .html"),
-        (("--out", "x.tflite"), "needs the steps of its activations"),
+        (("--out", "x.pt"), "must end in .html"),
+        (("--build", "x.pt"), "must end in .onnx or .tflite"),
+        (("--build", "x.tflite"), "needs the steps of its activations"),
         (("--max-sram", "much"), "expected bytes, or a number with KB or MB"),
         (("--max-sram", "0KB"), "expected bytes"),
         (("--size", "20"), "expected HEIGHTxWIDTH"),

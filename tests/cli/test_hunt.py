@@ -23,7 +23,7 @@ FEW = ["--specialists", "4", "--cost-sensitive", "2", "--alternating", "2", "--q
 
 def test_a_hunt_finds_whom_the_model_fails_and_goes_on(predictions, tmp_path, capsys):
     command = ["hunt", str(predictions), "--model", "model", "--label", "y", *FEW]
-    command += ["--watch", "age >= 65", "--folder", str(tmp_path / "hunt"), "--parts", "2"]
+    command += ["--protect", "age >= 65", "--folder", str(tmp_path / "hunt"), "--parts", "2"]
     assert (
         main([*command, "--out", str(tmp_path / "h.html"), "--credit", str(tmp_path / "c.csv")])
         == 1
@@ -73,8 +73,8 @@ def test_a_column_that_cannot_be_read_points_to_the_option(tmp_path, capsys):
     [
         ["--feature", "income"],
         ["--feature", "y"],
-        ["--watch", "__import__('os')"],
-        ["--watch", "income > 3"],
+        ["--protect", "__import__('os')"],
+        ["--protect", "income > 3"],
         ["--parts", "0"],
         ["--delta", "0"],
         ["--policy", "lenient"],

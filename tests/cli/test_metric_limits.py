@@ -75,12 +75,12 @@ def test_limits_that_cannot_be_meant(folder, capsys, flag, limit, says):
 
 
 def test_sizes_of_runs(folder, capsys):
-    assert main(["plan", "--detect", "2pp", "--disagreement", "10%"]) == 0
+    assert main(["plan", "--detect", "2pp", "--discordant", "10%"]) == 0
     assert "a regression of 2" in capsys.readouterr().out
-    assert main(["plan", "--items", "500", "--disagreement", "10%", "--power", "0.95"]) == 0
+    assert main(["plan", "--run-items", "500", "--discordant", "10%", "--power", "0.95"]) == 0
     assert "95" in capsys.readouterr().out
     flags = ["--model", "old", "--model", "new", "--label", "y", "--group", "sex"]
-    files = ["--picture", "sizes.html", "--json", "sizes.json"]
+    files = ["--out", "sizes.html", "--json", "sizes.json"]
     assert main(["plan", "t.csv", *flags, "--detect", "2pp", *files]) == 0
     assert "sex = f" in capsys.readouterr().out
     assert len(json.loads((folder / "sizes.json").read_text())["rows"]) == 3
@@ -90,13 +90,13 @@ def test_sizes_of_runs(folder, capsys):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--detect", "2pp"], "--disagreement 10%"),
-        (["--detect", "2", "--disagreement", "10%"], "write 2pp"),
-        (["--detect", "2pp", "--disagreement", "0.1"], "could mean"),
+        (["--detect", "2pp"], "--discordant 10%"),
+        (["--detect", "2", "--discordant", "10%"], "write 2pp"),
+        (["--detect", "2pp", "--discordant", "0.1"], "could mean"),
         (["t.csv", "--detect", "2pp", "--model", "old"], "--model OLD --model NEW"),
-        (["--detect", "2pp", "--disagreement", "10%", "--group", "sex"], "name its file"),
-        (["--detect", "2pp", "--disagreement", "10%", "--budget", "5"], "leave out"),
-        (["--disagreement", "10%"], "--detect"),
+        (["--detect", "2pp", "--discordant", "10%", "--group", "sex"], "name its file"),
+        (["--detect", "2pp", "--discordant", "10%", "--budget", "5"], "leave out"),
+        (["--discordant", "10%"], "--detect"),
         (["t.csv", "--model", "old", "--power", "80%"], "go with --detect"),
     ],
 )

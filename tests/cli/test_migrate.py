@@ -36,7 +36,7 @@ def _texts(tmp_path, n=90):
 def _plan(tmp_path, old, *more):
     embedder = "tests.cli.test_migrate:Lengths"
     return main([
-        "migrate", "plan", str(tmp_path / "move"), "--old", old, "--new", f"faiss:{tmp_path}/new.log",
+        "migrate", "plan", str(tmp_path / "move"), "--old-index", old, "--new-index", f"faiss:{tmp_path}/new.log",
         "--embedder", embedder, "--items", _texts(tmp_path), *more,
     ])  # fmt: skip
 
@@ -68,7 +68,7 @@ def test_vectors_from_a_file(tmp_path, old, capsys):
         tmp_path / "new.npz", v=rng.normal(size=(89, 4)), id=np.array([f"d{i}" for i in range(89)])
     )
     folder = str(tmp_path / "move")
-    plan = ["migrate", "plan", folder, "--old", old, "--new", f"faiss:{tmp_path}/n.log", "--embedder",
+    plan = ["migrate", "plan", folder, "--old-index", old, "--new-index", f"faiss:{tmp_path}/n.log", "--embedder",
             str(tmp_path / "new.npz")]  # fmt: skip
     assert main(plan) == 2
     assert "--stamp" in capsys.readouterr().err
@@ -82,7 +82,7 @@ def test_vectors_from_a_file(tmp_path, old, capsys):
 def test_bad_input_is_said(tmp_path, old, capsys):
     assert main(["migrate", "status", str(tmp_path / "none")]) == 2
     assert "plan one first" in capsys.readouterr().err
-    assert main(["migrate", "plan", str(tmp_path / "m"), "--old", old]) == 2
+    assert main(["migrate", "plan", str(tmp_path / "m"), "--old-index", old]) == 2
     assert "a plan needs --new, --embedder" in capsys.readouterr().err
     assert (
         main(
@@ -90,9 +90,9 @@ def test_bad_input_is_said(tmp_path, old, capsys):
                 "migrate",
                 "plan",
                 str(tmp_path / "m"),
-                "--old",
+                "--old-index",
                 old,
-                "--new",
+                "--new-index",
                 "faiss:x",
                 "--embedder",
                 "no:where",

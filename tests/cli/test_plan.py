@@ -34,8 +34,8 @@ def test_from_table_to_estimates(app, table, tmp_path, capsys):
     words = (
         f"plan {table} --model m0 --model m1 --estimand precision --estimand accuracy_difference"
     )
-    app([*words.split(), "--margin", "8%", "--group", "sex", "--out", str(out),
-         "--picture", str(picture)], exit_on_error=False)  # fmt: skip
+    app([*words.split(), "--margin", "8%", "--group", "sex", "--tasks", str(out),
+         "--out", str(picture)], exit_on_error=False)  # fmt: skip
     assert "Plan: label" in capsys.readouterr().out
     assert "<svg" in picture.read_text()
     sheet = pd.read_csv(out)
@@ -43,28 +43,30 @@ def test_from_table_to_estimates(app, table, tmp_path, capsys):
     sheet["label"] = CASE.truth[sheet["item"]]
     labels, result = tmp_path / "labels.csv", tmp_path / "result.json"
     sheet.to_csv(labels, index=False)
-    app(["estimate", str(out), str(labels), "--out", str(result)], exit_on_error=False)
+    app(["estimate", str(out), str(labels), "--json", str(result)], exit_on_error=False)
     shown = capsys.readouterr().out
     assert "precision(m0) | sex=f" in shown
     assert len(json.loads(result.read_text())["estimates"]) == 9
     app(["estimate", str(out), str(labels), "--anytime"], exit_on_error=False)
-    assert "Following(" in capsys.readouterr().out
+    assert " labels: " in capsys.readouterr().out
 
 
 def test_a_second_phase_learns_from_the_first(app, table, tmp_path, capsys):
     pilot, labels = tmp_path / "pilot.csv", tmp_path / "labels.csv"
     models = ["--model", "m0", "--model", "m1", "--model", "m2"]
-    app(["plan", str(table), *models, "--margin", "12%", "--out", str(pilot)], exit_on_error=False)
+    app(
+        ["plan", str(table), *models, "--margin", "12%", "--tasks", str(pilot)], exit_on_error=False
+    )
     sheet = pd.read_csv(pilot)
     sheet["label"] = CASE.truth[sheet["item"]]
     sheet.to_csv(labels, index=False)
-    app(["plan", str(table), *models, "--after", str(pilot), "--labels", str(labels),
-         "--out", str(tmp_path / "second.csv")], exit_on_error=False)  # fmt: skip
+    app(["plan", str(table), *models, "--after", str(pilot), "--after-labels", str(labels),
+         "--tasks", str(tmp_path / "second.csv")], exit_on_error=False)  # fmt: skip
     assert "Plan: label" in capsys.readouterr().out
 
 
 def test_unknown_estimands_and_shares_are_refused(app, table, tmp_path):
-    base = ["plan", str(table), "--model", "m0", "--out", str(tmp_path / "p.csv")]
+    base = ["plan", str(table), "--model", "m0", "--tasks", str(tmp_path / "p.csv")]
     with pytest.raises(ArgumentError, match="'speed' is unknown or needs two models"):
         app([*base, "--estimand", "speed"], exit_on_error=False)
     with pytest.raises(ArgumentError, match="'wide' is not a share"):
@@ -89,7 +91,16 @@ def test_an_undecided_review_says_what_to_label_and_the_labels_decide_it(
     assert code == 3
     frame.drop(columns="y").to_csv("bare.csv", index=False)
     app(
-        ["plan", "bare.csv", "--item", "item", "--for-review", "result.json", "--out", "plan.csv"],
+        [
+            "plan",
+            "bare.csv",
+            "--item",
+            "item",
+            "--for-review",
+            "result.json",
+            "--tasks",
+            "plan.csv",
+        ],
         exit_on_error=False,
     )
     assert "accuracy(m1) - accuracy(m0)" in capsys.readouterr().out
@@ -98,7 +109,7 @@ def test_an_undecided_review_says_what_to_label_and_the_labels_decide_it(
     assert (asked["m0"] != asked["m1"]).all()
     sheet["label"] = large.truth[sheet["item"]]
     sheet.to_csv("labels.csv", index=False)
-    app(["estimate", "plan.csv", "labels.csv", "--out", "estimates.json"], exit_on_error=False)
+    app(["estimate", "plan.csv", "labels.csv", "--json", "estimates.json"], exit_on_error=False)
     (found,) = json.loads((tmp_path / "estimates.json").read_text())["estimates"]
     assert found["low"] > 0.01 or found["high"] < 0.01
 

@@ -1,11 +1,12 @@
 import csv
 import json
+from pathlib import Path
 
 import optuna
 import pytest
 
 from supersede.cli import main
-from supersede.search.read_csv import read_csv
+from supersede.search.recorded import read
 from supersede.search.stopping import Categorical, Float, Int
 
 
@@ -58,7 +59,7 @@ def test_a_running_search_is_watched_until_it_ends(history, tmp_path, monkeypatc
 
 
 def test_columns_become_parameters(history):
-    space = read_csv(history).space.parameters
+    space = read(history).history().space.parameters
     assert isinstance(space["x"], Float)
     assert space["rate"].log
     assert space["depth"] == Int(0, 3)
@@ -101,3 +102,48 @@ def test_missing_studies_and_bad_flags(tmp_path, capsys):
     assert main(["replay", "a", "--storage", f"sqlite:///{tmp_path}/none.db"]) == 2
     assert not (tmp_path / "none.db").exists()
     assert main(["replay", "a", "--every", "0"]) == 2
+
+
+FILES = Path(__file__).parents[1] / "search" / "recorded" / "files"
+
+
+def test_an_optuna_file_is_a_study(tmp_path, capsys):
+    file = str(FILES / "study.db")
+    for arguments in ([file], ["--from", "optuna", file], ["nope", "--storage", file]):
+        assert main(["replay", *arguments]) == 2
+        assert "'other', 'tuning'" in capsys.readouterr().err
+    assert main(["replay", file, "--study", "tuning", "--every", "8"]) == 0
+    assert "24 trials" in capsys.readouterr().out
+    assert main(["replay", "tuning", "--storage", f"sqlite:///{file}", "--every", "24"]) == 0
+    assert main(["replay", file, "--study", "tuning", "--value", "loss"]) == 2
+    assert "do not apply" in capsys.readouterr().err
+    (tmp_path / "text.db").write_text("no database")
+    assert main(["replay", "tuning", "--storage", str(tmp_path / "text.db")]) == 2
+    assert "has no study" in capsys.readouterr().err
+
+
+def test_another_tools_file_says_how_it_was_read(capsys):
+    runs = str(FILES / "mlflow_runs.csv")
+    assert main(["replay", "--from", "mlflow", runs, "--value", "val_loss"]) == 2
+    assert "--maximize or --minimize" in capsys.readouterr().err
+    assert (
+        main(
+            [
+                "replay",
+                "--from",
+                "mlflow",
+                runs,
+                "--value",
+                "val_loss",
+                "--minimize",
+                "--every",
+                "24",
+            ]
+        )
+        == 0
+    )
+    told = capsys.readouterr()
+    assert "read 24 trials (23 complete, 1 failed) of MLflow" in told.err
+    assert "24 trials" in told.out
+    assert main(["replay", runs]) == 2
+    assert "--from mlflow" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """One small example of each result, for the contract that all of them keep."""
 
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,24 @@ from supersede.bounty import Findings, audit_round, credit
 from supersede.bounty.artefacts import parse
 
 SCRIPT = "</script><b>&"  # a name that a page must escape
+
+
+@contextmanager
+def named(name):
+    """Examples in which models and groups have another name."""
+    global SCRIPT
+    before, SCRIPT = SCRIPT, name
+    _forget()
+    try:
+        yield
+    finally:
+        SCRIPT = before
+        _forget()
+
+
+def _forget():
+    for made in (table, planned, patched, fitted, history, vectors, net, chip):
+        made.cache_clear()
 
 
 @cache
@@ -317,6 +336,33 @@ def _speech():
     return audit_speech(data, "asr", reference="text", groups="accent", conditions="noise")
 
 
+def _searched():
+    from supersede.hardware import Declared
+    from supersede.search.architecture import seven_blocks
+
+    chip = Declared(lanes=256, clock=1e9, bandwidth=4e9, granule=16)
+    return seven_blocks(channels=(16, 32), step=4), chip
+
+
+def _curated():
+    space, chip = _searched()
+    return space.curate(chip, granule=16, samples=15)
+
+
+def _found():
+    from supersede.search.architecture import RandomSearch, Reward, search
+
+    space, chip = _searched()
+    task = Reward("capacity", lambda net, seed: 1e5 / net.parameters)
+    return search(space, task, chip, strategy=RandomSearch(), evaluations=6)
+
+
+def _landscape():
+    from supersede.search.architecture import landscape
+
+    return landscape(*_searched(), sweeps=2)
+
+
 MADE = {
     "supersede.audit.card.ServiceCard": _card,
     "supersede.audit.coverage.Coverage": _coverage,
@@ -347,6 +393,9 @@ MADE = {
     "supersede.hardware.formats.quantisation_error.QuantisationError": _quantisation,
     "supersede.hardware.targets.granule.Granule": _granule,
     "supersede.review.review.Review": _review,
+    "supersede.search.architecture.curate.Curated": _curated,
+    "supersede.search.architecture.found.Found": _found,
+    "supersede.search.architecture.landscape.Landscape": _landscape,
     "supersede.search.stopping.decide.Decision": _decision,
     "supersede.search.stopping.replay.Replay": _replay,
     "supersede.train.flips.chains.Chain": _chain,

@@ -56,7 +56,7 @@ def test_plan_and_estimate(folder):
         "a",
         "--model",
         "b",
-        "--picture",
+        "--out",
         "p.html",
     )
     rows = list(csv.DictReader((folder / "t.csv").read_text().splitlines()))

@@ -8,7 +8,7 @@ from supersede.metrics import count_flips
 
 
 def test_demo_writes_a_report(tmp_path, capsys):
-    assert main(["demo", "--out", str(tmp_path)]) == 0
+    assert main(["demo", "--folder", str(tmp_path)]) == 0
     shown = capsys.readouterr()
     assert "70 131 items" in shown.out.replace("\u202f", " ")
     assert "deployed_prediction → new_prediction: " in shown.out

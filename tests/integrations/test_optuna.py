@@ -5,10 +5,10 @@ import numpy as np
 import optuna
 import pytest
 
-from supersede.errors import HistoryError
+from supersede.errors import ArgumentError, HistoryError
 from supersede.integrations import optuna as host
 from supersede.integrations.optuna import StopWhen, decision_of, history_of, report_folds, resume
-from supersede.search.stopping import Categorical, Float, NoImprovement, State
+from supersede.search.stopping import Categorical, Float, FoldDesign, NoImprovement, State
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -124,4 +124,56 @@ def test_another_takes_the_lead_after_silence():
     study.set_user_attr(host._LEADER, {"worker": "gone", "trials": 0, "running": 1})
     callback = StopWhen(NoImprovement(3), lease=1000)
     study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=40, callbacks=[callback])
+    assert decision_of(study).stop
+
+
+def test_a_loop_of_ask_and_tell_reads_the_decision(caplog):
+    study, stop = _study(), StopWhen(NoImprovement(5))
+    with caplog.at_level(logging.INFO, logger="supersede"):
+        for _ in range(60):
+            trial = study.ask()
+            decision = stop(study, study.tell(trial, trial.suggest_float("x", 0, 1)))
+            if decision.stop:
+                break
+    assert len(study.trials) < 60
+    assert decision_of(study) == decision
+    assert "could not be judged" not in caplog.text
+
+
+def test_the_design_of_the_folds_is_kept():
+    design = FoldDesign((90.0,) * 3, (10.0,) * 3)
+    study = _study()
+
+    def objective(trial):
+        report_folds(trial, [0.1, 0.2, 0.3], design if trial.number else 3)
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, 2)
+    assert [t.design for t in history_of(study).trials] == [FoldDesign.of(3), design]
+    with pytest.raises(ArgumentError, match="3 scores for a design of 2 splits"):
+        report_folds(study.ask(), [0.1, 0.2, 0.3], 2)
+
+
+def test_a_study_that_cannot_be_read_is_a_failure_of_the_decision():
+    study, stop = optuna.create_study(directions=["minimize", "minimize"]), StopWhen()
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), 2, callbacks=[stop])
+    assert "2 objectives" in stop.latest.failure
+
+
+def test_hyperband_with_most_trials_pruned_stops():
+    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=27)
+    study = _study(pruner=pruner)
+
+    def objective(trial):
+        away = trial.suggest_float("x", -1, 1) ** 2 + trial.suggest_float("y", -1, 1) ** 2
+        for epoch in range(27):
+            trial.report(away + 1 / (epoch + 2), epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return away
+
+    study.optimize(objective, n_trials=200, callbacks=[StopWhen()])
+    pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in study.trials)
+    assert pruned > 0.7 * len(study.trials)
+    assert len(study.trials) < 160
     assert decision_of(study).stop

@@ -14,7 +14,9 @@ with mlflow.start_run(run_name="search"):
         with mlflow.start_run(run_name=f"trial-{number}", nested=True):
             mlflow.log_params(configuration(number))
             for epoch in range(3):
-                mlflow.log_metric("val_loss", loss(**configuration(number), epoch=epoch), step=epoch)
+                mlflow.log_metric(
+                    "val_loss", loss(**configuration(number), epoch=epoch), step=epoch
+                )
             mlflow.log_metric("train_loss", loss(**configuration(number)) / 2)
             if number == 7:
                 mlflow.end_run("FAILED")

@@ -12,7 +12,10 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 def objective(trial: optuna.Trial) -> float:
     rate = trial.suggest_float("rate", 1e-4, 1, log=True)
-    depth, kind = trial.suggest_int("depth", 1, 9), trial.suggest_categorical("kind", ["a", "b", "c"])
+    depth, kind = (
+        trial.suggest_int("depth", 1, 9),
+        trial.suggest_categorical("kind", ["a", "b", "c"]),
+    )
     for epoch in range(3):
         trial.report(loss(rate, depth, kind, epoch), epoch)
         if trial.should_prune():

@@ -12,7 +12,12 @@ from syne_tune.optimizer.baselines import RandomSearch
 
 out = Path(sys.argv[1])
 here = Path(__file__).parent
-space = {"rate": loguniform(1e-4, 1), "depth": randint(1, 9), "kind": choice(["a", "b", "c"]), "epochs": 3}
+space = {
+    "rate": loguniform(1e-4, 1),
+    "depth": randint(1, 9),
+    "kind": choice(["a", "b", "c"]),
+    "epochs": 3,
+}
 tuner = Tuner(
     trial_backend=LocalBackend(entry_point=str(here / "syne_tune_trial.py")),
     scheduler=RandomSearch(space, metrics=["val_loss"], do_minimize=True, random_seed=1),

@@ -5,10 +5,10 @@ Exit codes: 0 pass or done, 1 fail, 2 a usage or data error, 3 undecided, 130 in
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 from cyclopts.config import Toml
 
 import supersede
@@ -25,30 +25,23 @@ from supersede.cli.plan import plan
 from supersede.cli.profile import profile
 from supersede.cli.replay import replay
 from supersede.cli.review import review
+from supersede.cli.search import search
 from supersede.cli.serve import serve
 from supersede.cli.submit import submit
 from supersede.errors import SourceError, SupersedeError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (
-    review,
-    plan,
-    estimate,
-    audit,
-    hunt,
-    replay,
-    profile,
-    advise,
-    compatibility,
-    migrate,
-    serve,
-    submit,
-    ledger,
-    backup,
-    restore,
-    demo,
-)
+# the verbs by the life of a model, which is also the order of the help
+STAGES: dict[str, tuple[Callable[..., int | None], ...]] = {
+    "Try it": (demo,),
+    "Find the next model": (replay, search, profile, advise),
+    "Compare it with the one in service": (review, plan, estimate),
+    "Audit it by group": (audit, hunt),
+    "Replace an embedding model": (compatibility, migrate),
+    "Work together": (serve, submit, ledger, backup, restore),
+}
+COMMANDS = tuple(command for commands in STAGES.values() for command in commands)
 
 USAGE = 2
 INTERRUPTED = 130
@@ -72,8 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Markdown reflows paragraphs but takes a third of the start-up time: only where help is shown
         help_format="markdown" if set(tokens) & names else "plaintext",
     )
-    for command in COMMANDS:
-        app.command(command)
+    for place, (stage, commands) in enumerate(STAGES.items()):
+        group = Group(stage, sort_key=place)
+        for command in commands:
+            app.command(command, group=group)
     try:
         tokens, config = _config(tokens)
         if config is not None:

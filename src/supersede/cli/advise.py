@@ -1,9 +1,10 @@
 """``supersede advise``: which edits make a network faster on a target?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
+from supersede.cli.common import Quiet, outputs
+from supersede.cli.progress import Progress
 
 if TYPE_CHECKING:
     from supersede.cli.for_targets import Model
@@ -14,6 +15,7 @@ __all__ = ["advise"]
 
 def advise(
     model: Path,
+    /,
     *,
     target: str,
     memory: str | None = None,
@@ -26,26 +28,27 @@ def advise(
     max_weights: str | None = None,
     cache: Path | None = None,
     workers: int = 1,
+    build: Path | None = None,
     out: Path | None = None,
     json: Path | None = None,
     network: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Try the edits that experts make for accelerators, and keep those that pay on the target.
 
     Every edit is measured, alone and with the others; none that loses is proposed. Of a file with weights,
-    edits that keep the outputs are shown apart: they need no training, and --out writes that model. After
+    edits that keep the outputs are shown apart: they need no training, and --build writes that model. After
     any other edit the network has to be trained again.
 
     Exit codes: 0 done (whether or not an edit pays), 1 no network that was tried is within the budgets, 2 a
     usage or data error.
 
-    Example: supersede advise model.tflite --target ethos-u85-256 --max-sram 256KB --out advised.tflite
+    Example: supersede advise model.tflite --target ethos-u85-256 --max-sram 256KB --build advised.tflite
 
     Args:
         model: An ONNX file, a .tflite file, or a network's description (.json).
-        target: ethos-u55-32 to ethos-u85-2048; cpu (ONNX Runtime here, noisy); litert (int8, here, noisy); a
-            declared accelerator (chip.toml).
+        target: ethos-u55-32 to ethos-u85-2048; cpu (ONNX Runtime here); litert (int8, here); a declared
+            accelerator (chip.toml); a file of measurements (device.csv). The two measured here are noisy.
         memory: Memory mode of an Ethos-U.
         system: System configuration of an Ethos-U.
         vela_config: A vela.ini of your own, for clocks and bandwidths that do not exist yet.
@@ -55,15 +58,14 @@ def advise(
         max_sram: Most memory for activations, such as 256KB.
         max_weights: Most memory for weights, likewise.
         cache: File of kept measurements; in the user's folder for caches if left out.
-        workers: Processes that measure.
-        out: A page (.html) with the network by layer, before and after; or the model with the edits that
-            keep its weights (.onnx, or .tflite from an int8 .tflite file).
-        json: Write the advice as JSON.
+        workers: Number of processes: that measure.
+        build: Write the model with the edits that keep its weights: .onnx, or .tflite from an int8 .tflite
+            file.
+        out: Write the page here, as HTML in one file.
+        json: Write the result here, as JSON.
         network: Write the advised network's description as JSON.
-        quiet: No progress.
+        quiet: Do not show progress.
     """
-    from json import dumps
-
     from supersede.cli.for_targets import (
         byte_count,
         cache_file,
@@ -71,26 +73,25 @@ def advise(
         open_target,
         read_model,
     )
-    from supersede.cli.progress import Progress
     from supersede.hardware import advise as find
-    from supersede.look.page import write_whole
+    from supersede.look.page import check_output, write_whole
 
+    written = outputs(out=out, json=json)
+    if network is not None:
+        check_output(network, "a network (--network)", [".json"])
     limits = byte_count(max_sram, "--max-sram"), byte_count(max_weights, "--max-weights")
     opened = open_target(target, memory, system, vela_config, bits)
     read = read_model(model, image_size(size))
-    refuse_form(out, read)
+    refuse_form(build, read)
     with Progress(quiet=quiet) as say:
         advice = find(
             read.trained or read.network, opened, granule=granule, max_sram=limits[0],
             max_weights=limits[1], cache=cache_file(cache), workers=workers, progress=say,
         )  # fmt: skip
     print(advice)
-    if out is not None and out.suffix in {".onnx", ".tflite"}:
-        print(_written(out, read, advice))
-    elif out is not None:
-        write_whole(out, advice.to_html())
-    if json is not None:
-        write_whole(json, dumps(advice.to_dict(), indent=1))
+    if build is not None:
+        print(_written(build, read, advice))
+    written.write(advice)
     if network is not None:
         write_whole(network, advice.advised.to_json())
     return 0 if advice.fits else 1
@@ -106,16 +107,16 @@ def refuse_form(out: Path | None, read: "Model") -> None:
 
     if out is None:
         return
-    if out.suffix not in {".html", ".onnx", ".tflite"}:
-        msg = f"--out: {out.name!r} may end in .html (the page), .onnx or .tflite (the model)"
+    if out.suffix not in {".onnx", ".tflite"}:
+        msg = f"--build: {out.name!r} must end in .onnx or .tflite; the page goes to --out advice.html"
         raise ArgumentError(msg)
     if out.suffix == ".onnx" and read.trained is None:
-        msg = f"--out {out.name}: a description has no weights; give an .onnx or .tflite file to advise on"
+        msg = f"--build {out.name}: a description has no weights; give an .onnx or .tflite file to advise on"
         raise ArgumentError(msg)
     if out.suffix == ".tflite" and read.quantised is None:
         msg = (
-            f"--out {out.name}: an int8 file needs the steps of its activations, which only an int8 .tflite"
-            " file brings; write --out advised.onnx and `quantise` that with images"
+            f"--build {out.name}: an int8 file needs the steps of its activations, which only an int8 .tflite"
+            " file brings; write --build advised.onnx and `quantise` that with images"
         )
         raise ArgumentError(msg)
 

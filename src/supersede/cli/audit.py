@@ -1,25 +1,33 @@
 """``supersede audit``: for whom does a model fail?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from supersede.cli.meaning import AnswerMeaning
+from supersede.cli.audit_files import (
+    card_facts,
+    earlier_audit,
+    hold,
+    read_groups,
+    write_card,
+)
+from supersede.cli.common import Quiet, Share, Strings, column_sets, outputs
+from supersede.cli.meaning import Meaning
+from supersede.cli.progress import Progress
 from supersede.cli.run_flags import RunFlags
 from supersede.cli.speech import audit_transcripts, for_a_card
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from supersede.audit import Attribute, Audit, Coverage, Group, Loss
+    from supersede.audit import Attribute, Audit, Coverage, Loss
     from supersede.table.outcomes import Outcome
     from supersede.table.table import Table
 
 __all__ = ["audit"]
 
-Strings = Annotated[list[str] | None, Parameter(negative="")]
-LossName = Literal[
+Measure = Literal[
     "error", "squared", "absolute", "log", "accuracy", "precision", "recall",
     "false-positive-rate", "false-negative-rate", "selection-rate",
 ]  # fmt: skip
@@ -34,7 +42,7 @@ def audit(
     hypothesis: str | None = None,
     normaliser: str = "plain",
     baseline: Strings = None,
-    loss: LossName = "error",
+    measure: Measure = "error",
     errors: Strings = None,
     out_of: str | None = None,
     label: str | None = None,
@@ -58,15 +66,16 @@ def audit(
     labels: str | None = None,
     missing: Literal["refuse", "wrong", "drop"] = "refuse",
     min_items: int = 30,
-    confidence: float = 0.95,
+    confidence: Share = 0.95,
     history: Path | None = None,
     version: str | None = None,
-    tolerance: float = 0.0,
+    tolerance: Share = 0.0,
     out: Path | None = None,
     json: Path | None = None,
     markdown: Path | None = None,
+    quiet: Quiet = False,
     where: str | None = None,
-    meaning: AnswerMeaning = AnswerMeaning(),  # noqa: B008  # frozen
+    meaning: Meaning = Meaning(),  # noqa: B008  # frozen
     reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> int:
     """Audit a model's losses by group, with intervals.
@@ -81,11 +90,11 @@ def audit(
     --group race --cross sex×race --out audit.html
 
     Args:
-        table: CSV, JSONL or Parquet: a file, or a glob in quotes. Without --model, a run as an
-            evaluation tool wrote it.
+        table: A table in CSV, JSONL or Parquet: a file, or a glob in quotes. Or, without --model, a
+            run as an evaluation tool wrote it.
         newer: The new model's run; the first file is then the old model's.
-        model: The column of the model to audit.
-        old: The column of a model to compare it with, on the same items.
+        model: Column of a model's answers.
+        old: The model in service: its column. The audit then compares the two on the same items.
         reference: Transcripts: the column of what was said. With --hypothesis the audit is of word
             error rates, and --old is the column of an older recogniser's hypotheses.
         hypothesis: The column of what the audited recogniser understood.
@@ -93,15 +102,15 @@ def audit(
             version, as in plain/1.
         baseline: With --reference: the group or condition that others are compared with, as in
             noise=quiet; repeat it for several. [default: all others]
-        loss: The loss of an item.
+        measure: What is measured of each group.
         errors: Columns of error counts, of --model and then of --old; together with --out-of this
-            is a word error rate, and --loss is ignored.
+            is a word error rate, and --measure is ignored.
         out_of: The column of the units that errors are out of, such as words.
-        label: The column of labels.
-        item: The column of item ids.
-        group: A column that describes who; repeat it for several.
+        label: Column of labels; null where an item has none. [default: label, y, y_true or target]
+        item: Column of item ids. [default: item, item_id or id]
+        group: Column whose values are groups; repeat it for several. Here: who.
         condition: A column that describes circumstances; repeat it for several.
-        cross: Columns whose combinations are groups, as in sex×race or sex,race.
+        cross: Columns whose combinations are groups, as in sex,race; repeat it for several.
         unknown: A value that means "not known", such as ?; repeat it for several.
         inferred: A group column whose values were inferred; refused unless --allow-inferred.
         allow_inferred: Accept inferred groups, marked everywhere.
@@ -117,38 +126,39 @@ def audit(
         card: A TOML file with the text of a service card: name, version, released (a date),
             intended_use, limits, customer_must_test.
         card_out: Write the card as HTML, JSON or Markdown, by the file's ending.
-        weight: The column of item weights.
-        cluster: The column of clusters of dependent items.
-        labels: How labelled items were chosen: random, or the column of their probabilities.
-        missing: How a missing prediction is handled.
-        min_items: Groups with fewer items are shown, but not compared.
-        confidence: Two-sided confidence of every interval.
+        weight: Column of item weights.
+        cluster: Column of clusters of items that are not independent.
+        labels: How the labelled items were chosen, where not all are labelled: random, or the
+            column with each item's probability of having been chosen.
+        missing: What a missing answer counts as.
+        min_items: Fewest items of a group that is judged. Smaller ones are shown, but not compared.
+        confidence: Two-sided confidence of every interval, such as 95% or 0.95.
         history: A file of audits, one per version: the model is compared with the last one.
         version: The model's version; its audit is then added to the history.
-        tolerance: The largest rise of a group's loss that still passes, such as 0.02.
-        out: Write an HTML page.
-        json: Write JSON.
-        markdown: Write Markdown.
+        tolerance: The largest rise of a group's loss that still passes, such as 2%.
+        out: Write the page here, as HTML in one file.
+        json: Write the result here, as JSON.
+        markdown: Write a summary here, as Markdown.
+        quiet: Do not show progress.
         where: SQL condition on the table's columns; other rows are left out.
         meaning: What the models' columns hold.
         reading: How runs are read and joined.
     """
-    from json import dumps
+    from supersede.audit import audit_groups
 
-    from supersede.audit import audit_groups, find_slices
-    from supersede.audit import grid as lay_out
-    from supersede.audit.report import page
-    from supersede.look.page import write_whole
-
-    for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):
-        if path is not None:
-            _ends_in(path, ending)
-    if grid is not None and out is None:
-        msg = "--grid draws on the page; name it: --out audit.html"
-        raise ArgumentError(msg)
-    if version is not None and history is None:
-        msg = "--version names an entry of a history; name the file: --history audits.jsonl"
-        raise ArgumentError(msg)
+    written = outputs(json=json, markdown=markdown)
+    page_at = outputs(out=out).paths
+    _refuse(
+        wanted=bool(
+            group or condition or cross or declared or reference or not (cover or slices_of)
+        ),
+        needing={"--grid": grid, "--out": out, "--json": json, "--markdown": markdown,
+                 "--card": card, "--history": history},
+        grid=grid, out=out, finds=finds, slices_of=slices_of, version=version, history=history,
+    )  # fmt: skip
+    facts = card_facts(card, card_out)
+    groups = [] if declared is None else read_groups(declared)
+    earlier = earlier_audit(history, version)
     if reference is not None or hypothesis is not None:
         spoken = audit_transcripts(
             [table, *newer], reference=reference, hypothesis=hypothesis, old=old,
@@ -156,54 +166,131 @@ def audit(
             under=_attributes(condition, unknown, None, protected=False), normaliser=normaliser,
             refused={
                 "--model": model, "--errors": errors, "--out-of": out_of, "--label": label,
-                "--loss": loss != "error", "--declared": declared, "--slices-of": slices_of,
+                "--measure": measure != "error", "--declared": declared, "--slices-of": slices_of,
                 "--cover": cover, "--grid": grid, "--weight": weight, "--labels": labels,
                 "--markdown": markdown, "--finds": finds, "--cross": cross, "--item": item,
             },
             out=out, json=json, synthetic=synthetic, missing=missing, where=where,
             allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
         )  # fmt: skip
-        if card is not None or card_out is not None:
-            _write_card(for_a_card(spoken), card, card_out)
-        return _hold(spoken.audit, history, version, tolerance) if history else 0
+        if facts is not None and card_out is not None:
+            write_card(for_a_card(spoken), facts, card_out)
+        return hold(spoken.audit, earlier, history, version, tolerance)
     if baseline or normaliser != "plain":
         msg = "--baseline and --normaliser are for transcripts: name --reference and --hypothesis"
         raise ArgumentError(msg)
-    read_table, model, old = _opened(
-        [table, *newer], model, old, errors, meaning, reading, label=label, item=item,
-        weight=weight, cluster=cluster, missing=missing, where=where, same=meaning.same,
-    )  # fmt: skip
-    chosen = _loss(loss, model, old, errors, out_of)
-    models = [model] if old is None else [model, old]
-    groups = [] if declared is None else _read_groups(declared)
-    if slices_of:
-        search = find_slices(read_table, model, slices_of, loss=chosen, confidence=confidence)
-        print(search)
-        if finds is not None:
-            write_whole(finds, dumps([found.to_dict() for found in search.confirmed], indent=1))
-    result = None
-    if group or condition or cross or groups or not (cover or slices_of):
-        result = audit_groups(
-            read_table, model, old=old, loss=chosen,
-            groups=[*_attributes(group, unknown, inferred), *groups], synthetic=synthetic,
-            conditions=_attributes(condition, unknown, None, protected=False),
-            cross=[_columns(text) for text in cross or []], labels=labels,
-            allow_inferred=allow_inferred, min_items=min_items, confidence=confidence,
+    with Progress(quiet=quiet) as progress:
+        progress("reading the table")
+        read_table, model, old = _opened(
+            [table, *newer], model, old, errors, meaning, reading, label=label, item=item,
+            weight=weight, cluster=cluster, missing=missing, where=where, same=meaning.same,
         )  # fmt: skip
-        _print(result)
-        for path in (json, markdown):
-            if path is not None:
-                result.save(path)
-    covered = None
-    if cover:
-        covered = _coverage(read_table, _attributes(cover, unknown, None), synthetic, min_items)
-    if result is not None and out is not None:
-        split = _attributes([grid] if grid else None, unknown, None, protected=False)
-        sheet = lay_out(read_table, models, [chosen], groups=split[0]) if split else None
-        write_whole(out, page(result, covered=covered, sheet=sheet))
-    if card is not None or card_out is not None:
-        _write_card(result, card, card_out)
-    return _hold(result, history, version, tolerance) if result and history else 0
+        chosen = _loss(measure, model, old, errors, out_of)
+        if slices_of:
+            _search(read_table, model, slices_of, chosen, confidence, finds, progress)
+        result = None
+        if group or condition or cross or groups or not (cover or slices_of):
+            result = audit_groups(
+                read_table, model, old=old, loss=chosen,
+                groups=[*_attributes(group, unknown, inferred), *groups], synthetic=synthetic,
+                conditions=_attributes(condition, unknown, None, protected=False),
+                cross=column_sets(cross), labels=labels, allow_inferred=allow_inferred,
+                min_items=min_items, confidence=confidence, progress=progress,
+            )  # fmt: skip
+        covered = None
+        if cover:
+            progress("counting what is covered")
+            axes = _attributes(cover, unknown, None)
+            covered = _coverage(read_table, axes, synthetic, min_items)
+        if result is not None:
+            written.write(result)
+            for path in page_at:
+                progress(f"drawing {path}")
+                split = _attributes([grid] if grid else None, unknown, None, protected=False)
+                _draw(path, result, covered, read_table, chosen, split)
+            if facts is not None and card_out is not None:
+                write_card(result, facts, card_out)
+    if result is None:
+        return 0
+    _print(result)
+    return hold(result, earlier, history, version, tolerance)
+
+
+def _refuse(
+    *,
+    wanted: bool,
+    needing: Mapping[str, object],
+    grid: str | None,
+    out: Path | None,
+    finds: Path | None,
+    slices_of: Sequence[str] | None,
+    version: str | None,
+    history: Path | None,
+) -> None:
+    """Refuse flags that need others, before anything is read.
+
+    Raises:
+        ArgumentError: A flag would have no effect.
+    """
+    from supersede.look.page import check_output
+
+    if grid is not None and out is None:
+        msg = "--grid draws on the page; name it: --out audit.html"
+        raise ArgumentError(msg)
+    if version is not None and history is None:
+        msg = "--version names an entry of a history; name the file: --history audits.jsonl"
+        raise ArgumentError(msg)
+    if finds is not None and not slices_of:
+        msg = "--finds writes what a search found; name the columns to search: --slices-of age"
+        raise ArgumentError(msg)
+    if finds is not None:
+        check_output(finds, "the finds (--finds)", [".json"])
+    given = [flag for flag, value in needing.items() if value is not None]
+    if not wanted and given:
+        msg = (
+            f"{', '.join(given)} need groups that are audited, and --cover and --slices-of name none:"
+            " add --group, --condition, --cross or --declared"
+        )
+        raise ArgumentError(msg)
+
+
+def _search(
+    table: "Table",
+    model: str,
+    columns: Sequence[str],
+    loss: "Loss",
+    confidence: float,
+    finds: Path | None,
+    progress: Progress,
+) -> None:
+    """Search for slices, print them, and write those that are confirmed."""
+    from json import dumps
+
+    from supersede.audit import find_slices
+    from supersede.look.page import write_whole
+
+    search = find_slices(table, model, columns, loss=loss, confidence=confidence, progress=progress)
+    print(search)
+    if finds is not None:
+        write_whole(finds, dumps([found.to_dict() for found in search.confirmed], indent=1))
+
+
+def _draw(
+    path: Path,
+    result: "Audit",
+    covered: "Coverage | None",
+    table: "Table",
+    loss: "Loss",
+    split: "Sequence[Attribute]",
+) -> None:
+    """Write the page, with coverage and a grid of scenarios where they are wanted."""
+    from supersede.audit import grid
+    from supersede.audit.report import page
+    from supersede.look.page import write_whole
+
+    models = [result.model] if result.old is None else [result.model, result.old]
+    sheet = grid(table, models, [loss], groups=split[0]) if split else None
+    write_whole(path, page(result, covered=covered, sheet=sheet))
 
 
 def _opened(
@@ -211,7 +298,7 @@ def _opened(
     model: str | None,
     old: str | None,
     errors: Sequence[str] | None,
-    meaning: AnswerMeaning,
+    meaning: Meaning,
     reading: RunFlags,
     *,
     item: str | None,
@@ -240,7 +327,7 @@ def _opened(
 
 
 def _loss(
-    name: LossName, model: str, old: str | None, errors: Sequence[str] | None, out_of: str | None
+    name: Measure, model: str, old: str | None, errors: Sequence[str] | None, out_of: str | None
 ) -> "Loss":
     from supersede.audit import Absolute, LogLoss, PerUnit, Rate, Squared, Wrong
 
@@ -257,21 +344,6 @@ def _loss(
         "error": Wrong(), "squared": Squared(), "absolute": Absolute(), "log": LogLoss(),
     }  # fmt: skip
     return kinds.get(name) or Rate(name.replace("-", "_"))
-
-
-def _read_groups(path: Path) -> "list[Group]":
-    import json
-
-    from supersede.audit.groups import from_records
-
-    try:
-        return from_records(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = (
-            f"--declared: cannot read groups from {path}: {error}; expected a file as written by"
-            " --finds"
-        )
-        raise ArgumentError(msg) from error
 
 
 def _counted(models: Sequence[str], errors: Sequence[str]) -> "dict[str, str | Outcome]":
@@ -301,14 +373,6 @@ def _attributes(
         Attribute(column, protected, column in (inferred or ()), tuple(unknown or ()))
         for column in columns or ()
     ]
-
-
-def _columns(text: str) -> tuple[str, ...]:
-    columns = tuple(part.strip() for part in text.replace("×", ",").split(",") if part.strip())
-    if len(columns) < 2:
-        msg = f"--cross {text}: name at least two columns, as in sex×race"
-        raise ArgumentError(msg)
-    return columns
 
 
 def _print(result: "Audit") -> None:
@@ -341,52 +405,3 @@ def _coverage(
         values = ", ".join(f"{axis} = {value}" for axis, value in collect.values.items())
         print(f"  of the next 100 items, collect {collect.items} with {values}")
     return found
-
-
-def _write_card(result: "Audit | None", facts: Path | None, out: Path | None) -> None:
-    """Write the service card of the audited model."""
-    import tomllib
-
-    from supersede.audit import service_card
-
-    if result is None or facts is None or out is None:
-        msg = "a card needs an audit, --card facts.toml (its text) and --card-out card.html"
-        raise ArgumentError(msg)
-    try:
-        said = tomllib.loads(facts.read_text(encoding="utf-8"))
-        made = service_card([result], **said)
-    except (OSError, ValueError, TypeError) as error:
-        msg = (
-            f"--card: cannot make a card from {facts}: {error}; expected a TOML file with name,"
-            " version, released, intended_use, limits and customer_must_test"
-        )
-        raise ArgumentError(msg) from error
-    made.save(out)
-
-
-def _ends_in(path: Path, ending: str) -> None:
-    if path.suffix != ending:
-        msg = f"{path}: this file's name must end in {ending}"
-        raise ArgumentError(msg)
-
-
-def _hold(result: "Audit", history: Path, version: str | None, tolerance: float) -> int:
-    """Compare the audit with the last of a history, then append it; returns the exit code."""
-    from supersede.audit import append_audit, load_history, regressions
-    from supersede.audit.history import worst_of
-
-    code = 0
-    known = load_history(history) if history.exists() else []
-    if known:
-        found = regressions(known[-1].audit, result, tolerance=tolerance)
-        verdict = worst_of(found)
-        code = {"pass": 0, "fail": 1, "undecided": 3}[verdict]
-        print(f"against version {known[-1].version}: {verdict}")
-        for regression in [r for r in found if r.verdict == verdict and verdict != "pass"][:10]:
-            print(
-                f"  {regression.group}: {regression.change:+.4f}"
-                f" [{regression.low:+.4f}, {regression.high:+.4f}], n {regression.n:,}"
-            )
-    if version is not None:
-        append_audit(history, version, result)
-    return code

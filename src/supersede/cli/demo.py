@@ -6,7 +6,7 @@ from pathlib import Path
 __all__ = ["demo"]
 
 
-def demo(*, out: Path = Path("out")) -> int:
+def demo(*, folder: Path = Path("out")) -> int:
     """Review a deployed model against two successors on census records, and write the report.
 
     The task: is a person in Massachusetts employed? The model in service has logged its predictions
@@ -14,7 +14,7 @@ def demo(*, out: Path = Path("out")) -> int:
     where the one in service is right. Both are reviewed by sex, race and both.
 
     Args:
-        out: Folder for predictions and report.
+        folder: Folder of what is written: predictions and report.
     """
     import pyarrow.parquet as pq
 
@@ -25,20 +25,20 @@ def demo(*, out: Path = Path("out")) -> int:
     print("training two new models on the records of 2015 and 2016 …", file=sys.stderr)
     predictions = employment()
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        pq.write_table(predictions, out / "predictions.parquet")
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(predictions, folder / "predictions.parquet")
     except OSError as error:
-        msg = f"cannot write to {out}: {error.strerror}; choose another folder: --out"
+        msg = f"cannot write to {folder}: {error.strerror}; choose another one: --folder"
         raise ReportError(msg) from error
     command = (
-        f"supersede review {out}/predictions.parquet --old deployed_prediction"
+        f"supersede review {folder}/predictions.parquet --old deployed_prediction"
         " --new new_prediction --new congruent_prediction --label employed --group sex --group race --cross sex,race"
         f" --min-gain -0.5% --max-nfr 2.5% --max-slice-nfr 5% --max-slice-drop 5%"
-        f" --out {out}/report.html"
+        f" --out {folder}/report.html"
     )
     print(f"now running:\n  {command}", file=sys.stderr)
     review(
-        str(out / "predictions.parquet"),
+        str(folder / "predictions.parquet"),
         old="deployed_prediction",
         new=["new_prediction", "congruent_prediction"],
         label="employed",
@@ -48,7 +48,7 @@ def demo(*, out: Path = Path("out")) -> int:
         max_nfr=0.025,
         max_slice_nfr=0.05,
         max_slice_drop=0.05,
-        out=out / "report.html",
+        out=folder / "report.html",
     )
-    print(f"\nopen {out}/report.html in a browser", file=sys.stderr)
+    print(f"\nopen {folder}/report.html in a browser", file=sys.stderr)
     return 0

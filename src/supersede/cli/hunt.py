@@ -1,10 +1,10 @@
 """``supersede hunt``: attack your own model before others do."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
-
+from supersede.cli.common import Quiet, Strings, outputs
+from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["hunt"]
 
-Strings = Annotated[list[str] | None, Parameter(negative="")]
 _PUBLIC, _HOLDOUT = 0.4, 0.3  # the rest is fresh
 
 
@@ -21,9 +20,11 @@ def hunt(
     *,
     model: str,
     label: str,
+    item: str | None = None,
+    where: str | None = None,
     feature: Strings = None,
     group: Strings = None,
-    watch: Strings = None,
+    protect: Strings = None,
     specialists: int = 60,
     cost_sensitive: int = 15,
     alternating: int = 10,
@@ -36,7 +37,7 @@ def hunt(
     folder: Path | None = None,
     out: Path | None = None,
     credit: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Attack your own model: search for groups that it fails and for models that do better on them.
 
@@ -50,14 +51,16 @@ def hunt(
     --folder hunt --out hunt.html
 
     Args:
-        table: CSV, JSONL or Parquet: a file, or a glob in quotes.
-        model: The column of the model's classes.
-        label: The column of labels.
+        table: A table in CSV, JSONL or Parquet: a file, or a glob in quotes.
+        model: Column of a model's answers. Here: its classes.
+        label: Column of labels; null where an item has none.
+        item: Column of item ids. [default: item, item_id or id]
+        where: SQL condition on the table's columns; other rows are left out.
         feature: A column that hunters' models are allowed to read; repeat it. By default all except
             model, label and item ids.
-        group: A column whose values define groups, for specialists and slices; repeat it. By
-            default all features.
-        watch: A group that must not get worse, as an expression such as "age >= 65"; repeat it.
+        group: Column whose values are groups; repeat it for several. Here: for specialists and
+            slices. [default: all features]
+        protect: A group that must not get worse, as an expression such as "age >= 65"; repeat it.
         specialists: Number of specialist hunters.
         cost_sensitive: Number of cost-sensitive hunters.
         alternating: Number of alternating hunters.
@@ -66,23 +69,26 @@ def hunt(
         delta: For certified and betting: the probability that an accepted patch does harm.
         alpha: For alpha: the required decrease in error.
         parts: Number of holdout slices; each is used up after its share of the hunters.
-        seed: Seed of the hunters and of the holdout's slices. The split of the table does not
+        seed: Seed of all random choices: of the hunters and of the holdout's slices. The split of the table does not
             depend on it: rows that were public or audited never judge.
-        folder: Folder for the log and the patched model; an interrupted hunt resumes from there.
-        out: Write an HTML page.
+        folder: Folder of what is written: the log and the patched model; an interrupted hunt resumes from there.
+        out: Write the page here, as HTML in one file.
         credit: Write the gain of each patch as CSV or JSON, by the file's ending.
-        quiet: No progress.
+        quiet: Do not show progress.
     """
-    from supersede.bounty import Bounty, DecisionList, Logged, ZeroOne, save
+    from supersede.bounty import Bounty, Credit, DecisionList, Logged, ZeroOne, save
     from supersede.bounty import credit as measured
     from supersede.bounty import hunters as h
     from supersede.bounty.artefacts import Codes, parse
     from supersede.bounty.pictures import brief
     from supersede.bounty.report import headline, page
-    from supersede.cli.progress import Progress
     from supersede.look.page import write_whole
 
-    whole, classes, features = _read(table, model, label, feature, group)
+    pages = outputs(out=out).paths
+    if credit is not None:
+        Credit.check_path(credit)
+    chosen = _policy(policy, delta, alpha)
+    whole, classes, features = _read(table, model, label, feature, group, item=item, where=where)
     public, holdout, fresh = _cut(whole)
     first = DecisionList(Logged(model), answers=Codes(len(classes)))
     ground = h.Ground.of(public, first, ZeroOne(), features)
@@ -99,9 +105,9 @@ def hunt(
     bounty = Bounty(
         first,
         holdout.slices(parts, seed=seed),
-        policy=_policy(policy, delta, alpha),
+        policy=chosen,
         capacity=-(-len(hunting) // parts),
-        watch={text: parse(text) for text in watch or []},
+        watch={text: parse(text) for text in protect or []},
         public=public,
         folder=folder,
     )
@@ -118,15 +124,21 @@ def hunt(
     if credit is not None:
         judge = bounty.checker
         measured(bounty.model, fresh, loss=judge.loss, watch=judge.watch).save(credit)
-    if out is not None:
-        write_whole(
-            out, page(bounty, fresh, audit=audit, attempts=attempts, title=f"Hunt of {model}")
-        )
+    for path in pages:
+        title = f"Hunt of {model}"
+        write_whole(path, page(bounty, fresh, audit=audit, attempts=attempts, title=title))
     return 1 if len(bounty.model) else 0
 
 
 def _read(
-    table: str, model: str, label: str, feature: list[str] | None, group: list[str] | None
+    table: str,
+    model: str,
+    label: str,
+    feature: list[str] | None,
+    group: list[str] | None,
+    *,
+    item: str | None,
+    where: str | None,
 ) -> "tuple[Sample, list[object], list[str]]":
     """The rows with classes as codes, the classes, and the features."""
     import numpy as np
@@ -136,7 +148,7 @@ def _read(
     from supersede.table.read import read
     from supersede.table.source import collect
 
-    bound = read(table, models=[model], label=label)
+    bound = read(table, models=[model], label=label, item=item, where=where)
     rows, known = bound.rows, {model, label, bound.item}
     wanted = feature or [name for name in rows.columns if name not in known]
     read_too = list(dict.fromkeys([*wanted, *(group or [])]))

@@ -11,7 +11,7 @@ from supersede.errors import ArgumentError
 if TYPE_CHECKING:
     from supersede.table import Outcome
 
-__all__ = ["AnswerMeaning", "Meaning"]
+__all__ = ["Meaning"]
 
 Switch = Annotated[bool, Parameter(negative="")]
 Number = Annotated[float | None, Parameter(allow_leading_hyphen=True)]
@@ -20,7 +20,7 @@ Texts = Annotated[list[str] | None, Parameter(negative="")]
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class AnswerMeaning:
+class Meaning:
     """What the models' columns hold, and which words are the same.
 
     Attributes:
@@ -32,6 +32,7 @@ class AnswerMeaning:
         runs: The models' columns count the runs of an item that went right, of this many: a number,
             or the column with the number; repeat it to give one for each model.
         within: The models' columns hold numbers, right if they come this close to the label.
+        loss: The models' columns hold losses, right up to this one.
         overlap: The models' columns and the label hold sets of labels, right if they have this share
             in common, as 0.5. [default: equal sets]
         same: Words that count as equal, as in 'c-or-cpp=c,cpp' (the label's word and the answers it
@@ -44,6 +45,7 @@ class AnswerMeaning:
     threshold: Number = None
     runs: Texts = None
     within: float | None = None
+    loss: float | None = None
     overlap: float | None = None
     same: Texts = None
 
@@ -53,7 +55,7 @@ class AnswerMeaning:
         Raises:
             ArgumentError: The flags contradict each other.
         """
-        from supersede.table import Judge, LabelSets, Right, Scores, Within
+        from supersede.table import Judge, LabelSets, Losses, Right, Scores, Within
 
         self._refuse_contradictions()
         if self.grades:
@@ -64,6 +66,8 @@ class AnswerMeaning:
             return {column: Scores(column, self.threshold) for column in columns}
         if self.within is not None:
             return {column: Within(column, self.within) for column in columns}
+        if self.loss is not None:
+            return {column: Losses(column, self.loss) for column in columns}
         if self.overlap is not None:
             return {column: LabelSets(column, self.overlap) for column in columns}
         if self.runs:
@@ -78,6 +82,7 @@ class AnswerMeaning:
             "--judge": self.judge,
             "--runs": bool(self.runs),
             "--within": self.within is not None,
+            "--loss": self.loss is not None,
             "--overlap": self.overlap is not None,
             "--threshold": self.threshold is not None and not self.judge,
         }
@@ -103,26 +108,3 @@ class AnswerMeaning:
             column: Runs(column, int(number) if number.isdigit() else number)
             for column, number in zip(columns, each, strict=True)
         }
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Meaning(AnswerMeaning):
-    """The same, for verbs in which ``--loss`` is a limit.
-
-    Attributes:
-        loss: The models' columns hold losses, right up to this one.
-    """
-
-    loss: float | None = None
-
-    @property
-    def _given(self) -> dict[str, bool]:
-        return {**super()._given, "--loss": self.loss is not None}
-
-    def models(self, columns: Sequence[str]) -> "dict[str, str | Outcome]":
-        """How to grade each model; see `AnswerMeaning.models`."""
-        from supersede.table import Losses
-
-        found = super().models(columns)
-        return found if self.loss is None else {c: Losses(c, self.loss) for c in columns}

@@ -1,7 +1,7 @@
 """Limits on metrics as they are written on the command line: ``recall:spam@sex=80%``.
 
 ``METRIC=LIMIT``, with ``:CLASS`` after the metric where it is of one class (``:*`` for every class in
-turn) and ``@COLUMN`` or ``@COLUMN,COLUMN`` where every group is held against the limit (``@*`` for
+turn) and ``@COLUMN`` or ``@COLUMN,COLUMN`` where every group is compared with the limit (``@*`` for
 every group of the review). A class whose name holds ``@``, ``=`` or ``:`` stands in double quotes:
 ``recall:"a@b"=80%``.
 """
@@ -119,7 +119,7 @@ def _limit(flag: str, text: str, metric: str, written: str) -> float:
     number, unit = _number(f"{flag} {text!r}", written, example)
     if asked.unit == "amount":
         if unit:
-            msg = f"{flag} {text!r}: {asked.name} is no share; write its limit without {unit}"
+            msg = f"{flag} {text!r}: {asked.name} is not a share; write its limit without {unit}"
             raise ArgumentError(msg)
         return number
     return _share(f"{flag} {text!r}", number, unit, bare=not change)

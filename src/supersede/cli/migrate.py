@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.common import Quiet, outputs
+from supersede.cli.progress import Progress
+
 if TYPE_CHECKING:
     from supersede.embeddings.migration.migration import Migration
 
@@ -15,8 +18,8 @@ def migrate(
     action: Literal["plan", "run", "status", "cutover", "rollback"],
     folder: Path,
     *,
-    old: str | None = None,
-    new: str | None = None,
+    old_index: str | None = None,
+    new_index: str | None = None,
     embedder: str | None = None,
     old_embedder: str | None = None,
     stamp: str | None = None,
@@ -30,8 +33,9 @@ def migrate(
     batch: int = 256,
     limit: int | None = None,
     retry: Annotated[bool, Parameter(negative="")] = False,
+    out: Path | None = None,
     json: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Plan a migration and price it, run its backfill, look at it, cut over, or roll back.
 
@@ -40,13 +44,13 @@ def migrate(
 
     Exit codes: 0 done, 1 the cutover is refused, 2 a usage or data error, 3 stopped by the spend cap.
 
-    Example: supersede migrate plan move --old lancedb:db/minilm --new lancedb:db/mpnet --embedder mine:mpnet --items docs.parquet
+    Example: supersede migrate plan move --old-index lancedb:db/minilm --new-index lancedb:db/mpnet --embedder mine:mpnet --items docs.parquet
 
     Args:
         action: What to do.
-        folder: Where the migration's journal lies.
-        old: The index in service.
-        new: The index to fill; it is created.
+        folder: Folder of the migration and its journal.
+        old_index: The index in service.
+        new_index: The index to fill; it is created.
         embedder: The new model as module:name with stamp, dimensions and embed(contents), or a file of
             vectors with ids (.npz, .parquet; then give --stamp).
         old_embedder: The old model, in the same forms; repeats live writes that a crash cut off.
@@ -61,18 +65,17 @@ def migrate(
         batch: Items per embedding call.
         limit: Most items in this run.
         retry: With run, try items again that could not be embedded.
-        json: Write the plan or the status as JSON.
-        quiet: No progress.
+        out: Write the page here, as HTML in one file.
+        json: Write the result here, as JSON.
+        quiet: Do not show progress.
     """
-    from json import dumps
-
     from supersede.errors import MigrationError, SpendCapError
-    from supersede.look.page import write_whole
 
+    written = outputs(out=out, json=json)
     told: Any
     if action == "plan":
         facts = {
-            "old_address": old, "new_address": new, "embedder": embedder, "old_embedder": old_embedder,
+            "old_address": old_index, "new_address": new_index, "embedder": embedder, "old_embedder": old_embedder,
             "stamp": stamp, "items": None if items is None else str(items), "content": content,
         }  # fmt: skip
         told = _plan(folder, facts, order, price_per_embedding=price_per_embedding,
@@ -98,8 +101,7 @@ def migrate(
             return 1
         finally:
             migration.close()
-    if json is not None:
-        write_whole(json, dumps(told.to_dict(), indent=1))
+    written.write(told)
     print(told)
     return code
 
@@ -110,7 +112,7 @@ def _plan(folder: Path, facts: dict[str, Any], order: Path | None, **prices: Any
     from supersede.errors import ArgumentError, SourceError
 
     lacking = [
-        f"--{n.removesuffix('_address')}"
+        f"--{n.replace('_address', '-index')}"
         for n in ("old_address", "new_address", "embedder")
         if not facts[n]
     ]
@@ -177,7 +179,6 @@ def _run(
     retry: bool,
     quiet: bool,
 ) -> tuple[Any, int]:
-    from supersede.cli.progress import Progress
 
     if cap is not None:
         migration.journal.remember(cap=cap)

@@ -1,11 +1,9 @@
 """`supersede plan`: which items to label."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import Parameter
-
+from supersede.cli.common import Quiet, Share, Strings, outputs
 from supersede.cli.progress import Progress
 from supersede.cli.run_flags import RunFlags
 from supersede.cli.run_sizes import size_run
@@ -14,7 +12,7 @@ from supersede.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supersede.evaluate import Estimand
+    from supersede.evaluate import Estimand, Estimates
     from supersede.table import Table
 
 __all__ = ["plan"]
@@ -23,88 +21,92 @@ __all__ = ["plan"]
 def plan(
     table: str | None = None,
     *newer: str,
-    model: Annotated[list[str] | None, Parameter(negative=())] = None,
+    model: Strings = None,
     parent: str | None = None,
-    estimand: Annotated[list[str] | None, Parameter(negative=())] = None,
-    group: Annotated[list[str] | None, Parameter(negative=())] = None,
+    estimand: Strings = None,
+    group: Strings = None,
     for_review: Path | None = None,
     positive: str = "1",
-    judge: Annotated[list[str] | None, Parameter(negative=())] = None,
-    classes: Annotated[list[str] | None, Parameter(negative=())] = None,
-    margin: str = "5%",
-    confidence: str = "95%",
+    judge: Strings = None,
+    classes: Strings = None,
+    margin: Share = 0.05,
+    confidence: Share = 0.95,
     method: Literal["allocated", "coordinated", "parent_child", "independent"] = "allocated",
     mix: Literal["reshuffle", "resample"] = "reshuffle",
     budget: int | None = None,
     after: Path | None = None,
-    labels: Path | None = None,
+    after_labels: Path | None = None,
     item: str | None = None,
     seed: int = 0,
-    out: Path = Path("plan.csv"),
-    picture: Path | None = None,
+    tasks: Path = Path("plan.csv"),
     votes: bool = False,
     detect: str | None = None,
-    items: int | None = None,
-    disagreement: str | None = None,
-    power: Annotated[list[str] | None, Parameter(negative=())] = None,
+    run_items: int | None = None,
+    discordant: str | None = None,
+    power: Strings = None,
     max_nfr: str | None = None,
     label: str | None = None,
     cluster: str | None = None,
     weight: str | None = None,
+    out: Path | None = None,
     json: Path | None = None,
+    quiet: Quiet = False,
     reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
 ) -> None:
     """Choose the items whose labels serve all estimands at once.
 
     Args:
-        table: A CSV, JSONL or Parquet file of predictions, one column per model. Without --model,
-            the old model's answers, in a separate file.
+        table: A table in CSV, JSONL or Parquet: a file, or a glob in quotes. Or, without --model,
+            the old model's answers, in a file of their own.
         newer: The new model's answers, or those of several.
-        model: A column of predictions; give one --model for each.
+        model: Column of a model's answers; repeat it for several.
         parent: The ensemble that the models belong to; it is estimated too.
         estimand: precision, recall, f1, accuracy, and for the first two models (old and new):
             negative_flip_rate, positive_flip_rate, accuracy_difference, precision_difference; and
             win_rate, how often the label is --positive, for which no model is needed.
-        group: A column; every estimand is then also estimated for each of its values.
+        group: Column whose values are groups; repeat it for several. Every estimand is then also
+            estimated for each of them.
         for_review: The JSON result of an undecided review; models and estimands are then those of
             its undecided checks, with margins that decide them.
         positive: The class that counts as positive.
-        judge: A column with an opinion about every label, such as a language model's: a class, or the
-            probability of class 1; repeatable. It saves labels as far as it is right, which the
-            labels show, and is never taken for a label.
-        classes: A class that labels may have, if the models do not predict them all; name all of
-            them, one --classes each.
+        judge: Column with an opinion about every label, such as a language model's: a class, or the
+            probability of class 1; repeat it for several. It saves labels as far as it is right,
+            which the labels show, and is never taken for a label.
+        classes: A class that labels may have although no model predicts it; repeat it for several.
         margin: Requested half-width of the intervals, such as 5% or 0.05.
-        confidence: Confidence of the intervals, such as 95% or 0.95.
+        confidence: Two-sided confidence of every interval, such as 95% or 0.95.
         method: How items are chosen.
         mix: For parent_child, how its parts are mixed.
         budget: Number of labels that can be afforded; margins are then as narrow as it permits.
         after: An earlier plan whose labels count for this one.
-        labels: The labels of the earlier plan, from which this one learns.
-        item: The column of item ids.
-        seed: Key of the permanent random numbers; keep it to reuse labels.
-        out: File for the items to label; the design is stored next to it.
-        picture: File for a picture of the plan, as HTML.
+        after_labels: The labels of the earlier plan, from which this one learns.
+        item: Column of item ids.
+        seed: Seed of all random choices: the key of the permanent random numbers. Keep it to reuse
+            labels.
+        tasks: File for the items to label (.csv, .jsonl or .parquet); the design is stored next to it.
         votes: Show the models' answers to annotators.
         detect: Instead of items to label, say how many items show a regression of this size, such as
             2pp. How often the models disagree is counted in the table, an earlier pair of runs with
-            labels (--model OLD --model NEW), or assumed (--disagreement).
-        items: Say how small a regression so many items show.
-        disagreement: With --detect or --items and without a table: the share of items on which
+            labels (--model OLD --model NEW), or assumed (--discordant).
+        run_items: Instead of items to label, report how small a regression this many items show.
+        discordant: With --detect or --run-items and without a table: the share of items on which
             exactly one of the two models is right, such as 10%.
-        power: With --detect or --items: the chance with which it is shown; repeatable. [default: 80%
-            and 90%]
-        max_nfr: With --detect or --items: it is a limit of negative flips that is exceeded by so
-            much, instead of accuracy that falls.
-        label: With --detect or --items: the column of labels.
-        cluster: With --detect or --items: the column of clusters.
-        weight: With --detect or --items: the column of item weights.
-        json: With --detect or --items: where the sizes go, as JSON.
+        power: With --detect or --run-items: the chance with which it is shown; repeatable.
+            [default: 80% and 90%]
+        max_nfr: At most this share of items flips from right to wrong. With --detect or --run-items:
+            the regression exceeds this limit; without it, accuracy falls.
+        label: Column of labels. With --detect or --run-items.
+        cluster: Column of clusters of items that are not independent. With --detect or --run-items.
+        weight: Column of item weights. With --detect or --run-items.
+        out: Write the page here, as HTML in one file.
+        json: Write the result here, as JSON.
+        quiet: Do not show progress.
         reading: How runs are read and joined.
     """
-    if detect is not None or items is not None:
-        if estimand or for_review or budget is not None or after or labels or parent:
-            msg = "--detect and --items size a run; leave out what chooses items to label"
+    written = outputs(out=out, json=json)
+    if detect is not None or run_items is not None:
+        if estimand or for_review or budget is not None or after or after_labels or parent:
+            msg = "--detect and --run-items size a run; leave out what chooses items to label"
             raise ArgumentError(msg)
         runs = None
         if newer and table is not None:
@@ -113,25 +115,27 @@ def plan(
                 cluster=cluster,
             )  # fmt: skip
             item = label = cluster = weight = None  # the joined table has them
-        size_run(
-            runs or table, models=model or list(runs.models if runs else ()), detect=detect, items=items, disagreement=disagreement,
-            power=power, max_nfr=max_nfr, group=group, label=label, item=item, cluster=cluster,
-            weight=weight, confidence=share(confidence), picture=picture, json=json,
+        sizes = size_run(
+            runs or table, models=model or list(runs.models if runs else ()), detect=detect,
+            items=run_items, discordant=discordant, power=power, max_nfr=max_nfr, group=group,
+            label=label, item=item, cluster=cluster, weight=weight, confidence=confidence,
         )  # fmt: skip
+        written.write(sizes)
+        print(sizes)
         return
     if table is None:
-        msg = "name a table of predictions; or size a run: --detect 2pp --disagreement 10%"
+        msg = "name a table of predictions; or size a run: --detect 2pp --discordant 10%"
         raise ArgumentError(msg)
-    if disagreement or power or max_nfr or label or cluster or weight or json:
-        msg = "--disagreement, --power, --max-nfr, --label, --cluster, --weight and --json go with --detect"
+    if discordant or power or max_nfr or label or cluster or weight:
+        msg = "--discordant, --power, --max-nfr, --label, --cluster and --weight go with --detect"
         raise ArgumentError(msg)
     import supersede
-    from supersede.evaluate import estimate, open_questions, read_plan, write_plan
+    from supersede.evaluate import Plan, estimate, open_questions, read_plan, write_plan
     from supersede.evaluate import plan as make
     from supersede.evaluate.estimands import models_of
-    from supersede.evaluate.pictures import plan_picture
-    from supersede.look import write_whole
+    from supersede.look.page import check_output
 
+    check_output(tasks, "the items to label (--tasks)", (".csv", ".jsonl", ".parquet"))
     models = _models(model or [], parent)
     asked: tuple[Estimand, ...] = ()
     if for_review is not None:
@@ -143,7 +147,7 @@ def plan(
             " answers for each model, the old one first"
         )
         raise ArgumentError(msg)
-    with Progress() as progress:
+    with Progress(quiet=quiet) as progress:
         progress("reading the table")
         if newer:
             rows = _of_runs(reading, [table, *newer], models, item=item, groups=group or ())
@@ -157,12 +161,14 @@ def plan(
             wanted = estimand or ["precision"]
             asked = tuple(_estimands(rows, models, wanted, group or [], positive))
         earlier = None if after is None else read_plan(after)
-        learnt = earlier if earlier is None or labels is None else estimate(earlier, str(labels))
+        learnt: Plan | Estimates | None = earlier
+        if earlier is not None and after_labels is not None:
+            learnt = estimate(earlier, str(after_labels))
         made = make(
             rows,
             asked,
-            margin=share(margin),
-            confidence=share(confidence),
+            margin=margin,
+            confidence=confidence,
             method=method,
             parent=parent,
             mix=mix,
@@ -173,11 +179,10 @@ def plan(
             seed=seed,
             progress=progress,
         )
-        progress(f"writing {out}")
-        written = write_plan(made, out, votes=votes)
-        if picture is not None:
-            write_whole(picture, plan_picture(made))
-    sys.stdout.write(f"{made!r}\nwritten: {', '.join(map(str, written))}\n")
+        progress(f"writing {tasks}")
+        files = write_plan(made, tasks, votes=votes)
+        written.write(made)
+    print(f"{made}\nwritten: {', '.join(map(str, files))}")
 
 
 def _of_runs(reading: RunFlags, files: list[str], models: list[str], **uses: Any) -> "Table":
@@ -198,23 +203,6 @@ def _of_runs(reading: RunFlags, files: list[str], models: list[str], **uses: Any
         )
         raise ArgumentError(msg)
     return table
-
-
-def share(text: str) -> float:
-    """A share written as 5% or 0.05.
-
-    Raises:
-        ArgumentError: It is not a number.
-
-    Example:
-        >>> share("5%"), share("0.95")
-        (0.05, 0.95)
-    """
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        msg = f"{text!r} is not a share; write 5% or 0.05"
-        raise ArgumentError(msg) from None
 
 
 def _class(text: str) -> int | str:

@@ -1,9 +1,10 @@
 """``supersede profile``: what does a network cost on a target, layer by layer?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
+from supersede.cli.common import Quiet, outputs
+from supersede.cli.progress import Progress
 
 if TYPE_CHECKING:
     from supersede.hardware import Measurement, Network, Target
@@ -13,6 +14,7 @@ __all__ = ["profile"]
 
 def profile(
     model: Path,
+    /,
     *,
     target: str,
     memory: str | None = None,
@@ -25,7 +27,7 @@ def profile(
     cache: Path | None = None,
     out: Path | None = None,
     json: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Show what a network costs on a target: latency, memory, weights, which layers take the time, and why.
 
@@ -46,12 +48,12 @@ def profile(
         vela_config: A vela.ini of your own, for clocks and bandwidths that do not exist yet.
         bits: Of the activations on an Ethos-U; weights have 8.
         size: HEIGHTxWIDTH, where an ONNX file leaves them free.
-        max_sram: Most memory for activations, such as 256KB; above it the exit code is 1.
+        max_sram: Most memory for activations, such as 256KB. Above it the exit code is 1.
         max_weights: Most memory for weights, likewise.
         cache: File of kept measurements; in the user's folder for caches if left out.
-        out: Write a page with the picture there.
-        json: Write the measurement as JSON.
-        quiet: No progress.
+        out: Write the page here, as HTML in one file.
+        json: Write the result here, as JSON.
+        quiet: Do not show progress.
     """
     from supersede.cli.for_targets import (
         byte_count,
@@ -60,10 +62,9 @@ def profile(
         open_target,
         read_model,
     )
-    from supersede.cli.progress import Progress
     from supersede.hardware import EthosU, MemoryBudget, Profile
 
-    outputs = [Profile.check_path(path) for path in (out, json) if path is not None]
+    written = outputs(out=out, json=json)
     budget = MemoryBudget(
         byte_count(max_sram, "--max-sram"), byte_count(max_weights, "--max-weights")
     )
@@ -78,8 +79,7 @@ def profile(
             cost = _measured(opened, network, cache)
     budget.refuse_unknown(cost)
     found = Profile(model.name, opened.fingerprint(), cost, budget)
-    for path in outputs:
-        found.save(path)
+    written.write(found)
     print(found)
     return 1 if found.over_budget else 0
 

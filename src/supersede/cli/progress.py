@@ -6,7 +6,7 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """A line on standard error that says what goes on, where someone is looking."""
+    """A line on standard error that shows the current step, on a terminal."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.shown = not quiet and sys.stderr.isatty()
@@ -15,7 +15,7 @@ class Progress:
         return self
 
     def __call__(self, text: str) -> None:
-        """Say what goes on now."""
+        """Show the current step."""
         if self.shown:
             print(f"\r\033[K{text} …", end="", file=sys.stderr, flush=True)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.common import outputs
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -67,14 +68,15 @@ def replay(
         every: Judge only every N-th trial.
         watch: Refresh every N seconds while the search runs, and keep the page up to date; ends
             when no trial is running and none has arrived since the last refresh.
-        out: Write a page with the figures.
-        format: How to print the outcome.
+        out: Write the page here, as HTML in one file.
+        format: What is printed to standard output.
     """
     from supersede.look import write_whole
     from supersede.search.picture import replay_page
     from supersede.search.stopping import FixedError
     from supersede.search.stopping import replay as judge
 
+    outputs(out=out)
     if every < 1:
         msg = f"--every: got {every}; expected at least 1"
         raise ArgumentError(msg)
@@ -87,7 +89,9 @@ def replay(
     given = None if error is None else FixedError(error)
     seen, over = -1, watch is None
     while True:
-        history, reading = _read(study, source, storage, study_name, _wanted(value, maximize, param))
+        history, reading = _read(
+            study, source, storage, study_name, _wanted(value, maximize, param)
+        )
         if seen < 0 and reading:
             print(reading, file=sys.stderr)
         over = over or (not history.pending and len(history.trials) == seen)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from supersede.cli.common import Quiet, Share, Strings, column_sets, outputs
 from supersede.cli.meaning import Meaning
 from supersede.cli.metric_limits import MetricLimits
 from supersede.cli.progress import Progress
 from supersede.cli.run_flags import RunFlags, sources
 from supersede.cli.transcript_flags import TranscriptFlags
-from supersede.errors import ArgumentError, SourceError
+from supersede.errors import SourceError
 
 if TYPE_CHECKING:
     from supersede.evaluate import Plan
@@ -30,7 +31,6 @@ def _limit(_: Any, tokens: Sequence[Any]) -> float:
 
 
 Limit = Annotated[float | None, Parameter(converter=_limit, n_tokens=1, allow_leading_hyphen=True)]
-Strings = Annotated[list[str] | None, Parameter(negative="")]
 
 
 def review(
@@ -62,12 +62,12 @@ def review(
     must_not_break_where: Strings = None,
     min_items: int = 30,
     chosen: str | None = None,
-    confidence: float = 0.95,
+    confidence: Share = 0.95,
     out: Path | None = None,
     json: Path | None = None,
     markdown: Path | None = None,
     format: Literal["text", "json", "markdown"] = "text",
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Quiet = False,
     reading: RunFlags = RunFlags(),  # noqa: B008  # frozen
     transcripts: TranscriptFlags = TranscriptFlags(),  # noqa: B008  # frozen
 ) -> int:
@@ -91,22 +91,22 @@ def review(
     win.
 
     Args:
-        table: The old run; or a table in CSV, JSONL or Parquet: a file, or a glob in quotes.
+        table: A table in CSV, JSONL or Parquet: a file, or a glob in quotes. Or the old run.
         newer: The new run, or several.
-        old: Column of the model in service.
-        new: Column of the new model; repeat it for several candidates.
+        old: The model in service: its column.
+        new: The new model: its column; repeat it for several candidates.
         label: Column of labels; null where an item has none. [default: label, y, y_true or target]
         item: Column of item ids. [default: item, item_id or id]
-        group: Column whose values are slices; repeat it for several. The classes always are.
-        cross: Columns whose combinations are slices, as in sex,race; repeat it for several.
+        group: Column whose values are groups; repeat it for several. Classes are slices as well.
+        cross: Columns whose combinations are groups, as in sex,race; repeat it for several.
         weight: Column of item weights.
         cost: Column of what a negative flip on the item costs.
         cluster: Column of clusters of items that are not independent.
         missing: What a missing answer counts as.
         where: SQL condition on the table's columns; other rows are left out.
         meaning: What the models' columns hold.
-        labels: How the labelled items were chosen where not all are: random, the column with each
-            item's probability of having been chosen, or the plan (plan.csv) by which they were.
+        labels: How the labelled items were chosen, where not all are labelled: random, the column
+            with each item's probability of having been chosen, or a plan (plan.csv).
         min_gain: The new model's accuracy is higher by at least this; negative allows a loss.
         max_nfr: At most this share of items flips from right to wrong.
         max_slice_nfr: The same in every slice.
@@ -118,12 +118,13 @@ def review(
         metrics: Limits on any metric.
         must_not_break: File with item ids, one a line; none of them may flip.
         must_not_break_where: SQL condition on the table's columns; no such item may flip.
-        min_items: Smaller slices can fail but do not hold up the verdict.
+        min_items: Fewest items of a group that is judged. Smaller ones can fail but do not hold up
+            the verdict.
         chosen: The candidate whose verdict is the exit code. [default: the first]
-        confidence: Two-sided confidence of every interval.
-        out: Write the report here, as HTML in one file.
+        confidence: Two-sided confidence of every interval, such as 95% or 0.95.
+        out: Write the page here, as HTML in one file.
         json: Write the result here, as JSON.
-        markdown: Write a summary here, as Markdown for a pull request.
+        markdown: Write a summary here, as Markdown.
         format: What is printed to standard output.
         quiet: Do not show progress.
         reading: How runs are read and joined.
@@ -131,10 +132,11 @@ def review(
     """
     from supersede.review.compare import compare
 
+    written = outputs(out=out, json=json, markdown=markdown)
     found, before, after = sources(table, newer, old, new)
     source: object = found
     models = meaning.models([before, *after])
-    crossed = [_columns(text) for text in cross or []]
+    crossed = column_sets(cross)
     if transcripts.reference is not None:
         source = transcripts.table(
             source, [before, *after],
@@ -180,10 +182,8 @@ def review(
             **reading.options(),
             progress=progress,
         )
-        for path, ending in ((out, ".html"), (json, ".json"), (markdown, ".md")):
-            if path is not None:
-                progress(f"writing {path}")
-                _save(result, path, ending)
+        progress("writing")
+        written.write(result)
     _print(result, format)
     return result.exit_code
 
@@ -245,21 +245,6 @@ def _listed(path: Path) -> list[str]:
         msg = f"--must-not-break: cannot read {path}: {error.strerror}; it has an item id a line"
         raise SourceError(msg) from error
     return [line.strip() for line in lines if line.strip()]
-
-
-def _columns(text: str) -> tuple[str, ...]:
-    columns = tuple(part.strip() for part in text.replace("×", ",").split(",") if part.strip())
-    if len(columns) < 2:
-        msg = f"--cross {text}: name at least two columns, as in sex,race"
-        raise ArgumentError(msg)
-    return columns
-
-
-def _save(result: "Review", path: Path, ending: str) -> None:
-    if path.suffix != ending:
-        msg = f"{path}: this report's name must end in {ending}"
-        raise ArgumentError(msg)
-    result.save(path)
 
 
 def _print(result: "Review", form: str) -> None:

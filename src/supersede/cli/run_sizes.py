@@ -1,13 +1,12 @@
 """`supersede plan --detect`: how many items a run needs, and what so many can show."""
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supersede.cli.metric_limits import share_limit
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from supersede.evaluate import RunSizes
     from supersede.table import Table
 
 __all__ = ["size_run"]
@@ -19,7 +18,7 @@ def size_run(
     models: list[str],
     detect: str | None,
     items: int | None,
-    disagreement: str | None,
+    discordant: str | None,
     power: list[str] | None,
     max_nfr: str | None,
     group: list[str] | None,
@@ -28,10 +27,8 @@ def size_run(
     cluster: str | None,
     weight: str | None,
     confidence: float,
-    picture: Path | None,
-    json: Path | None,
-) -> None:
-    """Print the sizes, and write them where asked.
+) -> "RunSizes":
+    """The sizes that the flags ask for.
 
     Raises:
         ArgumentError: The flags do not fit together.
@@ -48,11 +45,11 @@ def size_run(
     columns: dict[str, Any] = {} if table is None else {
         "label": label, "item": item, "cluster": cluster, "weight": weight,
     }  # fmt: skip
-    sizes = detectable(
+    return detectable(
         table,
         old=old,
         new=new,
-        disagreement=None if disagreement is None else share_limit("--disagreement", disagreement),
+        disagreement=None if discordant is None else share_limit("--discordant", discordant),
         regression=None if detect is None else share_limit("--detect", detect),
         items=items,
         check="min_gain" if max_nfr is None else "max_nfr",
@@ -62,7 +59,3 @@ def size_run(
         confidence=confidence,
         **columns,
     )
-    for path in (picture, json):
-        if path is not None:
-            sizes.save(path)
-    sys.stdout.write(f"{sizes}\n")

@@ -34,7 +34,7 @@ def serve(
         host: Interface to listen on.
         port: Port to listen on; 0 for any free one.
         address: Address under which browsers reach it, such as https://bounty.example.
-        workers: Worker processes.
+        workers: Number of processes: that answer requests.
         settings: A TOML file with further settings.
         demo: Open a filled demonstration, in a folder that is deleted when it stops.
     """

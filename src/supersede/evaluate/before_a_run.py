@@ -87,12 +87,12 @@ def detectable(
         if disagreement is None or groups:
             msg = (
                 "name an earlier pair of runs, as in detectable('runs.csv', old='a', new='b'), or"
-                " assume a disagreement: disagreement=0.1 (--disagreement 10%); groups need the runs"
+                " assume a disagreement: disagreement=0.1 (--discordant 10%); groups need the runs"
             )
             raise ArgumentError(msg)
         if regression is None and items is None:
             msg = (
-                "name the question: regression=0.02 (--detect 2pp), items=500 (--items 500), or"
+                "name the question: regression=0.02 (--detect 2pp), items=500 (--run-items 500), or"
                 " both"
             )
             raise ArgumentError(msg)

@@ -20,7 +20,7 @@ __all__ = ["Bar", "before_after", "milliseconds", "scatter", "shortened", "signe
 class Bar:
     """One row of `before_after`: a part of a network, and its seconds; `after` None is left out.
 
-    The last two are the values in words, where they are no seconds.
+    The last two are the values in words, where they are not seconds.
     """
 
     label: str
@@ -66,7 +66,7 @@ def signed(change: float) -> str:
 
 
 def shortened(name: str, length: int = 28) -> str:
-    """A name with its middle left out where it is too long; both ends tell layers apart.
+    """A name with its middle left out where it is too long; both ends distinguish layers.
 
     Example:
         >>> shortened("features/stage3/block12/depthwise/convolution")

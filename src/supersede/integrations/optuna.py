@@ -140,7 +140,7 @@ def load(name: str | None, storage: str) -> optuna.Study:
         )
         raise HistoryError(msg) from problem
     if not names:
-        msg = f"{storage} has no study"
+        msg = f"{storage} has no study; expected a database or a journal that Optuna wrote"
         raise HistoryError(msg)
     if name is None and len(names) > 1:
         msg = f"{storage} has {len(names)} studies; name one of them: {_listed(names)}"

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from supersede.errors import ArgumentError
-from supersede.train.flips.focal_distillation import FocalDistillation
+from supersede.train.flips.distillation import LIGHT, FocalDistillation
 from supersede.train.flips.old_outputs import OldOutputs
 
 __all__ = ["PositiveCongruentTrainerMixin"]
@@ -35,7 +35,7 @@ class PositiveCongruentTrainerMixin:
         self,
         *args: Any,
         old_outputs: OldOutputs,
-        strength: float,
+        strength: float = LIGHT,
         distillation: FocalDistillation | None = None,
         item: str = "item",
         **kwargs: Any,

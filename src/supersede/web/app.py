@@ -40,7 +40,9 @@ from supersede.web.security.limits import Limiter
 from supersede.web.security.visitor import SignInNeeded
 from supersede.web.site import Site
 
-__all__ = ["Limits", "create_app"]
+__all__ = ["PARTS", "Limits", "create_app"]
+
+PARTS = (accounts, bounties, bounties_api, labels, reviews, ledger, operations)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def create_app(site: Site, *, demo: bool = False) -> FastAPI:
     app.state.measures = Measures()
     if demo:
         app.include_router(demonstration.router)  # before the start page of others
-    for routes in (accounts, bounties, bounties_api, labels, reviews, ledger, operations):
+    for routes in PARTS:
         app.include_router(routes.router)
     app.add_exception_handler(SupersedeError, _refused)
     app.add_exception_handler(IntegrityError, _clashed)

@@ -77,7 +77,8 @@ def see_other(path: str) -> Response:
 def _assets() -> dict[str, tuple[bytes, str]]:
     look = files("supersede.look").joinpath("templates", "style.css").read_bytes()
     own = files("supersede.web").joinpath("static")
-    found = {"style.css": (look + own.joinpath("application.css").read_bytes(), "text/css")}
+    css = [own.joinpath(name).read_bytes() for name in ("application.css", "labels.css")]
+    found = {"style.css": (b"".join([look, *css]), "text/css")}
     for name in ("htmx.min.js", "application.js", "labels.js"):
         found[name] = (own.joinpath(name).read_bytes(), "text/javascript")
     return found

@@ -94,7 +94,7 @@ def test_an_impossible_layer_is_refused(layer, message):
     ("layers", "message"),
     [
         ((), "no layers"),
-        ([Layer("a", "conv", ("b",), 8)], "reads 'b', which is no layer before it"),
+        ([Layer("a", "conv", ("b",), 8)], "reads 'b', which is not a layer before it"),
         ([Layer("a", "conv", ("input",), 8)] * 2, "'a' is there twice"),
         (
             [Layer("a", "conv", ("input",), 8), Layer("b", "add", ("a", "input"))],

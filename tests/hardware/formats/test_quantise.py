@@ -155,7 +155,7 @@ def test_a_network_of_zeros_is_quantised():
         (np.zeros((2, 3, 4, 4)), 8, r"shape \(2, 3, 4, 4\), expected \(n, 4, 4, 3\): channels"),
         (np.zeros((0, 4, 4, 3)), 8, "there are no images"),
         (np.full((1, 4, 4, 3), np.nan), 8, "not finite"),
-        ([[1.0], [1.0, 2.0]], 8, "images are no array"),
+        ([[1.0], [1.0, 2.0]], 8, "images are not an array"),
         ([["a"]], 8, "expected numbers"),
         (np.full((1, 4, 4, 3), 1e300), 8, "not finite"),
         (np.full((1, 4, 4, 3), 3e38), 8, "'x' overflows 32-bit"),

@@ -1,6 +1,7 @@
 """The meta-estimator: it wins flips at equal error, and refuses what would mislead."""
 
 import pickle
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,14 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from supersede.errors import ArgumentError, TooFewLabelsError
-from supersede.train.flips import PositiveCongruentClassifier, Treatment
-from supersede.train.flips.soft_targets import _standing, fit_soft
+from supersede.train.flips import (
+    PositiveCongruentClassifier,
+    Treatment,
+    choose,
+    measure,
+    search_distillation,
+)
+from supersede.train.flips.soft_targets import fit_soft
 
 BOOSTING = LGBMClassifier(n_estimators=15, num_leaves=7, n_jobs=1, verbose=-1)
 
@@ -53,7 +60,9 @@ def test_each_mode_lowers_negative_flips(data, mode):
 
 def test_auto_takes_the_fewest_flips_within_the_tolerance(data):
     old, train, test = data
-    new = PositiveCongruentClassifier(BOOSTING, old, tolerance=0.005).fit(*train)
+    new = PositiveCongruentClassifier(
+        BOOSTING, old, tolerance=0.005, confidence=None, strengths=(1.0, 2.0)
+    ).fit(*train)
     front = new.front_
     allowed = [p for p in front.points if p.error <= front.untreated.error + 0.005]
     assert front.chosen.nfr == min(p.nfr for p in allowed) < front.untreated.nfr
@@ -62,6 +71,51 @@ def test_auto_takes_the_fewest_flips_within_the_tolerance(data):
     }  # fmt: skip
     assert new.treatment_.strength == front.chosen.strength
     assert flips(old, new, *test) < flips(old, clone(BOOSTING).fit(*train), *test)
+
+
+def test_a_tolerance_has_to_be_shown(data):
+    old, train, _ = data
+    settings = {"strengths": (0.5, 2.0), "mode": "weights"}
+    strict = PositiveCongruentClassifier(BOOSTING, old, tolerance=0.001, **settings)
+    front = strict.fit(*train).front_
+    assert front.chosen is front.untreated  # 1500 rows show no tenth of a point
+    assert 0.001 < front.provable < 0.1
+    assert "no strength is shown" in str(front)
+    loose = PositiveCongruentClassifier(BOOSTING, old, tolerance=front.provable, **settings)
+    found = loose.fit(*train).front_
+    assert found.chosen.strength == 0.5
+    one = found.points[1]
+    # three folds: training sets overlap, so that the variance is (1 + 3 / 2) times as large
+    assert one.rise_error == pytest.approx(np.sqrt(2.5 * (one.pfr + one.nfr) / 1500), rel=1.0)
+    bound = one.rise + NormalDist().inv_cdf(0.9) * one.rise_error
+    assert bound == pytest.approx(found.provable)
+
+
+def test_points_that_were_not_compared_cannot_be_shown():
+    points = [
+        measure([0, 1], [0, 1], [1, 1], treatment=t, strength=s) for t, s in (("none", 0), ("w", 1))
+    ]
+    assert choose(points, tolerance=0.1, items=2).chosen.strength == 0
+    with pytest.raises(ArgumentError, match="untreated="):
+        choose(points, tolerance=0.1, items=2, confidence=0.9)
+    with pytest.raises(ArgumentError, match="confidence=1"):
+        choose(points, tolerance=0.1, items=2, confidence=1)
+    same = measure([0, 1], [0, 1], [1, 1], treatment="w", strength=1, untreated=[0, 1])
+    assert same.rise == 0
+    assert same.rise_error > 0.1  # two equal answers are no certainty
+
+
+def test_the_search_tries_both_kinds_of_distillation():
+    y = np.arange(400) % 2
+    tried = []
+
+    def predict_at(strength, focus):
+        tried.append((strength, focus))
+        return np.where(np.arange(400) < 40 - 20 * strength * focus, 1 - y, y)
+
+    front = search_distillation(predict_at, y, np.ones(400), strengths=[1.0], tolerance=0.05)
+    assert tried == [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)]
+    assert front.chosen.treatment == "focal distillation"
 
 
 def test_validation_rows_replace_folds(data):
@@ -128,10 +182,10 @@ def test_outputs_alone_are_enough(data):
         kept.fit(X, y, old_output=old.predict(X), seen_by_old=np.arange(1500) < 500)
     with pytest.raises(ArgumentError, match="has 10 rows and y has 1500"):
         kept.fit(X, y, old_output=old.predict(X)[:10])
-    with pytest.raises(ArgumentError, match="are not probabilities"):
+    with pytest.raises(ArgumentError, match="is not finite"):
         kept.fit(X, y, old_output=np.full((1500, 3), np.nan))
     with pytest.raises(ArgumentError, match="for 3 classes"):
-        kept.fit(X, y, old_output=np.ones((1500, 2)))
+        kept.fit(X, y, old_output=np.full((1500, 2), 0.5))
     with pytest.raises(ArgumentError, match="no old model"):
         kept.fit(X, y)
     with pytest.raises(ArgumentError, match="needs the old model for prediction"):
@@ -188,21 +242,15 @@ def test_costly_mistakes_do_not_come_back(data):
     [BOOSTING, XGBClassifier(n_estimators=15, max_depth=3, n_jobs=1)],
     ids=["lightgbm", "xgboost"],
 )
-def test_boosting_on_soft_targets_is_what_repeated_rows_are(data, booster, classes):
+def test_a_target_that_is_the_same_everywhere_is_met(data, booster, classes):
     _, (X, y), (test, _) = data
-    names = np.arange(classes)
-    mass = np.random.default_rng(0).dirichlet(np.ones(classes), len(y))
-    mass += np.eye(classes)[np.minimum(y, classes - 1)]
-    once = fit_soft(clone(booster), X, mass, names)
-    rows, columns = np.nonzero(mass)
-    repeated = clone(booster).fit(X[rows], names[columns], sample_weight=mass[rows, columns])
-    p, q = once.predict_proba(test), repeated.predict_proba(test)
-    assert np.abs(p - q).mean() < 0.03
-    assert (p.argmax(1) == q.argmax(1)).mean() > 0.9
-    # an exact target is met: boosting from the prior, nothing else to learn
-    flat = fit_soft(clone(booster), X, np.tile([0.7, 0.3, 0.1][:classes], (len(y), 1)), names)
-    expected = np.array([0.7, 0.3, 0.1][:classes]) / sum([0.7, 0.3, 0.1][:classes])
-    assert flat.predict_proba(test[:2]) == pytest.approx(np.tile(expected, (2, 1)), abs=1e-4)
+    target = np.array([0.7, 0.3, 0.1][:classes])
+    labels = np.minimum(y, classes - 1)
+    flat = fit_soft(clone(booster), X, labels, np.tile(target, (len(y), 1)), np.arange(classes))
+    expected = np.tile(target / target.sum(), (2, 1))
+    assert flat.predict_proba(test[:2]) == pytest.approx(expected, abs=0.02)
+    assert flat.get_params().keys() == clone(booster).get_params().keys()
+    assert len(flat.feature_importances_) == X.shape[1]
 
 
 def test_frames_pipelines_weights_and_names(data):
@@ -302,8 +350,3 @@ def test_strengths_must_be_there():
     for strengths in ((), (-1.0,)):
         with pytest.raises(ArgumentError, match="strengths="):
             PositiveCongruentClassifier(LogisticRegression(), old, strengths=strengths).fit(X, y)
-
-
-def test_stand_in_labels_keep_the_only_row_of_a_class():
-    mass = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.1, 0.9, 0.0]])
-    assert sorted(_standing(mass).tolist()) == [0, 1, 2]

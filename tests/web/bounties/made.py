@@ -10,6 +10,7 @@ import pyarrow.csv
 from supersede.web.bounties import rounds
 from supersede.web.bounties.tables import keep_table, read_kept
 from supersede.web.database import Round
+from supersede.web.files import register
 from supersede.web.jobs.worker import work_once
 from supersede.web.security import Visitor
 from supersede.web.work import HANDLERS
@@ -57,6 +58,7 @@ def opened(site, *, rows=None, registration="open", **changes):
     }  # fmt: skip
     columns = read_kept(site.files, kept.hash).column_names
     with site.database.write() as db:
+        register(db, kept, "table.parquet", None, site.now())
         made = rounds.draft(db, OWNER, "A round", kept.hash, columns, site.now())
         rounds.set_up(db, made, given, site.now())
         number = made.id

@@ -100,7 +100,7 @@ def recall_in(
             for _ in range(draws)
         ]
     )
-    # no spread is no certainty: at least the spread of a share of n
+    # no spread is not certainty: at least the spread of a share of n
     spread = max(float(drawn.std(ddof=1)), float(np.sqrt((value * (1 - value) + 1 / n) / n)))
     half = z(confidence) * spread
     return PairedEstimate(value, max(0.0, value - half), min(1.0, value + half), n)

@@ -124,7 +124,7 @@ def fit_clusters(
         mine = seen[near == cluster].astype(np.float64)
         rest = aim[near == cluster] - mine @ shared.T
         squares = mine.T @ mine
-        # the same penalty for all clusters: few pairs move the shared map by little
+        # the same penalty for all clusters: few pairs hardly move the shared map
         squares[np.diag_indices_from(squares)] += 10 * level
         matrices.append(shared + linalg.solve(squares, mine.T @ rest, assume_a="pos").T)
     return ClusterMap(np.asarray(centres, np.float32), np.asarray(matrices, np.float32))

@@ -67,7 +67,7 @@ class FaissIndex:
         self._log = self._path.open("r+b")
         weakref.finalize(self, self._log.close)
         if self._log.readline() != MAGIC:
-            msg = f"{path} is no log of vectors; choose another file"
+            msg = f"{path} is not a log of vectors; choose another file"
             raise IndexAccessError(msg)
         kept = json.loads(self._log.readline())
         if stamp not in {None, kept["stamp"]}:

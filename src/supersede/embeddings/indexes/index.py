@@ -34,7 +34,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Rows as they are stored, those that were asked for and exist.
+    """Rows as they are stored, those that were requested and exist.
 
     Attributes:
         ids: Their ids.

@@ -119,7 +119,7 @@ class Migration:
             if cap is not None and spent + cost > cap * (1 + 1e-12):
                 msg = (
                     f"{spent:g} of the cap of {cap:g} are spent and the next {len(ids)} embeddings cost {cost:g};"
-                    " raise it to go on: supersede migrate run FOLDER --cap …"
+                    " raise it to continue: supersede migrate run FOLDER --cap …"
                 )
                 raise SpendCapError(msg)
             self._batch(ids, price)
@@ -288,7 +288,7 @@ class Migration:
         if progress.failed:
             item, why = next(iter(progress.failed.items()))
             found.append(
-                f"{len(progress.failed):,} items could not be embedded, such as {item!r}: {why}; mend them, then"
+                f"{len(progress.failed):,} items could not be embedded, such as {item!r}: {why}; fix them, then"
                 " supersede migrate run FOLDER --retry"
             )
         if progress.intents:

@@ -35,7 +35,7 @@ class MigrationPlan(ResultMixin, named="the plan of a migration", height="20rem"
         sampled: Items embedded to measure.
         seconds_per_embedding: Time of one, from the sample, as measured on this machine.
         tokens_per_item: Mean tokens (words and punctuation where no tokenizer is given) per text;
-            None where contents are no text.
+            None where contents are not text.
         price_per_embedding: Price of one.
         unembeddable: Sampled items that could not be embedded, with the reason.
         rate: Most embeddings per second; None for no limit.

@@ -98,7 +98,7 @@ def load_embedder(named: str) -> Embedder:
     """The embedder of ``module:name``, called first where it has no method `embed`.
 
     Raises:
-        ArgumentError: It cannot be imported, or is no embedder.
+        ArgumentError: It cannot be imported, or is not an embedder.
     """
     module, _, name = named.partition(":")
     try:
@@ -109,7 +109,7 @@ def load_embedder(named: str) -> Embedder:
     made = found if hasattr(found, "embed") and not isinstance(found, type) else found()
     lacking = [part for part in ("stamp", "dimensions", "embed") if not hasattr(made, part)]
     if lacking:
-        msg = f"{named!r} is no embedder: it lacks {', '.join(lacking)}"
+        msg = f"{named!r} is not an embedder: it lacks {', '.join(lacking)}"
         raise ArgumentError(msg)
     embedder: Embedder = made
     return embedder

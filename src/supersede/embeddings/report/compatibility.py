@@ -57,7 +57,7 @@ def compatibility(
     metric: Metric = "cosine",
     confidence: float = 0.95,
 ) -> Compatibility:
-    """Hold new queries against the old gallery.
+    """Compare new queries with the old gallery.
 
     Args:
         queries_old: Query vectors of the old model, shape ``(q, d_old)``.
@@ -283,7 +283,7 @@ def _paragon(given: tuple[Any, Any], parts: _Sides, metric: Metric) -> tuple[Arr
 def _notes(crossed: bool, selfed: bool, bridge: Bridge | None) -> tuple[str, ...]:
     notes = []
     if not crossed:
-        notes.append("No cross test: new queries were not held against the old gallery.")
+        notes.append("No cross test: new queries were not compared with the old gallery.")
     if not selfed:
         notes.append("No self test: the gallery was not embedded with the new model.")
     if bridge is not None:

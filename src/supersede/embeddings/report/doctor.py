@@ -1,7 +1,7 @@
 """Vectors of two models in one index: found by stamp, by length and dimension, by neighbourhood.
 
 Where some vectors are known to be of each model, a linear discriminant with a shrunk covariance
-tells them apart (Fisher 1936) and its own errors, cross-validated, correct the count
+separates them (Fisher 1936) and its own errors, cross-validated, correct the count
 (Rogan & Gladen 1978, Am. J. Epidemiol. 107, 71-76). Where nothing is known, the graph of nearest
 neighbours is cut where it is thinnest: spaces of two models lie apart, so that hardly any vector has a
 neighbour on the other side. Topics can lie apart as well, so this alone raises a *suspicion*; and a

@@ -40,7 +40,7 @@ class Ranks:
         return self.first > 0
 
     def found(self, k: int) -> Wide:
-        """Whether a right answer stands among the first k, as 0 and 1; NaN where there is none."""
+        """Whether a right answer is among the first k, as 0 and 1; NaN where there is none."""
         return np.where(self.asked, self.first <= k, np.nan)
 
     @property

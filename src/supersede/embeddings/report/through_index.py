@@ -1,4 +1,4 @@
-"""What the deployed index loses by itself, told apart from what a model loses.
+"""What the deployed index loses by itself, separated from what a model loses.
 
 An approximate index (HNSW, IVF) misses neighbours. The same queries are searched exactly and through
 the index: the difference is the index's, and what is left between two models is the models'.

@@ -233,7 +233,7 @@ class NewToOldLoss(nn.Module):
         Args:
             input: New embeddings, shape ``(n, d_new)``.
             old: Old embeddings of the answers, shape ``(n, d_old)``, row by row.
-            group: Which answer (or class) each row belongs to: rows of one group are no negatives
+            group: Which answer (or class) each row belongs to: rows of one group are not negatives
                 of each other.
         """
         if len(input) != len(old):

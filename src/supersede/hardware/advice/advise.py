@@ -242,7 +242,7 @@ def advise(
         max_weights: Bytes that weights may take as the target stores them.
         cache: File of kept measurements, see `measure_all`.
         workers: Processes that measure.
-        progress: Is told what goes on.
+        progress: Function that is called with a line of text before each step.
 
     Raises:
         ArgumentError: The granule or a budget is impossible, or the target does not know the memory that
@@ -266,7 +266,7 @@ def advise(
             progress(text)
 
     if granule is not None and granule < 1:
-        msg = f"granule={granule}; it is a number of channels, 1 or more"
+        msg = f"granule={granule} must be a number of channels, 1 or more"
         raise ArgumentError(msg)
     budget = MemoryBudget(max_sram, max_weights)
     judge = TargetJudge(target, cache, workers)
@@ -332,7 +332,7 @@ def _within(
     edits: Sequence[Edit],
     budget: MemoryBudget,
 ) -> list[Edit]:
-    """The fastest set of edits within the budget that is found from those taken; else those.
+    """The fastest set of edits within the budget that is found from those taken; otherwise those.
 
     From the edits taken, and from none, edits are added one at a time, the one that saves most memory
     first; every set on the way that fits is a candidate.

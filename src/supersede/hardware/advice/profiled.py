@@ -1,4 +1,4 @@
-"""What a network costs on a target: the measurement, with names and the budget it is held against."""
+"""What a network costs on a target: the measurement, with names and the budget it must keep."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def jointly(judge: Judge, network: Network, edits: Sequence[Edit]) -> list[Edit]
 
 
 def chosen(judge: Judge, network: Network, edits: Sequence[Edit]) -> list[Edit]:
-    """The edits if the whole is better with them; else the one that gains most alone, or none."""
+    """The edits if the whole is better with them; otherwise the one that gains most alone, or none."""
     only_channels = bool(edits) and all(edit.rule == "align" for edit in edits)
     allowance = FREE if only_channels else 0.0
     if edits and judge.better(applied(network, edits), network, allowance=allowance):

@@ -203,7 +203,7 @@ class Layer:
         if len(self.size) != 3 or min(self.size) < 1:
             return f"{self.kind} needs a size (height, width, channels), got {self.size}"
         if self.kind == "rearrange" and sorted(self.order) != list(range(len(self.split))):
-            return f"order {self.order} is no order of the {len(self.split)} factors in split"
+            return f"order {self.order} is not an order of the {len(self.split)} factors in split"
         if self.kind == "slice" and (len(self.begin) != 3 or min(self.begin) < 0):
             return f"a slice begins at (row, column, channel), got {self.begin}"
         if self.kind == "processor" and not self.operator:
@@ -265,14 +265,14 @@ class Network:
             for source in layer.inputs:
                 if source not in known:
                     msg = (
-                        f"layer {layer.name!r} reads {source!r}, which is no layer before it; "
+                        f"layer {layer.name!r} reads {source!r}, which is not a layer before it; "
                         "put layers in the order in which they run"
                     )
                     raise NetworkError(msg)
             known.add(layer.name)
         for name in self.outputs:
             if name not in known - {"input"}:
-                msg = f"output {name!r} is no layer of the network"
+                msg = f"output {name!r} is not a layer of the network"
                 raise NetworkError(msg)
         _ = self.shapes  # a network whose shapes do not fit is none
 

@@ -156,11 +156,11 @@ class Estimator:
             seed: Of the draws and of the regression.
             cache: File of kept measurements, see `measure_all`.
             workers: Processes that measure.
-            progress: Is told how far the work is.
+            progress: Function that is called with a line of text as work proceeds.
 
         Raises:
             ArgumentError: `sample` does not give as many different networks.
-            EstimateError: The latencies are no sums over layers.
+            EstimateError: The latencies are not sums over layers.
             MeasurementError: The target refuses a network.
             MissingExtraError: scikit-learn is not installed.
 
@@ -265,7 +265,7 @@ class Estimator:
         workers: int = 1,
         progress: Callable[[str], None] | None = None,
     ) -> "Accuracy":
-        """Hold estimates against fresh measurements of networks that were not learnt from.
+        """Compare estimates with fresh measurements of networks that were not learnt from.
 
         Raises:
             EstimateError: The target is not the one that was measured.
@@ -317,7 +317,7 @@ class Estimator:
             target: The target that it must have been fitted to, where that matters.
 
         Raises:
-            EstimateError: The file is no estimator, or belongs to another target or version.
+            EstimateError: The file is not an estimator, or belongs to another target or version.
         """
         try:
             record = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -333,7 +333,7 @@ class Estimator:
                 record["seed"],
             )
         except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-            msg = f"{path} is no saved estimator: {error!r}; `Estimator.save` writes one"
+            msg = f"{path} is not a saved estimator: {error!r}; `Estimator.save` writes one"
             raise EstimateError(msg) from error
         if target is not None:
             found._refuse_other(target)

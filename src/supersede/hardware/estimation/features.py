@@ -1,4 +1,4 @@
-"""What an estimator sees of a layer: numbers, one row a layer.
+"""What an estimator sees of a layer: numbers, one row per layer.
 
 Hardware works on whole granules of channels, so work and traffic are counted with channels rounded
 up, for the granules that accelerators have; a regression then finds which of them counts.

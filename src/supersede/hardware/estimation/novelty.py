@@ -24,7 +24,7 @@ CASES = ("reads_image", "is_output", "joins", "activation")
 APART = 2.0  # octaves between layers that differ in a case, such as the activation
 ODD = 1.0  # octaves between an odd and an even size: hardware works on blocks of even sizes
 UNEVEN = 0.5  # likewise for each factor of two that channels lack of a multiple of four
-USUAL = 0.98  # of the networks that were left out are no stranger than the limits
+USUAL = 0.98  # of the networks that were left out are within the limits
 UNKNOWN = 10.0  # octaves from anything, for a kind of layer that was never measured
 
 
@@ -75,7 +75,7 @@ class Difficulty:
     octaves: float
 
     def half_width(self, spread: Floats, octaves: Floats) -> Floats:
-        """Half the width of the interval, on a logarithmic scale."""
+        """Half-width of the interval, on a logarithmic scale."""
         constant, by_spread, by_octaves = self.weights
         return self.quantile * (constant + by_spread * spread + by_octaves * octaves)
 
@@ -100,7 +100,7 @@ def fit_difficulty(
     missed = np.abs(errors)
     terms = np.column_stack([np.ones(len(missed)), spread, octaves])
     weights, _ = nnls(terms, missed)
-    # a perfect fit is no certainty: a tenth of the typical error always remains, and some of it
+    # a perfect fit is not certainty: a tenth of the typical error always remains, and some of it
     # grows with strangeness even if among these networks it did not
     weights[0] = max(weights[0], 0.1 * float(missed.mean()), 1e-6)
     for column, signs in ((1, spread), (2, octaves)):

@@ -134,7 +134,7 @@ def _positive(scale: float) -> float:
 def _groups(network: Network, fixed: set[str]) -> list[set[str]]:
     """Sets of activations that share their steps.
 
-    A concatenation does not share them with what has fixed ones, but brings that to its own; all else
+    A concatenation does not share them with what has fixed ones, but brings that to its own; everything else
     that only moves values takes them over.
     """
     groups = {name: {name} for name in network.shapes}

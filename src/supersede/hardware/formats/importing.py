@@ -235,7 +235,7 @@ class Importer:
         return self.laid(view, [], range(len(view.dims) - 1), [len(view.dims) - 1]).layer
 
     def finish(self, results: Sequence[str]) -> TrainedNetwork:
-        """The network, without layers that nothing needs or that another layer can carry."""
+        """The network, without layers that nothing needs or that another layer can include."""
         needed = set(results)
         for layer in reversed(self.layers.values()):
             if layer.name in needed:

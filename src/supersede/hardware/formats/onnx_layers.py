@@ -17,7 +17,7 @@ __all__ = ["write_activation", "write_special"]
 
 
 def write_activation(writer: Writer, layer: Layer, plain: str, name: str) -> bool:
-    """Write an activation that is no operator with one input; whether it was one."""
+    """Write an activation that is not an operator with one input; whether it was one."""
     match layer.activation:
         case "relu6":
             bounds = [writer.constant(str(n), n, np.float32) for n in (0, 6)]

@@ -92,7 +92,7 @@ class Writer:
     def node(
         self, kind: str, inputs: Sequence[str], output: str, name: str = "", **attributes: Any
     ) -> str:
-        """Write a node, named after its layer or else after its result, and return its result."""
+        """Write a node, named after its layer or otherwise after its result, and return its result."""
         self.nodes.append(
             {"op_type": kind, "inputs": inputs, "outputs": [output], "name": name or output}
             | attributes

@@ -74,7 +74,7 @@ class QuantisationError(ResultMixin, named="the error of quantisation"):
             ArgumentError: The limit is not above 0.
         """
         if not limit > 0:
-            msg = f"limit={limit}; it is a relative error above 0, such as 0.05"
+            msg = f"limit={limit} must be a relative error above 0, such as 0.05"
             raise ArgumentError(msg)
         left = sum(layer.own**2 for layer in self.layers)
         unit = self.outputs**2 / left if left else 0.0
@@ -145,7 +145,7 @@ def quantisation_error(
         True
     """
     if trained.network != quantised.network:
-        msg = "the two networks differ; hold a quantised network against the one it was made from"
+        msg = "the two networks differ; compare a quantised network with the one it was made from"
         raise ArgumentError(msg)
     network = trained.network
     images = check_images(network, images).astype(np.float32)

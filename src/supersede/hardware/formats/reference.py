@@ -111,7 +111,7 @@ def check_images(network: Network, images: Any) -> Array:
     try:
         array: Array = np.asarray(images)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors elsewhere
-        msg = f"images are no array: {error}; give a numpy array"
+        msg = f"images are not an array: {error}; give a numpy array"
         raise ArgumentError(msg) from error
     if array.dtype.kind not in "biuf":
         msg = f"images hold {array.dtype}, expected numbers"
@@ -231,7 +231,7 @@ def linear(layer: Layer, inputs: Sequence[Array], parameters: Parameters | None)
                 inputs = [np.broadcast_to(i, (most, *i.shape[1:])) for i in inputs]
             return np.concatenate(inputs, axis=layer.axis + 1)
         case "max_pool":
-            # zeros that are asked for are zeros; those of "same" are never the largest
+            # explicit zeros are zeros; those of "same" are never the largest
             return _windows(layer, x, fill=-np.inf if layer.padding == "same" else 0).max((4, 5))
         case "avg_pool":
             sums = _windows(layer, x).sum((4, 5))

@@ -340,7 +340,7 @@ class Writer:
         wanted = explicit_padding(layer, shape)
         if wanted == (0, 0, 0, 0):
             return input, padding.VALID
-        # around a pooling, "same" is no zeros: they neither count in a mean nor are the largest
+        # around a pooling, "same" does not add zeros: they neither count in a mean nor are the largest
         pooling = layer.kind in {"avg_pool", "max_pool"}
         same = explicit_padding(replace(layer, padding="same"), shape)
         if layer.padding == "same" or (wanted == same and not pooling):

@@ -109,7 +109,7 @@ def read_file(source: bytes | str | Path) -> File:
         msg = f"cannot read {named}: {error}"
         raise NetworkFileError(msg) from error
     if len(data) < 16 or data[4:8] != b"TFL3":
-        msg = f"{named} is no TensorFlow Lite file: it does not bear the mark TFL3"
+        msg = f"{named} is not a TensorFlow Lite file: it does not bear the mark TFL3"
         raise NetworkFileError(msg)
     try:
         return _read(Model.GetRootAs(data, 0), data)

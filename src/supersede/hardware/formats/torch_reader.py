@@ -54,7 +54,7 @@ def from_torch(
     Raises:
         UnsupportedOperatorError: Operators have no layer here (all of them are named and counted),
             or the module cannot be exported, for instance because sizes depend on values.
-        NetworkError: The example is no image.
+        NetworkError: The example is not an image.
 
     Example:
         >>> module = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU())

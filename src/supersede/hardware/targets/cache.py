@@ -1,4 +1,4 @@
-"""Measurements that are kept: each is on disk before the next one is asked for.
+"""Measurements that are kept: each is on disk before the next one begins.
 
 A row is known by the target's fingerprint and the network's, so two compilers, or two versions of
 one, share a file without mixing.
@@ -38,7 +38,7 @@ class Cache:
         path: The file; made when it is not there. ":memory:" keeps them as long as this object.
 
     Raises:
-        MeasurementError: The file is no cache, or cannot be written.
+        MeasurementError: The file is not a cache, or cannot be written.
 
     Example:
         >>> from supersede.hardware import EthosU, Layer, Network, Shape
@@ -125,7 +125,7 @@ def measure_all(
         networks: What to measure; one that is there twice is measured once.
         cache: File of kept measurements; what is in it is not measured again.
         workers: Processes that measure. Keep 1 where the target itself times a processor.
-        progress: Is told how far the work is.
+        progress: Function that is called with a line of text as work proceeds.
 
     Raises:
         ArgumentError: `workers` is below 1.

@@ -73,7 +73,7 @@ class Declared:
             value = getattr(self, field.name)
             if value is None and field.default is None:
                 continue
-            # less than one a second is no hardware, and would give an infinite time
+            # less than one per second is not hardware, and would give an infinite time
             least = int(field.name not in MAY_BE_ZERO)
             whole = field.name in {"lanes", "granule", "sram_bytes"}
             kind = int if whole else int | float
@@ -85,7 +85,7 @@ class Declared:
                 )
                 raise TargetError(msg)
         if self.lanes % self.granule:
-            msg = f"{self.lanes} lanes are no multiple of the granule {self.granule}; give two that fit"
+            msg = f"{self.lanes} lanes are not a multiple of the granule {self.granule}; give two that fit"
             raise TargetError(msg)
 
     def fingerprint(self) -> str:

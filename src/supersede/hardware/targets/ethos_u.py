@@ -268,7 +268,7 @@ def _moved(report: Any) -> tuple[tuple[str, int], ...]:
 
 
 def _nothing_runs_here(tflite: bytes, accelerator: str) -> str:
-    """Why a latency of zero is no latency."""
+    """Why a latency of zero is not a latency."""
     from ethosu.vela.tflite.Model import Model
     from ethosu.vela.tflite.TensorType import TensorType
 

@@ -42,7 +42,7 @@ class Granule(ResultMixin, named="a granule", height="28rem"):
         jumps: Of each block, the channel counts at which latency jumps by more than 5 %.
         queries: Networks that were measured.
         rises: The largest multiple on which nine tenths of all that latency rises stand, small steps
-            included: below it, channels are free; on `channels` most of what is dear is avoided.
+            included: below it, channels are free; on `channels` most of what is expensive is avoided.
     """
 
     channels: int

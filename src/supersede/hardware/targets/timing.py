@@ -3,7 +3,7 @@
 Timings are noisy, and drift from minute to minute. So networks are timed in turns, one batch of runs
 each, for several rounds; a latency is the median of the batches' medians, with an interval that needs
 no assumption about the noise (order statistics: David and Nagaraja 2003, section 7.1). Networks whose
-intervals overlap are not told apart.
+intervals overlap are not distinguished.
 """
 
 import platform

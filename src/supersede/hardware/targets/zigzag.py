@@ -38,7 +38,9 @@ logging.disable(logging.CRITICAL)
 model, accelerator, mapping, depth, folder = sys.argv[1:]
 stock = Path(zigzag.__file__).parent / "inputs"
 def path(given, kind):
-    return given if Path(given).suffix else str(stock / kind / f"{given}.yaml")
+    if Path(given).suffix:
+        return given
+    return str(stock / kind / f"{given}.yaml")
 loaded = onnx.load(model)
 for value in (*loaded.graph.input, *loaded.graph.output):
     value.type.tensor_type.shape.dim[0].dim_value = 1  # a free batch would count as zero

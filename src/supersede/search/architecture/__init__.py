@@ -3,7 +3,8 @@
 - `block_space`, `seven_blocks`, `cell_space` give a `Space`; `Space.curate` removes what a target has
   no use for.
 - `search` runs a strategy over a space, a task and a target, and returns a `Found`.
-- Strategies: `RandomSearch`, `Evolution`, `NSGA2`, `Reinforce`.
+- Strategies: `RandomSearch`, `Evolution`, `NSGA2`, `Reinforce`, and `Combined`, which screens
+  many candidates without training (`make_pool`).
 - `Limits` are what a network may cost; `Stop` is the rule by which a search ends itself.
 """
 
@@ -34,10 +35,12 @@ from supersede.search.architecture.rules import EXPERT
 from supersede.search.architecture.search import search
 from supersede.search.architecture.space import Choice, Space
 from supersede.search.architecture.stop import Stop
+from supersede.search.architecture.strategies.combined import Combined, Pool, make_pool
 from supersede.search.architecture.strategies.evolution import Evolution
 from supersede.search.architecture.strategies.nsga2 import NSGA2
 from supersede.search.architecture.strategies.random_search import RandomSearch
 from supersede.search.architecture.strategies.reinforce import Reinforce
+from supersede.search.architecture.transfer import transferred
 
 __all__ = [
     "EXPERT",
@@ -45,6 +48,7 @@ __all__ = [
     "Candidate",
     "Choice",
     "Classifier",
+    "Combined",
     "Costs",
     "Curated",
     "Detector",
@@ -53,6 +57,7 @@ __all__ = [
     "Found",
     "Landscape",
     "Limits",
+    "Pool",
     "RandomSearch",
     "Reinforce",
     "Removed",
@@ -69,7 +74,9 @@ __all__ = [
     "curate",
     "hypervolume",
     "landscape",
+    "make_pool",
     "nondominated",
     "search",
     "seven_blocks",
+    "transferred",
 ]

@@ -12,7 +12,6 @@ space can be searched without it.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,11 @@ from supersede.errors import ArgumentError
 from supersede.hardware.estimation.estimator import Estimator
 from supersede.hardware.targets.granule import find_granule
 from supersede.look.numbers import count
+from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from supersede.hardware.targets.measurement import Target
     from supersede.search.architecture.space import Choice, Space, Value
 
@@ -56,7 +58,7 @@ class Removed:
 
 
 @dataclass(frozen=True)
-class Curated:
+class Curated(ResultMixin, named="a curated space"):
     """A curated space, and what was removed from the one before.
 
     Args:
@@ -96,8 +98,27 @@ class Curated:
         lines += [f"  {r.choice}: {_few(r.values)} removed: {r.why}" for r in self.removed]
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+    def to_frame(self) -> pa.Table:
+        """One row per removed value."""
+        return frame_of(
+            [
+                {"choice": r.choice, "removed": str(value), "why": r.why}
+                for r in self.removed
+                for value in r.values
+            ],
+            ("choice", "removed", "why"),
+        )
+
+    def to_html(self) -> str:
+        """A page with what was removed, and why."""
+        from supersede.look.table_page import table_page
+
+        title = f"{_size(self.before.size)} candidates became {_size(self.space.size)}"
+        lead = f"On {self.target}, whose granule is {self.granule} channels."
+        note = (
+            "More channels, a larger width and fused blocks are taken to be at least as accurate."
+        )
+        return table_page(title, lead, self.to_frame(), note)
 
 
 def curate(

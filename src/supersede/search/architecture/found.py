@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supersede.errors import SearchError
 from supersede.hardware.picture import milliseconds
 from supersede.look.numbers import items
+from supersede.look.result import ResultMixin, frame_of
 from supersede.search.architecture.candidates import Candidate, Evaluated, Limits, Objective
 from supersede.search.architecture.front import hypervolume, nondominated
 
@@ -25,7 +23,7 @@ STATES = ("trained", "copy", "infeasible", "failed")
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(ResultMixin, named="a search for networks"):
     """The result of a search.
 
     Args:
@@ -119,14 +117,8 @@ class Found:
             "evaluated": [e.to_dict() for e in self.evaluated],
         }
 
-    def to_json(self) -> str:
-        """The same as `to_dict`, as text."""
-        return json.dumps(self.to_dict(), indent=1)
-
     def to_frame(self) -> pa.Table:
         """One row per candidate, with a column per choice; ``.to_pandas()`` makes it a pandas frame."""
-        import pyarrow as pa
-
         front = {e.number for e in self.front}
         rows = []
         for e in self.evaluated:
@@ -134,7 +126,7 @@ class Found:
             row |= {f"choice {k}": str(v) for k, v in row.pop("params").items()}
             row |= {f"excess {k}": v for k, v in row.pop("excess").items()}
             rows.append({**row, "front": e.number in front})
-        return pa.Table.from_pylist(rows)
+        return frame_of(rows, ("number", "state"))
 
     def __str__(self) -> str:
         counts = ", ".join(
@@ -174,29 +166,3 @@ class Found:
         from supersede.search.architecture.picture import found_page
 
         return found_page(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page (.html), everything (.json), or the records (.csv, .parquet).
-
-        Raises:
-            ArgumentError: The ending is not one of these.
-            ReportError: The file cannot be written.
-        """
-        path = Path(path)
-        if path.suffix in {".csv", ".parquet"}:
-            import pyarrow.csv
-            import pyarrow.parquet
-
-            write: Callable[..., Any] = (
-                pyarrow.csv.write_csv if path.suffix == ".csv" else pyarrow.parquet.write_table
-            )
-            write(self.to_frame(), path)
-            return path
-        from supersede.look.page import save_as
-
-        return save_as(path, "a search", {".html": self.to_html, ".json": self.to_json})
-
-    def _repr_html_(self) -> str:
-        from supersede.look.page import framed
-
-        return framed(self.to_html(), "A search for networks")

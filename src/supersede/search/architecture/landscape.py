@@ -11,10 +11,13 @@ import numpy as np
 from supersede.hardware.targets.cache import measure_all
 from supersede.look.figures import Line, line_plot
 from supersede.look.numbers import share
-from supersede.look.page import figure_page, framed, save_as
+from supersede.look.page import figure_page
+from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pyarrow as pa
 
     from supersede.hardware.targets.measurement import Target
     from supersede.search.architecture.space import Space, Value
@@ -26,7 +29,7 @@ FLAT = 1e-3
 
 
 @dataclass(frozen=True)
-class Landscape:
+class Landscape(ResultMixin, named="a landscape"):
     """Latency along one choice after another, everything else being equal.
 
     Args:
@@ -60,6 +63,17 @@ class Landscape:
             ],
         }
 
+    def to_frame(self) -> pa.Table:
+        """One row per network."""
+        return frame_of(
+            [
+                {"sweep": i, "choice": name, "value": str(value), "seconds": cost}
+                for i, (name, values, seconds) in enumerate(self.sweeps)
+                for value, cost in zip(values, seconds, strict=True)
+            ],
+            ("sweep", "choice", "value", "seconds"),
+        )
+
     def __str__(self) -> str:
         steps = sum(len(values) - 1 for _, values, _ in self.sweeps)
         return (
@@ -87,20 +101,6 @@ class Landscape:
         return figure_page(
             f"Latency falls in {share(self.falling)} of the steps", f"{self}.", figure
         )
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page (.html) or the sweeps (.json).
-
-        Raises:
-            ArgumentError: The path has another ending.
-        """
-        import json
-
-        forms = {".html": self.to_html, ".json": lambda: json.dumps(self.to_dict(), indent=1)}
-        return save_as(path, "a landscape", forms)
-
-    def _repr_html_(self) -> str:
-        return framed(self.to_html(), "Landscape of latencies")
 
 
 def landscape(

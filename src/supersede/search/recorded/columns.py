@@ -1,4 +1,4 @@
-"""What a column of texts holds: numbers, choices, times, or something that is no parameter."""
+"""What a column of texts holds: numbers, choices, times, or something else."""
 
 import math
 import re
@@ -76,7 +76,7 @@ def plain_value(text: str, of: Parameter) -> object:
 
 
 def doubtful(name: str, texts: Sequence[str]) -> str | None:
-    """Why a column without a prefix may not be a parameter; None if nothing speaks against it."""
+    """Why a column without a prefix is perhaps not a parameter; None if nothing speaks against it."""
     present = [text.strip() for text in texts if text and text.strip()]
     numbers = _numbers(present)
     if numbers is None:

@@ -79,7 +79,11 @@ def _folder(path: Path) -> Table:
         marked = {f"config/{name}": _text(value) for name, value in config.items()}
         failed = {"error": "True"} if (result.parent / "error.txt").is_file() else {}
         rows += [
-            {**{k: _text(v) for k, v in json.loads(line).items() if k != "config"}, **marked, **failed}
+            {
+                **{k: _text(v) for k, v in json.loads(line).items() if k != "config"},
+                **marked,
+                **failed,
+            }
             for line in result.read_text("utf-8").splitlines()
             if line.strip()
         ]

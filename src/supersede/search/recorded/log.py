@@ -61,13 +61,15 @@ class Log:
         maximize: Whether larger values are better.
         rows: One per trial.
         notes: What was left out or inferred, in words.
+        declared: Parameters whose ranges the tool declares; those of others are their columns'.
     """
 
     tool: str
     value: str
     maximize: bool
     rows: tuple[Row, ...]
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
+    declared: Mapping[str, Parameter] = field(default_factory=dict)
 
     def history(self) -> History:
         """The trials in the order in which they ended; pending ones last.
@@ -80,7 +82,9 @@ class Log:
             raise HistoryError(msg)
         names = list(dict.fromkeys(name for row in self.rows for name in row.params))
         texts = {name: [row.params.get(name, "") for row in self.rows] for name in names}
-        parameters = {name: parameter(name, found) for name, found in texts.items()}
+        parameters = {
+            name: self.declared.get(name) or parameter(name, found) for name, found in texts.items()
+        }
         if not parameters:
             msg = f"the file of {self.tool} has no parameters; name their columns with --param"
             raise HistoryError(msg)

@@ -52,7 +52,9 @@ class SklearnSearch:
                 state = State.COMPLETE if value is not None else State.FAILED
                 if (number(row.get("n_resources")) or 0.0) < full:
                     state = State.PRUNED
-                each = (number(row.get("mean_fit_time")) or 0.0) + (number(row.get("mean_score_time")) or 0.0)
+                each = (number(row.get("mean_fit_time")) or 0.0) + (
+                    number(row.get("mean_score_time")) or 0.0
+                )
                 rows.append(
                     Row(
                         {name: text_of(row, _PARAM + name) for name in marked},
@@ -63,6 +65,8 @@ class SklearnSearch:
                     )
                 )
         dropped = sum(row.state == State.PRUNED for row in rows)
-        notes = (f"{dropped} that were dropped in an earlier round count as pruned",) if dropped else ()
+        notes = (
+            (f"{dropped} that were dropped in an earlier round count as pruned",) if dropped else ()
+        )
         larger = wanted.maximize is None or wanted.maximize
         return Log(self.name, _MEAN + score, larger, tuple(rows), notes)

@@ -45,7 +45,9 @@ class WandB:
     def recognises(self, table: Table) -> bool:
         """By the columns of the page, or of the recipe."""
         names = set(table.names)
-        return {"summary", "config"} <= names or len(names & {"Name", "State", "Created", "Runtime"}) > 2
+        return {"summary", "config"} <= names or len(
+            names & {"Name", "State", "Created", "Runtime"}
+        ) > 2
 
     def read(self, table: Table, wanted: Wanted) -> Log:
         """The runs, in the order in which they ended."""
@@ -109,13 +111,15 @@ class WandB:
             state = State.FAILED if got is None else State.COMPLETE
             if table.column("state")[i]:
                 state = _STATES.get(table.column("state")[i].lower(), state)
-            rows.append(Row(params, got if _measured(value, got) else None, state, float(ended), runtime))
+            rows.append(
+                Row(params, got if _measured(value, got) else None, state, float(ended), runtime)
+            )
         return Log(self.name, value, direction(wanted, value), tuple(rows))
 
 
 _WHY = {
     "Created": "runs cannot be ordered in time (the export lists the newest first)",
-    "State": "crashed and running runs cannot be told from finished ones",
+    "State": "crashed and running runs cannot be distinguished from finished ones",
 }
 
 

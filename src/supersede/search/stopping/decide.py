@@ -136,8 +136,8 @@ def decide(
         if not failures:
             try:
                 unseen = None if evidence.surrogate is None else evidence.surrogate.unseen
-            except Exception as failure:
-                failures.append(f"{type(failure).__name__}: {failure}")
+            except Exception as problem:  # reported, as above
+                failures.append(f"{type(problem).__name__}: {problem}")
     failure = failures[0] if failures else None
     if failure is not None:
         msg = f"a stopping criterion failed ({failure}); patience judges in its place"
@@ -164,8 +164,8 @@ def _judged(rule: Criterion, evidence: Evidence, failures: list[str]) -> Judgeme
     """
     try:
         return rule.judge(evidence)
-    except Exception as failure:  # any error: it is reported, and never decides
-        failures.append(f"{type(failure).__name__}: {failure}")
+    except Exception as problem:  # any error: it is reported, and never decides
+        failures.append(f"{type(problem).__name__}: {problem}")
     if isinstance(rule, AnyOf):
         return AnyOf(*(_Guarded(part, failures) for part in rule.criteria)).judge(evidence)
     return WITHOUT_MODEL.judge(evidence)

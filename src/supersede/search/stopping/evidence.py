@@ -88,7 +88,9 @@ class Evidence:
             return StatisticalError(
                 noise, "residual noise of the surrogate, as no error was reported"
             )
-        source = "a fifth of the distance from the median to the best value, as no error was reported"
+        source = (
+            "a fifth of the distance from the median to the best value, as no error was reported"
+        )
         return StatisticalError(_SHARE * distance, source)
 
     @cached_property

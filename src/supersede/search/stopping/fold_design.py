@@ -2,7 +2,8 @@
 
 Ten scores of one 10-fold cross-validation, of five repetitions of 2 folds, and of ten random
 splits have different errors even if they have the same spread, because their training sets overlap
-differently. `corrected_error` needs the sizes of the parts; this module reads them off a splitter.
+differently (Nadeau & Bengio, 2003, as in `nadeau_bengio`). This module reads the sizes of the parts
+off a splitter.
 """
 
 import itertools
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supersede.errors import ArgumentError
-from supersede.search.stopping.nadeau_bengio import blocked, corrected_error, variance_factor
+from supersede.search.stopping.nadeau_bengio import blocked
 
 __all__ = ["FoldDesign", "Splitter"]
 
@@ -42,8 +43,8 @@ class FoldDesign:
         ArgumentError: Sizes are not as many positive numbers of each kind, at least two.
 
     Example:
-        >>> FoldDesign.of(10).factor == variance_factor(10)
-        True
+        >>> round(FoldDesign.of(10).factor, 4)  # 1/10 + 1/9
+        0.2111
         >>> FoldDesign((90,) * 30, (10,) * 30).factor < FoldDesign.of(10).factor
         True
     """
@@ -114,10 +115,8 @@ class FoldDesign:
 
     @property
     def factor(self) -> float:
-        """From the variance of one score to that of their mean; see `variance_factor`."""
-        return variance_factor(
-            len(self.test_sizes), test_sizes=self.test_sizes, train_sizes=self.train_sizes
-        )
+        """From the variance of one score to that of their mean: ``1/k + n_test / n_train``."""
+        return 1 / len(self.test_sizes) + sum(self.test_sizes) / sum(self.train_sizes)
 
     def error(self, scores: Sequence[float] | NDArray[np.float64]) -> float:
         """Standard error of the mean of the scores, one per split, shape ``(k,)``.
@@ -130,9 +129,15 @@ class FoldDesign:
             return blocked(found)
         if len(kept) < 2:
             return math.nan
-        sizes = [[sizes[i] for i in kept] for sizes in (self.test_sizes, self.train_sizes)]
-        factor = variance_factor(len(kept), test_sizes=sizes[0], train_sizes=sizes[1])
-        return corrected_error(found[kept], factor)
+        test, train = (np.array(sizes)[kept] for sizes in (self.test_sizes, self.train_sizes))
+        # The variance of a score is inversely proportional to its test rows. The variance per row,
+        # from all scores, is put back at the mean of 1 / rows; for equal parts this is s^2.
+        found = found[kept]
+        unit = float(np.abs(found).max()) or 1.0
+        off = found / unit - np.average(found / unit, weights=test)
+        per_row = float((test * off**2).sum()) / (len(kept) - 1)
+        factor = 1 / len(kept) + test.mean() / train.mean()
+        return math.sqrt(factor * per_row * float((1 / test).mean())) * unit
 
     def __str__(self) -> str:
         kind = "periods in time" if self.in_time else "splits"

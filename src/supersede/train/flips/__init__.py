@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from supersede.train.flips.chains import Chain as Chain
     from supersede.train.flips.chains import Version as Version
     from supersede.train.flips.chains import chain as chain
-    from supersede.train.flips.focal_distillation import FocalDistillation as FocalDistillation
-    from supersede.train.flips.focal_distillation import (
+    from supersede.train.flips.distillation import FocalDistillation as FocalDistillation
+    from supersede.train.flips.distillation import (
         PositiveCongruentLoss as PositiveCongruentLoss,
     )
-    from supersede.train.flips.focal_distillation import class_map as class_map
-    from supersede.train.flips.focal_distillation import focal_distillation as focal_distillation
+    from supersede.train.flips.distillation import class_map as class_map
+    from supersede.train.flips.distillation import focal_distillation as focal_distillation
     from supersede.train.flips.front import Front as Front
     from supersede.train.flips.front import Point as Point
     from supersede.train.flips.front import choose as choose
     from supersede.train.flips.front import measure as measure
+    from supersede.train.flips.front import search_distillation as search_distillation
     from supersede.train.flips.front import search_strength as search_strength
     from supersede.train.flips.old_models import OldModel as OldModel
     from supersede.train.flips.old_models import from_table as from_table
@@ -45,21 +46,21 @@ _HOMES = {
     "Chain": "chains",
     "ConfusionMatrix": "prediction_updates",
     "ClassEvidence": "prediction_updates",
-    "FocalDistillation": "focal_distillation",
+    "FocalDistillation": "distillation",
     "Front": "front",
     "OldModel": "old_models",
     "OldOutputs": "old_outputs",
     "Point": "front",
     "PositiveCongruentClassifier": "tabular",
-    "PositiveCongruentLoss": "focal_distillation",
+    "PositiveCongruentLoss": "distillation",
     "Predictions": "prediction_updates",
     "Treatment": "treatment",
     "Version": "chains",
     "chain": "chains",
     "choose": "front",
-    "class_map": "focal_distillation",
+    "class_map": "distillation",
     "evidence_of_probabilities": "prediction_updates",
-    "focal_distillation": "focal_distillation",
+    "focal_distillation": "distillation",
     "old_estimator": "old_models",
     "old_module": "old_models",
     "old_onnx": "old_models",
@@ -67,6 +68,7 @@ _HOMES = {
     "interpolated": "weight_interpolation",
     "measure": "front",
     "remember": "old_models",
+    "search_distillation": "front",
     "search_strength": "front",
 }
 __all__ = sorted(_HOMES)

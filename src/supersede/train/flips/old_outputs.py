@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, ItemError, SourceError
 from supersede.look import count
+from supersede.train.flips.output_form import form_of
 
 __all__ = ["Kind", "OldOutputs"]
 
@@ -81,6 +82,7 @@ class OldOutputs:
             msg = f"{count(len(twice))} items occur twice, such as {ids[twice[0]].item()!r}; each needs one output"
             raise ItemError(msg)
         if held.ndim == 1:
+            form_of(held)
             names = np.unique(held) if classes is None else np.asarray(classes)
             place = {name: index for index, name in enumerate(names.tolist())}
             index = np.array([place.get(name, -1) for name in held.tolist()], np.int64)
@@ -168,13 +170,7 @@ def _checked(values: npt.NDArray[Any], kind: Kind | None, classes: tuple[Any, ..
     if classes is not None and len(classes) != values.shape[1]:
         msg = f"{len(classes)} classes are named, and outputs have {values.shape[1]} columns"
         raise ArgumentError(msg)
-    broken = ~np.isfinite(values).all(axis=1)
-    if broken.any():
-        msg = f"{count(broken.sum())} items have outputs that are not finite; check the old model on them"
-        raise ArgumentError(msg)
-    # in half precision, rows sum to one within 2⁻¹¹ per class
-    slack = 1e-3 if values.dtype != np.float16 else 1e-2
-    shares = bool((values >= 0).all() and (abs(values.sum(axis=1, dtype=float) - 1) < slack).all())
+    shares = form_of(values) == "probabilities"
     if kind == "probabilities" and not shares:
         msg = "outputs are not probabilities: each row must be >= 0 and sum to 1; are they logits?"
         raise ArgumentError(msg)

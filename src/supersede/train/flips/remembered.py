@@ -14,11 +14,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils import _safe_indexing as rows_of
 
 from supersede.errors import ArgumentError
+from supersede.train.flips.answers import decided
+from supersede.train.flips.output_form import form_of
 
 __all__ = [
     "Remembered",
     "aligned",
-    "answers",
     "from_output",
     "out_of_sample",
 ]
@@ -54,20 +55,11 @@ class Remembered:
         )
 
 
-def answers(model: Any, X: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """A fitted classifier's output: its probabilities, or its classes if it has none.
-
-    Returns:
-        The output, ``(n, C)`` or ``(n,)``, and the model's classes.
-    """
-    classes = np.asarray(model.classes_)
-    if hasattr(model, "predict_proba"):
-        return np.asarray(model.predict_proba(X), float), classes
-    return np.asarray(model.predict(X)), classes
-
-
 def aligned(
-    output: npt.ArrayLike, old_classes: npt.ArrayLike | None, classes: npt.NDArray[Any]
+    output: npt.ArrayLike,
+    old_classes: npt.ArrayLike | None,
+    classes: npt.NDArray[Any],
+    threshold: float | None = None,
 ) -> tuple[Floats, npt.NDArray[Any]]:
     """Map an old model's output to the new model's classes, matched by name.
 
@@ -75,30 +67,40 @@ def aligned(
         output: Probabilities ``(n, C_old)``, or predicted classes ``(n,)``.
         old_classes: Names of the columns of `output`; those of the new model, if None.
         classes: The new model's classes, sorted.
+        threshold: See `decided`; of the old model's own two classes.
 
     Returns:
         Probabilities ``(n, C)``, whose rows sum to one, or to zero where the old model predicts
         only removed classes; and its answers ``(n,)``.
 
     Raises:
-        ArgumentError: The output is not finite, or its classes are not named.
+        ArgumentError: The output is neither classes nor probabilities, or its classes are not named.
 
     Example:
         >>> aligned([[0.5, 0.1, 0.4]], ["a", "b", "c"], np.array(["a", "c", "d"]))[0].round(2)
         array([[0.56, 0.44, 0.  ]])
     """
     values = np.asarray(output)
-    if values.ndim == 1:
+    form = form_of(values)
+    if form == "logits":
+        sums = values.sum(axis=1)
+        msg = (
+            f"the rows of the old output are not probabilities: they sum to {sums.min():.3g} to"
+            f" {sums.max():.3g}, with values from {values.min():.3g} to {values.max():.3g}; if they are"
+            " logits, pass scipy.special.softmax(output, axis=1)"
+        )
+        raise ArgumentError(msg)
+    if form == "classes":
         return (values[:, None] == classes).astype(float), values
     values, names = _probabilities(values, old_classes, classes)
     if np.array_equal(names, classes):
-        return values, names[values.argmax(axis=1)]
+        return values, decided(values, names, threshold)
     _, here, there = np.intersect1d(classes, names, return_indices=True)
     moved = np.zeros((len(values), len(classes)))
     moved[:, here] = values[:, there]
     mass = moved.sum(axis=1, keepdims=True)
     moved = np.divide(moved, mass, out=np.zeros_like(moved), where=mass > 0)
-    return moved, names[values.argmax(axis=1)]
+    return moved, decided(values, names, threshold)
 
 
 def from_output(
@@ -106,6 +108,7 @@ def from_output(
     old_classes: npt.ArrayLike | None,
     y: npt.NDArray[Any],
     classes: npt.NDArray[Any],
+    threshold: float | None = None,
 ) -> Remembered:
     """An old model's output on labelled rows; arguments as for `aligned`.
 
@@ -119,7 +122,7 @@ def from_output(
             " row per item, in the same order"
         )
         raise ArgumentError(msg)
-    moved, said = aligned(output, old_classes, classes)
+    moved, said = aligned(output, old_classes, classes, threshold)
     if len(said) and not np.isin(said, classes).any():
         msg = (
             f"none of the old answers, such as {np.asarray(said).tolist()[0]!r} ({np.asarray(said).dtype}), is one of the"
@@ -144,10 +147,6 @@ def _probabilities(
         )
         raise ArgumentError(msg)
     numbers = np.asarray(values, float)
-    if not np.isfinite(numbers).all() or (numbers < 0).any():
-        bad = int((~(np.isfinite(numbers) & (numbers >= 0)).all(axis=1)).sum())
-        msg = f"{bad} rows of the old output are not probabilities: they must be finite and >= 0"
-        raise ArgumentError(msg)
     return numbers, names
 
 
@@ -162,6 +161,7 @@ def out_of_sample(
     refit: bool,
     folds: int = 5,
     seed: int = 0,
+    threshold: float | None = None,
 ) -> Remembered:
     """Replace an old model's answers on its own training rows.
 
@@ -179,6 +179,7 @@ def out_of_sample(
         refit: Whether to predict by refitted copies.
         folds: Number of folds.
         seed: Seed of the folds.
+        threshold: See `decided`.
 
     Returns:
         The old model, out of sample.
@@ -205,7 +206,7 @@ def out_of_sample(
         cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
         method="predict_proba" if hasattr(old, "predict_proba") else "predict",
     )
-    again = from_output(output, names, labels, classes)
+    again = from_output(output, names, labels, classes, threshold)
     known = hidden.known.copy()
     known[rows] = True
     probabilities, right = hidden.probabilities.copy(), hidden.right.copy()

@@ -1,6 +1,7 @@
 """Labelled rows together with the old models' outputs on them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 from sklearn.utils import _safe_indexing as rows_of
 
 from supersede.train.flips.remembered import Remembered
+from supersede.train.flips.soft_targets import taken
 
 __all__ = ["Rows"]
 
@@ -24,6 +26,8 @@ class Rows:
         remembered: Each old model on these rows, out of sample.
         sample_weight: Weight of each row, ``(n,)``.
         flip_cost: Cost of a negative flip on each row, ``(n,)``.
+        groups: Group of each row, ``(n,)``, for splitters that keep groups together.
+        params: Further arguments of the estimator's `fit`; some have one entry per row.
     """
 
     X: Any
@@ -31,6 +35,8 @@ class Rows:
     remembered: tuple[Remembered, ...]
     sample_weight: Floats | None = None
     flip_cost: Floats | None = None
+    groups: npt.NDArray[Any] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -43,6 +49,8 @@ class Rows:
             remembered=tuple(old.take(rows) for old in self.remembered),
             sample_weight=None if self.sample_weight is None else self.sample_weight[rows],
             flip_cost=None if self.flip_cost is None else self.flip_cost[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            params=taken(self.params, rows, len(self)),
         )
 
     def right(self) -> Floats:

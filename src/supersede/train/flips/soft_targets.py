@@ -31,21 +31,24 @@ __all__ = ["fit_soft", "fit_weighted", "per_row", "sets_rows_aside", "taken"]
 Floats = npt.NDArray[np.float64]
 Params = Mapping[str, Any]
 _LEAST = 0.01  # of a row's mass; classes with less are left out
+_SAME = 1e-6  # weights this close to one are none
 _LEAVES = ("min_child_samples", "min_samples_leaf", "min_data_in_leaf")  # counted in rows
 _MOST_ROWS = 10_000  # up to this many, histogram boosting does not stop early by itself
 
 
-def per_row(value: Any, n: int) -> bool:
-    """Whether an argument of `fit` has one entry per row, and is no list of evaluation sets."""
+def per_row(name: str, value: Any, n: int) -> bool:
+    """Whether an argument of `fit` has one entry per training row; evaluation sets have not."""
+    plain = name.rpartition("__")[2]
+    if plain.startswith("eval_") or plain.endswith(("_val", "_eval_set")):
+        return False
     if isinstance(value, str | Mapping) or not hasattr(value, "__len__"):
         return False
-    pairs = isinstance(value, list | tuple) and any(isinstance(item, tuple) for item in value)
-    return len(value) == n and not pairs
+    return len(value) == n
 
 
 def taken(params: Params, rows: npt.NDArray[np.intp], n: int) -> dict[str, Any]:
     """Arguments of `fit` for some of the n rows."""
-    return {k: rows_of(v, rows) if per_row(v, n) else v for k, v in params.items()}
+    return {k: rows_of(v, rows) if per_row(k, v, n) else v for k, v in params.items()}
 
 
 def fit_weighted(
@@ -57,7 +60,8 @@ def fit_weighted(
         ArgumentError: The estimator does not accept sample weights.
     """
     given = dict(params or {})
-    if sample_weight is None:
+    # some estimators treat weights of one differently from no weights, such as in binning
+    if sample_weight is None or np.abs(sample_weight - 1).max(initial=0) < _SAME:
         return model.fit(X, y, **given)
     name, last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
     if not has_fit_parameter(last, "sample_weight"):
@@ -69,7 +73,9 @@ def fit_weighted(
     if isinstance(model, Pipeline) and any(hasattr(s, "fit_resample") for _, s in model.steps):
         msg = "a step of the pipeline resamples rows, so weights no longer belong to them; use mode='blend'"
         raise ArgumentError(msg)
-    return model.fit(X, y, **{f"{name}__sample_weight" if name else "sample_weight": sample_weight}, **given)
+    return model.fit(
+        X, y, **{f"{name}__sample_weight" if name else "sample_weight": sample_weight}, **given
+    )
 
 
 def sets_rows_aside(estimator: Any) -> str | None:
@@ -84,7 +90,11 @@ def sets_rows_aside(estimator: Any) -> str | None:
         return "eval_fraction" if params.get("eval_fraction") else None
     if params.get("early_stopping") is True:
         return "early_stopping"
-    return "n_iter_no_change" if params.get("n_iter_no_change") and "early_stopping" not in params else None
+    return (
+        "n_iter_no_change"
+        if params.get("n_iter_no_change") and "early_stopping" not in params
+        else None
+    )
 
 
 def fit_soft(
@@ -151,7 +161,10 @@ def _repeated(
     aside, extra, changed_too = _set_aside(model, X, y, sample_weight)
     changed |= changed_too
     keep = np.setdiff1d(np.arange(len(y)), aside, assume_unique=True)
-    rows, columns = np.nonzero(mass[keep] > _LEAST * mass[keep].sum(axis=1, keepdims=True))
+    total = mass[keep].sum(axis=1, keepdims=True)
+    # a row without any weight stays, as its label, so that the estimator treats it as it would
+    taught = (mass[keep] > _LEAST * total) | ((total == 0) & (y[keep, None] == classes))
+    rows, columns = np.nonzero(taught)
     rows = keep[rows]
     growth = len(rows) / len(keep)
     changed |= {
@@ -162,7 +175,9 @@ def _repeated(
     model.set_params(**changed)
     given = taken(given, rows, len(y)) | extra
     fitted = fit_weighted(model, rows_of(X, rows), classes[columns], mass[rows, columns], given)
-    if changed and not type(model).__module__.startswith("catboost"):  # it forbids changes after fit
+    if changed and not type(model).__module__.startswith(
+        "catboost"
+    ):  # it forbids changes after fit
         fitted.set_params(**{name: usual.get(name) for name in changed})
     return fitted
 
@@ -174,9 +189,8 @@ def _class_weights(usual: Params, y: npt.NDArray[Any], classes: npt.NDArray[Any]
         return {"class_weight": dict(zip(classes.tolist(), weights.tolist(), strict=True))}
     counts = np.array([(y == c).sum() for c in classes], float)
     if usual.get("is_unbalance") and len(classes) == 2:
-        weights = np.maximum(counts[::-1] / counts, 1.0)
-        pairs = dict(zip(classes.tolist(), weights.tolist(), strict=True))
-        return {"is_unbalance": False, "class_weight": pairs}
+        factor = usual.get("scale_pos_weight") or 1.0
+        return {"is_unbalance": False, "scale_pos_weight": factor * counts[0] / counts[1]}
     automatic = usual.get("auto_class_weights")
     if automatic in ("Balanced", "SqrtBalanced"):
         weights = counts.max() / counts

@@ -1,19 +1,23 @@
 """A wrapper that makes any scikit-learn classifier right where the old one was right."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from supersede.errors import ArgumentError
+from supersede.train.flips.answers import decided
+from supersede.train.flips.deployed import Deployed, deployed
 from supersede.train.flips.front import Front
-from supersede.train.flips.remembered import Remembered, aligned, answers, from_output
+from supersede.train.flips.remembered import Remembered, aligned, from_output
 from supersede.train.flips.remembered import out_of_sample as unseen
 from supersede.train.flips.rows import Rows
+from supersede.train.flips.soft_targets import sets_rows_aside
 from supersede.train.flips.treatment import Mode, Treatment, blended, fit_treated
 from supersede.train.flips.validation import Fold, folds, refuse_if_seen, try_all
 
@@ -27,23 +31,30 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
     """Trains a classifier with few negative flips against the old one.
 
     With ``strength="auto"``, every mode is tried at every strength in cross-validation; among those
-    whose error is within `tolerance` of the untreated model, the one with the fewest negative flips
-    is trained on all rows. All tried strengths are stored in ``front_``.
+    that are shown to raise the error by at most `tolerance`, the one with the fewest negative flips is
+    trained on all rows; none is, if none is shown. All tried strengths are stored in ``front_``.
 
     Args:
         estimator: Any classifier whose ``fit`` takes ``sample_weight`` (a pipeline: whose last step
             does).
-        old: The model in service, fitted; or several of them. None if `old_output` is passed to
-            `fit`.
+        old: The model in service, or a list of several: a fitted classifier, a function from rows to
+            probabilities or classes, a booster of LightGBM or XGBoost, or the path of a booster's or
+            an ONNX file. None if `old_output` is passed to `fit`.
         mode: ``"weights"``, ``"soft"`` or ``"blend"``, a sequence of them to choose from, or
-            ``"auto"``: weights and soft, which leave one model in service.
+            ``"auto"``: weights and soft, which leave one model in service (weights alone for an
+            estimator that sets training rows aside to stop early).
         strength: Weight of the penalty on negative flips, from 0 (ordinary training); or
             ``"auto"``.
         focus: Share of a soft penalty that applies only to items that the old model got right, from
             0 (ordinary distillation) to 1 (focal); ``"auto"`` tries both ends.
-        tolerance: Allowed increase in validation error over the untreated model, as a share of
-            items.
+        tolerance: Allowed increase in error over the untreated model, as a share of items.
+        confidence: Confidence, in (0, 1), with which the tolerance has to be kept: an upper bound of
+            the paired rise in validation error, corrected for the search and for the folds, is
+            compared with it. A small tolerance needs many rows; ``front_`` says how small one could
+            be. None compares the validation errors as they are, which overdraws the tolerance.
         strengths: Strengths that ``"auto"`` tries.
+        threshold: Of two classes, the probability of the second from which old and new answer with
+            it; None for each model's own decision.
         cv: Number of folds, a scikit-learn splitter, or pairs of (training, validation) rows, such
             as validation rows of the latest period only, which are more like future rows.
         shared: How the old model's training rows are treated: ``"refit"`` predicts them by copies
@@ -79,8 +90,10 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         mode: Mode | Literal["auto"] | Sequence[Mode] = "auto",
         strength: float | Literal["auto"] = "auto",
         focus: float | Literal["auto"] = "auto",
-        tolerance: float = 0.001,
-        strengths: Sequence[float] = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0),
+        tolerance: float = 0.005,
+        confidence: float | None = 0.9,
+        strengths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
+        threshold: float | None = None,
         cv: Any = 3,
         shared: Literal["refit", "skip"] = "refit",
         seed: int = 0,
@@ -91,7 +104,9 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         self.strength = strength
         self.focus = focus
         self.tolerance = tolerance
+        self.confidence = confidence
         self.strengths = strengths
+        self.threshold = threshold
         self.cv = cv
         self.shared = shared
         self.seed = seed
@@ -107,6 +122,8 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         old_classes: npt.ArrayLike | None = None,
         flip_cost: npt.ArrayLike | None = None,
         validation: tuple[Any, npt.ArrayLike] | None = None,
+        groups: npt.ArrayLike | None = None,
+        **fit_params: Any,
     ) -> Self:
         """Train.
 
@@ -127,6 +144,10 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
                 cross-validation; unseen by old and new, preferably from the latest period. Needs
                 `old`. Each row counts the same there: weights and flip costs affect the choice in
                 cross-validation only.
+            groups: Group of each row, ``(n,)``, for splitters such as `GroupKFold`.
+            **fit_params: Further arguments of the estimator's `fit`, such as ``eval_set`` or
+                ``categorical_feature``; of a pipeline, with the name of the step in front. Those with
+                one entry per row are split with the rows.
 
         Returns:
             The fitted classifier.
@@ -135,9 +156,16 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             ArgumentError: There is no old model, it was trained on these rows, or a value is out of
                 range or not one of the allowed values.
         """
-        labels = column_or_1d(y)
+        if y is None:
+            msg = "requires y to be passed, but the target y is None"
+            raise ArgumentError(msg)
+        labels = column_or_1d(y, warn=True)
         check_classification_targets(labels)
         check_consistent_length(X, labels)
+        if not len(labels):
+            msg = "Found array with 0 sample(s), expected at least one row"
+            raise ArgumentError(msg)
+        (X,) = indexable(X)
         self.classes_ = np.unique(labels)
         treatments = self._treatments()
         rows = Rows(
@@ -146,6 +174,8 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             self._remember(X, labels, seen_by_old, old_output, old_classes),
             _per_item(sample_weight, "sample_weight", len(labels)),
             _per_item(flip_cost, "flip_cost", len(labels)),
+            None if groups is None else column_or_1d(groups),
+            fit_params,
         )
         if seen_by_old is None:
             refuse_if_seen(rows.right())
@@ -153,7 +183,7 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         if self.strength == "auto":
             self.front_, self.treatment_ = try_all(
                 treatments, self.estimator, self.classes_, self._parts(rows, validation),
-                tolerance=self.tolerance, suspicious=seen_by_old is None,
+                tolerance=self.tolerance, confidence=self.confidence, suspicious=seen_by_old is None, threshold=self.threshold,
             )  # fmt: skip
         else:
             self.treatment_ = treatments[0]
@@ -163,28 +193,44 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities of the classes, ``(n, C)``."""
         check_is_fitted(self, "model_")
-        probabilities, _ = aligned(*answers(self.model_, X), self.classes_)
+        probabilities, _ = aligned(*deployed(self.model_).answers(X), self.classes_)
         if self.treatment_.mode != "blend" or self.treatment_.strength == 0:
             return probabilities
-        old = [aligned(*answers(model, X), self.classes_)[0] for model in self._olds()]
+        old = [aligned(*model.answers(X), self.classes_)[0] for model in self._olds()]
         return blended(self.treatment_, probabilities, old)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable classes, ``(n,)``."""
+        """The most probable classes, or those by the threshold, ``(n,)``."""
         check_is_fitted(self, "model_")
-        if self.treatment_.mode != "blend":
-            return np.asarray(self.model_.predict(X))
-        answer: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return answer
+        if self.treatment_.mode != "blend" and self.threshold is None:
+            return np.asarray(self.model_.predict(X)).reshape(-1)
+        return decided(self.predict_proba(X), self.classes_, self.threshold)
 
-    def _olds(self) -> list[Any]:
+    @property
+    def feature_importances_(self) -> Floats:
+        """Those of the trained classifier, if it has any."""
+        return cast("Floats", self.model_.feature_importances_)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features of the training rows."""
+        return cast("int", self.model_.n_features_in_)
+
+    @property
+    def feature_names_in_(self) -> npt.NDArray[Any]:
+        """Names of the features of the training rows, if they had names."""
+        return cast("npt.NDArray[Any]", self.model_.feature_names_in_)
+
+    def _olds(self) -> list[Deployed]:
         if self.old is None:
             return []
-        return list(self.old) if isinstance(self.old, Sequence) else [self.old]
+        several = list(self.old) if isinstance(self.old, list | tuple) else [self.old]
+        return [deployed(old) for old in several]
 
     def _treatments(self) -> list[Treatment]:
         """The candidate treatments, in the order in which they are tried."""
-        modes = SINGLE_MODEL if self.mode == "auto" else self.mode
+        possible = SINGLE_MODEL if sets_rows_aside(self.estimator) is None else ("weights",)
+        modes = possible if self.mode == "auto" else self.mode
         modes = (modes,) if isinstance(modes, str) else tuple(modes)
         if self.strength != "auto" and (self.mode == "auto" or len(modes) != 1):
             msg = f"strength={self.strength!r} needs one mode, such as mode='weights', not {self.mode!r}"
@@ -216,9 +262,11 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         """Each old model's outputs on these rows, out of sample."""
         olds = self._olds()
         if output is not None:
-            remembered = [from_output(output, old_classes, y, self.classes_)]
+            remembered = [from_output(output, old_classes, y, self.classes_, self.threshold)]
         elif olds:
-            remembered = [from_output(*answers(old, X), y, self.classes_) for old in olds]
+            remembered = [
+                from_output(*old.answers(X), y, self.classes_, self.threshold) for old in olds
+            ]
         else:
             msg = "no old model: pass old=<fitted classifier>, or fit(…, old_output=…)"
             raise ArgumentError(msg)
@@ -238,10 +286,17 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
                 " outputs are known; pass shared='skip', or old_output out of sample"
             )
             raise ArgumentError(msg)
+        fixed = [old for old in olds if old.estimator is None]
+        if refit and fixed and seen.any():
+            msg = (
+                "the old model's training rows cannot be predicted by copies of it, since it is not a"
+                " scikit-learn classifier; pass shared='skip', or old_output out of sample"
+            )
+            raise ArgumentError(msg)
         masks = np.broadcast_to(seen.reshape(len(y), -1), (len(y), len(remembered)))
         return tuple(
-            unseen(old, olds[k] if olds else None, X, y, self.classes_, masks[:, k],
-                   refit=refit and bool(masks[:, k].any()), seed=self.seed)
+            unseen(old, olds[k].estimator if olds else None, X, y, self.classes_, masks[:, k],
+                   refit=refit and bool(masks[:, k].any()), seed=self.seed, threshold=self.threshold)
             for k, old in enumerate(remembered)
         )  # fmt: skip
 
@@ -254,6 +309,13 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             msg = "validation rows need the old model itself to predict them: pass old=…"
             raise ArgumentError(msg)
         return [(rows, Rows(X, y, self._remember(X, y, False, None, None)))]
+
+    def __sklearn_tags__(self) -> Any:
+        """What the estimator accepts, this does."""
+        tags = super().__sklearn_tags__()
+        own = get_tags(self.estimator)
+        tags.input_tags, tags.classifier_tags = own.input_tags, own.classifier_tags
+        return tags
 
     def __sklearn_clone__(self) -> "PositiveCongruentClassifier":
         """An unfitted copy; the old model stays fitted, since it is an input."""

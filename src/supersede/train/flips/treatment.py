@@ -85,7 +85,7 @@ def fit_treated(treatment: Treatment, estimator: Any, rows: Rows, classes: npt.N
     """
     model = clone(estimator)
     if treatment.mode == "blend" or treatment.strength == 0:
-        return fit_weighted(model, rows.X, rows.y, rows.sample_weight)
+        return fit_weighted(model, rows.X, rows.y, rows.sample_weight, rows.params)
     ones = np.ones(len(rows))
     base = ones if rows.sample_weight is None else rows.sample_weight
     cost = ones if rows.flip_cost is None else rows.flip_cost
@@ -95,13 +95,17 @@ def fit_treated(treatment: Treatment, estimator: Any, rows: Rows, classes: npt.N
         for old in rows.remembered
     ]
     if treatment.mode == "weights":
-        return fit_weighted(model, rows.X, rows.y, base * (1 + np.sum(each, axis=0)))
+        weight = base * (1 + np.sum(each, axis=0))
+        return fit_weighted(model, rows.X, rows.y, weight, rows.params)
     mass = (rows.y[:, None] == classes).astype(float)
     for weight, old in zip(each, rows.remembered, strict=True):
         mass += (
             weight[:, None] * old.probabilities
         )  # zero where its answer is unknown or its class is gone
-    return fit_soft(model, rows.X, base[:, None] * mass, classes)
+    return fit_soft(
+        model, rows.X, rows.y, base[:, None] * mass, classes,
+        sample_weight=rows.sample_weight, params=rows.params,
+    )  # fmt: skip
 
 
 def blended(treatment: Treatment, new: Floats, old: Sequence[Floats]) -> Floats:

@@ -9,8 +9,10 @@ from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.look import count, share
+from supersede.train.flips.answers import decided
+from supersede.train.flips.deployed import deployed
 from supersede.train.flips.front import Front, choose, measure
-from supersede.train.flips.remembered import aligned, answers
+from supersede.train.flips.remembered import aligned
 from supersede.train.flips.rows import Rows
 from supersede.train.flips.treatment import Treatment, blended, fit_treated
 
@@ -42,7 +44,7 @@ def folds(rows: Rows, cv: Any, seed: int) -> Iterator[Fold]:
         smallest = int(np.unique(rows.y, return_counts=True)[1].min())
         kind = StratifiedKFold if smallest >= cv else KFold  # a rare class cannot be in every fold
         cv = kind(cv, shuffle=True, random_state=seed)
-    for train, test in check_cv(cv).split(np.zeros(len(rows)), rows.y):
+    for train, test in check_cv(cv).split(np.zeros(len(rows)), rows.y, rows.groups):
         yield rows.take(train), rows.take(test)
 
 
@@ -53,7 +55,9 @@ def try_all(
     parts: Iterable[Fold],
     *,
     tolerance: float,
+    confidence: float | None = None,
     suspicious: bool = False,
+    threshold: float | None = None,
 ) -> tuple[Front, Treatment]:
     """Measure the untreated model and each treatment on validation rows, and choose.
 
@@ -63,8 +67,10 @@ def try_all(
         classes: The classes, sorted.
         parts: Training and validation rows, once or by fold.
         tolerance: Allowed increase in error over the untreated model.
+        confidence: See `choose`.
         suspicious: Whether to refuse an old model that seems to have been trained on the
             validation rows.
+        threshold: See `decided`.
 
     Returns:
         The front, and the chosen treatment; one of strength 0 if none qualifies.
@@ -73,7 +79,7 @@ def try_all(
         TooFewLabelsError: No row with a known old answer is left on which to measure flips.
     """
     tried = [Treatment(treatments[0].mode, 0.0), *(t for t in treatments if t.strength > 0)]
-    tested, predictions = _predictions(tried, estimator, classes, parts)
+    tested, predictions, overlap = _predictions(tried, estimator, classes, parts, threshold)
     y = np.concatenate([part.y for part in tested])
     right = np.concatenate([part.right() for part in tested])
     known = np.concatenate([part.known() for part in tested])
@@ -93,28 +99,40 @@ def try_all(
     points = [
         measure(
             y[known], prediction[known], right[known], strength=treatment.strength,
-            treatment=treatment.name if treatment.strength else "none", **weighing,
+            treatment=treatment.name if treatment.strength else "none",
+            untreated=predictions[0][known], inflation=overlap, **weighing,
         )
         for treatment, prediction in zip(tried, predictions, strict=True)
     ]  # fmt: skip
-    front = choose(points, tolerance=tolerance, items=int(known.sum()))
+    front = choose(points, tolerance=tolerance, items=int(known.sum()), confidence=confidence)
     return front, tried[next(i for i, point in enumerate(points) if point is front.chosen)]
 
 
 def _predictions(
-    tried: Sequence[Treatment], estimator: Any, classes: npt.NDArray[Any], parts: Iterable[Fold]
-) -> tuple[list[Rows], list[npt.NDArray[Any]]]:
-    """All validation rows, and the answers of each treatment on them; the first is untreated."""
+    tried: Sequence[Treatment],
+    estimator: Any,
+    classes: npt.NDArray[Any],
+    parts: Iterable[Fold],
+    threshold: float | None,
+) -> tuple[list[Rows], list[npt.NDArray[Any]], float]:
+    """All validation rows, the answers of each treatment on them, and the inflation by overlap.
+
+    The first treatment is the untreated model. The variance of a mean over k folds is
+    ``(1/k + n_test / n_train)`` times that of one fold (Nadeau & Bengio, 2003), where independent items
+    would give ``1/k``.
+    """
     tested: list[Rows] = []
+    ratios: list[float] = []
     said: list[list[npt.NDArray[Any]]] = [[] for _ in tried]
     for train, test in parts:
         tested.append(test)
+        ratios.append(len(test) / len(train))
         untreated = fit_treated(tried[0], estimator, train, classes)
         for number, treatment in enumerate(tried):
             alike = treatment.mode == "blend" or treatment.strength == 0
             model = untreated if alike else fit_treated(treatment, estimator, train, classes)
-            said[number].append(_predict(treatment, model, test, classes))
-    return tested, [np.concatenate(answers_) for answers_ in said]
+            said[number].append(_predict(treatment, model, test, classes, threshold))
+    return tested, [np.concatenate(answers_) for answers_ in said], 1 + sum(ratios)
 
 
 def refuse_if_seen(
@@ -154,11 +172,16 @@ def refuse_if_seen(
 
 
 def _predict(
-    treatment: Treatment, model: Any, rows: Rows, classes: npt.NDArray[Any]
+    treatment: Treatment,
+    model: Any,
+    rows: Rows,
+    classes: npt.NDArray[Any],
+    threshold: float | None,
 ) -> npt.NDArray[Any]:
-    if treatment.mode != "blend" or treatment.strength == 0:
-        return np.asarray(model.predict(rows.X))
-    new, _ = aligned(*answers(model, rows.X), classes)
-    mixed = blended(treatment, new, [old.probabilities for old in rows.remembered])
-    answer: npt.NDArray[Any] = classes[mixed.argmax(axis=1)]
-    return answer
+    blending = treatment.mode == "blend" and treatment.strength > 0
+    if not blending and threshold is None:
+        return np.asarray(model.predict(rows.X)).reshape(-1)
+    new, _ = aligned(*deployed(model).answers(rows.X), classes)
+    if blending:
+        new = blended(treatment, new, [old.probabilities for old in rows.remembered])
+    return decided(new, classes, threshold)

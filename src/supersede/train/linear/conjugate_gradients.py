@@ -81,7 +81,7 @@ def conjugate_gradients(
         if len(steps) > most:
             msg = (
                 f"conjugate gradients are at a relative gradient of {steps[-1].gradient:.1e} after"
-                f" {most} steps, and {tolerance:.1e} was asked for; allow more steps (max_steps), a larger"
+                f" {most} steps, and {tolerance:.1e} is required; allow more steps (max_steps), a larger"
                 " tolerance, or a larger regularization"
             )
             raise ConvergenceError(msg)

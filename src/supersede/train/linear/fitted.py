@@ -149,7 +149,7 @@ class LinearFit(ResultMixin, named="a fit", height="34rem"):
         Args:
             X: More items, in the form that the fit was given.
             y: Their labels or targets.
-            ids: Their ids; numbers that go on from the largest, if None.
+            ids: Their ids; numbers that continue from the largest, if None.
             progress: As for `LQF.fit`.
 
         Returns:

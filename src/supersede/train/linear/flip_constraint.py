@@ -1,4 +1,4 @@
-"""An update of the old network that may not move far where the old network was right.
+"""An update of the old network that must not move far where the old network was right.
 
 With the change of the outputs zᵢ = J(xᵢ) δ and what the targets ask, rᵢ = α yᵢ − f(xᵢ; w₀),
 
@@ -106,7 +106,7 @@ class Keeping(ResultMixin, named="a constrained update"):
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The summary and the items that cost something, dearest first, as plain values."""
+        """The summary and the items that cost something, most expensive first, as plain values."""
         fields = ("strength", "objective", "gap", "steps")
         costly = self.to_frame().to_pylist()
         return {n: getattr(self, n) for n in fields} | {
@@ -115,7 +115,7 @@ class Keeping(ResultMixin, named="a constrained update"):
         }
 
     def to_frame(self) -> "pa.Table":
-        """One row per item whose constraint binds, dearest first: id, label, multiplier."""
+        """One row per item whose constraint binds, most expensive first: id, label, multiplier."""
         import pyarrow as pa
 
         order = np.argsort(-self.multipliers, kind="stable")[: int((self.multipliers > 0).sum())]
@@ -173,7 +173,7 @@ def keep_right(
         msg = "the fit's targets are numbers, so no answer of the network is right or wrong"
         raise ArgumentError(msg)
     if not (np.isfinite(strength) and strength >= 0):
-        msg = f"strength={strength!r}; it is a finite number, 0 (no constraint) or more"
+        msg = f"strength={strength!r} must be a finite number, 0 (no constraint) or more"
         raise ArgumentError(msg)
     if on not in {"right", "all"}:
         msg = f"on={on!r}; expected 'right' or 'all'"
@@ -245,7 +245,7 @@ def _solve(
         ahead = moved + (momentum - 1) / following * (moved - u)
         u, momentum = moved, following
     msg = (
-        f"the duality gap is {gap:.1e} after {most} steps, and {tolerance:.1e} was asked for; allow more"
+        f"the duality gap is {gap:.1e} after {most} steps, and {tolerance:.1e} is required; allow more"
         " steps (most) or a larger tolerance"
     )
     raise ConvergenceError(msg)

@@ -130,7 +130,7 @@ def forget(fit: "LinearFit", ids: npt.ArrayLike, *, tolerance: float = 1e-2) -> 
     if not distance <= tolerance:
         msg = (
             f"the change is only shown to be within {distance:.1e} (relative) of the exact fit to the"
-            f" remaining items, and {tolerance:.1e} was asked for; use the network in double precision"
+            f" remaining items, and {tolerance:.1e} is required; use the network in double precision"
             " (network.double()), a smaller tolerance of the solver, or a larger regularization"
         )
         raise ConvergenceError(msg)

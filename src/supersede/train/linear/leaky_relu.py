@@ -37,7 +37,7 @@ def leaky(network: nn.Module, *, slope: float = 0.2) -> nn.Module:
         Achille et al. (2021), LQF, CVPR, section 3.2.
     """
     if not 0 < slope < 1:
-        msg = f"slope={slope!r}; it lies between 0 and 1, such as 0.2"
+        msg = f"slope={slope!r} must lie between 0 and 1, such as 0.2"
         raise ArgumentError(msg)
     made = copy.deepcopy(network)
     found = 0

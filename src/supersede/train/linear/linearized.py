@@ -250,7 +250,7 @@ class Merged:
         largest: Largest such difference.
         change: Root mean square of what the change does to the expansion's outputs.
         disagreement: Share of items to which the two give different classes; NaN where outputs
-            are no scores of classes.
+            are not scores of classes.
     """
 
     network: nn.Module

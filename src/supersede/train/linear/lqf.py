@@ -82,10 +82,10 @@ class LQF:
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.scale) and self.scale > 0):
-            msg = f"scale={self.scale!r}; it is a positive number, such as 15"
+            msg = f"scale={self.scale!r} must be a positive number, such as 15"
             raise ArgumentError(msg)
         if self.regularization != "loo" and isinstance(self.regularization, str):
-            msg = f"regularization={self.regularization!r}; it is 'loo' or a positive number"
+            msg = f"regularization={self.regularization!r} must be 'loo' or a positive number"
             raise ArgumentError(msg)
         if self.solver != "auto" and self.solver not in get_args(Solver):
             msg = (

@@ -46,7 +46,7 @@ def given_penalty(value: float) -> Penalty:
         ArgumentError: It is not positive.
     """
     if not (np.isfinite(value) and value > 0):
-        msg = f"regularization={value!r}; it is 'loo', or a positive number: zero has no unique solution"
+        msg = f"regularization={value!r} must be 'loo' or a positive number: zero has no unique solution"
         raise ArgumentError(msg)
     return Penalty(float(value), "given")
 

@@ -107,7 +107,7 @@ def prediction_sets(fit: "LinearFit", X: Any, *, confidence: float = 0.9) -> Pre
         msg = "the fit's targets are numbers, so there are no classes; use uncertainty"
         raise ArgumentError(msg)
     if not 0 < confidence < 1:
-        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.9"
+        msg = f"confidence={confidence} must lie between 0 and 1, such as 0.9"
         raise ArgumentError(msg)
     n, outputs = fit.base.shape
     needed = math.ceil(confidence * (n + 1))

@@ -84,7 +84,7 @@ def check(linear: "Linearized", args: tuple[Any, ...], kwargs: Mapping[str, Any]
                 owner = name.rpartition(".")[0]
                 msg = (
                     f"buffer {name!r} changes when the network is used, in evaluation mode too: the"
-                    " network is no function of its input. Update it in training mode only"
+                    " network is not a function of its input. Update it in training mode only"
                 )
                 raise LinearizationError.of(owner, msg)
         with second:

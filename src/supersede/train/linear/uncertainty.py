@@ -122,7 +122,7 @@ def uncertainty(fit: "LinearFit", X: Any, *, confidence: float = 0.95) -> Uncert
         TooFewLabelsError: The targets equal the network's outputs, so no noise can be estimated.
     """
     if not 0 < confidence < 1:
-        msg = f"confidence={confidence}; it lies between 0 and 1, such as 0.95"
+        msg = f"confidence={confidence} must lie between 0 and 1, such as 0.95"
         raise ArgumentError(msg)
     taken = inputs(X, fit.linear.like)
     r = fit.items.targets - fit.base

@@ -1,6 +1,7 @@
 """Pages of bounties."""
 
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -36,8 +37,9 @@ Hunter = Annotated[Visitor, Depends(needs("hunter"))]
 Text = Annotated[str, Form()]
 
 
-async def _posted(request: Request) -> FormData:
-    return await request.form()
+async def _posted(request: Request) -> AsyncIterator[FormData]:
+    async with request.form() as form:  # closes the files in it
+        yield form
 
 
 Posted = Annotated[FormData, Depends(_posted)]
@@ -153,8 +155,10 @@ def _given(site: Site, who: Visitor, round_: Round, posted: FormData) -> dict[st
     if not isinstance(file, str) and file is not None and file.filename:
         columns = [c.strip() for c in str(posted.get("base_columns", "")).split(",") if c.strip()]
         content = file.file.read(site.settings.artefact_mb * 1_000_000 + 1)
-        stored_model_file(site, content, columns, who.user_id)
+        stored_model_file(site, content, columns, who.user_id)  # refuses what is not a model
         kept = site.files.keep([content], most=site.settings.artefact_mb * 1_000_000)
+        with site.database.write() as db:
+            register(db, kept, "model", who.user_id, site.now())
         model_hash, model_columns = kept.hash, tuple(columns)
     model = str(posted.get("model", ""))
     if not model and model_hash is None:

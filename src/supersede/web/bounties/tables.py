@@ -63,10 +63,11 @@ def keep_table(files: Files, name: str, parts: Iterable[bytes], most: int) -> Ke
     if ending is None:
         msg = "expected a file that ends in .csv, .tsv, .jsonl, .json or .parquet (or .gz)"
         raise InputError.of(msg, "table")
-    raw = files.keep(parts, most)
-    with tempfile.TemporaryDirectory(dir=files.folder) as folder:
+    files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=files.folder, prefix=".upload-") as folder:
+        raw = Files(Path(folder)).keep(parts, most)
         named = Path(folder) / f"table{ending[0].lower()}"
-        named.symlink_to(files.path(raw.hash))
+        named.symlink_to(Files(Path(folder)).path(raw.hash))
         return files.keep([_as_parquet(named)], most * 10)
 
 

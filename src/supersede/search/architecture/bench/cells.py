@@ -154,7 +154,9 @@ def all_cells() -> list[Cell]:
     return [Cell(operations) for operations in product(range(5), repeat=len(EDGES))]
 
 
-def cell_network(cell: Cell, *, pixels: int = 32, classes: int = 10) -> Network:
+def cell_network(
+    cell: Cell, *, pixels: int = 32, classes: int = 10, per_stage: int = CELLS_PER_STAGE
+) -> Network:
     """The network of NAS-Bench-201 with this cell: a stem, 3 · 5 cells, a classifier.
 
     Batch normalisation is folded into the convolutions; what is left of it before the classifier is
@@ -164,6 +166,7 @@ def cell_network(cell: Cell, *, pixels: int = 32, classes: int = 10) -> Network:
         cell: The cell.
         pixels: Height and width of the image: 32 for CIFAR, 16 for ImageNet16-120.
         classes: Outputs of the classifier.
+        per_stage: Equal cells after another in each stage; 5 in the benchmark.
 
     Raises:
         ArgumentError: The cell is not connected: its network gives the same for every image.
@@ -182,7 +185,7 @@ def cell_network(cell: Cell, *, pixels: int = 32, classes: int = 10) -> Network:
         if stage:
             channels *= 2
             last = build.reduction(f"reduce{stage}", last, channels)
-        for number in range(CELLS_PER_STAGE):
+        for number in range(per_stage):
             last = build.cell(f"stage{stage}/cell{number}", cell, last, channels)
     build.layers += [
         Layer("scale", "depthwise", (last,), activation="relu"),

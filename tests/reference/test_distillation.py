@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from supersede.train.flips.focal_distillation import focal_distillation
+from supersede.train.flips.distillation import focal_distillation
 
 
 def slow(new, labels, old, *, alpha, beta, distance, temperature, places=None):

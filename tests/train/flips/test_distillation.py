@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from supersede.errors import ArgumentError
-from supersede.train.flips.focal_distillation import (
+from supersede.train.flips.distillation import (
     FocalDistillation,
     PositiveCongruentLoss,
     class_map,

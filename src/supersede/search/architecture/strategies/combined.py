@@ -1,0 +1,207 @@
+"""All three categories together: screen many untrained, train few, learn from each.
+
+1. **Zero-shot and estimator**: a pool of candidates gets features from the description alone
+   (`zero_shot.expected`), and its costs; nothing is trained.
+2. **First trainings**: spread over the costs, in each part the one that ranks best untrained.
+3. **Ranking**: a Gaussian process learns the error from what has been trained, with the untrained
+   ranks as its inputs, and the candidate with the largest expected gain of hypervolume comes next.
+   A supernet's ranks can take the place of the untrained ones: give `ranks`.
+4. **Verification** is the search's own: it asks its costs about what is proposed, so give the compiler
+   there and an estimator here.
+
+Source of the gain: Emmerich et al. 2006, expected hypervolume improvement, here with exact costs, so
+that it is an integral over one axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supersede.errors import ArgumentError, EstimateError, MeasurementError
+from supersede.search.architecture.candidates import Candidate
+from supersede.search.architecture.strategies.view import View, fresh
+
+if TYPE_CHECKING:
+    from supersede.search.architecture.candidates import Costs
+    from supersede.search.architecture.space import Space, Value
+
+__all__ = ["Combined", "Pool", "make_pool"]
+
+Floats = NDArray[np.float64]
+LENGTHS = (1.0, 2.0, 4.0, 8.0)
+NOISES = (0.01, 0.1)
+QUANTILES = np.array([-1.28, -0.67, -0.25, 0.25, 0.67, 1.28])
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Candidates that were screened.
+
+    Args:
+        params: Their values.
+        keys: Their keys, all different.
+        latency: Seconds, shape (n,).
+        features: Standardised numbers, shape (n, k).
+        rank: Untrained rank of each in [0, 1], larger is better, shape (n,).
+    """
+
+    params: tuple[dict[str, Value], ...]
+    keys: tuple[str, ...]
+    latency: Floats
+    features: Floats
+    rank: Floats
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Position of each key."""
+        return {key: i for i, key in enumerate(self.keys)}
+
+
+def make_pool(
+    space: Space,
+    costs: Costs,
+    *,
+    size: int = 10_000,
+    ranks: Callable[[Candidate], float] | None = None,
+    seed: int = 0,
+) -> Pool:
+    """Draw different candidates and describe them without training any.
+
+    Args:
+        space: The space.
+        costs: An estimator, as `TargetCosts`; what it refuses is left out.
+        size: Draws; equal candidates are one.
+        ranks: Scores a candidate, larger is better, such as a supernet's accuracy; the mean rank of
+            expected synflow and parameters if left out.
+        seed: Of the draws.
+
+    Raises:
+        ArgumentError: Fewer than two candidates are left.
+    """
+    from scipy.stats import rankdata
+
+    from supersede.search.architecture.zero_shot.expected import described
+
+    rng = np.random.default_rng([seed, 7])
+    drawn: dict[str, Candidate] = {}
+    for _ in range(size):
+        candidate = Candidate(space, space.sample(rng))
+        drawn.setdefault(candidate.key, candidate)
+    kept, seconds, rows, given = [], [], [], []
+    for candidate in drawn.values():
+        try:
+            cost = costs.cost(candidate)
+        except (EstimateError, MeasurementError):
+            continue
+        kept.append(candidate)
+        seconds.append(cost.seconds)
+        rows.append([*described(candidate.network), *space.features(candidate.params)])
+        given.append(0.0 if ranks is None else ranks(candidate))
+    if len(kept) < 2:
+        msg = f"only {len(kept)} of {size} draws have costs; the pool needs two"
+        raise ArgumentError(msg)
+    table = np.column_stack([np.array(rows), np.log(seconds)])
+    scores = [table[:, 7], table[:, 0]] if ranks is None else [np.array(given)]
+    rank = np.mean([rankdata(s) for s in scores], axis=0) / len(kept)
+    spread = table.std(axis=0)
+    table = (table - table.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return Pool(
+        tuple(dict(c.params) for c in kept), tuple(c.key for c in kept), np.array(seconds),
+        np.column_stack([table, 3 * (rank - 0.5)]), rank,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Combined:
+    """Screen, train few, learn, train the most promising.
+
+    Args:
+        pool: What was screened; see `make_pool`.
+        first: Trainings before anything is learnt, spread over the latencies.
+    """
+
+    pool: Pool
+    first: int = 6
+
+    def propose(self, view: View, rng: np.random.Generator) -> dict[str, Value]:
+        """The candidate with the largest expected gain; a random one once the pool is used up."""
+        pool = self.pool
+        free = np.array([key not in view.known for key in pool.keys])
+        if not free.any():
+            return fresh(view, view.space.sample, rng)
+        trained = [e for e in view.trained if e.key in pool.place and e.error is not None]
+        if len(trained) < self.first:
+            return dict(pool.params[self._untrained(free, len(view.settled))])
+        at = np.array([pool.place[e.key] for e in trained])
+        errors = np.array([float(e.error or 0.0) for e in trained])
+        mean, spread = _learnt(pool.features, at, np.log(np.maximum(errors, 1e-6)))
+        guesses = np.exp(mean[:, None] + spread[:, None] * QUANTILES)
+        gain = _gains(guesses, pool.latency, errors, pool.latency[at]).mean(axis=1)
+        gain[~free] = -1.0
+        return dict(pool.params[int(gain.argmax())])
+
+    def _untrained(self, free: NDArray[np.bool_], turn: int) -> int:
+        """The best untrained rank in one of `first` equal parts of the latencies."""
+        order = np.argsort(self.pool.latency, kind="stable")
+        # from outside inwards: both ends of the front are needed early
+        ends = [i // 2 if i % 2 == 0 else self.first - 1 - i // 2 for i in range(self.first)]
+        part = np.array_split(order, self.first)[ends[turn % self.first]]
+        able = part[free[part]]
+        able = able if len(able) else np.flatnonzero(free)
+        return int(able[self.pool.rank[able].argmax()])
+
+    def __repr__(self) -> str:
+        import hashlib
+
+        digest = hashlib.sha256(" ".join(self.pool.keys).encode()).hexdigest()[:12]
+        return f"Combined(pool of {len(self.pool.keys)}, {digest}, first={self.first})"
+
+
+def _learnt(features: Floats, at: NDArray[np.intp], values: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of a Gaussian process at all rows, its length by evidence."""
+    from scipy.linalg import cho_solve, cholesky
+
+    centre, scale = values.mean(), values.std() or 1.0
+    y = (values - centre) / scale
+    known = features[at]
+    apart = ((known[:, None] - known[None]) ** 2).mean(axis=2)
+    best: tuple[float, float, Floats, Floats] | None = None
+    for length in LENGTHS:
+        for noise in NOISES:
+            kernel = np.exp(-apart / (2 * length**2)) + noise * np.eye(len(y))
+            lower = cholesky(kernel, lower=True)
+            weights = cho_solve((lower, True), y)
+            evidence = -0.5 * float(y @ weights) - float(np.log(np.diag(lower)).sum())
+            if best is None or evidence > best[0]:
+                best = evidence, length, lower, weights
+    assert best is not None  # noqa: S101  # there are lengths
+    _, length, lower, weights = best
+    squares = (features**2).mean(axis=1)[:, None] + (known**2).mean(axis=1)[None]
+    cross = np.exp(-(squares - 2 * features @ known.T / features.shape[1]) / (2 * length**2))
+    from scipy.linalg import solve_triangular
+
+    explained = solve_triangular(lower, cross.T, lower=True)
+    spread = np.sqrt(np.maximum(1 - (explained**2).sum(axis=0), 1e-9))
+    return centre + scale * (cross @ weights), scale * spread
+
+
+def _gains(guesses: Floats, latency: Floats, errors: Floats, spent: Floats) -> Floats:
+    """Area that each guess of an error adds to the front, shape of the guesses.
+
+    The corner is the worst error and latency seen; a little beyond, so that ends count.
+    """
+    corner_e = float(errors.max() + 0.01)
+    corner_l = float(max(spent.max(), latency.max()) * 1.01)
+    order = np.argsort(spent, kind="stable")
+    starts = np.concatenate([[0.0], spent[order]])
+    heights = np.concatenate([[corner_e], np.minimum.accumulate(errors[order])])
+    ends = np.concatenate([starts[1:], [corner_l]])
+    width = np.clip(ends[None] - np.maximum(starts[None], latency[:, None]), 0, None)
+    above = np.clip(heights[None, None] - guesses[:, :, None], 0, None)
+    return np.asarray(np.einsum("ns,nqs->nq", width, above))

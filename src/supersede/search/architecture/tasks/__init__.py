@@ -1,0 +1,1 @@
+"""Tasks that train on a plain machine; torch is imported when they do."""

@@ -1,0 +1,1 @@
+"""Scores of untrained networks; torch is imported when they are computed."""

@@ -1,0 +1,184 @@
+"""The model in service, in whatever form it is at hand: as one object that answers.
+
+A fitted classifier, an `OldModel`, a function from rows to probabilities or classes, a booster of
+LightGBM or XGBoost, or the file of one. Files are read by their packages' own formats; pickles run
+code when they are read, so load them yourself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from supersede.errors import ArgumentError, MissingExtraError, SourceError
+
+__all__ = ["Deployed", "deployed"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A model in service.
+
+    Attributes:
+        answers: From rows to its output, probabilities ``(n, C)`` or classes ``(n,)``, and to the
+            names of its classes; None where they are those of the new model.
+        estimator: The scikit-learn classifier, of which copies can be trained; None for others.
+    """
+
+    answers: Callable[[Any], tuple[Array, Array | None]]
+    estimator: Any = None
+
+
+def deployed(old: Any) -> Deployed:
+    """The model in service as one that answers.
+
+    Args:
+        old: A fitted classifier, an `OldModel`, a function, a booster, or the path of a booster's
+            or an ONNX file. A function returns probabilities in the order of the new model's
+            classes, or classes.
+
+    Returns:
+        The model.
+
+    Raises:
+        ArgumentError: It is not fitted, or of no known kind.
+        SourceError: The file cannot be read.
+        MissingExtraError: The package that reads the file is not installed.
+    """
+    if isinstance(old, str | Path):
+        return deployed(_read(Path(old)))
+    kind = f"{type(old).__module__.split('.')[0]}.{type(old).__name__}"
+    if kind == "lightgbm.Booster":
+        return Deployed(lambda X: (_both(np.asarray(old.predict(X), float)), None))
+    if kind == "xgboost.Booster":
+        return Deployed(lambda X: (_of_xgboost(old, X), None))
+    if hasattr(old, "predict") and hasattr(old, "kind"):
+        return _of_old_model(old)
+    if hasattr(old, "predict"):
+        return _of_estimator(old)
+    if callable(old):
+        return Deployed(lambda X: (np.asarray(old(X)), None))
+    msg = (
+        f"old is {type(old).__name__}; expected a fitted classifier, an OldModel, a function from rows"
+        " to probabilities or classes, a booster, or the path of a booster's or an ONNX file"
+    )
+    raise ArgumentError(msg)
+
+
+def _of_estimator(old: Any) -> Deployed:
+    try:
+        check_is_fitted(old)
+    except NotFittedError as problem:
+        msg = f"the old model, {type(old).__name__}, is not fitted; pass the fitted model that is in service"
+        raise ArgumentError(msg) from problem
+    except TypeError:  # not a scikit-learn estimator: its own error shows whether it can predict
+        pass
+    if not hasattr(old, "classes_"):
+        msg = (
+            f"{type(old).__name__} has no classes_, so it is not a classifier; pass a function that"
+            " returns classes or probabilities, such as lambda X: (old.predict(X) > 0.5).astype(int)"
+        )
+        raise ArgumentError(msg)
+
+    def answers(X: Any) -> tuple[Array, Array | None]:
+        classes = np.asarray(old.classes_)
+        if hasattr(old, "predict_proba"):
+            return np.asarray(old.predict_proba(X), float), classes
+        return np.asarray(old.predict(X)).reshape(-1), classes
+
+    return Deployed(answers, old)
+
+
+def _of_old_model(old: Any) -> Deployed:
+    names = None if old.classes is None else np.asarray(old.classes)
+
+    def answers(X: Any) -> tuple[Array, Array | None]:
+        output = np.asarray(old.predict(X))
+        if output.ndim == 1:
+            return output, names
+        if old.kind == "logits":
+            odds = np.exp(output - output.max(axis=1, keepdims=True))
+            output = odds / odds.sum(axis=1, keepdims=True)
+        return output, names
+
+    return Deployed(answers)
+
+
+def _of_xgboost(booster: Any, X: Any) -> Array:
+    import json
+
+    import xgboost
+
+    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+    if objective not in {"binary:logistic", "multi:softprob"}:
+        msg = (
+            f"the XGBoost model has the objective {objective!r}, whose answers are nott probabilities; pass"
+            " a function that returns probabilities or classes"
+        )
+        raise ArgumentError(msg)
+    rows = (
+        X
+        if isinstance(X, xgboost.DMatrix)
+        else xgboost.DMatrix(X, feature_names=booster.feature_names)
+    )
+    return _both(np.asarray(booster.predict(rows), float))
+
+
+def _both(output: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Probabilities of both classes from that of the second."""
+    if output.ndim == 2:
+        return output
+    if not ((output >= 0) & (output <= 1)).all():
+        msg = (
+            "the booster's answers lie outside [0, 1], so they are not probabilities; pass a function"
+            " that returns probabilities or classes"
+        )
+        raise ArgumentError(msg)
+    return np.column_stack([1 - output, output])
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        msg = f"there is no file {path}; expected a LightGBM, XGBoost, CatBoost or ONNX model"
+        raise SourceError(msg)
+    with path.open("rb") as file:
+        begin = file.read(64)
+    ending = path.suffix.lower()
+    try:
+        if begin.startswith(b"tree"):
+            import lightgbm
+
+            return lightgbm.Booster(model_file=str(path))
+        if begin[:4] == b"CBM1":
+            import catboost
+
+            return catboost.CatBoostClassifier().load_model(str(path))
+        if ending in {".json", ".ubj", ".model", ".xgb"}:
+            import xgboost
+
+            booster = xgboost.Booster()
+            booster.load_model(str(path))
+            return booster
+    except ImportError as problem:
+        msg = f"the old model in {path} needs {problem.name}: pip install {problem.name}"
+        raise MissingExtraError(msg) from problem
+    except Exception as problem:  # the packages' own errors have no public root
+        msg = f"cannot read the model {path}: {problem}"
+        raise SourceError(msg) from problem
+    if ending == ".onnx":
+        from supersede.train.flips.old_models import old_onnx
+
+        return old_onnx(path)
+    pickled = " (a pickle runs code when it is read, so load it yourself and pass the model)"
+    msg = (
+        f"{path} is not a model file of LightGBM, XGBoost, CatBoost or ONNX"
+        f"{pickled if ending in {'.pkl', '.pickle', '.joblib', '.skops'} else ''}"
+    )
+    raise SourceError(msg)
