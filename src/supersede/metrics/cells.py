@@ -128,7 +128,8 @@ def condensed(table: Table, columns: Sequence[str]) -> Table:
     named = used.union([table.label, table.weight, table.cost, table.cluster])
     names = sorted(name for name in named if name is not None and name in rows.columns)
     fractions = any(rows[name].type().is_floating() for name in names)
-    if table.size <= _FEW or fractions or any(rows[n].type().is_nested() for n in names):
+    nested = any(rows[name].type().is_nested() for name in names)
+    if table.size <= _FEW or _TIMES in rows.columns or fractions or nested:
         return table
     some = rows.select(*names).limit(_LOOKED_AT).distinct()
     if collect(some.aggregate(n=some.count()))["n"][0].as_py() > _ALIKE * _LOOKED_AT:

@@ -126,7 +126,8 @@ class Ratios:
 
     def __add__(self, other: "Ratios") -> "Ratios":
         """Add another part with the same groups in the same order and no cluster in common."""
-        shared = fourth = None
+        shared: Floats | None = None
+        fourth: Floats | None = None
         if self.shared is not None and other.shared is not None:
             shared = self.shared + other.shared
         if self.fourth is not None and other.fourth is not None:
