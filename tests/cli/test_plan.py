@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from cyclopts import App
+from cyclopts import App, CycloptsError
 from tests.evaluate.cases import ensemble
 
 from supersede.cli.estimate import estimate
@@ -69,7 +69,7 @@ def test_unknown_estimands_and_shares_are_refused(app, table, tmp_path):
     base = ["plan", str(table), "--model", "m0", "--tasks", str(tmp_path / "p.csv")]
     with pytest.raises(ArgumentError, match="'speed' is unknown or needs two models"):
         app([*base, "--estimand", "speed"], exit_on_error=False)
-    with pytest.raises(ArgumentError, match="'wide' is not a share"):
+    with pytest.raises(CycloptsError, match="--margin is 'wide', which is not a share"):
         app([*base, "--margin", "wide"], exit_on_error=False)
 
 

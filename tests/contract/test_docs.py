@@ -17,7 +17,11 @@ def flags(command):
     """Names of a command's arguments, those in shared groups of flags one by one."""
     for name, parameter in inspect.signature(command).parameters.items():
         default = parameter.default
-        yield from (f.name for f in fields(default)) if is_dataclass(default) else [name]
+        if is_dataclass(default):
+            yield from (f.name for f in fields(default))
+        else:
+            named = [n for p in getattr(parameter.annotation, "__metadata__", ()) for n in p.name]
+            yield named[0].removeprefix("--") if named else name
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)

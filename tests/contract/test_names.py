@@ -5,7 +5,7 @@ from collections import defaultdict
 from tests.contract.test_results import public_names
 
 # of rooms that are being rebuilt
-_KNOWN = {"Evidence", "Judgement", "LogLoss", "Loss", "Target"}
+_KNOWN = {"Evidence", "Judgement", "Log", "LogLoss", "Loss", "Target", "read"}
 
 
 def test_no_name_has_two_meanings():

@@ -1,5 +1,6 @@
 """Every page with long names that run both ways, narrow and wide, light and dark, in Chromium."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ from supersede.look.numbers import share
 from supersede.look.page import figure_page
 from tests.contract import results
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        "SUPERSEDE_PAGES" not in os.environ,
+        reason="renders every page twice, which takes minutes: SUPERSEDE_PAGES=1",
+    ),
+]
 
 BROKEN = (Path(__file__).parent / "broken.js").read_text()
 LONG = "an improbably long name of a model or of a group that somebody gave it in a hurry"

@@ -95,11 +95,11 @@ def audit(
         newer: The new model's run; the first file is then the old model's.
         model: Column of a model's answers.
         old: The model in service: its column. The audit then compares the two on the same items.
-        reference: Transcripts: the column of what was said. With --hypothesis the audit is of word
+        reference: The column of what was said. With --hypothesis the audit is of word
             error rates, and --old is the column of an older recogniser's hypotheses.
         hypothesis: The column of what the audited recogniser understood.
-        normaliser: Rules for both sides of a transcript: verbatim, plain or english, also with a
-            version, as in plain/1.
+        normaliser: Rules for both sides: verbatim, plain or english, also with a version, as in
+            plain/1. For transcripts.
         baseline: With --reference: the group or condition that others are compared with, as in
             noise=quiet; repeat it for several. [default: all others]
         measure: What is measured of each group.

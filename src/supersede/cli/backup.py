@@ -20,9 +20,9 @@ def backup(
 
     Args:
         out: The archive to write.
-        data: The installation's data folder.
-        database: Address of its database.
-        settings: A TOML file with its settings.
+        data: Folder of the installation.
+        database: Address of the database.
+        settings: A TOML file with settings.
     """
     from supersede.cli.for_web import opened_site
 
@@ -47,9 +47,9 @@ def restore(
 
     Args:
         archive: The backup.
-        data: The new data folder.
-        database: Address of the new database.
-        settings: A TOML file with its settings.
+        data: Folder of the installation: a new one.
+        database: Address of the database: a new one.
+        settings: A TOML file with settings.
     """
     from supersede.cli.for_web import opened_site
 

@@ -31,9 +31,9 @@ def ledger(
         action: What to do.
         anchor: A head printed earlier, as NUMBER:HASH.
         round_: Also judge this round again from its log, and require the same list.
-        data: The installation's data folder.
-        database: Address of its database.
-        settings: A TOML file with its settings.
+        data: Folder of the installation.
+        database: Address of the database.
+        settings: A TOML file with settings.
     """
     from supersede.cli.for_web import opened_site
 

@@ -27,7 +27,7 @@ def plan(
     group: Strings = None,
     for_review: Path | None = None,
     positive: str = "1",
-    judge: Strings = None,
+    opinion: Strings = None,
     classes: Strings = None,
     margin: Share = 0.05,
     confidence: Share = 0.95,
@@ -69,7 +69,7 @@ def plan(
         for_review: The JSON result of an undecided review; models and estimands are then those of
             its undecided checks, with margins that decide them.
         positive: The class that counts as positive.
-        judge: Column with an opinion about every label, such as a language model's: a class, or the
+        opinion: Column with an opinion about every label, such as a language model's: a class, or the
             probability of class 1; repeat it for several. It saves labels as far as it is right,
             which the labels show, and is never taken for a label.
         classes: A class that labels may have although no model predicts it; repeat it for several.
@@ -154,8 +154,8 @@ def plan(
             models = list(rows.models)
         else:
             rows = supersede.read(
-                table, item=item, models=models or judge, groups=group or (), labelled=False,
-                keep=judge or (),
+                table, item=item, models=models or opinion, groups=group or (), labelled=False,
+                keep=opinion or (),
             )  # fmt: skip
         if not asked:
             wanted = estimand or ["precision"]
@@ -173,7 +173,7 @@ def plan(
             parent=parent,
             mix=mix,
             budget=budget,
-            judge=judge or (),
+            judge=opinion or (),
             after=learnt,
             classes=None if classes is None else [_class(text) for text in classes],
             seed=seed,

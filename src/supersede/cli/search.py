@@ -1,9 +1,9 @@
 """``supersede search``: which network suits a target?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import Parameter
+from supersede.cli.common import Quiet, outputs
 
 if TYPE_CHECKING:
     from supersede.search.architecture import Space, Task
@@ -31,8 +31,9 @@ def search(
     vela_config: Path | None = None,
     cache: Path | None = None,
     out: Path | None = None,
+    json: Path | None = None,
     winner: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Quiet = False,
 ) -> int:
     """Search a space of networks for those that no other one beats on a target.
 
@@ -44,35 +45,35 @@ def search(
     Example: supersede search --target ethos-u85-512 --task digits --evaluations 30 --store runs/digits
 
     Args:
-        target: As for profile: ethos-u55-32 to ethos-u85-2048, a declared accelerator (chip.toml).
+        target: ethos-u55-32 to ethos-u85-2048; a declared accelerator (chip.toml).
         task: digits (classification), detection or segmentation (composed scenes), or a task of your own:
             file.py:name.
         space: A space of your own: file.py:name; by default one that suits the task.
         strategy: How candidates are chosen.
         evaluations: Trainings at most.
         max_latency: Most milliseconds.
-        max_weights: Most memory for weights, such as 100KB.
-        max_sram: Most memory for activations.
+        max_weights: Most memory for weights, likewise.
+        max_sram: Most memory for activations, such as 256KB.
         most_accurate: Minimise the error alone, within the limits, instead of error and latency.
         curate: Remove channels off the target's granule and dominated choices first.
         stop: End when further search is not worth it, rather than after all evaluations.
-        seed: Of everything.
+        seed: Seed of all random choices.
         store: A folder, or postgresql://… for several workers.
         memory: Memory mode of an Ethos-U.
         system: System configuration of an Ethos-U.
-        vela_config: A vela.ini of your own.
+        vela_config: A vela.ini of your own, for clocks and bandwidths that do not exist yet.
         cache: File of kept measurements; in the user's folder for caches if left out.
-        out: The result: .html, .json, .csv or .parquet.
+        out: Write the page here, as HTML in one file.
+        json: Write the result here, as JSON.
         winner: Folder for the most accurate network of the front: its description and its picture.
-        quiet: No progress.
+        quiet: Do not show progress.
     """
     from supersede.cli.for_targets import byte_count, cache_file, open_target
     from supersede.cli.progress import Progress
-    from supersede.search.architecture import Found, Limits, Stop, TargetCosts
+    from supersede.search.architecture import Limits, Stop, TargetCosts
     from supersede.search.architecture import search as find
 
-    if out is not None:
-        Found.check_path(out)
+    written = outputs(out=out, json=json)
     limits = Limits(
         None if max_latency is None else max_latency / 1000,
         byte_count(max_weights, "--max-weights"),
@@ -92,8 +93,7 @@ def search(
             stop=Stop() if stop else None, seed=seed, store=store, progress=say,
         )  # fmt: skip
     print(found)
-    if out is not None:
-        found.save(out)
+    written.write(found)
     if winner is not None and found.front:
         _write_winner(found, winner, opened)
     return 0 if found.front else 1

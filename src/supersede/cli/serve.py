@@ -29,13 +29,14 @@ def serve(
     Example: supersede serve --demo
 
     Args:
-        data: Folder for uploaded files, the signing key and, by default, the database.
-        database: Address of SQLite or PostgreSQL, such as postgresql://user@host/name.
+        data: Folder of the installation: uploaded files, the signing key and, by default, the
+            database.
+        database: Address of the database: SQLite or PostgreSQL, such as postgresql://user@host/name.
         host: Interface to listen on.
         port: Port to listen on; 0 for any free one.
         address: Address under which browsers reach it, such as https://bounty.example.
         workers: Number of processes: that answer requests.
-        settings: A TOML file with further settings.
+        settings: A TOML file with settings.
         demo: Open a filled demonstration, in a folder that is deleted when it stops.
     """
     from dataclasses import replace
