@@ -29,7 +29,7 @@ Value = int | float | str
 Params = Mapping[str, Value]
 """One value for each choice, by its name."""
 
-TRIES = 10_000
+NEAR, TRIES = 200, 10_000
 """Random candidates that are tried for one that belongs to a space."""
 
 Role = Literal["channels", "width", "kind", "kernel", "expansion", "depth", "size", "other"]
@@ -168,7 +168,7 @@ class Space:
         if not free:
             msg = "the space has one candidate, which has no neighbours"
             raise SpaceError(msg)
-        for _ in range(TRIES):
+        for _ in range(NEAR):
             choice = free[int(rng.integers(len(free)))]
             others = [value for value in choice.values if value != params[choice.name]]
             changed = {**params, choice.name: others[int(rng.integers(len(others)))]}
