@@ -137,7 +137,7 @@ def leaderboard(db: Session, round_: Round, now: datetime) -> list[Place]:
     if round_.state == "published" and round_.audit is not None:
         gains = round_.audit["by_team"]
     given = {"now": now, "round": round_.id}
-    rows = [tuple(row) for row in db.connection().execute(_PLACES, given)]
+    rows: list[Any] = list(db.connection().execute(_PLACES, given))
     rows.sort(key=lambda row: (-gains.get(row[0], 0.0), -row[1], row[3] or now, row[0]))
     return [
         Place(rank, name, won, judged, gains.get(name, 0.0) if gains else None)
