@@ -48,7 +48,7 @@ def test_rows_are_repaired_and_written(tables, capsys):
         (["--against", "known.parquet", "--audio", "path"], "--audio"),
         (["--against", "known.parquet", "--words", "w.txt"], "--words does not go"),
         (["--audio", "path"], "--reference"),
-        (["--against", "known.parquet", "--label", "y"], "--model and --label"),
+        (["--against", "known.parquet", "--label", "y"], "--onnx and --label"),
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(tables, flags, words, capsys, monkeypatch):
@@ -70,7 +70,7 @@ def test_a_ward_is_repaired_with_a_real_recogniser(tmp_path, capsys):
     (tmp_path / "words.txt").write_text(" ".join(vocabulary()))
     code = main([
         "lastmile", str(tmp_path / "clips.csv"), "--audio", "path", "--reference", "text",
-        "--words", str(tmp_path / "words.txt"), "--synthetic", "--json", str(tmp_path / "a.json"),
+        "--words", str(tmp_path / "words.txt"), "--all-synthetic", "--json", str(tmp_path / "a.json"),
         "--repaired", str(tmp_path / "repaired"),
     ])  # fmt: skip
     assert code in {0, 3}

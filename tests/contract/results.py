@@ -326,6 +326,15 @@ def _chain_report():
     return chain_report([old, new], [old, new], y, y)
 
 
+def _together():
+    from supersede.audit import equalised_odds
+
+    rng = np.random.default_rng(0)
+    y, who = rng.integers(0, 2, 800), rng.choice([SCRIPT, "b"], 800)
+    data = {"y": y, "new": np.where(rng.random(800) < 0.2, 1 - y, y), "who": who}
+    return equalised_odds(data, "new", groups=["who"], label="y")
+
+
 def _speech():
     from supersede.audit.speech import audit_speech
 
@@ -411,6 +420,7 @@ MADE = {
     "supersede.audit.result.Audit": _audit,
     "supersede.audit.slices.SliceSearch": _slices,
     "supersede.audit.speech.result.SpeechAudit": _speech,
+    "supersede.audit.together.Together": _together,
     "supersede.bounty.credit.Credit": lambda: credit(*patched()),
     "supersede.bounty.findings.Findings": _findings,
     "supersede.bounty.fresh_audit.RoundAudit": lambda: audit_round(*patched()),

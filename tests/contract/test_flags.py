@@ -54,7 +54,7 @@ FILES = {
     "review": ["t.csv", "--old", "a", "--new", "b"], "audit": ["t.csv", "--model", "a", "--group", "g"],
     "plan": ["t.csv", "--model", "a"], "estimate": ["plan.csv", "labels.csv"],
     "hunt": ["t.csv", "--model", "a", "--label", "y"], "replay": ["t.csv"],
-    "search": ["--target", "cpu"],
+    "search": ["--target", "cpu"], "lastmile": ["t.csv", "--against", "u.csv"],
     "profile": ["m.onnx", "--target", "cpu"], "advise": ["m.onnx", "--target", "cpu"],
     "compatibility": ["a.npy", "b.npy", "c.npy", "--label", "y"], "migrate": ["status", "folder"],
 }  # fmt: skip

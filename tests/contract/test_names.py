@@ -10,6 +10,9 @@ _KNOWN = {
     "Space", "Target", "read",
 }  # fmt: skip
 
+# one loss each: of a table's items in an audit, of arrays in a bounty
+_SAME = {"SquaredError", "ZeroOne"}
+
 
 def test_no_name_has_two_meanings():
     meanings = defaultdict(set)
@@ -18,6 +21,8 @@ def test_no_name_has_two_meanings():
             f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', name)}"
         )
     several = {
-        name: found for name, found in meanings.items() if len(found) > 1 and name not in _KNOWN
+        name: found
+        for name, found in meanings.items()
+        if len(found) > 1 and name not in _KNOWN | _SAME
     }
     assert not several

@@ -53,6 +53,7 @@ VALUES = {
     "train.flips.old_models.OldModel", "train.flips.old_outputs.OldOutputs",
     "train.flips.prediction_updates.ClassEvidence",
     # parts of a result
+    "hardware.targets.measurement.Measurement",
     "embeddings.report.dependants.Dependant", "embeddings.report.paired.PairedEstimate",
     "embeddings.report.searches.Searches", "embeddings.report.verification.Verification",
     "embeddings.training.heterogeneous.CrossReward", "metrics.calibration.Calibration",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from supersede.cli.common import Quiet, Share, Strings, outputs
+from supersede.cli.progress import Progress
 from supersede.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from supersede.lastmile.tables import RowsRepair
 
 __all__ = ["lastmile"]
-
-Strings = Annotated[list[str] | None, Parameter(negative="")]
 
 
 def lastmile(
@@ -26,19 +26,20 @@ def lastmile(
     grammar: Path | None = None,
     clean: str | None = None,
     against: str | None = None,
-    model: Path | None = None,
+    onnx: Path | None = None,
     reads: Strings = None,
     answers: int = 2,
     label: str | None = None,
     group: str | None = None,
     keep: Strings = None,
     normaliser: str = "plain",
-    synthetic: Annotated[bool, Parameter(negative="")] = False,
+    all_synthetic: Annotated[bool, Parameter(negative="")] = False,
     repaired: Path | None = None,
-    confidence: float = 0.95,
+    confidence: Share = 0.95,
     seed: int = 0,
     out: Path | None = None,
     json: Path | None = None,
+    quiet: Quiet = False,
 ) -> int:
     """Find what is different at a customer's site, repair it, and show before and after.
 
@@ -63,48 +64,41 @@ def lastmile(
         grammar: A file with a grammar in JSGF, instead of words.
         clean: A table like SITE of clips without the condition, to see whether the repair does harm.
         against: Rows that the model was accepted on, for tables.
-        model: The model as an ONNX file; with --label its errors are measured.
+        onnx: The model as an ONNX file; with --label its errors are measured.
         reads: A column that the model reads, in the order of its input; repeat it for each.
         answers: Number of classes that the model answers with, as codes from 0.
-        label: The column of what is right, as codes from 0; empty where unknown.
-        group: The column of groups.
+        label: Column of labels; here: codes from 0, empty where unknown.
+        group: Column whose values are groups.
         keep: A column that is left as it is, whatever is found; repeat it for several.
-        normaliser: Rules for transcripts: verbatim, plain or english.
-        synthetic: Voices, sounds or rows were made up; everything is marked.
+        normaliser: Rules for both sides of a transcript: verbatim, plain or english.
+        all_synthetic: Voices, sounds or rows were made up; everything is marked.
         repaired: Write the repaired rows (Parquet), or clips (a folder).
-        confidence: Two-sided confidence of every interval.
-        seed: Seed of the split into choosing and measuring.
-        out: Write an HTML page.
-        json: Write JSON.
+        confidence: Two-sided confidence of every interval, such as 95% or 0.95.
+        seed: Seed of all random choices. Here: of the split into choosing and measuring.
+        out: Write the page here, as HTML in one file.
+        json: Write the result here, as JSON.
+        quiet: Do not show progress.
     """
     if (audio is None) == (against is None):
         msg = "name the column of audio files (--audio), or the rows that the model was accepted on (--against)"
         raise ArgumentError(msg)
-    shared = {"confidence": confidence, "seed": seed, "synthetic": synthetic}
+    written = outputs(out=out, json=json)
+    shared = {"confidence": confidence, "seed": seed, "synthetic": all_synthetic}
     result: AudioRepair | RowsRepair
     if audio is not None:
-        _refuse({"--model": model, "--label": label, "--keep": keep}, "--audio")
-        result = _clips(site, audio, reference, words, grammar, clean, group, normaliser, repaired, shared)  # fmt: skip
+        _refuse({"--onnx": onnx, "--label": label, "--keep": keep}, "--audio")
+        with Progress(quiet=quiet) as progress:
+            progress("recognising, and looking for what is different")
+            result = _clips(site, audio, reference, words, grammar, clean, group, normaliser, repaired, shared)  # fmt: skip
         different = bool(result.site.conditions)
     else:
         _refuse({"--reference": reference, "--words": words, "--grammar": grammar, "--clean": clean}, "--against")  # fmt: skip
-        result = _rows(
-            site,
-            str(against),
-            model,
-            reads or [],
-            answers,
-            label,
-            group,
-            keep or [],
-            repaired,
-            shared,
-        )
+        with Progress(quiet=quiet) as progress:
+            progress("comparing rows, and looking for what is different")
+            result = _rows(site, str(against), onnx, reads or [], answers, label, group, keep or [], repaired, shared)  # fmt: skip
         different = bool(result.suspects)
     print(result)
-    for path in (out, json):
-        if path is not None:
-            result.save(path)
+    written.write(result)
     if not different or result.helps:
         return 0
     if audio is None:
@@ -168,7 +162,7 @@ def _rows(
     from supersede.lastmile.tables import repair_rows
 
     if (model is None) != (label is None):
-        msg = "--model and --label go together: errors need both"
+        msg = "--onnx and --label go together: errors need both"
         raise ArgumentError(msg)
     rows, known = _columns(site), _columns(against)
     truth = None

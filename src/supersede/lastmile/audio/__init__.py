@@ -3,10 +3,10 @@
 from supersede.lastmile.audio.clip import RATE, Clip, read_clip, write_clip
 from supersede.lastmile.audio.conditions import (
     Clipped,
-    Condition,
     Dither,
     Noise,
     Reverberation,
+    SoundCondition,
     Telephone,
     Tone,
 )
@@ -16,7 +16,26 @@ from supersede.lastmile.audio.tone_removal import ClipRepair, Notch, SubtractTon
 from supersede.lastmile.audio.tones import FoundTone, find_tones
 
 __all__ = [
-    "RATE", "AudioRepair", "ChangeRow", "Clip", "ClipRepair", "Clipped", "Condition", "Dither",
-    "FoundTone", "Noise", "Notch", "Recogniser", "Reverberation", "SiteReport", "SubtractTones",
-    "Telephone", "Tone", "describe_site", "find_tones", "read_clip", "repair_clips", "write_clip",
+    "RATE",
+    "AudioRepair",
+    "ChangeRow",
+    "Clip",
+    "ClipRepair",
+    "Clipped",
+    "Dither",
+    "FoundTone",
+    "Noise",
+    "Notch",
+    "Recogniser",
+    "Reverberation",
+    "SiteReport",
+    "SoundCondition",
+    "SubtractTones",
+    "Telephone",
+    "Tone",
+    "describe_site",
+    "find_tones",
+    "read_clip",
+    "repair_clips",
+    "write_clip",
 ]  # fmt: skip

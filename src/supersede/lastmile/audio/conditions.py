@@ -9,14 +9,14 @@ import numpy.typing as npt
 from supersede.errors import ArgumentError
 from supersede.lastmile.audio.clip import Clip
 
-__all__ = ["Clipped", "Condition", "Dither", "Noise", "Reverberation", "Telephone", "Tone"]
+__all__ = ["Clipped", "Dither", "Noise", "Reverberation", "SoundCondition", "Telephone", "Tone"]
 
 Floats = npt.NDArray[np.float64]
 NoiseKind = Literal["white", "pink", "brown", "babble"]
 _QUIET = 1e-9  # mean square below which a clip is silence
 
 
-class Condition(Protocol):
+class SoundCondition(Protocol):
     """A circumstance."""
 
     @property
