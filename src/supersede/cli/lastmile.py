@@ -70,7 +70,7 @@ def lastmile(
         label: Column of labels; here: codes from 0, empty where unknown.
         group: Column whose values are groups.
         keep: A column that is left as it is, whatever is found; repeat it for several.
-        normaliser: Rules for both sides of a transcript: verbatim, plain or english.
+        normaliser: Rules for both sides: verbatim, plain or english.
         all_synthetic: Voices, sounds or rows were made up; everything is marked.
         repaired: Write the repaired rows (Parquet), or clips (a folder).
         confidence: Two-sided confidence of every interval, such as 95% or 0.95.
