@@ -123,7 +123,7 @@ def test_a_tflite_file_is_read_for_any_target(tmp_path, capsys):
     assert run(tmp_path, "profile", str(tmp_path / "m.tflite"), "--target", str(chip)) == 0
     (tmp_path / "m.tflite").write_bytes(b"")
     assert run(tmp_path, "profile", str(tmp_path / "m.tflite"), "--target", str(chip)) == 2
-    assert "no TensorFlow Lite file" in capsys.readouterr().err
+    assert "not a TensorFlow Lite file" in capsys.readouterr().err
 
 
 @pytest.fixture

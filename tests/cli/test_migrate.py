@@ -83,7 +83,7 @@ def test_bad_input_is_said(tmp_path, old, capsys):
     assert main(["migrate", "status", str(tmp_path / "none")]) == 2
     assert "plan one first" in capsys.readouterr().err
     assert main(["migrate", "plan", str(tmp_path / "m"), "--old-index", old]) == 2
-    assert "a plan needs --new, --embedder" in capsys.readouterr().err
+    assert "a plan needs --new-index, --embedder" in capsys.readouterr().err
     assert (
         main(
             [

@@ -102,7 +102,7 @@ def test_declared_groups_equal_a_plain_count(rows):
         Group("1", (Condition("g", "==", "a"), Condition("age", ">", 1))),
         Group("2", (Condition("age", "<=", 2),)),
     ]
-    audit = audit_groups(table, "m", declared=groups)
+    audit = audit_groups(table, "m", groups=groups)
     one, two = (row for row in audit.rows if row.known)
     inside = [w for w, who, a in rows if who == "a" and a is not None and a > 1]
     assert one.n == len(inside)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supersede.train.flips import Confusion, Predictions
+from supersede.train.flips import ConfusionMatrix, Predictions
 
 
 @st.composite
@@ -14,7 +14,7 @@ def models(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     made = []
     for _ in range(3):
-        confusion = Confusion(tuple(range(classes)), rng.dirichlet(np.ones(classes), classes))
+        confusion = ConfusionMatrix(tuple(range(classes)), rng.dirichlet(np.ones(classes), classes))
         made.append((confusion, rng.integers(classes, size=n)))
     return made
 

@@ -7,6 +7,7 @@ import sklearn.metrics as sk
 
 import supersede
 from supersede.metrics.comparison import Sample
+from supersede.metrics.cells import counted
 from supersede.metrics.measures import measure
 from supersede.review import MaxDrop, MaxRise, MinMetric
 from supersede.search.stopping import auc_error
@@ -14,7 +15,7 @@ from supersede.search.stopping import auc_error
 
 def compared(rows, metric, of=None, **arguments):
     table = supersede.read(rows, models=["a", "b"], label="y", **arguments)
-    (found,) = measure(metric, of).compare(Sample(table, "a", "b"))
+    ((found,),) = counted(table, measure(metric, of).compare(Sample(table, "a", "b")))
     return found
 
 

@@ -64,6 +64,7 @@ class Bounty:
         LogError: The log was altered, or belongs to a bounty with other rows or rules.
 
     Example:
+        >>> import numpy as np
         >>> from supersede.bounty.artefacts import Constant
         >>> rng = np.random.default_rng(0)
         >>> age = rng.integers(18, 90, 4000)

@@ -145,7 +145,8 @@ def _overlap(hashes: Hashes, spent: Hashes) -> bool:
     if not len(spent) or not len(once):
         return False
     u, ratio = len(once) / len(hashes), max(1.0, len(spent) / len(hashes))
-    chance = ratio * (1 - u) / u
+    # the rows that occur twice are counted, and three more than counted are as likely
+    chance = ratio * (1 - u + 3 / len(hashes)) / u
     allowed = chance + 3 * np.sqrt(chance / len(once)) + 3 / len(once)
     return bool(np.isin(once, spent).mean() > min(_MOST, allowed))
 

@@ -73,7 +73,7 @@ def test_addresses(tmp_path):
     with pytest.raises(IndexAccessError, match="is the server up"):
         open_index("postgresql://127.0.0.1:1/none#t")
     (tmp_path / "other").write_bytes(b"something else\n")
-    with pytest.raises(IndexAccessError, match="no log of vectors"):
+    with pytest.raises(IndexAccessError, match="not a log of vectors"):
         open_index(f"faiss:{tmp_path}/other")
 
 

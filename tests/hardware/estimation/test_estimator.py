@@ -230,7 +230,7 @@ def test_saved_and_loaded_it_says_the_same(fitted, tmp_path):
 def test_a_file_that_is_no_estimator_is_refused(fitted, tmp_path):
     for text in ("", "[]", "{}", json.dumps({**fitted.to_dict(), "format": 99})):
         (tmp_path / "e.json").write_text(text)
-        with pytest.raises(EstimateError, match=r"no saved estimator|has format 99"):
+        with pytest.raises(EstimateError, match=r"not a saved estimator|has format 99"):
             Estimator.load(tmp_path / "e.json")
 
 

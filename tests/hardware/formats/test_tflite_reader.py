@@ -61,7 +61,7 @@ def test_a_network_reads_back_in_floating_point():
 )
 def test_what_is_no_file_is_refused(content, tmp_path):
     (tmp_path / "m.tflite").write_bytes(content)
-    with pytest.raises(NetworkFileError, match=r"no TensorFlow Lite file|is damaged"):
+    with pytest.raises(NetworkFileError, match=r"not a TensorFlow Lite file|is damaged"):
         from_tflite(tmp_path / "m.tflite")
     with pytest.raises(NetworkFileError, match="cannot read"):
         from_tflite(tmp_path / "none.tflite")

@@ -61,7 +61,7 @@ def test_seventeen_channels_cost_as_thirty_two():
             "lanes = 256\nclock = 1e9\nbandwidth = 1e9\ngranule = 2.5",
             "granule is 2.5; .*a whole number",
         ),
-        ("lanes = 100\nclock = 1e9\nbandwidth = 1e9", "no multiple of the granule"),
+        ("lanes = 100\nclock = 1e9\nbandwidth = 1e9", "not a multiple of the granule"),
         ("lanes = 256\nclock = 1e9", "cannot read a target"),
         ("lanes = 256\nclock = 1e9\nbandwidth = 1e9\ncolour = 1", "colour"),
         ("lanes =", "cannot read a target"),

@@ -282,6 +282,7 @@ def block_space(
         SpaceError: A choice has no values.
 
     Example:
+        >>> import numpy as np
         >>> space = block_space([Stage((16, 24)), Stage((24, 32), stride=2)], Classifier(4))
         >>> net = space.network(space.sample(np.random.default_rng(0)))
         >>> net.shapes["classes"].channels
@@ -322,8 +323,9 @@ def seven_blocks(
         channels: First and last number of channels of every block.
 
     Example:
-        >>> round(np.log10(float(seven_blocks().size)), 1)
-        16.3
+        >>> import math
+        >>> round(math.log10(seven_blocks().size), 1)
+        16.0
     """
     widths = tuple(range(channels[0], channels[1] + 1, step))
     stages = [

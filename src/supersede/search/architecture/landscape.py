@@ -119,7 +119,7 @@ def landscape(
         >>> from supersede.hardware import Declared
         >>> from supersede.search.architecture import seven_blocks
         >>> target = Declared(lanes=256, clock=1e9, bandwidth=4e9, granule=16)
-        >>> landscape(seven_blocks(channels=(16, 40)), target, sweeps=1).rising < 0.2
+        >>> landscape(seven_blocks(channels=(16, 40)), target, sweeps=1).falling < 0.2
         True
     """
     rng = np.random.default_rng(seed)

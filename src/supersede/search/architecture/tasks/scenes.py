@@ -53,7 +53,7 @@ def compose(count: int, pixels: int, seed: int) -> Scenes:
 
     Example:
         >>> scenes = compose(2, 32, 0)
-        >>> scenes.images.shape, scenes.masks.max() <= 3
+        >>> scenes.images.shape, int(scenes.masks.max()) <= 3
         ((2, 3, 32, 32), True)
     """
     rng = np.random.default_rng(seed)
