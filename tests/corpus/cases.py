@@ -195,9 +195,7 @@ def _() -> None:
 
 @case("grades that get better", ["g.jsonl", *V], verdict="pass")
 def _() -> None:
-    jsonl(
-        "g.jsonl", id=IDS, v1=words(GOOD, "PASS", "FAIL"), v2=words(FINE, "PASS", "FAIL")
-    )
+    jsonl("g.jsonl", id=IDS, v1=words(GOOD, "PASS", "FAIL"), v2=words(FINE, "PASS", "FAIL"))
 
 
 @case("partly right", ["g.jsonl", *V], says="--judge --threshold 1",

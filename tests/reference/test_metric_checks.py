@@ -6,8 +6,8 @@ import pytest
 import sklearn.metrics as sk
 
 import supersede
-from supersede.metrics.comparison import Sample
 from supersede.metrics.cells import counted
+from supersede.metrics.comparison import Sample
 from supersede.metrics.measures import measure
 from supersede.review import MaxDrop, MaxRise, MinMetric
 from supersede.search.stopping import auc_error
