@@ -61,7 +61,7 @@ class _Forker:
             if self.process.poll() is None:  # otherwise the child has ended with it
                 os.kill(
                     child, signal.SIGKILL
-                )  # its number is its own: it is not reaped before told
+                )  # its number is still its own: it is reaped on request only
             raise
         self.socket.sendall(b"r")  # reap it
         return code
