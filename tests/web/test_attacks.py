@@ -234,7 +234,7 @@ def test_a_token_revoked_during_an_upload_ends_it(site, enter, stranger):
     enter("grace", "owner")
     ada = enter("ada", "hunter", team="A")
     shown = ada.post("/account/tokens", data={"label": "laptop"}).text
-    token = re.search(r"<pre>(sup_[^<]+)</pre>", shown)[1]
+    token = re.search(r"<pre[^>]*>(sup_[^<]+)</pre>", shown)[1]
     number = opened(site)
 
     def parts():

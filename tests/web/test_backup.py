@@ -1,3 +1,4 @@
+import re
 import sqlite3
 import zipfile
 from pathlib import Path
@@ -24,7 +25,8 @@ def filled(site, enter):
     ada = enter("ada", "hunter", team="Ünïcode")
     number = round_opened(site)
     sent = {"key": "a submission", "group": "age >= 60", "note": "Ünï"}
-    token = ada.post("/account/tokens", data={"label": "x"}).text.split("<pre>")[1].split("<")[0]
+    page = ada.post("/account/tokens", data={"label": "x"}).text
+    token = re.search(r"<pre[^>]*>(sup_[^<]+)</pre>", page)[1]
     headers = {"authorization": f"Bearer {token}"}
     ada.post(f"/api/v1/rounds/{number}/submissions", json=sent, headers=headers)
     work_all(site)

@@ -63,3 +63,33 @@ def test_two_workers_train_nothing_twice_and_a_killed_one_loses_nothing(url, tmp
     assert seen[0] <= len(found.trained)
     shares = Counter(e.worker for e in found.trained)
     assert len(shares) == 4
+
+
+OPENER = """
+import sys
+from supersede.search.architecture.store import open_store
+from tests.search.architecture.test_search import SPACE
+print("ready", flush=True)
+sys.stdin.readline()
+with open_store(sys.argv[1], SPACE, 2):
+    pass
+"""
+
+
+def test_workers_that_open_an_empty_database_at_the_same_moment_do_not_collide(url, tmp_path):
+    root = Path(__file__).parents[3]
+    openers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, url],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": f"{root}/src:{root}"}, cwd=tmp_path,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    for opener in openers:
+        assert opener.stdout.readline() == "ready\n"
+    for opener in openers:
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    said = [opener.communicate()[1] for opener in openers]
+    assert [opener.returncode for opener in openers] == [0] * 4, said

@@ -32,6 +32,8 @@ __all__ = ["Store", "open_store"]
 
 STUDY, FILE, LOCK = "architecture", "study.db", "worker.lock"
 RECORD, KEY, CONTRACT, STOPPED = "record", "key", "contract", "stopped"
+CREATING = int.from_bytes(b"superse", "big")
+"""The key of PostgreSQL's advisory lock that a worker holds while it creates the tables."""
 BEAT, DEAD_AFTER = 5, 20
 """Seconds between signs of life, and without one until a worker counts as dead."""
 
@@ -191,11 +193,12 @@ def open_store(place: str | Path | None, space: Space, directions: int) -> Itera
     broken = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
     with quiet_optuna(), nullcontext() if place is None or url else _locked(Path(str(place))):
         try:
-            storage = _storage(place, url)
-            study = optuna.create_study(
-                study_name=STUDY, storage=storage, load_if_exists=True,
-                directions=["minimize"] * directions,
-            )  # fmt: skip
+            with nullcontext() if url is None else _first_alone(url):
+                storage = _storage(place, url)
+                study = optuna.create_study(
+                    study_name=STUDY, storage=storage, load_if_exists=True,
+                    directions=["minimize"] * directions,
+                )  # fmt: skip
         except ImportError as error:
             raise MissingExtraError.of(
                 package="psycopg", extra="search", purpose="a study in PostgreSQL"
@@ -225,6 +228,28 @@ def open_store(place: str | Path | None, space: Space, directions: int) -> Itera
                     storage.engine.dispose()
 
 
+def _driven(url: str) -> str:
+    """The address with the driver that we install."""
+    if url.startswith("postgresql://"):
+        return "postgresql+psycopg://" + url.removeprefix("postgresql://")
+    return url
+
+
+@contextmanager
+def _first_alone(url: str) -> Iterator[None]:
+    """Let one worker at a time create tables: Optuna's workers collide on an empty database."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    engine = create_engine(_driven(url), poolclass=NullPool)
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect() as connection:  # closing it releases the lock, however this process ends
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": CREATING})
+        yield
+
+
 def _storage(place: str | Path | None, url: str | None) -> Any:
     from optuna.storages import RDBStorage
 
@@ -234,12 +259,10 @@ def _storage(place: str | Path | None, url: str | None) -> Any:
         return RDBStorage(
             f"sqlite:///{Path(place) / FILE}", engine_kwargs={"connect_args": {"timeout": 60}}
         )
-    if url.startswith("postgresql://"):
-        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # signs of life are marked as experimental
         return RDBStorage(
-            url, heartbeat_interval=BEAT, grace_period=DEAD_AFTER,
+            _driven(url), heartbeat_interval=BEAT, grace_period=DEAD_AFTER,
             heartbeat_stale_trial_callback=_again, engine_kwargs={"pool_pre_ping": True},
         )  # fmt: skip
 
