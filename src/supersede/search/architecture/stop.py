@@ -22,11 +22,11 @@ from supersede.search.stopping import (
     History,
     Int,
     Memory,
+    ParameterSpace,
     State,
     Trial,
     decide,
 )
-from supersede.search.stopping import ParameterSpace
 
 if TYPE_CHECKING:
     from supersede.search.architecture.candidates import Evaluated, Objective
