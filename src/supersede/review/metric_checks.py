@@ -31,7 +31,7 @@ from supersede.table.coerce import as_names
 __all__ = ["EVERY_GROUP", "MaxDrop", "MaxMetric", "MaxRise", "MinMetric"]
 
 EVERY_GROUP = "*"
-"""As `by`: every group column and combination of the review."""
+"""As `groups`: every group column and combination of the review."""
 
 _TAILS = 0.5 / 1.5 ** np.arange(1, 56)  # down to 1e-10
 Kind = Literal["min", "max", "max_drop", "max_rise"]
@@ -45,7 +45,7 @@ class MinMetric:
         metric: The metric: a name from `supersede.metrics.measures.NAMES`, or a `Measure`.
         limit: The least value: a share in [0, 1] (0.8 for 80 %), or an amount.
         of: The class, for metrics of one class; ``"*"`` is every class in turn.
-        by: The columns whose values, or combinations of values, are held against the limit one by
+        groups: The columns whose values, or combinations of values, are held against the limit one by
             one; ``"*"`` is every group of the review. None for all items together.
         min_items: Smaller slices can fail but do not hold up the verdict.
 
@@ -63,7 +63,7 @@ class MinMetric:
     metric: str | Measure
     limit: float
     of: object = None
-    by: str | Sequence[str] | None = None
+    groups: str | Sequence[str] | None = None
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class MaxMetric:
     metric: str | Measure
     limit: float
     of: object = None
-    by: str | Sequence[str] | None = None
+    groups: str | Sequence[str] | None = None
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
@@ -111,7 +111,7 @@ class MaxDrop:
     metric: str | Measure
     limit: float
     of: object = None
-    by: str | Sequence[str] | None = None
+    groups: str | Sequence[str] | None = None
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class MaxRise:
     metric: str | Measure
     limit: float
     of: object = None
-    by: str | Sequence[str] | None = None
+    groups: str | Sequence[str] | None = None
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
@@ -156,7 +156,7 @@ _CLASSES: dict[str, str] = {
 
 
 def _settle(check: "_Check", kind: Kind) -> None:
-    """Refuse what makes no sense, and take the limit as a number and `by` as columns."""
+    """Refuse what makes no sense, and take the limit as a number and `groups` as columns."""
     if not (isinstance(check.metric, str) or hasattr(check.metric, "compare")):
         msg = f"{_CLASSES[kind]}: metric={check.metric!r}; expected a name, such as 'recall', or a Measure"
         raise ArgumentError(msg)
@@ -176,12 +176,12 @@ def _settle(check: "_Check", kind: Kind) -> None:
     limit = limits.checked_limit(name, check.limit, allowed)
     object.__setattr__(check, "limit", limit)
     limits.checked_size("min_items", check.min_items)
-    if check.by is not None and check.by != EVERY_GROUP:
-        columns = as_names(check.by, "by")
+    if check.groups is not None and check.groups != EVERY_GROUP:
+        columns = as_names(check.groups, "groups")
         if not columns:
-            msg = "by=() names no column; leave by= out to judge all items together"
+            msg = "groups=() names no column; leave groups= out to judge all items together"
             raise ArgumentError(msg)
-        object.__setattr__(check, "by", columns)
+        object.__setattr__(check, "groups", columns)
 
 
 def _measure(metric: str | Measure, of: object) -> Measure:
@@ -195,7 +195,7 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
             " a random sample, or estimate the metric from the plan: supersede estimate"
         )
         raise ArgumentError(msg)
-    margins = _margins(check.by, evidence)
+    margins = _margins(check.groups, evidence)
     sample = Sample(evidence.counting, evidence.old, evidence.new, margins, evidence.inclusion)
     if check.of == EVERY:
         measures = yield from every_class(check.metric, sample)
@@ -209,7 +209,7 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
     ]
     asked = _measure(check.metric, None if check.of == EVERY else check.of)
     form = _Form.of(kind, asked, check)
-    if check.by is None and check.of != EVERY:
+    if check.groups is None and check.of != EVERY:
         return _whole(form, slices[0][0], evidence)
     silent: list[Unlabelled] = []
     if check.by is not None and evidence.labelled < evidence.table.size:
@@ -227,16 +227,16 @@ def _compared(asked: Measure, sample: Sample) -> Counting:
     return (yield from found) if isinstance(found, Generator) else found
 
 
-def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[str, ...], ...]:
-    if by is None:
+def _margins(groups: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[str, ...], ...]:
+    if groups is None:
         return ((),)
-    if by == EVERY_GROUP:
+    if groups == EVERY_GROUP:
         found = tuple(m.columns for m in evidence.margins if m.columns != (CLASS,))
         if not found:
             msg = "@* is every group of the review, and it has none; name some: --group <column>"
             raise ArgumentError(msg)
         return found
-    columns = as_names(by, "by")
+    columns = as_names(groups, "groups")
     for column in columns:
         if column not in evidence.table.rows.columns:
             raise MissingColumnError.of(column, evidence.table.rows.columns, "a group (@)")
@@ -268,8 +268,10 @@ class _Form:
         unit = "amount" if measure.unit == "amount" else "points" if changes else "share"
         metric = check.metric if isinstance(check.metric, str) else measure.name
         name = f"{kind} {metric}" + (f":{check.of}" if check.of is not None else "")
-        if check.by is not None:
-            name += "@" + (check.by if isinstance(check.by, str) else ",".join(check.by))
+        if check.groups is not None:
+            name += "@" + (
+                check.groups if isinstance(check.groups, str) else ",".join(check.groups)
+            )
         return cls(kind, measure, name, bound, unit)  # type: ignore[arg-type]
 
     @property
