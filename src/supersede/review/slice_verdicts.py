@@ -6,7 +6,8 @@ model that keeps every limit stays below ``(1 - confidence) / 2``. It *passes* i
 the limit. Passing the check takes every slice: each by its own interval, where no correction is needed
 since all of them must (an intersection-union test, Berger 1982), or all slices of a margin together,
 where there are enough of them to borrow strength from each other (`alike`). A slice with fewer than
-`min_items` items can fail but does not hold up the verdict: it is named as too small to judge.
+`min_items` items can fail but does not hold up the verdict, and one whose items all have weight 0 can do
+neither: both are named as too small to judge.
 """
 
 from collections.abc import Callable, Sequence
@@ -119,7 +120,7 @@ def slices_finding(
     alpha = (1 - evidence.confidence) / 2
     fails = adjusted < alpha
     passes = (high <= asked.limit) if asked.sense > 0 else (low >= asked.limit)
-    small = n < asked.min_items
+    small = (n < asked.min_items) | np.isnan(estimate)  # without weight, items say nothing
     verdicts = np.select([fails, passes, ~small], ["fail", "pass", "undecided"], "")
     ends = np.cumsum([len(part.estimate) for part in judged])[:-1]
     apart = np.split(verdicts, ends)
