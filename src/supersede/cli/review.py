@@ -233,9 +233,9 @@ def _checks(
 def _plan(labels: str | None) -> "str | Plan | None":
     if labels is None or not labels.endswith(".csv"):
         return labels
-    from supersede.evaluate import read_plan
+    from supersede.evaluate import load_plan
 
-    return read_plan(labels)
+    return load_plan(labels)
 
 
 def _listed(path: Path) -> list[str]:
