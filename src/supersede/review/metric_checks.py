@@ -21,11 +21,11 @@ from supersede.metrics.comparison import Comparison, Floats, Interval, Sample
 from supersede.metrics.intervals import holm, z
 from supersede.metrics.measures import EVERY, Measure, every_class, measure
 from supersede.review import limits
-from supersede.review.evidence import CLASS, Evidence, slice_name
+from supersede.review.evidence import CLASS, Evidence, slice_name, slice_sizes, unlabelled
 from supersede.review.finding import Finding, SliceFinding, Verdict, combined
 from supersede.review.more_labels import CHANCE
 from supersede.review.slice_checks import MIN_ITEMS
-from supersede.review.slice_verdicts import SHOWN
+from supersede.review.slice_verdicts import SHOWN, Unlabelled, unlabelled_step, unlabelled_words
 from supersede.table.coerce import as_names
 
 __all__ = ["EVERY_GROUP", "MaxDrop", "MaxMetric", "MaxRise", "MinMetric"]
@@ -211,7 +211,14 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
     form = _Form.of(kind, asked, check)
     if check.groups is None and check.of != EVERY:
         return _whole(form, slices[0][0], evidence)
-    return _by_slice(form, slices, check.min_items, evidence)
+    silent: list[Unlabelled] = []
+    if check.by is not None and evidence.labelled < evidence.table.size:
+        sizes = yield from slice_sizes(evidence.counting, margins)
+        for margin, every in zip(margins, sizes, strict=True):
+            known = {tuple(values[c] for c in margin) for _, found in slices for values in found
+                     if set(margin) <= set(values)}  # fmt: skip
+            silent += [s for s in unlabelled(margin, every, known) if s[1] >= check.min_items]
+    return _by_slice(form, slices, silent, check.min_items, evidence)
 
 
 def _compared(asked: Measure, sample: Sample) -> Counting:
@@ -378,6 +385,7 @@ def _whole(form: _Form, compared: Comparison, evidence: Evidence) -> Finding:
 def _by_slice(
     form: _Form,
     compared: Sequence[tuple[Comparison, list[dict[str, object]]]],
+    silent: Sequence[Unlabelled],
     min_items: int,
     evidence: Evidence,
 ) -> Finding:
@@ -391,7 +399,9 @@ def _by_slice(
     adjusted = holm(np.concatenate([form.p_value(c) for c, _ in compared]))
     fails = adjusted < (1 - evidence.confidence) / 2
     alone = np.array(form.verdicts(low, high))
-    small = (n < min_items) | np.isnan(estimate)
+    # few labels do not make a slice small: what counts is how many items they stand for
+    stands_for = evidence.table.size / evidence.labelled
+    small = (n * stands_for < min_items) | np.isnan(estimate)
     verdicts = np.select(
         [fails & ~np.isnan(estimate), small, alone == "pass"], ["fail", "", "pass"], "undecided"
     )
@@ -399,7 +409,7 @@ def _by_slice(
     rank = np.select([verdicts == "fail", verdicts == "undecided"], [0, 1], 2)
     order = np.lexsort((-n, np.where(np.isnan(excess), np.inf, -excess), rank))
     verdict = combined(v for v in ("fail", "undecided") if v in verdicts)
-    if not set(verdicts) - {""}:
+    if verdict == "pass" and (silent or not set(verdicts) - {""}):
         verdict = "undecided"
     chosen = random = None
     open_ = np.flatnonzero(verdicts == "undecided")
@@ -407,11 +417,19 @@ def _by_slice(
         overlap = len(compared) > 1 or compared[0][0].keys.num_columns == 0
         chosen, random = _labels(form, (estimate, low, high, n), excess, open_, evidence, overlap)
     worst = order[0]
+    steps = [unlabelled_step(form.check, silent)] if silent else []
+    if len(open_):
+        where = f"in {names[worst]}, "
+        steps += _steps(form, chosen, float(low[worst]), float(high[worst]), where)
+    elif small.all():
+        steps.append(f"{form.check}: compare slices of {min_items} items, or lower min_items.")
     return Finding(
         check=form.check,
         question=form.question,
         verdict=verdict,
-        reason=_slices_reason(form, verdicts, names[worst], (estimate, low, high, n), worst),
+        reason=_slices_reason(
+            form, verdicts, silent, names[worst], (estimate, low, high, n), worst
+        ),
         estimate=float(estimate[worst]),
         low=float(low[worst]),
         high=float(high[worst]),
@@ -419,9 +437,7 @@ def _by_slice(
         unit=form.unit,
         more_labels=chosen,
         more_labels_random=random,
-        steps=_steps(form, chosen, float(low[worst]), float(high[worst]), f"in {names[worst]}, ")
-        if verdict == "undecided"
-        else (),
+        steps=tuple(steps) if verdict == "undecided" else (),
         slices=tuple(
             SliceFinding(
                 slice=names[i],
@@ -442,6 +458,7 @@ def _by_slice(
 def _slices_reason(
     form: _Form,
     verdicts: npt.NDArray[np.str_],
+    silent: Sequence[Unlabelled],
     name: str,
     columns: tuple[Floats, Floats, Floats, Floats],
     worst: int,
@@ -455,6 +472,8 @@ def _slices_reason(
     ] or [f"all {count(len(verdicts) - small)} slices keep the limit"]
     if small == len(verdicts):
         said = ["no slice has enough items to judge"]
+    if silent:
+        said.append(unlabelled_words(silent))
     estimate, low, high, n = (float(column[worst]) for column in columns)
     text = "; ".join(said)
     few = f" Too small to judge: {count(small)}." if small else ""
