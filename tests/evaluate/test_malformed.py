@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from supersede.errors import SourceError, SupersedeError
-from supersede.evaluate import estimate, follow, plan, precision, read_plan, write_plan
+from supersede.evaluate import estimate, follow, load_plan, plan, precision, write_plan
 from tests.evaluate.cases import ensemble
 
 CASE = ensemble(items=400)
@@ -112,7 +112,7 @@ def test_cut_and_damaged_designs_are_refused_or_harmless(seed, written, tmp_path
     file = tmp_path / "plan.csv.design"
     file.write_bytes(data)
     try:
-        again = read_plan(file)
+        again = load_plan(file)
     except SourceError:
         return
     assert again.design == MADE.design  # a time stamp in the archive, say
@@ -123,7 +123,7 @@ def test_files_that_are_no_design(data, tmp_path):
     file = tmp_path / "plan.csv.design"
     file.write_bytes(data)
     with pytest.raises(SourceError, match="it is not a design, or damaged or cut off"):
-        read_plan(file)
+        load_plan(file)
 
 
 def altered(written, change):
@@ -169,4 +169,4 @@ def test_altered_designs_are_refused(name, written, tmp_path):
     with file.open("wb") as out:
         np.savez_compressed(out, **altered(written, CHANGES[name]))
     with pytest.raises(SourceError, match=r"altered after it was written|not a design, or damaged"):
-        read_plan(file)
+        load_plan(file)

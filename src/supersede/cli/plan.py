@@ -130,7 +130,7 @@ def plan(
         msg = "--discordant, --power, --max-nfr, --label, --cluster and --weight go with --detect"
         raise ArgumentError(msg)
     import supersede
-    from supersede.evaluate import Plan, estimate, open_questions, read_plan, write_plan
+    from supersede.evaluate import Plan, estimate, load_plan, open_questions, write_plan
     from supersede.evaluate import plan as make
     from supersede.evaluate.estimands import models_of
     from supersede.look.page import check_output
@@ -160,7 +160,7 @@ def plan(
         if not asked:
             wanted = estimand or ["precision"]
             asked = tuple(_estimands(rows, models, wanted, group or [], positive))
-        earlier = None if after is None else read_plan(after)
+        earlier = None if after is None else load_plan(after)
         learnt: Plan | Estimates | None = earlier
         if earlier is not None and after_labels is not None:
             learnt = estimate(earlier, str(after_labels))

@@ -237,9 +237,9 @@ def _plan(labels: str | None) -> "tuple[str | Plan | None, Labels | None]":
     """How the items were chosen, and the labels of a plan whose file was filled."""
     if labels is None or not labels.endswith(".csv"):
         return labels, None
-    from supersede.evaluate import read_labels, read_plan
+    from supersede.evaluate import load_plan, read_labels
 
-    plan = read_plan(labels)
+    plan = load_plan(labels)
     found = read_labels(labels, models=plan.patterns.graded)
     return plan, found if len(found) and not plan.patterns.graded else None
 

@@ -185,7 +185,7 @@ class Plan(ResultMixin, named="a plan"):
         """Write the page (``.html``), everything as ``.json``, or the plan itself.
 
         As ``.csv``, ``.jsonl`` or ``.parquet``, this is `write_plan`: the items to label, and the design next to
-        them, from which `read_plan` reads the plan back.
+        them, from which `load_plan` reads the plan back.
 
         Raises:
             ArgumentError: The ending is not one of these.

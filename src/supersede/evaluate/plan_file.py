@@ -23,7 +23,7 @@ from supersede.evaluate.design import Expectation, Plan, Sample
 from supersede.evaluate.estimands import Condition, Estimand
 from supersede.evaluate.patterns import Key, Patterns
 
-__all__ = ["read_plan", "write_plan", "write_rows"]
+__all__ = ["load_plan", "write_plan", "write_rows"]
 
 # all that a damaged archive, array or header makes the readers of these formats raise
 _DAMAGED = (
@@ -59,7 +59,7 @@ def write_plan(plan: Plan, path: str | Path, *, votes: bool = False) -> list[Pat
     return [target, design]
 
 
-def read_plan(path: str | Path) -> Plan:
+def load_plan(path: str | Path) -> Plan:
     """Read a plan that `write_plan` wrote, from either of its files.
 
     Raises:
