@@ -27,7 +27,7 @@ from supersede.bounty import (
 )
 from supersede.bounty.artefacts import Constant, parse
 from supersede.bounty.hunters import Ground, alternating, cost_sensitive, hunt, specialists
-from supersede.bounty.policies import Evidence, Transcript
+from supersede.bounty.policies import SliceEvidence, Transcript
 
 SEEDS = int(os.environ.get("SUPERSEDE_SIMULATIONS", "200"))
 GUARDED: tuple[Policy, ...] = (Certified(), Betting())
@@ -187,7 +187,7 @@ def power(planted: bool) -> LINES:
             gap = gain / share
             up, down = 0.3 + gap / 2, 0.3 - gap / 2
             d = np.where(inside, rng.choice([1.0, -1.0, 0.0], N, p=[up, down, 1 - up - down]), 0.0)
-            passed += policy.accepts(Evidence(d, 1.0, transcript))
+            passed += policy.accepts(SliceEvidence(d, 1.0, transcript))
         if planted:
             lines.append((f"planted at twice the margin ({gain:.4f} of all), {policy.name}", "≥ 95 %",
                           f"{passed} of {SEEDS}", verdict(passed >= 0.95 * SEEDS)))  # fmt: skip

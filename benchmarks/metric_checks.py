@@ -139,7 +139,7 @@ def measured(case: Case, trials: int, seed: int = 0) -> dict[str, float]:
         minimum, drop = (MaxMetric, MaxRise) if case.metric in RISING else (MinMetric, MaxDrop)
         limit = 0.5
         checks = [
-            check(case.metric, limit, of=case.of, by="trial", min_items=1)
+            check(case.metric, limit, of=case.of, groups="trial", min_items=1)
             for check in (minimum, drop)
         ]
         source: object = rows

@@ -19,7 +19,7 @@ import numpy as np
 import optuna
 
 from benchmarks.searches.recorded import Run
-from supersede.search.stopping import Categorical, History, Space, Trial
+from supersede.search.stopping import Categorical, History, ParameterSpace, Trial
 
 TABLES = ("cifar10", "cifar100", "imagenet")
 SEARCHES = ("random", "tpe", "evolution")
@@ -57,7 +57,7 @@ def sampler(search: str, seed: int) -> optuna.samplers.BaseSampler:
 def runs(seeds: range, tables: tuple[str, ...] = TABLES) -> Iterator[Run]:
     """The searches of some seeds."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = Space({f"op{i}": Categorical(tuple(range(OPERATIONS))) for i in range(6)})
+    space = ParameterSpace({f"op{i}": Categorical(tuple(range(OPERATIONS))) for i in range(6)})
     for name in tables:
         errors = table(name)
         for search in SEARCHES:
@@ -65,7 +65,9 @@ def runs(seeds: range, tables: tuple[str, ...] = TABLES) -> Iterator[Run]:
                 yield _run(name, search, seed, errors, space)
 
 
-def _run(name: str, search: str, seed: int, errors: dict[str, list[float]], space: Space) -> Run:
+def _run(
+    name: str, search: str, seed: int, errors: dict[str, list[float]], space: ParameterSpace
+) -> Run:
     study = optuna.create_study(sampler=sampler(search, seed))
     drawn, trials, test = np.random.default_rng(seed), [], []
     for _ in range(TRIALS):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import optuna
 
-from supersede.search.stopping import Float, History, Memory, Space, Trial, decide
+from supersede.search.stopping import Float, History, Memory, ParameterSpace, Trial, decide
 
 SEEDS = range(20)
 MOST = 100
@@ -34,7 +34,7 @@ def stop(make: Callable[[np.ndarray], Objective], seed: int) -> tuple[int, bool]
     objective = make(rng.uniform(0.15, 0.85, 2))
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    history, memory = History(Space({"x": Float(0, 1), "y": Float(0, 1)})), Memory()
+    history, memory = History(ParameterSpace({"x": Float(0, 1), "y": Float(0, 1)})), Memory()
     for count in range(1, MOST + 1):
         trial = study.ask()
         at = {name: trial.suggest_float(name, 0, 1) for name in "xy"}

@@ -24,8 +24,8 @@ from supersede.search.stopping import (
     History,
     Int,
     Memory,
+    ParameterSpace,
     Settings,
-    Space,
     Trial,
     optimistic_gain,
     regret_bound,
@@ -78,7 +78,7 @@ def smooth(count: int, d: int = 10, seed: int = 0) -> History:
         Trial(dict(zip(names, map(float, a), strict=True)), float(b))
         for a, b in zip(x, y, strict=True)
     ]
-    return History(Space({name: Float(0, 1) for name in names}), tuple(trials))
+    return History(ParameterSpace({name: Float(0, 1) for name in names}), tuple(trials))
 
 
 def median_ms(step, sizes) -> float:

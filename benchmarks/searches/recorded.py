@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from supersede.search.stopping import Categorical, Float, History, Int, Parameter, Space, Trial
+from supersede.search.stopping import (
+    Categorical,
+    Float,
+    History,
+    Int,
+    Parameter,
+    ParameterSpace,
+    Trial,
+)
 
 FOLDS = [f"fold_{i}" for i in range(10)]
 GROUPS = ("random_forest", "xgboost", "hpobench_naval", "hpobench_parkinsons")
@@ -84,7 +92,7 @@ def runs(group: str) -> Iterator[Run]:
     if here is None:
         return
     table = pq.read_table(here / f"{group}.parquet").to_pydict()
-    space = Space(SPACES[group.split("_")[0] if group.startswith("hpobench") else group])
+    space = ParameterSpace(SPACES[group.split("_")[0] if group.startswith("hpobench") else group])
     names = list(space.parameters)
     which = "optimizer" if "optimizer" in table else "dataset"
     rows: dict[tuple[str, int], list[int]] = {}

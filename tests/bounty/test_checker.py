@@ -5,10 +5,10 @@ from supersede.bounty import (
     Alpha,
     Betting,
     Bounded,
+    BoundedLogLoss,
     Certified,
     Checker,
     DecisionList,
-    LogLoss,
     Naive,
     PooledErrors,
     Sample,
@@ -19,7 +19,7 @@ from supersede.bounty import (
     digest,
 )
 from supersede.bounty.artefacts import Codes, Constant, Numbers, Probabilities, parse
-from supersede.bounty.policies import Evidence, Transcript, margin
+from supersede.bounty.policies import SliceEvidence, Transcript, margin
 from supersede.errors import (
     AnswerError,
     ArgumentError,
@@ -188,7 +188,7 @@ def test_what_is_promised_rests_on_the_most_that_a_row_can_weigh(policy):
     ("loss", "labels", "better", "expected"),
     [
         (SquaredError((0, 10)), [2.0, 4.0], 3.0, (10.0, 1.0)),
-        (LogLoss(0.1), [1, 1], 0.5, (np.log(10), np.log(2))),
+        (BoundedLogLoss(0.1), [1, 1], 0.5, (np.log(10), np.log(2))),
         (PooledErrors(50), [10, 30], 3, (0, 6 / 40)),
     ],
 )
@@ -209,9 +209,9 @@ def test_other_losses(loss, labels, better, expected):
         (ZeroOne(), ["no", "yes"], Codes(2)),
         (ZeroOne(), [0, 2], Codes(2)),
         (ZeroOne(), [0, 1], Probabilities(2)),
-        (LogLoss(), [0, -1], Probabilities(2)),
-        (LogLoss(), [0, 2], Probabilities(2)),
-        (LogLoss(), [0, 2], Numbers(0, 1)),
+        (BoundedLogLoss(), [0, -1], Probabilities(2)),
+        (BoundedLogLoss(), [0, 2], Probabilities(2)),
+        (BoundedLogLoss(), [0, 2], Numbers(0, 1)),
     ],
 )
 def test_labels_that_no_answer_can_match_are_refused(loss, labels, answers):
@@ -249,7 +249,7 @@ def test_a_watched_group_may_be_a_text():
         lambda: Sample("s", {"x": [1, 2]}, [1, 0], None, 2.0),
         lambda: Certified(0),
         lambda: Alpha(-1),
-        lambda: LogLoss(0.7),
+        lambda: BoundedLogLoss(0.7),
         lambda: SquaredError((1, 1)),
         lambda: PooledErrors(0),
         lambda: Checker(DecisionList(ZERO), []),
@@ -306,7 +306,7 @@ def test_the_margin_is_that_of_maurer_and_pontil():
     unit = (gains + 1) / 2
     bound = np.sqrt(2 * unit.var(ddof=1) * level / 500) + 7 * level / (3 * 499)
     assert margin(gains.var(ddof=1), 500, level) == pytest.approx(2 * bound)
-    evidence = Evidence(gains, 1.0, Transcript())
+    evidence = SliceEvidence(gains, 1.0, Transcript())
     assert Certified().accepts(evidence)
 
 

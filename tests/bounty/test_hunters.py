@@ -4,11 +4,11 @@ import pytest
 from supersede.bounty import (
     Alpha,
     Bounded,
+    BoundedLogLoss,
     Bounty,
     Certified,
     DecisionList,
     Findings,
-    LogLoss,
     Sample,
     SquaredError,
     ZeroOne,
@@ -83,8 +83,8 @@ def test_numbers_and_probabilities_are_hunted_too():
 
     classes = Sample("public", {"x": x}, (x > 0.7).astype(int))
     even = DecisionList(Constant((0.5, 0.5)), answers=Probabilities(2))
-    ground = Ground.of(classes, even, LogLoss())
-    bounty = Bounty(even, [classes], loss=LogLoss())
+    ground = Ground.of(classes, even, BoundedLogLoss())
+    bounty = Bounty(even, [classes], loss=BoundedLogLoss())
     hunt(bounty, [*alternating(2, seed=0), *specialists(ground, ["x"], most=4)], ground)
     assert bounty.checker.errors()["all"][1] < 0.1
 

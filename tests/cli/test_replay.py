@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from supersede.cli import main
-from supersede.search.recorded import read
+from supersede.search.recorded import read_search
 from supersede.search.stopping import Categorical, Float, Int
 
 
@@ -59,7 +59,7 @@ def test_a_running_search_is_watched_until_it_ends(history, tmp_path, monkeypatc
 
 
 def test_columns_become_parameters(history):
-    space = read(history).history().space.parameters
+    space = read_search(history).history().space.parameters
     assert isinstance(space["x"], Float)
     assert space["rate"].log
     assert space["depth"] == Int(0, 3)

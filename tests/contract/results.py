@@ -80,10 +80,10 @@ def fitted():
 @cache
 def history():
     """A search that could have stopped."""
-    from supersede.search.stopping import Float, History, Space, Trial
+    from supersede.search.stopping import Float, History, ParameterSpace, Trial
 
     trials = [Trial({"x": i / 30}, (i / 30 - 0.3) ** 2, standard_error=0.01) for i in range(30)]
-    return History(Space({"x": Float(0, 1)}), trials)
+    return History(ParameterSpace({"x": Float(0, 1)}), trials)
 
 
 @cache

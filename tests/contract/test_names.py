@@ -4,12 +4,6 @@ from collections import defaultdict
 
 from tests.contract.test_results import public_names
 
-# names of rooms that were built at the same time; this set may only shrink
-_KNOWN = {
-    "Candidate", "Choice", "Evidence", "Found", "Judgement", "Limits", "Log", "LogLoss", "Loss", "Scores",
-    "Space", "Target", "read",
-}  # fmt: skip
-
 # one loss each: of a table's items in an audit, of arrays in a bounty
 _SAME = {"SquaredError", "ZeroOne"}
 
@@ -21,8 +15,6 @@ def test_no_name_has_two_meanings():
             f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', name)}"
         )
     several = {
-        name: found
-        for name, found in meanings.items()
-        if len(found) > 1 and name not in _KNOWN | _SAME
+        name: found for name, found in meanings.items() if len(found) > 1 and name not in _SAME
     }
     assert not several

@@ -5,7 +5,7 @@ import pytest
 
 from supersede.bounty import Betting, Certified, Checker, DecisionList, Logged, Naive, Sample
 from supersede.bounty.artefacts import parse
-from supersede.bounty.policies import Evidence, Transcript, margin
+from supersede.bounty.policies import SliceEvidence, Transcript, margin
 
 DELTA = 0.05
 
@@ -55,7 +55,7 @@ def test_a_gain_of_twice_the_margin_is_seen(policy):
         gains = rng.choice(
             [1.0, -1.0, 0.0], n, p=[up * share, down * share, 1 - share * (up + down)]
         )
-        passed += policy.accepts(Evidence(gains, 1.0, transcript))
+        passed += policy.accepts(SliceEvidence(gains, 1.0, transcript))
     assert passed >= 190
 
 
@@ -66,13 +66,13 @@ def test_one_question_is_answered_wrongly_at_most_as_often_as_promised(policy):
     wrong = 0
     for _ in range(2000):
         gains = np.where(rng.random(300) < 0.02, 0.98, -0.02)
-        wrong += policy.accepts(Evidence(gains, 1.0, Transcript()))
+        wrong += policy.accepts(SliceEvidence(gains, 1.0, Transcript()))
     assert wrong <= DELTA * 2000
 
 
 def test_betting_sees_what_the_inequality_cannot_in_small_groups():
     rng = np.random.default_rng(4)
     gains = np.where(np.arange(20_000) < 100, rng.choice([1.0, -1.0], 20_000, p=[0.8, 0.2]), 0.0)
-    evidence = Evidence(gains, 1.0, Transcript(since=20))
+    evidence = SliceEvidence(gains, 1.0, Transcript(since=20))
     assert Betting(DELTA).accepts(evidence)
     assert not Certified(DELTA).accepts(evidence)

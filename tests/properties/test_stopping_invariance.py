@@ -14,7 +14,7 @@ from supersede.search.stopping import (
     History,
     Int,
     Memory,
-    Space,
+    ParameterSpace,
     Trial,
     decide,
 )
@@ -53,7 +53,7 @@ def _history(seed=0, count=45, scale=1.0, shift=0.0, maximize=False, names=None,
         if p.when:
             p = Float(0, 1, when={names["kind"]: ("b", "c")})
         space[names[name]] = p
-    return History(Space(space), tuple(trials), maximize)
+    return History(ParameterSpace(space), tuple(trials), maximize)
 
 
 @settings(deadline=None, max_examples=8)

@@ -142,7 +142,7 @@ def test_groups_are_the_same_as_reviews_of_their_own():
         rows[model] = np.clip(rng.beta(1 + y, 2 - y), 0.01, 0.99)
     asked = [("f1", MaxDrop), ("auc", MaxDrop), ("macro_f1", MaxDrop), ("log_loss", MaxRise)]
     named = {"old": "a", "new": "b", "label": "y", "weight": "w"}
-    split = supersede.compare(rows, checks=[c(m, 0.1, by="g") for m, c in asked], **named)
+    split = supersede.compare(rows, checks=[c(m, 0.1, groups="g") for m, c in asked], **named)
     for group in ("x", "z"):
         own = supersede.compare(
             rows[rows.g == group], checks=[c(m, 0.1) for m, c in asked], **named

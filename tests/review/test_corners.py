@@ -10,10 +10,12 @@ from supersede.evaluate import accuracy, plan
 from supersede.metrics import by_group, calibration, count_flips
 from supersede.review import (
     MaxChurn,
+    MaxGap,
     MaxNFR,
     MaxScoreShift,
     MaxSliceNFR,
     MinGain,
+    MinMetric,
     MustNotBreak,
     NoSliceWorse,
 )
@@ -214,6 +216,49 @@ def test_groups_may_have_any_name(frame, name):
         margin = review.candidate.evidence.margins[1]
         assert sorted(v[name] for v in map(margin.values, range(2))) == ["f", "m"]
         assert review.to_html()
+
+
+def few_labelled(rng, share=0.1, n=4000, **silent):
+    """Five sites of 800 items each, of which few are labelled, and in `silent` ones none."""
+    site = np.arange(n) % 5
+    known = (rng.random(n) < share) & ~np.isin(site, list(silent.values()))
+    one = np.ones(n, int)
+    return {"y": [1 if k else None for k in known], "a": one, "b": one, "site": site}
+
+
+CHECKS = [MaxSliceNFR(0.15), NoSliceWorse(0.15), MaxGap(0.2), MinMetric("accuracy", 0.8, by="site")]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: type(check).__name__)
+def test_few_labels_do_not_make_a_slice_small(check):
+    # 8 labels of 800 items a site, all of them right: too few to say that it keeps the limit
+    rows = few_labelled(np.random.default_rng(0), share=0.01)
+    finding = judged(rows, check, groups=["site"], labels="random")
+    assert finding.verdict == "undecided"
+    assert not any(s.verdict is None for s in finding.slices)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: type(check).__name__)
+def test_a_slice_without_any_label_is_named_and_holds_up_the_verdict(check):
+    rows = few_labelled(np.random.default_rng(0), share=0.5, one=3)
+    finding = judged(rows, check, groups=["site"], labels="random")
+    assert finding.verdict == "undecided"
+    assert "1 slice has no label, first site = 3 (800 items)" in finding.reason
+    assert "label items of site = 3; none is labelled" in finding.steps[0]
+    fewer = {name: values[:145] for name, values in rows.items()}  # 29 items of each site
+    assert "no label" not in judged(fewer, check, groups=["site"], labels="random").reason
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: type(check).__name__)
+def test_slices_that_are_all_too_small_do_not_pass(check):
+    rows = broken(np.zeros(100, int), site=np.arange(100) % 5, r=np.full(100, 0.5))
+    review = supersede.compare(rows, old="a", new="b", label="y", checks=[check], groups=["site"])
+    finding = review.candidate.findings[0]
+    only = [s for s in finding.slices if s.slice != "true class = 1"]
+    assert all(s.verdict in {None, "pass"} for s in only)  # by itself it may keep the limit
+    if isinstance(check, MaxGap | MinMetric):  # these have no slice of classes, which is large
+        assert finding.verdict == "undecided"
+        assert "items" in finding.steps[0]
 
 
 def test_null_and_the_text_unknown_are_two_slices():

@@ -72,7 +72,7 @@ def review():
     checks = [
         MinGain(-0.01), MaxNFR(0.025), MaxChurn(0.5), MaxFlipCost(0.6), MaxSliceNFR(0.09),
         NoSliceWorse(0.05), MaxGap(0.12), MustNotBreak(items=[1, 2, 3]),
-        MinMetric("recall", 0.8, of="x", by="site"), MaxDrop("accuracy", 0.02), MaxRise("cost", 0.2),
+        MinMetric("recall", 0.8, of="x", groups="site"), MaxDrop("accuracy", 0.02), MaxRise("cost", 0.2),
     ]  # fmt: skip
     return supersede.compare(
         ROWS, old="a", new=["b", "c", "d"], label="y", item="id", groups=GROUPS, weight="w",

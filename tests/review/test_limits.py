@@ -90,7 +90,7 @@ def test_sizes_are_whole_numbers(size):
 
 def test_limits_on_metrics_are_read_by_the_same_reader():
     assert MinMetric("accuracy", "80%").limit == 0.8
-    assert MaxDrop("f1", "2pp", by="site").by == ("site",)
+    assert MaxDrop("f1", "2pp", groups="site").groups == ("site",)
     assert MaxMetric("log_loss", 1).limit == 1.0
     nonsense = [
         lambda: MinMetric("accuracy", True),
@@ -101,8 +101,8 @@ def test_limits_on_metrics_are_read_by_the_same_reader():
         lambda: MaxRise("log_loss", np.inf),
         lambda: MaxMetric("log_loss", "40%"),
         lambda: MinMetric("accuracy", 0.8, min_items=0),
-        lambda: MinMetric("accuracy", 0.8, by=5),
-        lambda: MinMetric("accuracy", 0.8, by=()),
+        lambda: MinMetric("accuracy", 0.8, groups=5),
+        lambda: MinMetric("accuracy", 0.8, groups=()),
         lambda: MinMetric(5, 0.8),
         lambda: NoGroupRegresses(after=None, before="history.jsonl", tolerance=-1),
         lambda: NoGroupRegresses(after=None, before="history.jsonl"),

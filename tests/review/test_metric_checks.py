@@ -65,9 +65,9 @@ def test_every_class_and_every_group(classes):
     assert each.slices[0].slice == "class = rare"
     groups, both, one = judged(
         classes,
-        MinMetric("recall", 0.9, of="rare", by="lang"),
-        MinMetric("recall", 0.9, of="*", by="*"),
-        MinMetric("accuracy", 0.9, by=["lang"]),
+        MinMetric("recall", 0.9, of="rare", groups="lang"),
+        MinMetric("recall", 0.9, of="*", groups="*"),
+        MinMetric("accuracy", 0.9, groups=["lang"]),
         groups=["lang"],
     )
     assert [s.verdict for s in groups.slices] == ["fail", "fail"]
@@ -86,7 +86,7 @@ def test_scores(scored):
         MaxMetric("log_loss", 0.3),
         MaxRise("log_loss", 0.05),
         MaxMetric("brier", 0.25),
-        MaxDrop("auc", 0.02, by="g"),
+        MaxDrop("auc", 0.02, groups="g"),
         label="y",
     )
     assert [f.verdict for f in (auc, drop, loss, rise, brier, by)] == [
@@ -135,7 +135,7 @@ def test_a_class_that_no_label_has_leaves_it_open():
     rows = {"y": ["x"] * 100, "a": ["x"] * 100, "b": ["x"] * 90 + ["z"] * 10}
     finding = judged(rows, MinMetric("recall", 0.5, of="z"))
     assert (finding.verdict, np.isnan(finding.estimate)) == ("undecided", True)
-    by_group = judged({**rows, "g": [1, 2] * 50}, MinMetric("recall", 0.5, of="z", by="g"))
+    by_group = judged({**rows, "g": [1, 2] * 50}, MinMetric("recall", 0.5, of="z", groups="g"))
     assert by_group.verdict == "undecided"
 
 
@@ -188,7 +188,7 @@ def test_limits_that_make_no_sense(check, says):
         (MinMetric("judge", 0.8), "--judge"),
         (MaxMetric("cost", 0.8), "--cost"),
         (MinMetric("auc", 0.8, of="*"), "of every class"),
-        (MinMetric("accuracy", 0.8, by="*"), "--group"),
+        (MinMetric("accuracy", 0.8, groups="*"), "--group"),
     ],
 )
 def test_metrics_that_the_table_cannot_give(classes, check, says):
@@ -198,7 +198,7 @@ def test_metrics_that_the_table_cannot_give(classes, check, says):
 
 def test_a_group_column_that_is_not_there(classes):
     with pytest.raises(MissingColumnError, match="lang"):
-        judged(classes, MinMetric("accuracy", 0.8, by="long"))
+        judged(classes, MinMetric("accuracy", 0.8, groups="long"))
 
 
 def test_scores_that_are_missing_or_no_probabilities():
@@ -213,7 +213,7 @@ def test_scores_that_are_missing_or_no_probabilities():
 
 def test_columns_called_like_ours(classes):
     odd = classes.rename(columns={"lang": "k0"}).assign(w=1.0, g="x", e0=1, s0=2, t=3)
-    finding = judged(odd, MaxDrop("recall", 0.05, of="rare", by="k0"), weight="w", cluster=None)
+    finding = judged(odd, MaxDrop("recall", 0.05, of="rare", groups="k0"), weight="w", cluster=None)
     assert finding.slice_count == 2
     assert {s.slice for s in finding.slices} == {"k0 = de", "k0 = en"}
 

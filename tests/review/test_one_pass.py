@@ -23,9 +23,9 @@ FLIPS = [
     MaxGap(0.2),
 ]  # fmt: skip
 METRICS = [
-    MinMetric("recall", 0.1), MinMetric("precision", 0.1, by="*"), MaxDrop("recall", 0.3, of="*"),
+    MinMetric("recall", 0.1), MinMetric("precision", 0.1, groups="*"), MaxDrop("recall", 0.3, of="*"),
     MaxDrop("macro_f1", 0.1), MinMetric("auc", 0.1), MaxRise("log_loss", 1), MaxRise("brier", 1),
-    MaxRise("cost", 1), MinMetric("accuracy", 0.1, by=("sex", "site")),
+    MaxRise("cost", 1), MinMetric("accuracy", 0.1, groups=("sex", "site")),
 ]  # fmt: skip
 
 

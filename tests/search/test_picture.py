@@ -7,13 +7,13 @@ from supersede.search.stopping import (
     Float,
     History,
     NoImprovement,
-    Space,
+    ParameterSpace,
     State,
     Trial,
     replay,
 )
 
-SPACE = Space({"x": Float(0, 1)})
+SPACE = ParameterSpace({"x": Float(0, 1)})
 
 
 def _history(maximize=False):

@@ -319,10 +319,14 @@ def test_from_the_table_to_the_answers_in_a_browser(site, judge, enter):
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"margin": "wide"}, "is not a number"), ({"margin": "2"}, "between 0 and 1"),
+        ({"margin": "wide"}, "expected a number"), ({"budget": "inf"}, "expected a number"),
+        ({"budget": "nan"}, "expected a number"), ({"budget": "2.5"}, "whole number from 1"),
+        ({"per_item": "1e400"}, "expected a number"), ({"per_item": "0"}, "whole number from 1"),
+        ({"limit": "nan"}, "expected a number"), ({"limit": "90"}, "such as 0.9"),
+        ({"margin": "2"}, "between 0 and 1"),
         ({"item": ""}, "column of the item"), ({"shown": []}, "at least one column"),
         ({"shown": ["new"]}, "sway"), ({"title": "a\u202eb"}, "invisible"),
-        ({"old": "new"}, "in service"), ({"per_item": "11"}, "expected 1 to 9"),
+        ({"old": "new"}, "in service"), ({"per_item": "11"}, "from 1 to 9"),
         ({"measure": "luck"}, "what to estimate"), ({"item": "age"}, "repeat an item id"),
     ],
 )  # fmt: skip

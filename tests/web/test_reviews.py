@@ -218,3 +218,23 @@ def test_only_what_passed_can_be_approved(site, judge, enter):
         with pytest.raises(ConflictError, match="verdict is undecided"):
             actions.sign(db, review, who, "approved", "judith", "because", site)
         actions.sign(db, review, who, "declined", "judith", "because", site)
+
+
+def test_labels_decide_the_groups_of_a_review_too(site, judge):
+    rng = np.random.default_rng(2)
+    data = rows(n=1500, old=0.15, new=0.04, seed=4)
+    ward = np.where(rng.random(1500) < 0.12, "small", "large")
+    truth = data["truth"]
+    data["new"] = np.where((ward == "small") & (rng.random(1500) < 0.5), 1 - truth, data["new"])
+    del data["truth"]
+    data["ward"] = ward
+    at = asked(judge, data, label="", groups=["ward"]).headers["location"]
+    worked(site)
+    task = int(judge.post(f"{at}/labels").headers["location"].rpartition("/")[2])
+    right = dict(zip(data["id"], truth.tolist(), strict=True))
+    label_until_decided(site, task, 1, right, every=25)
+    worked(site)
+    page = judge.get(at).text
+    again = re.search(r'href="(/reviews/\d+)">review \d+</a> is <strong>(\w+)</strong>', page)
+    assert again[2] == "fail"  # the overall gain alone would pass
+    assert "ward=small" in unescape(judge.get(again[1]).text)

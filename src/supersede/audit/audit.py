@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.audit.attributes import Attribute, label_of, refuse_inferred, spelling_notes
-from supersede.audit.counting import Counting
-from supersede.audit.estimate import Label, group_rows
+from supersede.audit.counting import Counting, GroupLabel
+from supersede.audit.estimate import group_rows
 from supersede.audit.groups import Group
 from supersede.audit.losses import Amount, Loss, ZeroOne
 from supersede.audit.result import Audit, GroupRow
@@ -244,7 +244,7 @@ def _audit(
     loss: Loss,
     whole: Ratios,
     found: Sequence[Ratios],
-    marks: Sequence[Sequence[Label]],
+    marks: Sequence[Sequence[GroupLabel]],
     confidence: float,
     min_items: int,
     notes: Sequence[str],
@@ -256,7 +256,7 @@ def _audit(
         )
         raise ArgumentError(msg)
     judged = (loss.unit, loss.worse, confidence)
-    (overall,) = group_rows([Label("all", "all items")], whole, whole, *judged)
+    (overall,) = group_rows([GroupLabel("all", "all items")], whole, whole, *judged)
     labels = [label for mark in marks for label in mark]
     rows = group_rows(labels, Ratios.stacked(found), whole, *judged)
     place = {split: i for i, split in enumerate(dict.fromkeys(label.split for label in labels))}
@@ -275,12 +275,12 @@ def _natural(row: GroupRow) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _labels(split: Sequence[Attribute], counts: Ratios) -> list[Label]:
+def _labels(split: Sequence[Attribute], counts: Ratios) -> list[GroupLabel]:
     names = [attribute.name for attribute in split]
     columns = [counts.keys[attribute.column].to_pylist() for attribute in split]
     title, inferred = " × ".join(names), any(attribute.inferred for attribute in split)
     return [
-        Label(title, label_of(names, values), None not in values, inferred, values)
+        GroupLabel(title, label_of(names, values), None not in values, inferred, values)
         for values in zip(*columns, strict=True)
     ]
 

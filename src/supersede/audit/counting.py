@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from supersede.audit.attributes import Attribute
-from supersede.audit.estimate import Label
 from supersede.audit.groups import Group, count_groups
 from supersede.audit.losses import Loss
 from supersede.errors import ArgumentError, MissingColumnError
@@ -16,10 +15,21 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["DECLARED", "Counting"]
+__all__ = ["DECLARED", "Counting", "GroupLabel"]
 
 DECLARED = "declared"
 """The name of the split of declared groups."""
+
+
+@dataclass(frozen=True)
+class GroupLabel:
+    """The description of a row of counts: the fields of a `GroupRow` that are not numbers."""
+
+    split: str
+    group: str
+    known: bool = True
+    inferred: bool = False
+    values: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ class Counting:
             for split, lists in zip(splits, listed, strict=True)
         ]
 
-    def declared(self, groups: Sequence[Group]) -> Iterator[tuple[Ratios, list[Label]]]:
+    def declared(self, groups: Sequence[Group]) -> Iterator[tuple[Ratios, list[GroupLabel]]]:
         """Counts of declared groups, then of the items whose membership is unknown, if any."""
         if not groups:
             return
@@ -84,7 +94,7 @@ class Counting:
         yield (
             inside,
             [
-                Label(DECLARED, str(group), inferred=group.inferred, values=(i,))
+                GroupLabel(DECLARED, str(group), inferred=group.inferred, values=(i,))
                 for i, group in enumerate(groups)
             ],
         )
@@ -94,7 +104,7 @@ class Counting:
             yield (
                 unsure.take(some),
                 [
-                    Label(DECLARED, name, known=False, values=(i,))
+                    GroupLabel(DECLARED, name, known=False, values=(i,))
                     for i, name in zip(some.tolist(), names, strict=True)
                 ],
             )

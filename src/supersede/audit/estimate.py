@@ -1,35 +1,25 @@
 """From counts to rows: every interval of an audit is computed here, for all groups at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from supersede.audit.result import GroupRow, Worse
+from supersede.audit.counting import GroupLabel
+from supersede.audit.losses import Worse
+from supersede.audit.result import GroupRow
 from supersede.metrics.ratio_intervals import Unit, change, gap, interval, joint_interval
 from supersede.metrics.ratios import Ratios
 
-__all__ = ["Label", "group_rows"]
+__all__ = ["group_rows"]
 
 Floats = npt.NDArray[np.float64]
 NEW, OLD = 0, 1
 """The positions of the models in the counts."""
 
 
-@dataclass(frozen=True)
-class Label:
-    """The description of a row of counts: the fields of a `GroupRow` that are not numbers."""
-
-    split: str
-    group: str
-    known: bool = True
-    inferred: bool = False
-    values: tuple[object, ...] = ()
-
-
 def group_rows(
-    labels: Sequence[Label],
+    labels: Sequence[GroupLabel],
     counts: Ratios,
     whole: Ratios,
     unit: Unit,

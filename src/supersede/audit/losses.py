@@ -8,9 +8,8 @@ used.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from supersede.audit.result import Worse
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.metrics.classification import METRICS
 from supersede.metrics.ratio_intervals import Unit
@@ -18,7 +17,20 @@ from supersede.metrics.ratios import Part
 from supersede.table.outcomes import Classes, Losses, Scores, Within, plain
 from supersede.table.table import Table
 
-__all__ = ["Absolute", "Amount", "LogLoss", "Loss", "PerUnit", "Rate", "SquaredError", "ZeroOne"]
+__all__ = [
+    "Absolute",
+    "Amount",
+    "LogLoss",
+    "Loss",
+    "PerUnit",
+    "Rate",
+    "SquaredError",
+    "Worse",
+    "ZeroOne",
+]
+
+Worse = Literal["more", "less"]
+"""Whether more of a loss is worse, or less of it, as for recall."""
 
 _SUCCESSES = {"accuracy", "precision", "recall", "specificity"}
 _CLIP = 1e-15  # keeps the log loss of scores of exactly 0 and 1 finite

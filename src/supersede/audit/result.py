@@ -5,8 +5,9 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from supersede.audit.losses import Worse
 from supersede.errors import ArgumentError
 from supersede.look.json_values import json_values
 from supersede.look.result import ResultMixin, frame_of
@@ -15,9 +16,7 @@ from supersede.metrics.ratio_intervals import Unit
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Audit", "GroupRow", "Spread", "Worse", "load_audit"]
-
-Worse = Literal["more", "less"]
+__all__ = ["Audit", "GroupRow", "Spread", "load_audit"]
 
 AUDIT_VERSION = 1
 """Version of the JSON form; raised when a field changes its meaning or is removed."""

@@ -7,17 +7,17 @@ made worse.
 
 from supersede.bounty.bounty import Bounty
 from supersede.bounty.certificate import Certificate, certify
-from supersede.bounty.checker import Checker, Judgement
+from supersede.bounty.checker import Checker, Ruling
 from supersede.bounty.credit import Credit, PatchCredit, credit
 from supersede.bounty.decision_list import DecisionList, Logged, Node
 from supersede.bounty.findings import Findings, ReportedFinding
 from supersede.bounty.fresh_audit import ErrorChange, RoundAudit, audit_round
-from supersede.bounty.log import FileLog, Log
+from supersede.bounty.log import BountyLog, FileLog
 from supersede.bounty.losses import (
     Bounded,
-    LogLoss,
-    Loss,
+    BoundedLogLoss,
     PooledErrors,
+    RowLoss,
     SquaredError,
     ZeroOne,
 )
@@ -33,7 +33,9 @@ __all__ = [
     "Alpha",
     "Betting",
     "Bounded",
+    "BoundedLogLoss",
     "Bounty",
+    "BountyLog",
     "Certificate",
     "Certified",
     "Checker",
@@ -42,11 +44,7 @@ __all__ = [
     "ErrorChange",
     "FileLog",
     "Findings",
-    "Judgement",
-    "Log",
-    "LogLoss",
     "Logged",
-    "Loss",
     "Naive",
     "Node",
     "Passport",
@@ -56,6 +54,8 @@ __all__ = [
     "Receipt",
     "ReportedFinding",
     "RoundAudit",
+    "RowLoss",
+    "Ruling",
     "Sample",
     "SquaredError",
     "Submission",

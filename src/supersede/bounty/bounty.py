@@ -16,8 +16,8 @@ from supersede.bounty.checker import Checker, Look
 from supersede.bounty.decision_list import DecisionList
 from supersede.bounty.fresh_audit import RoundAudit, audit_round
 from supersede.bounty.ledger import Ledger, settings_of
-from supersede.bounty.log import FileLog, Log
-from supersede.bounty.losses import Loss, check_labels
+from supersede.bounty.log import BountyLog, FileLog
+from supersede.bounty.losses import RowLoss, check_labels
 from supersede.bounty.passport import Passport, check_unused
 from supersede.bounty.policies import Policy
 from supersede.bounty.receipt import Receipt, Withdrawal, receipt_of, withdrawal_of
@@ -81,13 +81,13 @@ class Bounty:
         model: DecisionList,
         holdout: Sequence[Sample],
         *,
-        loss: Loss | None = None,
+        loss: RowLoss | None = None,
         policy: Policy | None = None,
         capacity: int = 100,
         watch: Mapping[str, Group | str] | None = None,
         public: Sample | None = None,
         folder: str | Path | None = None,
-        log: Log | None = None,
+        log: BountyLog | None = None,
         per_team: int | None = None,
     ) -> None:
         if folder is not None and log is not None:
@@ -160,7 +160,7 @@ class Bounty:
         return self._ledger.checker
 
     @property
-    def log(self) -> Log:
+    def log(self) -> BountyLog:
         """All events; contains no figures of the holdout."""
         return self._ledger.log
 

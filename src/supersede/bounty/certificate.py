@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from supersede.bounty.losses import Loss, losses_of
+from supersede.bounty.losses import RowLoss, losses_of
 from supersede.bounty.routing import Bools
 from supersede.bounty.sample import Sample
 from supersede.errors import ArgumentError
@@ -82,7 +82,7 @@ class Certificate:
 
 def certify(
     sample: Sample,
-    loss: Loss,
+    loss: RowLoss,
     *,
     group: Bools,
     current: npt.NDArray[Any],

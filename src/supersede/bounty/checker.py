@@ -16,8 +16,8 @@ import numpy.typing as npt
 from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, judged_answers
-from supersede.bounty.losses import Loss, ZeroOne
-from supersede.bounty.policies import Betting, Certified, Evidence, Policy, Transcript
+from supersede.bounty.losses import RowLoss, ZeroOne
+from supersede.bounty.policies import Betting, Certified, Policy, SliceEvidence, Transcript
 from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.saving import digest
@@ -31,11 +31,11 @@ from supersede.errors import (
     StaleVersionError,
 )
 
-__all__ = ["Checker", "Judgement", "Look", "protected"]
+__all__ = ["Checker", "Look", "Ruling", "protected"]
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Ruling:
     """The outcome of a submission.
 
     Attributes:
@@ -105,7 +105,7 @@ class Checker:
         model: DecisionList,
         slices: Sequence[Sample],
         *,
-        loss: Loss | None = None,
+        loss: RowLoss | None = None,
         policy: Policy | None = None,
         capacity: int = 100,
         watch: Mapping[str, Group | str] | None = None,
@@ -122,7 +122,7 @@ class Checker:
             raise ArgumentError(msg)
         self.model = model
         self.slices = tuple(slices)
-        self.loss: Loss = ZeroOne() if loss is None else loss
+        self.loss: RowLoss = ZeroOne() if loss is None else loss
         self.policy: Policy = Certified() if policy is None else policy
         if isinstance(self.policy, Certified | Betting):
             for sample in slices:
@@ -160,7 +160,7 @@ class Checker:
         full = self.transcript.submissions >= self.capacity
         return full and self.at + 1 < len(self.slices)
 
-    def judge(self, group: Group, answer: Model, team: str = "") -> Judgement:
+    def judge(self, group: Group, answer: Model, team: str = "") -> Ruling:
         """Judge a submission, and patch the model if it is accepted.
 
         Args:
@@ -200,7 +200,7 @@ class Checker:
                 pass  # a failure on these rows alone must not reveal that such rows exist
         return Look(group, answer, mask, answers, self.sample.name)
 
-    def decide(self, look: Look, team: str = "") -> Judgement:
+    def decide(self, look: Look, team: str = "") -> Ruling:
         """Decide on what was seen on the slice in use, and patch the model if it is accepted.
 
         Raises:
@@ -219,7 +219,7 @@ class Checker:
             gains = self._track.gains(look.mask, look.answers)
         except ArgumentError:  # answers that cannot be graded
             return self._rejected()
-        evidence = Evidence(gains, self._track.unit, self.transcript, len(self.slices))
+        evidence = SliceEvidence(gains, self._track.unit, self.transcript, len(self.slices))
         if not self.policy.accepts(evidence):
             return self._rejected()
         self.transcript = self.transcript.told(accepted=True)
@@ -231,7 +231,7 @@ class Checker:
         self._groups.setdefault(text, look.group)
         if text not in self._track.groups:
             self._track.protect(text, look.mask)
-        return Judgement(True, self._repair(), self.sample.name)
+        return Ruling(True, self._repair(), self.sample.name)
 
     def withdraw(self, version: int) -> tuple[tuple[str, int], ...]:
         """Withdraw the patch that made a version, and repair groups that are worse off without it.
@@ -309,9 +309,9 @@ class Checker:
         made = track(model, self.slices[at], self.loss, watch=groups, labels=shown)
         return groups, made
 
-    def _rejected(self) -> Judgement:
+    def _rejected(self) -> Ruling:
         self.transcript = self.transcript.told(accepted=False)
-        return Judgement(False, (), self.sample.name)
+        return Ruling(False, (), self.sample.name)
 
     def _repair(self) -> tuple[tuple[str, int], ...]:
         made, choices = [], []

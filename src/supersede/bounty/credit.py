@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from supersede.bounty.decision_list import DecisionList
-from supersede.bounty.losses import Loss, ZeroOne
+from supersede.bounty.losses import RowLoss, ZeroOne
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import track
@@ -114,7 +114,7 @@ def credit(
     model: DecisionList,
     sample: Sample,
     *,
-    loss: Loss | None = None,
+    loss: RowLoss | None = None,
     watch: Mapping[str, Group] | None = None,
 ) -> Credit:
     """Measure the gain of each patch of a list.

@@ -21,7 +21,7 @@ from supersede.bounty.artefacts.answers import Answers, Codes
 from supersede.bounty.artefacts.columns import Column, Columns, columns_of
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.artefacts.onnx_model import OnnxModel
-from supersede.bounty.artefacts.sandbox import Limits, run_onnx
+from supersede.bounty.artefacts.sandbox import SandboxLimits, run_onnx
 from supersede.bounty.passport import Passport
 from supersede.bounty.routing import Group, Ints, route
 from supersede.bounty.sample import as_columns
@@ -308,10 +308,10 @@ def judged_answers(
     asked = {name: column.take(rows) for name, column in read.items()}
     for factor in (1, 2):
         try:
-            return model.judged(asked, answers, Limits().times(factor))
+            return model.judged(asked, answers, SandboxLimits().times(factor))
         except LimitError as error:
             _log.info("judged again with higher limits: %s", error)
-    return model.judged(asked, answers, Limits().times(4))
+    return model.judged(asked, answers, SandboxLimits().times(4))
 
 
 def answers_that_fit(
@@ -359,7 +359,7 @@ def _row_by_row(
     try:  # one process per row would take too long: run all rows at once, then check each answer separately
         asked = columns_of(columns, model.columns)
         asked = {name: column.take(places) for name, column in asked.items()}
-        said = run_onnx(model.data, asked, answers, Limits())
+        said = run_onnx(model.data, asked, answers, SandboxLimits())
     except LimitError:
         raise
     except ArtefactError:  # it cannot be opened, or reads other columns

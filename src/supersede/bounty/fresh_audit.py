@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.bounty.decision_list import DecisionList
-from supersede.bounty.losses import Loss, ZeroOne
+from supersede.bounty.losses import RowLoss, ZeroOne
 from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
@@ -124,7 +124,7 @@ def audit_round(
     model: DecisionList,
     fresh: Sample,
     *,
-    loss: Loss | None = None,
+    loss: RowLoss | None = None,
     watch: Mapping[str, Group] | None = None,
     confidence: float = 0.95,
 ) -> RoundAudit:

@@ -8,7 +8,7 @@ from typing import Any
 
 from supersede.bounty.checker import Checker
 from supersede.bounty.decision_list import DecisionList
-from supersede.bounty.log import Log, digest_of
+from supersede.bounty.log import BountyLog, digest_of
 from supersede.bounty.sample import Sample
 from supersede.bounty.saving import digest, record_of
 from supersede.bounty.standing import Standing
@@ -31,7 +31,7 @@ class Ledger:
     """
 
     def __init__(
-        self, log: Log, checker: Checker, first: DecisionList, settings: Mapping[str, Any]
+        self, log: BountyLog, checker: Checker, first: DecisionList, settings: Mapping[str, Any]
     ) -> None:
         self.log, self.checker = log, checker
         self._first, self._transcript = checker.model, checker.transcript  # repaired already

@@ -2,7 +2,7 @@
 
 Altering a line, swapping lines, or dropping one from the middle breaks the chain there, and reading
 reports the position. Dropping the last lines does not: anyone who can write to the file can
-truncate it, and only someone who kept a later `Log.head`, such as the `entry` of a receipt, can
+truncate it, and only someone who kept a later `BountyLog.head`, such as the `entry` of a receipt, can
 detect that. An incomplete last line was never acknowledged to anyone; it is removed before the next
 one is added.
 """
@@ -17,7 +17,16 @@ from typing import IO, Any, Protocol
 
 from supersede.errors import ArgumentError, LogError, ReportError
 
-__all__ = ["START", "FileLog", "Log", "canonical", "chained", "digest_of", "follows", "keep_files"]
+__all__ = [
+    "START",
+    "BountyLog",
+    "FileLog",
+    "canonical",
+    "chained",
+    "digest_of",
+    "follows",
+    "keep_files",
+]
 
 START = "0" * 64  # the hash before the first entry
 
@@ -49,7 +58,7 @@ def digest_of(record: Any) -> str:
     return hashlib.sha256(canonical(record).encode()).hexdigest()
 
 
-class Log(Protocol):
+class BountyLog(Protocol):
     """Where a bounty keeps its entries: a file (`FileLog`), or for example a database.
 
     An implementation must hold that

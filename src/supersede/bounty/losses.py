@@ -18,9 +18,9 @@ from supersede.errors import ArgumentError
 
 __all__ = [
     "Bounded",
-    "LogLoss",
-    "Loss",
+    "BoundedLogLoss",
     "PooledErrors",
+    "RowLoss",
     "SquaredError",
     "ZeroOne",
     "check_labels",
@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 
 
-class Loss(Protocol):
+class RowLoss(Protocol):
     """A bounded loss of a row."""
 
     @property
@@ -70,7 +70,7 @@ class ZeroOne:
         if answers.shape != labels.shape:
             msg = (
                 f"the {self.name} needs one class per row, not answers of shape {answers.shape};"
-                " use LogLoss()"
+                " use BoundedLogLoss()"
             )
             raise ArgumentError(msg)
         return np.asarray(labels != answers, dtype=float)
@@ -113,7 +113,7 @@ class SquaredError:
 
 
 @dataclass(frozen=True)
-class LogLoss:
+class BoundedLogLoss:
     """Minus the logarithm of the probability given to the observed outcome.
 
     Attributes:
@@ -126,7 +126,7 @@ class LogLoss:
 
     def __post_init__(self) -> None:
         if not 0 < self.floor < 0.5:
-            msg = f"LogLoss(floor={self.floor}): expected a number in (0, 0.5)"
+            msg = f"BoundedLogLoss(floor={self.floor}): expected a number in (0, 0.5)"
             raise ArgumentError(msg)
 
     @property
@@ -212,7 +212,7 @@ class Bounded:
         return np.ones(len(labels))
 
 
-def check_labels(loss: Loss, labels: Array, answers: Answers) -> None:
+def check_labels(loss: RowLoss, labels: Array, answers: Answers) -> None:
     """Refuse labels that do not match any answer.
 
     Raises:
@@ -226,7 +226,9 @@ def check_labels(loss: Loss, labels: Array, answers: Answers) -> None:
         supersede.errors.ArgumentError: label 'no' of row 0 is not a class; labels must be codes
         from 0 to 1, like answers
     """
-    if not isinstance(loss, ZeroOne | LogLoss) or not isinstance(answers, Codes | Probabilities):
+    if not isinstance(loss, ZeroOne | BoundedLogLoss) or not isinstance(
+        answers, Codes | Probabilities
+    ):
         return
     codes = labels.tolist()
     known = set(range(answers.count))
@@ -240,7 +242,7 @@ def check_labels(loss: Loss, labels: Array, answers: Answers) -> None:
         raise ArgumentError(msg)
 
 
-def losses_of(loss: Loss, labels: Array, answers: Array) -> Floats:
+def losses_of(loss: RowLoss, labels: Array, answers: Array) -> Floats:
     """Each row's loss; refuses answers that cannot be graded.
 
     Raises:

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from supersede.bounty.decision_list import DecisionList
-from supersede.bounty.losses import Loss, ZeroOne
+from supersede.bounty.losses import RowLoss, ZeroOne
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
@@ -57,7 +57,7 @@ def error_steps(
     model: DecisionList,
     sample: Sample,
     *,
-    loss: Loss | None = None,
+    loss: RowLoss | None = None,
     watch: Mapping[str, Group] | None = None,
 ) -> Markup:
     """The overall error and that of each protected group, from patch to patch.

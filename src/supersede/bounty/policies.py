@@ -40,7 +40,16 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError
 
-__all__ = ["Alpha", "Betting", "Certified", "Evidence", "Naive", "Policy", "Transcript", "margin"]
+__all__ = [
+    "Alpha",
+    "Betting",
+    "Certified",
+    "Naive",
+    "Policy",
+    "SliceEvidence",
+    "Transcript",
+    "margin",
+]
 
 Floats = npt.NDArray[np.float64]
 _SHARES = np.geomspace(0.005, 0.95, 16)  # shares of the capital staked on each row
@@ -94,7 +103,7 @@ class Transcript:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class SliceEvidence:
     """A slice's figures for a submission; never shown to the team.
 
     Attributes:
@@ -126,7 +135,7 @@ class Policy(Protocol):
     def promise(self) -> str:
         """What an acceptance means, and what it does not."""
 
-    def accepts(self, evidence: Evidence, /) -> bool:
+    def accepts(self, evidence: SliceEvidence, /) -> bool:
         """Whether the submission is accepted."""
 
 
@@ -178,11 +187,11 @@ class Certified:
             " population that the holdout was drawn from"
         )
 
-    def level(self, evidence: Evidence) -> float:
+    def level(self, evidence: SliceEvidence) -> float:
         """``L`` of the module's formula for the next question, in nats."""
         return evidence.transcript.length + log(2 * evidence.slices / self.delta)
 
-    def accepts(self, evidence: Evidence, /) -> bool:
+    def accepts(self, evidence: SliceEvidence, /) -> bool:
         """Whether the lower confidence bound of the mean gain lies above zero."""
         n = len(evidence.gains)
         if n < 2:
@@ -222,7 +231,7 @@ class Betting:
         """What an acceptance means."""
         return Certified(self.delta).promise
 
-    def accepts(self, evidence: Evidence, /) -> bool:
+    def accepts(self, evidence: SliceEvidence, /) -> bool:
         """Whether the capital has grown enough."""
         values, counts = np.unique(evidence.gains, return_counts=True)
         grown = np.log1p(np.outer(_SHARES, values)) @ counts
@@ -255,7 +264,7 @@ class Alpha:
             " says nothing of other rows once the holdout has been asked often"
         )
 
-    def accepts(self, evidence: Evidence, /) -> bool:
+    def accepts(self, evidence: SliceEvidence, /) -> bool:
         """Whether the overall error falls by more than the threshold."""
         return evidence.gain > self.threshold
 
@@ -270,6 +279,6 @@ class Naive:
         " holdout's error soon says nothing"
     )
 
-    def accepts(self, evidence: Evidence, /) -> bool:
+    def accepts(self, evidence: SliceEvidence, /) -> bool:
         """Whether the overall error falls by any amount."""
         return evidence.gain > 0

@@ -13,7 +13,7 @@ from supersede.bounty.artefacts.models import Model
 from supersede.bounty.certificate import certify
 from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.log import digest_of
-from supersede.bounty.losses import Loss
+from supersede.bounty.losses import RowLoss
 from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample
 from supersede.bounty.saving import read_back, record_of
@@ -99,7 +99,7 @@ def prepared(
     return Submission(team, group, answer, note, base, record, files, named)
 
 
-def screen(group: Group, answer: Model, public: Sample, model: DecisionList, loss: Loss) -> None:
+def screen(group: Group, answer: Model, public: Sample, model: DecisionList, loss: RowLoss) -> None:
     """Refuse a submission without gain on public rows.
 
     Raises:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.bounty.decision_list import DecisionList, answers_of, answers_that_fit
-from supersede.bounty.losses import Loss, check_labels, losses_of
+from supersede.bounty.losses import RowLoss, check_labels, losses_of
 from supersede.bounty.routing import Bools, Group
 from supersede.bounty.sample import Sample
 from supersede.errors import ArgumentError
@@ -33,7 +33,7 @@ class Track:
         answers: The first model's answers, shape ``(n,)``.
     """
 
-    def __init__(self, sample: Sample, loss: Loss, answers: npt.NDArray[Any]) -> None:
+    def __init__(self, sample: Sample, loss: RowLoss, answers: npt.NDArray[Any]) -> None:
         self.sample, self.loss = sample, loss
         self.weight = np.ones(len(sample)) if sample.weight is None else sample.weight
         most = self.weight.max() if sample.most_weight is None else sample.most_weight
@@ -170,7 +170,7 @@ class Track:
 def track(
     model: DecisionList,
     sample: Sample,
-    loss: Loss,
+    loss: RowLoss,
     *,
     watch: Mapping[str, Group] | None = None,
     labels: Mapping[str, str] | None = None,

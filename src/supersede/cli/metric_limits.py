@@ -68,7 +68,7 @@ class MetricLimits:
 
         Example:
             >>> MetricLimits(min=["recall:1@sex=80%"]).checks(30)
-            [MinMetric(metric='recall', limit=0.8, of='1', by=('sex',), min_items=30)]
+            [MinMetric(metric='recall', limit=0.8, of='1', groups=('sex',), min_items=30)]
         """
         from supersede.review.metric_checks import MaxDrop, MaxMetric, MaxRise, MinMetric
 
@@ -82,9 +82,9 @@ class MetricLimits:
         for flag, check, texts in flags:
             for text in texts or []:
                 found = _read(flag, text)
-                metric, of, by = found["metric"], found["of"], _columns(found["by"])
+                metric, of, groups = found["metric"], found["of"], _columns(found["by"])
                 limit = _limit(flag, text, metric, found["limit"])
-                checks.append(check(metric, limit, of=of, by=by, min_items=min_items))
+                checks.append(check(metric, limit, of=of, groups=groups, min_items=min_items))
         return checks
 
 

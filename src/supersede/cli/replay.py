@@ -121,7 +121,7 @@ def _read(
     study: str, source: Tool | None, storage: str | None, name: str | None, wanted: "Wanted"
 ) -> "tuple[History, str]":
     """The history, and how it was read."""
-    from supersede.search.recorded import describe, read
+    from supersede.search.recorded import describe, read_search
 
     if storage is not None or (source in {None, "optuna"} and _stores_studies(study)):
         from supersede.integrations.optuna import history_of, load
@@ -131,7 +131,7 @@ def _read(
             raise ArgumentError(msg)
         found = load(name if storage is None else study, storage or study)
         return history_of(found), ""
-    log = read(Path(study), source, wanted)
+    log = read_search(Path(study), source, wanted)
     history = log.history()
     return history, describe(log, history)
 

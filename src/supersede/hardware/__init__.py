@@ -14,9 +14,10 @@ from supersede.hardware.advice.advise import Advice, Kept, Option, advise
 from supersede.hardware.advice.budget import MemoryBudget
 from supersede.hardware.advice.profiled import Profile, profile
 from supersede.hardware.advice.search import Verified
+from supersede.hardware.description.layer import Activation, Kind, Layer
 from supersede.hardware.description.memory import PeakMemory, peak_activations
 from supersede.hardware.description.mobile_nets import Block, fused_ibn, ibn, mobile_net
-from supersede.hardware.description.network import Activation, Kind, Layer, Network
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.quantised import (
     LayerWeights,
     QuantisedNetwork,

@@ -29,8 +29,8 @@ from supersede.search.stopping import (
     Int,
     Memory,
     Parameter,
+    ParameterSpace,
     Settings,
-    Space,
     State,
     Trial,
     decide,
@@ -222,7 +222,7 @@ class _Reader:
         ended.sort(key=lambda t: (t.datetime_complete is None, t.datetime_complete, t.number))
         trials = [self.finished[frozen.number] for frozen in ended]
         maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
-        return History(Space(self.parameters), (*trials, *running), maximize)
+        return History(ParameterSpace(self.parameters), (*trials, *running), maximize)
 
     def _widen(self, distributions: Mapping[str, BaseDistribution]) -> None:
         for name, distribution in distributions.items():

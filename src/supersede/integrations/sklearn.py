@@ -16,8 +16,8 @@ from supersede.search.stopping import (
     Int,
     Memory,
     Parameter,
+    ParameterSpace,
     ReportedError,
-    Space,
     State,
     Trial,
     decide,
@@ -154,7 +154,7 @@ def _trial(results: Mapping[str, Any], candidate: Mapping[str, Any], score: str)
     )
 
 
-def space_of(distributions: Mapping[str, Any]) -> Space:
+def space_of(distributions: Mapping[str, Any]) -> ParameterSpace:
     """The space that lists and scipy distributions span.
 
     Args:
@@ -164,7 +164,7 @@ def space_of(distributions: Mapping[str, Any]) -> Space:
     Returns:
         The space.
     """
-    return Space({name: _parameter(given) for name, given in distributions.items()})
+    return ParameterSpace({name: _parameter(given) for name, given in distributions.items()})
 
 
 def _parameter(given: Any) -> Parameter:

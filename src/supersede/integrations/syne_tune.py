@@ -19,7 +19,7 @@ from supersede.search.stopping import (
     Int,
     Memory,
     Parameter,
-    Space,
+    ParameterSpace,
     State,
     Trial,
     decide,
@@ -35,10 +35,12 @@ _STATES = {
 }
 
 
-def space_of(config_space: Mapping[str, Any]) -> Space:
+def space_of(config_space: Mapping[str, Any]) -> ParameterSpace:
     """The space of a Syne Tune ``config_space``; constants are left out."""
     found = {name: _parameter(domain) for name, domain in config_space.items()}
-    return Space({name: parameter for name, parameter in found.items() if parameter is not None})
+    return ParameterSpace(
+        {name: parameter for name, parameter in found.items() if parameter is not None}
+    )
 
 
 def _parameter(domain: Any) -> Parameter | None:
@@ -71,7 +73,7 @@ def history_of(
     return History(space, tuple(trials), maximize=mode == "max")
 
 
-def _trial(row: Mapping[str, Any], space: Space, metric: str, folds: str) -> Trial:
+def _trial(row: Mapping[str, Any], space: ParameterSpace, metric: str, folds: str) -> Trial:
     scores: Sequence[Any] = [v for k, v in row.items() if folds and k.startswith(folds)]
     return Trial(
         {name: row[name] for name in space.parameters if name in row},

@@ -6,13 +6,13 @@ from supersede.review.compare import DEFAULT_CHECKS, compare
 from supersede.review.finding import Finding, SliceFinding, Verdict
 from supersede.review.metric_checks import MaxDrop, MaxMetric, MaxRise, MinMetric
 from supersede.review.must_not_break import MustNotBreak
-from supersede.review.review import Candidate, Review
+from supersede.review.review import CandidateReview, Review
 from supersede.review.score_shift import MaxScoreShift
 from supersede.review.slice_checks import MaxGap, MaxSliceNFR, NoSliceWorse
 
 __all__ = [
     "DEFAULT_CHECKS",
-    "Candidate",
+    "CandidateReview",
     "Check",
     "Finding",
     "MaxChurn",

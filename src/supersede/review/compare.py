@@ -13,7 +13,7 @@ from supersede.review.finding import Finding, Verdict, combined
 from supersede.review.judged import judged_checks, judged_note, refuse_flip_checks
 from supersede.review.limits import checked_confidence
 from supersede.review.planned import INCLUSION, planned_table
-from supersede.review.review import Candidate, Review
+from supersede.review.review import CandidateReview, Review
 from supersede.review.slice_checks import NoSliceWorse
 from supersede.review.sources import reviewed
 from supersede.review.worst import worst_flips
@@ -185,7 +185,7 @@ def compare(
             asked = DEFAULT_CHECKS[: 2 if evidence.margins else 1]
         findings = tuple(counted(evidence.counting, *(judging(c, evidence) for c in asked)))
         judged.append(
-            Candidate(
+            CandidateReview(
                 name=candidate,
                 evidence=evidence,
                 findings=findings,

@@ -1,13 +1,14 @@
 """Everything that is counted to judge one candidate, before any check looks at it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from supersede.metrics.calibration import Calibration, calibration_counted
-from supersede.metrics.cells import Ask, Counting, condensed, counted
+from supersede.metrics.cells import Ask, Counting, N, condensed, counted
 from supersede.metrics.classification import Confusion, classes_counted
 from supersede.metrics.flips import Flips, flips_counted
 from supersede.metrics.means import mean_counted
@@ -18,6 +19,7 @@ from supersede.table.table import Table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pyarrow as pa
 
 __all__ = [
     "ClassSpace",
@@ -26,6 +28,8 @@ __all__ = [
     "collect_evidence",
     "graded",
     "slice_name",
+    "slice_sizes",
+    "unlabelled",
 ]
 
 _COST = internal("cost")
@@ -40,10 +44,15 @@ class Margin:
     Attributes:
         columns: What the items are split by; ``(CLASS,)`` is the label.
         flips: The flips, a row a slice.
+        items: How many items each slice has, labelled or not; of classes, which only labels tell, as
+            many as the labelled ones stand for.
+        unlabelled: Slices of which no item is labelled, with how many items they have.
     """
 
     columns: tuple[str, ...]
     flips: Flips
+    items: npt.NDArray[np.float64]
+    unlabelled: tuple[tuple[dict[str, Any], int], ...] = ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -206,7 +215,7 @@ def collect_evidence(
         *(calibration_counted(rows, model) for model in scored),
     )  # fmt: skip
     whole, *split = whole_and_split
-    found = tuple(Margin(m, _sorted(f)) for m, f in zip(margins[1:], split, strict=True))
+    found = _margins(rows, margins[1:], [_sorted(flips) for flips in split], int(whole.n[0]))
     by_class, fits = others[: len(models)], others[len(models) :]
     return Evidence(
         table=table,
@@ -225,6 +234,50 @@ def collect_evidence(
         inclusion=inclusion,
         planned=planned,
     )
+
+
+def _margins(
+    table: Table, columns: Sequence[tuple[str, ...]], split: Sequence[Flips], labelled: int
+) -> tuple[Margin, ...]:
+    """Each margin, with the items of its slices: few labels do not make a slice small."""
+    if labelled == table.size:
+        return tuple(Margin(c, f, f.n) for c, f in zip(columns, split, strict=True))
+    named = [c for c in columns if c != (CLASS,)]
+    (sizes,) = counted(table, slice_sizes(table, named)) if named else ([],)
+    every = dict(zip(named, sizes, strict=True))
+    found = []
+    for own, flips in zip(columns, split, strict=True):
+        if own == (CLASS,):
+            found.append(Margin(own, flips, flips.n * (table.size / max(labelled, 1))))
+        else:
+            keys = _values(flips.keys, own)
+            items = np.array([every[own][key] for key in keys], float)
+            found.append(Margin(own, flips, items, unlabelled(own, every[own], keys)))
+    return tuple(found)
+
+
+def slice_sizes(table: Table, margins: Sequence[tuple[str, ...]]) -> Counting:
+    """How many items each slice has, labelled or not: for each margin, by the values of its columns."""
+    keys = {column: table.rows[column] for margin in margins for column in margin}
+    (found,) = yield [Ask(keys=keys, margins=margins)]
+    return [
+        dict(zip(_values(cells, margin), map(int, cells[N].to_pylist()), strict=True))
+        for margin, cells in zip(margins, found, strict=True)
+    ]
+
+
+def unlabelled(
+    columns: Sequence[str], sizes: Mapping[tuple[object, ...], int], known: Iterable[object]
+) -> tuple[tuple[dict[str, Any], int], ...]:
+    """The slices that are not among the known ones, and their items; the largest first."""
+    rest = sorted(set(sizes).difference(known), key=lambda key: (-sizes[key], str(key)))
+    return tuple((dict(zip(columns, key, strict=True)), sizes[key]) for key in rest)
+
+
+def _values(cells: "pa.Table", columns: Sequence[str]) -> list[tuple[object, ...]]:
+    """The values of some columns, a tuple a row; a NaN is equal to itself here."""
+    found = zip(*(cells[column].to_pylist() for column in columns), strict=True)
+    return [tuple("NaN" if value != value else value for value in row) for row in found]
 
 
 def _another(table: Table, old: str, new: str) -> "ir.Value":

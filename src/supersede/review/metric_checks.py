@@ -21,17 +21,17 @@ from supersede.metrics.comparison import Comparison, Floats, Interval, Sample
 from supersede.metrics.intervals import holm, z
 from supersede.metrics.measures import EVERY, Measure, every_class, measure
 from supersede.review import limits
-from supersede.review.evidence import CLASS, Evidence, slice_name
+from supersede.review.evidence import CLASS, Evidence, slice_name, slice_sizes, unlabelled
 from supersede.review.finding import Finding, SliceFinding, Verdict, combined
 from supersede.review.more_labels import CHANCE
 from supersede.review.slice_checks import MIN_ITEMS
-from supersede.review.slice_verdicts import SHOWN
+from supersede.review.slice_verdicts import SHOWN, Unlabelled, unlabelled_step, unlabelled_words
 from supersede.table.coerce import as_names
 
 __all__ = ["EVERY_GROUP", "MaxDrop", "MaxMetric", "MaxRise", "MinMetric"]
 
 EVERY_GROUP = "*"
-"""As `by`: every group column and combination of the review."""
+"""As `groups`: every group column and combination of the review."""
 
 _TAILS = 0.5 / 1.5 ** np.arange(1, 56)  # down to 1e-10
 Kind = Literal["min", "max", "max_drop", "max_rise"]
@@ -45,7 +45,7 @@ class MinMetric:
         metric: The metric: a name from `supersede.metrics.measures.NAMES`, or a `Measure`.
         limit: The least value: a share in [0, 1] (0.8 for 80 %), or an amount.
         of: The class, for metrics of one class; ``"*"`` is every class in turn.
-        by: The columns whose values, or combinations of values, are held against the limit one by
+        groups: The columns whose values, or combinations of values, are held against the limit one by
             one; ``"*"`` is every group of the review. None for all items together.
         min_items: Smaller slices can fail but do not hold up the verdict.
 
@@ -63,7 +63,7 @@ class MinMetric:
     metric: str | Measure
     limit: float
     of: object = None
-    by: str | Sequence[str] | None = None
+    groups: str | Sequence[str] | None = None
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class MaxMetric:
     metric: str | Measure
     limit: float
     of: object = None
-    by: str | Sequence[str] | None = None
+    groups: str | Sequence[str] | None = None
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
@@ -111,7 +111,7 @@ class MaxDrop:
     metric: str | Measure
     limit: float
     of: object = None
-    by: str | Sequence[str] | None = None
+    groups: str | Sequence[str] | None = None
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class MaxRise:
     metric: str | Measure
     limit: float
     of: object = None
-    by: str | Sequence[str] | None = None
+    groups: str | Sequence[str] | None = None
     min_items: int = MIN_ITEMS
 
     def __post_init__(self) -> None:
@@ -156,7 +156,7 @@ _CLASSES: dict[str, str] = {
 
 
 def _settle(check: "_Check", kind: Kind) -> None:
-    """Refuse what makes no sense, and take the limit as a number and `by` as columns."""
+    """Refuse what makes no sense, and take the limit as a number and `groups` as columns."""
     if not (isinstance(check.metric, str) or hasattr(check.metric, "compare")):
         msg = f"{_CLASSES[kind]}: metric={check.metric!r}; expected a name, such as 'recall', or a Measure"
         raise ArgumentError(msg)
@@ -176,12 +176,12 @@ def _settle(check: "_Check", kind: Kind) -> None:
     limit = limits.checked_limit(name, check.limit, allowed)
     object.__setattr__(check, "limit", limit)
     limits.checked_size("min_items", check.min_items)
-    if check.by is not None and check.by != EVERY_GROUP:
-        columns = as_names(check.by, "by")
+    if check.groups is not None and check.groups != EVERY_GROUP:
+        columns = as_names(check.groups, "groups")
         if not columns:
-            msg = "by=() names no column; leave by= out to judge all items together"
+            msg = "groups=() names no column; leave groups= out to judge all items together"
             raise ArgumentError(msg)
-        object.__setattr__(check, "by", columns)
+        object.__setattr__(check, "groups", columns)
 
 
 def _measure(metric: str | Measure, of: object) -> Measure:
@@ -195,7 +195,7 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
             " a random sample, or estimate the metric from the plan: supersede estimate"
         )
         raise ArgumentError(msg)
-    margins = _margins(check.by, evidence)
+    margins = _margins(check.groups, evidence)
     sample = Sample(evidence.counting, evidence.old, evidence.new, margins, evidence.inclusion)
     if check.of == EVERY:
         measures = yield from every_class(check.metric, sample)
@@ -209,9 +209,16 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
     ]
     asked = _measure(check.metric, None if check.of == EVERY else check.of)
     form = _Form.of(kind, asked, check)
-    if check.by is None and check.of != EVERY:
+    if check.groups is None and check.of != EVERY:
         return _whole(form, slices[0][0], evidence)
-    return _by_slice(form, slices, check.min_items, evidence)
+    silent: list[Unlabelled] = []
+    if check.by is not None and evidence.labelled < evidence.table.size:
+        sizes = yield from slice_sizes(evidence.counting, margins)
+        for margin, every in zip(margins, sizes, strict=True):
+            known = {tuple(values[c] for c in margin) for _, found in slices for values in found
+                     if set(margin) <= set(values)}  # fmt: skip
+            silent += [s for s in unlabelled(margin, every, known) if s[1] >= check.min_items]
+    return _by_slice(form, slices, silent, check.min_items, evidence)
 
 
 def _compared(asked: Measure, sample: Sample) -> Counting:
@@ -220,16 +227,16 @@ def _compared(asked: Measure, sample: Sample) -> Counting:
     return (yield from found) if isinstance(found, Generator) else found
 
 
-def _margins(by: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[str, ...], ...]:
-    if by is None:
+def _margins(groups: str | Sequence[str] | None, evidence: Evidence) -> tuple[tuple[str, ...], ...]:
+    if groups is None:
         return ((),)
-    if by == EVERY_GROUP:
+    if groups == EVERY_GROUP:
         found = tuple(m.columns for m in evidence.margins if m.columns != (CLASS,))
         if not found:
             msg = "@* is every group of the review, and it has none; name some: --group <column>"
             raise ArgumentError(msg)
         return found
-    columns = as_names(by, "by")
+    columns = as_names(groups, "groups")
     for column in columns:
         if column not in evidence.table.rows.columns:
             raise MissingColumnError.of(column, evidence.table.rows.columns, "a group (@)")
@@ -261,8 +268,10 @@ class _Form:
         unit = "amount" if measure.unit == "amount" else "points" if changes else "share"
         metric = check.metric if isinstance(check.metric, str) else measure.name
         name = f"{kind} {metric}" + (f":{check.of}" if check.of is not None else "")
-        if check.by is not None:
-            name += "@" + (check.by if isinstance(check.by, str) else ",".join(check.by))
+        if check.groups is not None:
+            name += "@" + (
+                check.groups if isinstance(check.groups, str) else ",".join(check.groups)
+            )
         return cls(kind, measure, name, bound, unit)  # type: ignore[arg-type]
 
     @property
@@ -376,6 +385,7 @@ def _whole(form: _Form, compared: Comparison, evidence: Evidence) -> Finding:
 def _by_slice(
     form: _Form,
     compared: Sequence[tuple[Comparison, list[dict[str, object]]]],
+    silent: Sequence[Unlabelled],
     min_items: int,
     evidence: Evidence,
 ) -> Finding:
@@ -389,7 +399,9 @@ def _by_slice(
     adjusted = holm(np.concatenate([form.p_value(c) for c, _ in compared]))
     fails = adjusted < (1 - evidence.confidence) / 2
     alone = np.array(form.verdicts(low, high))
-    small = (n < min_items) | np.isnan(estimate)
+    # few labels do not make a slice small: what counts is how many items they stand for
+    stands_for = evidence.table.size / evidence.labelled
+    small = (n * stands_for < min_items) | np.isnan(estimate)
     verdicts = np.select(
         [fails & ~np.isnan(estimate), small, alone == "pass"], ["fail", "", "pass"], "undecided"
     )
@@ -397,7 +409,7 @@ def _by_slice(
     rank = np.select([verdicts == "fail", verdicts == "undecided"], [0, 1], 2)
     order = np.lexsort((-n, np.where(np.isnan(excess), np.inf, -excess), rank))
     verdict = combined(v for v in ("fail", "undecided") if v in verdicts)
-    if not set(verdicts) - {""}:
+    if verdict == "pass" and (silent or not set(verdicts) - {""}):
         verdict = "undecided"
     chosen = random = None
     open_ = np.flatnonzero(verdicts == "undecided")
@@ -405,11 +417,19 @@ def _by_slice(
         overlap = len(compared) > 1 or compared[0][0].keys.num_columns == 0
         chosen, random = _labels(form, (estimate, low, high, n), excess, open_, evidence, overlap)
     worst = order[0]
+    steps = [unlabelled_step(form.check, silent)] if silent else []
+    if len(open_):
+        where = f"in {names[worst]}, "
+        steps += _steps(form, chosen, float(low[worst]), float(high[worst]), where)
+    elif small.all():
+        steps.append(f"{form.check}: compare slices of {min_items} items, or lower min_items.")
     return Finding(
         check=form.check,
         question=form.question,
         verdict=verdict,
-        reason=_slices_reason(form, verdicts, names[worst], (estimate, low, high, n), worst),
+        reason=_slices_reason(
+            form, verdicts, silent, names[worst], (estimate, low, high, n), worst
+        ),
         estimate=float(estimate[worst]),
         low=float(low[worst]),
         high=float(high[worst]),
@@ -417,9 +437,7 @@ def _by_slice(
         unit=form.unit,
         more_labels=chosen,
         more_labels_random=random,
-        steps=_steps(form, chosen, float(low[worst]), float(high[worst]), f"in {names[worst]}, ")
-        if verdict == "undecided"
-        else (),
+        steps=tuple(steps) if verdict == "undecided" else (),
         slices=tuple(
             SliceFinding(
                 slice=names[i],
@@ -440,6 +458,7 @@ def _by_slice(
 def _slices_reason(
     form: _Form,
     verdicts: npt.NDArray[np.str_],
+    silent: Sequence[Unlabelled],
     name: str,
     columns: tuple[Floats, Floats, Floats, Floats],
     worst: int,
@@ -453,6 +472,8 @@ def _slices_reason(
     ] or [f"all {count(len(verdicts) - small)} slices keep the limit"]
     if small == len(verdicts):
         said = ["no slice has enough items to judge"]
+    if silent:
+        said.append(unlabelled_words(silent))
     estimate, low, high, n = (float(column[worst]) for column in columns)
     text = "; ".join(said)
     few = f" Too small to judge: {count(small)}." if small else ""

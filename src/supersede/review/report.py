@@ -9,7 +9,7 @@ from supersede.look import figures, numbers
 from supersede.look.page import environment, framed
 from supersede.review.evidence import CLASS
 from supersede.review.finding import Finding
-from supersede.review.review import Candidate, Review
+from supersede.review.review import CandidateReview, Review
 
 __all__ = ["fragment", "markdown", "page"]
 
@@ -93,7 +93,7 @@ def _interval(form: Callable[..., str], value: Any, ends: tuple[Any, Any]) -> st
 _WORDS = ("pass", "fail", "undecided")
 
 
-def _matrix(chosen: Candidate) -> Markup | None:
+def _matrix(chosen: CandidateReview) -> Markup | None:
     flips = chosen.evidence.whole
     negative, positive = float(flips.nfr[0]), float(flips.pfr[0])
     both_right = float(flips.old.mean[0]) - negative
@@ -134,7 +134,7 @@ def _section(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _classes(chosen: Candidate, confidence: float) -> list[dict[str, Any]]:
+def _classes(chosen: CandidateReview, confidence: float) -> list[dict[str, Any]]:
     """Recall and precision of each class, those whose recall falls most first."""
     if chosen.evidence.by_class is None:
         return []
@@ -154,7 +154,7 @@ def _classes(chosen: Candidate, confidence: float) -> list[dict[str, Any]]:
     return [rows[i] for i in order[:_ROWS]]
 
 
-def _accuracy(chosen: Candidate) -> Markup | None:
+def _accuracy(chosen: CandidateReview) -> Markup | None:
     """Accuracy by group, old and new joined; classes have their own recall, so they stay out."""
     pairs = []
     for margin in chosen.evidence.margins:

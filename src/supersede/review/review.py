@@ -17,14 +17,14 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SCHEMA_VERSION", "Candidate", "Review"]
+__all__ = ["SCHEMA_VERSION", "CandidateReview", "Review"]
 
 SCHEMA_VERSION = 1
 """Version of the JSON form; raised when a field changes its meaning or goes away."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateReview:
     """One new model, held against the old one.
 
     Attributes:
@@ -99,14 +99,14 @@ class Review(ResultMixin, named="a review"):
 
     table: Table
     old: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidateReview, ...]
     chosen: str
     confidence: float
     labels: str | None
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
-    def candidate(self) -> Candidate:
+    def candidate(self) -> CandidateReview:
         """The chosen candidate."""
         return next(c for c in self.candidates if c.name == self.chosen)
 

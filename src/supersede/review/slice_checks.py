@@ -15,7 +15,13 @@ from supersede.review.evidence import CLASS, Evidence, Margin
 from supersede.review.finding import Finding, SliceFinding, combined
 from supersede.review.limits import checked_limit, checked_size
 from supersede.review.more_labels import gain_labels, labels_needed, share_labels
-from supersede.review.slice_verdicts import JudgedMargin, SliceQuestion, slices_finding
+from supersede.review.slice_verdicts import (
+    JudgedMargin,
+    SliceQuestion,
+    slices_finding,
+    unlabelled_step,
+    unlabelled_words,
+)
 
 __all__ = ["MaxGap", "MaxSliceNFR", "NoSliceWorse"]
 
@@ -196,18 +202,30 @@ class MaxGap:
         margins = [margin for margin in evidence.margins if margin.columns != (CLASS,)]
         found = [(margin, self._gap(margin, evidence.confidence)) for margin in margins]
         gaps = [gap for _, gap in found if gap]
-        if not gaps:
+        if not margins:
             msg = "the check of gaps needs groups: name group columns, e.g. groups=['sex']"
             raise ArgumentError(msg)
+        if not gaps:
+            return self._too_small(evidence)
+        silent = [
+            (values, size)
+            for margin in margins
+            for values, size in margin.unlabelled
+            if size >= self.min_items
+        ]
         more = self._more(
             [margin for margin, gap in found if gap and gap.verdict == "undecided"], evidence
         )
         gaps.sort(key=lambda gap: gap.estimate - self.limit, reverse=True)
         worst = gaps[0]
         verdict = combined(gap.verdict for gap in gaps if gap.verdict)
+        if verdict == "pass" and silent:
+            verdict = "undecided"
         shown = share(worst.estimate, worst.low, worst.high, against=self.limit)
-        none = "" if more else "no number of labels will do, the gap is at the limit; "
-        step = f"max_gap: {none}accept a gap of up to {points(worst.high).removeprefix('+')}."
+        none = "" if more or silent else "no number of labels will do, the gap is at the limit; "
+        steps = [f"max_gap: {none}accept a gap of up to {points(worst.high).removeprefix('+')}."]
+        if silent:
+            steps.insert(0, unlabelled_step("max_gap", silent))
         return Finding(
             check="max_gap",
             question="Is it right equally often for every group?",
@@ -216,6 +234,7 @@ class MaxGap:
                 f"Between {worst.slice}, the new model's accuracy differs by"
                 f" {shown.replace('%', 'pp')};"
                 f" the limit is at most {share(self.limit, exact=True).replace('%', 'pp')}."
+                + (f" But {unlabelled_words(silent)}." if silent else "")
             ),
             estimate=worst.estimate,
             low=worst.low,
@@ -224,17 +243,28 @@ class MaxGap:
             unit="points",
             more_labels=more if verdict == "undecided" else None,
             more_labels_random=more if verdict == "undecided" else None,
-            steps=(step,) if verdict == "undecided" else (),
+            steps=tuple(steps) if verdict == "undecided" else (),
             slices=tuple(gaps),
             slice_count=len(gaps),
         )
+
+    def _too_small(self, evidence: Evidence) -> Finding:
+        nothing = float("nan")
+        step = f"max_gap: compare groups of {self.min_items} items or more, or lower min_items."
+        return Finding(
+            check="max_gap", question="Is it right equally often for every group?",
+            verdict="undecided",
+            reason=f"No column has two groups of {self.min_items} items, so there is no gap to judge.",
+            estimate=nothing, low=nothing, high=nothing, limit=self.limit, unit="points",
+            steps=(step,),
+        )  # fmt: skip
 
     def _more(self, margins: Sequence[Margin], evidence: Evidence) -> int | None:
         """Labels at random that decide each column's gap; None where none will do."""
         total = float(evidence.whole.n[0])
 
         def needs(margin: Margin) -> int | None:
-            new = margin.flips.new.take(np.flatnonzero(margin.flips.n >= self.min_items))
+            new = margin.flips.new.take(np.flatnonzero(margin.items >= self.min_items))
             level = 1 - (1 - evidence.confidence) / len(new.n)
             known, rate = new.effective_n(new.mean * (1 - new.mean)), np.clip(new.mean, 0, 1)
 
@@ -253,7 +283,7 @@ class MaxGap:
         return max(known) if known and len(known) == len(found) else None
 
     def _gap(self, margin: Margin, confidence: float) -> SliceFinding | None:
-        judged = np.flatnonzero(margin.flips.n >= self.min_items)
+        judged = np.flatnonzero(margin.items >= self.min_items)
         if len(judged) < 2:
             return None
         new = margin.flips.new.take(judged)

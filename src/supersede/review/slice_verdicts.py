@@ -6,12 +6,14 @@ model that keeps every limit stays below ``(1 - confidence) / 2``. It *passes* i
 the limit. Passing the check takes every slice: each by its own interval, where no correction is needed
 since all of them must (an intersection-union test, Berger 1982), or all slices of a margin together,
 where there are enough of them to borrow strength from each other (`alike`). A slice with fewer than
-`min_items` items can fail but does not hold up the verdict: it is named as too small to judge.
+`min_items` items, labelled or not, can fail but does not hold up the verdict: it is named as too small to
+judge. A larger one of which few items or none are labelled does hold it up, and so does it if no slice is
+large enough.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +22,24 @@ from supersede.errors import ArgumentError
 from supersede.look.numbers import count, items, level, points, share
 from supersede.metrics.conditional_holm import conditional_holm
 from supersede.review.alike import ALIKE, LONE
-from supersede.review.evidence import Evidence, Margin
+from supersede.review.evidence import Evidence, Margin, slice_name
 from supersede.review.finding import Finding, SliceFinding, Verdict
 from supersede.review.slice_labels import Future, Needs, labels_for_slices
 
-__all__ = ["SHOWN", "JudgedMargin", "SliceQuestion", "slices_finding"]
+__all__ = [
+    "SHOWN",
+    "JudgedMargin",
+    "SliceQuestion",
+    "Unlabelled",
+    "slices_finding",
+    "unlabelled_step",
+    "unlabelled_words",
+]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Unlabelled = tuple[dict[str, Any], int]
+"""A slice of which no item is labelled, and how many items it has."""
 
 SHOWN = 200
 """Slices that a finding carries; the others are counted."""
@@ -119,7 +131,13 @@ def slices_finding(
     alpha = (1 - evidence.confidence) / 2
     fails = adjusted < alpha
     passes = (high <= asked.limit) if asked.sense > 0 else (low >= asked.limit)
-    small = n < asked.min_items
+    small = np.concatenate([part.margin.items for part in judged]) < asked.min_items
+    silent = [
+        (values, size)
+        for part in judged
+        for values, size in part.margin.unlabelled
+        if size >= asked.min_items
+    ]
     verdicts = np.select([fails, passes, ~small], ["fail", "pass", "undecided"], "")
     ends = np.cumsum([len(part.estimate) for part in judged])[:-1]
     apart = np.split(verdicts, ends)
@@ -128,11 +146,11 @@ def slices_finding(
         "fail"
         if fails.any()
         else "pass"
-        if all(s != "open" for s in shown_together)
+        if all(s != "open" for s in shown_together) and not silent and not small.all()
         else "undecided"
     )
     chosen = random = None
-    if verdict == "undecided":
+    if "open" in shown_together and verdict == "undecided":
         waiting = [i for i, state in enumerate(shown_together) if state == "open"]
         labels = labels_for_slices(
             [(judged[i].margin, judged[i].needs, judged[i].future) for i in waiting],
@@ -146,33 +164,38 @@ def slices_finding(
     excess = np.where(np.isnan(estimate), -np.inf, asked.beyond(estimate))
     rank = np.select([verdicts == "fail", verdicts == "undecided"], [0, 1], 2)
     order = np.lexsort((-n, -excess, rank))
+    first = next((at for at in order if verdicts[at]), order[0])  # of those that are large enough
     places = [(part, i) for part in judged for i in range(len(part.estimate))]
-    slices = tuple(
-        SliceFinding(
-            slice=places[at][0].margin.name(places[at][1]),
+
+    def told(at: int) -> SliceFinding:
+        part, place = places[at]
+        return SliceFinding(
+            slice=part.margin.name(place),
             n=int(n[at]),
             estimate=float(estimate[at]),
             low=float(low[at]),
             high=float(high[at]),
             verdict=str(verdicts[at]) or None,  # type: ignore[arg-type]
             p_adjusted=float(adjusted[at]),
-            values=places[at][0].margin.values(places[at][1]),
+            values=part.margin.values(place),
         )
-        for at in order[:SHOWN]
-    )
+
+    slices = tuple(told(at) for at in order[:SHOWN])
     return Finding(
         check=asked.check,
         question=asked.question,
         verdict=verdict,
-        reason=_reason(slices[0], verdicts, shown_together, judged, asked, evidence.confidence),
-        estimate=float(estimate[order[0]]),
-        low=float(low[order[0]]),
-        high=float(high[order[0]]),
+        reason=_reason(
+            told(first), verdicts, shown_together, judged, silent, asked, evidence.confidence
+        ),
+        estimate=float(estimate[first]),
+        low=float(low[first]),
+        high=float(high[first]),
         limit=asked.limit,
         unit=asked.unit,
         more_labels=chosen,
         more_labels_random=random,
-        steps=_steps(slices, asked, chosen, random) if verdict == "undecided" else (),
+        steps=_steps(slices, silent, asked, chosen, random) if verdict == "undecided" else (),
         slices=slices,
         slice_count=len(estimate),
     )
@@ -191,6 +214,7 @@ def _reason(
     verdicts: npt.NDArray[np.str_],
     states: Sequence[str],
     judged: Sequence[JudgedMargin],
+    silent: Sequence[Unlabelled],
     asked: SliceQuestion,
     confidence: float,
 ) -> str:
@@ -202,9 +226,13 @@ def _reason(
     joint = [part.margin for part, state in zip(judged, states, strict=True) if state == "together"]
     if "open" in states or (failed and open_):
         said.append(f"{count(open_)} of {total} cannot be decided yet")
+    elif small == len(verdicts):
+        said.append(f"no slice has {asked.min_items} items, so that none can be judged")
     elif not failed:
         kept = items(len(verdicts) - small, "slice")
         said.append(f"{level(confidence)} sure that all {kept} keep the limit of {asked.bound}")
+    if silent:
+        said.append(unlabelled_words(silent))
     if joint and "open" not in states and not failed:
         by = ", ".join(" × ".join(margin.words) for margin in joint)
         said.append(
@@ -218,13 +246,37 @@ def _reason(
     return text[0].upper() + text[1:]
 
 
+def unlabelled_words(silent: Sequence[Unlabelled]) -> str:
+    """That some slices have no label."""
+    values, size = silent[0]
+    have = "has" if len(silent) == 1 else "have"
+    return (
+        f"{items(len(silent), 'slice')} {have} no label, first {slice_name(values)} ({items(size)})"
+    )
+
+
+def unlabelled_step(check: str, silent: Sequence[Unlabelled]) -> str:
+    """What to do about them."""
+    return f"{check}: label items of {slice_name(silent[0][0])}; none is labelled."
+
+
 def _steps(
-    slices: Sequence[SliceFinding], asked: SliceQuestion, chosen: int | None, random: int | None
+    slices: Sequence[SliceFinding],
+    silent: Sequence[Unlabelled],
+    asked: SliceQuestion,
+    chosen: int | None,
+    random: int | None,
 ) -> tuple[str, ...]:
     """What to do besides labelling: narrow the gate, or accept a named risk."""
+    first = (unlabelled_step(asked.check, silent),) if silent else ()
     open_ = [s for s in slices if s.verdict == "undecided"]
+    if not any(s.verdict for s in slices):
+        return (
+            *first,
+            f"{asked.check}: compare slices of {asked.min_items} items, or lower min_items.",
+        )
     if not open_:
-        return ()
+        return first
     worst = max(open_, key=lambda s: s.high if asked.sense > 0 else -s.low)
     end = worst.high if asked.sense > 0 else worst.low
     risk = (
@@ -238,6 +290,7 @@ def _steps(
     if any(s.n >= least for s in slices):  # some slices are still judged then
         narrow = f"take the open slices out of the gate (min_items={least}), or "
     return (
+        *first,
         f"{asked.check}: {none}{narrow}accept the open slices with a named risk: in {worst.slice},"
         f" {risk}.",
     )

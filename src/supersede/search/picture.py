@@ -74,9 +74,9 @@ def replay_page(
         HTML.
 
     Example:
-        >>> from supersede.search.stopping import Float, History, Space, Trial, replay
+        >>> from supersede.search.stopping import Float, History, ParameterSpace, Trial, replay
         >>> trials = [Trial({"x": i / 30}, (i / 30 - 0.3) ** 2) for i in range(30)]
-        >>> replay_page(replay(History(Space({"x": Float(0, 1)}), trials))).count("<svg class")
+        >>> replay_page(replay(History(ParameterSpace({"x": Float(0, 1)}), trials))).count("<svg class")
         2
     """
     steps = [s for s in replay.steps if s.best is not None]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from supersede.bounty.artefacts import Codes, Limits, Numbers, OnnxModel, parse, read_model
+from supersede.bounty.artefacts import Codes, Numbers, OnnxModel, SandboxLimits, parse, read_model
 from supersede.errors import AnswerError, ExpressionError, LimitError, ModelFormError
 
 ROWS = {"a": np.linspace(-1, 1, 40), "b": np.arange(40.0)}
@@ -369,7 +369,7 @@ ONNX = [
     onnx_attack("undeclared size", ModelFormError, "numbers in its constants", undeclared_size),
     onnx_attack("lying size", ModelFormError, "cannot be read or run", lying_size),
     onnx_attack("memory by allowed operators", LimitError, "memory", memory_by_allowed_operators),
-    onnx_attack("time by allowed operators", LimitError, "CPU seconds|was stopped", time_by_allowed_operators, limits=Limits(cpu_seconds=1)),
+    onnx_attack("time by allowed operators", LimitError, "CPU seconds|was stopped", time_by_allowed_operators, limits=SandboxLimits(cpu_seconds=1)),
     onnx_attack("wrong length", AnswerError, "with an array of shape", lambda: column_plus(node("ReduceMax", "v", keepdims=1))),
     onnx_attack("two answers a row", AnswerError, "with an array of shape", lambda: onnx_file([node("Neg", "x")], width=2)),
     onnx_attack("a class .5", AnswerError, "classes must be codes", GOOD, Codes(2)),

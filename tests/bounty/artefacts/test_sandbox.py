@@ -18,10 +18,10 @@ from onnx import TensorProto, helper
 
 from supersede.bounty.artefacts import (
     Codes,
-    Limits,
     Numbers,
     OnnxModel,
     Probabilities,
+    SandboxLimits,
     children,
     isolation,
 )
@@ -294,7 +294,7 @@ def test_a_child_that_was_taken_over_is_not_believed(program, error, says, tmp_p
     monkeypatch.setattr("supersede.bounty.artefacts.sandbox.CHILD", tmp_path)
     seconds = 1 if "sleep" in program else 25
     with pytest.raises(error, match=says) as caught:
-        OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY, Limits(wall_seconds=seconds))
+        OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY, SandboxLimits(wall_seconds=seconds))
     assert str(caught.value).isprintable()
 
 
@@ -411,7 +411,7 @@ def test_answers_must_come_again(kind):
 
 def test_limits_are_above_zero():
     with pytest.raises(ArgumentError, match="above 0"):
-        Limits(memory_mb=0)
+        SandboxLimits(memory_mb=0)
 
 
 def test_leaves_no_files(tmp_path, monkeypatch):
@@ -481,5 +481,5 @@ def test_a_child_that_waits_for_a_busy_processor_is_not_stopped(tmp_path, monkey
     )
     monkeypatch.setattr("supersede.bounty.artefacts.sandbox.CHILD", tmp_path)
     # far less by the clock than it works
-    found = OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY, Limits(wall_seconds=0.3))
+    found = OnnxModel(GOOD, ("a", "b")).predict(ROWS, ANY, SandboxLimits(wall_seconds=0.3))
     assert found.tolist() == [0.0] * 40

@@ -18,7 +18,7 @@ from supersede.hardware import (
 from supersede.search.architecture.bench.cells import all_cells, cell_network
 from supersede.search.architecture.zero_shot.expected import expected_synflow
 from supersede.search.architecture.zero_shot.scores import (
-    Scores,
+    ZeroShotScores,
     grad_norm,
     naswot,
     rank_ensemble,
@@ -130,7 +130,9 @@ def test_scores_say_when_they_saw_noise():
 
 
 def test_an_ensemble_is_the_mean_rank():
-    made = [Scores(p, 0, s, n, 0, 0, 0, True) for p, s, n in [(1, 3, 1), (2, 1, 2), (3, 2, 3)]]
+    made = [
+        ZeroShotScores(p, 0, s, n, 0, 0, 0, True) for p, s, n in [(1, 3, 1), (2, 1, 2), (3, 2, 3)]
+    ]
     np.testing.assert_allclose(
         rank_ensemble(made), [(5 / 3 - 1) / 2, (5 / 3 - 1) / 2, (8 / 3 - 1) / 2]
     )

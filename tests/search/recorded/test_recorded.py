@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from supersede.errors import HistoryError, MissingColumnError
-from supersede.search.recorded import Wanted, describe, read
+from supersede.search.recorded import Wanted, describe, read_search
 from supersede.search.stopping import Categorical, Float, Int, State
 
 FILES = Path(__file__).parent / "files"
 
 
 def trials(path, tool, **wanted):
-    return read(FILES / path, tool, Wanted(**wanted)).history()
+    return read_search(FILES / path, tool, Wanted(**wanted)).history()
 
 
 def written(path, rows):
@@ -31,7 +31,8 @@ def test_mlflow_runs_are_in_the_order_of_time_and_without_their_parent():
     assert history.trials[7].state == State.FAILED
     assert all(0 < t.seconds < 100 for t in history.trials)
     text = describe(
-        log := read(FILES / "mlflow_runs.csv", "mlflow", Wanted("val_loss", False)), log.history()
+        log := read_search(FILES / "mlflow_runs.csv", "mlflow", Wanted("val_loss", False)),
+        log.history(),
     )
     assert "1 runs that contain others are left out" in text
     assert "smaller is better" in text
@@ -57,11 +58,11 @@ def test_trials_that_were_stopped_early_are_pruned(tmp_path):
     ]
     rows += [[3, 2.0, 31, "STOP", "InProgress", 3], [4, 2.0, 41, "CONTINUE", "Failed", 4]]
     path = written(tmp_path / "results.csv", [head, *rows])
-    found = read(path, "syne-tune", Wanted("loss", False)).history()
+    found = read_search(path, "syne-tune", Wanted("loss", False)).history()
     assert [t.state.value for t in found.trials] == ["complete"] * 3 + ["pruned", "failed"]
     ray = [["trial_id", "training_iteration", "loss", "timestamp", "config/x", "config/name"]]
     ray += [[i, e, 1.0, 100 - i, i, "ab"[i % 2]] for i in range(4) for e in range(1, 4 - i % 2)]
-    found = read(written(tmp_path / "ray.csv", ray), "ray", Wanted(None, True)).history()
+    found = read_search(written(tmp_path / "ray.csv", ray), "ray", Wanted(None, True)).history()
     assert [t.params["x"] for t in found.trials] == [3, 2, 1, 0]
     assert [t.state == State.PRUNED for t in found.trials] == [True, False, True, False]
 
@@ -83,12 +84,12 @@ def test_a_folder_of_ray_tune_is_read(tmp_path):
         (folder / "result.json").write_text(lines)
         (folder / "params.json").write_text(json.dumps({"rate": 0.1 * i, "kind": "ab"[i % 2]}))
     (tmp_path / "train_0" / "error.txt").write_text("Traceback")
-    history = read(tmp_path, "ray", Wanted("val_loss", False)).history()
+    history = read_search(tmp_path, "ray", Wanted("val_loss", False)).history()
     assert [t.value for t in history.trials] == [1 / 3] * 4
     assert [t.params["rate"] for t in history.trials] == pytest.approx([0.3, 0.2, 0.1, 0.0])
     assert history.trials[-1].state == State.FAILED
     with pytest.raises(HistoryError, match="--from ray"):
-        read(tmp_path)
+        read_search(tmp_path)
 
 
 def test_cv_results_are_read():
@@ -133,19 +134,19 @@ def test_the_table_of_weights_and_biases_is_turned_around(tmp_path):
     RUNS[2][1] = "crashed"
     path = written(tmp_path / "wandb.csv", [HEAD, *RUNS])
     with pytest.raises(HistoryError, match="name the parameters with --param, of: lr, optimizer"):
-        read(path, "wandb")
+        read_search(path, "wandb")
     with pytest.raises(HistoryError, match="2 metrics"):
-        read(path, "wandb", Wanted(parameters=("lr", "optimizer")))
+        read_search(path, "wandb", Wanted(parameters=("lr", "optimizer")))
     wanted = Wanted("val_loss", False, ("lr", "optimizer"))
-    history = read(path, "wandb", wanted).history()
+    history = read_search(path, "wandb", wanted).history()
     assert [t.value for t in history.trials] == [8, 7, 6, 5, 4, 3, 2, 1, 0]
     assert history.trials[6].state == State.FAILED
     cut = written(tmp_path / "cut.csv", [row[:2] + row[3:] for row in [HEAD, *RUNS]])
     with pytest.raises(HistoryError, match="no column 'Created'"):
-        read(cut, "wandb", wanted)
+        read_search(cut, "wandb", wanted)
     strange = [HEAD, [*RUNS[0][:1], "sleeping", *RUNS[0][2:]]]
     with pytest.raises(HistoryError, match="line 2: got the state 'sleeping'"):
-        read(written(tmp_path / "odd.csv", strange), "wandb", wanted)
+        read_search(written(tmp_path / "odd.csv", strange), "wandb", wanted)
 
 
 def test_the_recipe_of_weights_and_biases_is_read(tmp_path):
@@ -154,12 +155,12 @@ def test_the_recipe_of_weights_and_biases_is_read(tmp_path):
         summary = f"{{'loss': {i / 10}, 'bad': nan, '_timestamp': {1000 - i}, '_runtime': 3}}"
         rows.append([i, summary, f"{{'lr': 0.{i + 1}, '_wandb': {{}}}}", f"run-{i}"])
     path = written(tmp_path / "project.csv", rows)
-    history = read(path, "wandb", Wanted(maximize=False)).history()
+    history = read_search(path, "wandb", Wanted(maximize=False)).history()
     assert [t.value for t in history.trials] == [0.4, 0.3, 0.2, 0.1, 0.0]
     assert set(history.space.parameters) == {"lr"}
     broken = written(tmp_path / "b.csv", [*rows, [5, "__import__('os')", "{}", "x"]])
     with pytest.raises(HistoryError, match="line 7"):
-        read(broken, "wandb")
+        read_search(broken, "wandb")
 
 
 @pytest.mark.parametrize(
@@ -173,10 +174,10 @@ def test_the_recipe_of_weights_and_biases_is_read(tmp_path):
 )
 def test_another_tools_file_is_not_taken_for_a_plain_table(path, flag):
     with pytest.raises(HistoryError, match=f"--from {flag}"):
-        read(FILES / path)
+        read_search(FILES / path)
     other = "wandb" if flag != "wandb" else "ray"
     with pytest.raises(HistoryError, match="it looks like one of"):
-        read(FILES / path, other)
+        read_search(FILES / path, other)
 
 
 @pytest.mark.parametrize(
@@ -192,21 +193,21 @@ def test_a_plain_tables_doubtful_columns_are_not_guessed(tmp_path, name, cells, 
     rows = [["value", "x", name], *([i, i / 9, cell] for i, cell in enumerate(cells))]
     path = written(tmp_path / "plain.csv", rows)
     with pytest.raises(HistoryError, match=words):
-        read(path)
-    history = read(path, None, Wanted(parameters=("x",))).history()
+        read_search(path)
+    history = read_search(path, None, Wanted(parameters=("x",))).history()
     assert set(history.space.parameters) == {"x"}
     with pytest.raises(HistoryError, match="no column 'y' for --param"):
-        read(path, None, Wanted(parameters=("y",)))
+        read_search(path, None, Wanted(parameters=("y",)))
 
 
 def test_what_is_no_search_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(HistoryError, match="is a folder without"):
-        read(tmp_path / "empty", "ray")
+        read_search(tmp_path / "empty", "ray")
     with pytest.raises(HistoryError, match="cannot read"):
-        read(tmp_path / "none.csv")
+        read_search(tmp_path / "none.csv")
     with pytest.raises(MissingColumnError):
-        read(written(tmp_path / "a.csv", [["x"], [1]]))
+        read_search(written(tmp_path / "a.csv", [["x"], [1]]))
     progress = [["trial_id", "training_iteration", "loss"], ["t", 1, 0.5]]
     with pytest.raises(HistoryError, match="one trial is not a search"):
-        read(written(tmp_path / "progress.csv", progress), "ray")
+        read_search(written(tmp_path / "progress.csv", progress), "ray")

@@ -13,13 +13,13 @@ from supersede.search.stopping import (
     Float,
     History,
     Int,
-    Space,
+    ParameterSpace,
     State,
     Trial,
     decide,
 )
 
-UNIT = Space({"x": Float(0, 1), "y": Float(0, 1)})
+UNIT = ParameterSpace({"x": Float(0, 1), "y": Float(0, 1)})
 
 
 def _bowl(count=90, seed=0, error=0.05, **extra):
@@ -87,7 +87,7 @@ def test_a_constant_objective_stops_at_the_first_check():
 
 
 def test_an_exhausted_space_stops_at_once():
-    space = Space({"n": Int(1, 4), "kind": Categorical(("a", "b"))})
+    space = ParameterSpace({"n": Int(1, 4), "kind": Categorical(("a", "b"))})
     trials = [Trial({"n": n, "kind": k}, n + len(k)) for n in range(1, 5) for k in "ab"]
     assert not decide(History(space, trials[:-1])).stop
     decision = decide(History(space, trials))
@@ -97,7 +97,7 @@ def test_an_exhausted_space_stops_at_once():
 
 @pytest.mark.parametrize("points", [1, 2, 3])
 def test_even_the_smallest_space_is_exhausted(points):
-    space = Space({"n": Int(1, points)})
+    space = ParameterSpace({"n": Int(1, points)})
     decision = decide(History(space, [Trial({"n": n}, n) for n in range(1, points + 1)]))
     assert decision.stop
     assert decision.improvement in (0, None)
@@ -111,12 +111,12 @@ def test_disjoint_conditional_spaces_are_judged():
         trials.append(
             Trial({f"x{name}": x}, (x - 0.4) ** 2 + 0.3 * (name == "b"), standard_error=0.05)
         )
-    space = Space({"xa": Float(0, 1), "xb": Float(0, 1)})
+    space = ParameterSpace({"xa": Float(0, 1), "xb": Float(0, 1)})
     assert decide(History(space, trials)).stop
 
 
 def test_a_declared_condition_that_is_broken_by_a_trial_is_survived():
-    space = Space(
+    space = ParameterSpace(
         {
             "m": Categorical(("a", "b")),
             "x": Float(0, 1, when={"m": ("a",)}),
@@ -134,7 +134,7 @@ def test_values_outside_the_range_are_survived():
 
 
 def test_unknown_choices_and_unusable_parameters_are_survived():
-    space = Space({"kind": Categorical(("a", "b")), "x": Float(1e-3, 1, log=True)})
+    space = ParameterSpace({"kind": Categorical(("a", "b")), "x": Float(1e-3, 1, log=True)})
     trials = [
         Trial({"kind": "abz"[i % 3], "x": [0.1, -1, None, "no"][i % 4]}, i) for i in range(30)
     ]
@@ -163,7 +163,7 @@ def test_nothing_but_failures_says_so():
 
 def test_an_empty_history_and_an_empty_space():
     assert not decide(History(UNIT)).stop
-    assert not decide(History(Space({}), [Trial({}, float(i)) for i in range(30)])).stop
+    assert not decide(History(ParameterSpace({}), [Trial({}, float(i)) for i in range(30)])).stop
 
 
 def test_several_objectives_are_refused_clearly():
@@ -188,7 +188,7 @@ def test_spaces_that_make_no_sense_are_refused():
     with pytest.raises(SpaceError, match="low > 0"):
         Float(0, 1, log=True)
     with pytest.raises(SpaceError, match="circular"):
-        Space(
+        ParameterSpace(
             {
                 "a": Float(0, 1, when={"b": (1,)}),
                 "b": Float(0, 1, when={"a": (1,)}),

@@ -18,16 +18,16 @@ from supersede.search.stopping import (
     InARow,
     NoImprovement,
     OptimisticGain,
+    ParameterSpace,
     ProbabilisticRegretBound,
     ProbabilityOfImprovement,
     RegretBound,
-    Space,
     State,
     Trial,
     decide,
 )
 
-SPACE = Space({"x": Float(0, 1), "y": Float(0, 1)})
+SPACE = ParameterSpace({"x": Float(0, 1), "y": Float(0, 1)})
 MODEL_BASED = [
     RegretBound(),
     RegretBound(share=0.5),

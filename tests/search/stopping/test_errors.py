@@ -14,8 +14,8 @@ from supersede.errors import ArgumentError
 from supersede.search.stopping import (
     Float,
     History,
+    ParameterSpace,
     ReportedError,
-    Space,
     Trial,
     auc_error,
     blocked,
@@ -25,7 +25,7 @@ from supersede.search.stopping import (
 )
 from supersede.search.stopping.regret_bound import published_error
 
-SPACE = Space({"x": Float(0, 1)})
+SPACE = ParameterSpace({"x": Float(0, 1)})
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from supersede.search.stopping import (
     Float,
     FoldDesign,
     History,
+    ParameterSpace,
     ReportedError,
-    Space,
     Trial,
     blocked,
     corrected_error,
@@ -61,7 +61,7 @@ def test_impossible_designs_are_refused(make, words):
 
 
 def test_a_trials_own_design_decides():
-    space, folds = Space({"x": Float(0, 1)}), [0.1, 0.3, 0.2, 0.25]
+    space, folds = ParameterSpace({"x": Float(0, 1)}), [0.1, 0.3, 0.2, 0.25]
     told = Trial(
         {"x": 0.5}, 0.2, folds=folds, design=FoldDesign.of(ShuffleSplit(4, test_size=6), X)
     )

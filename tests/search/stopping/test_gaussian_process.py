@@ -3,7 +3,7 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from supersede.search.stopping import Float, History, Int, Space, Trial
+from supersede.search.stopping import Float, History, Int, ParameterSpace, Trial
 from supersede.search.stopping.gaussian_process import condition, fit, objective, prior_mode
 from supersede.search.stopping.surrogate import Memory, Settings, surrogate_of
 
@@ -72,14 +72,16 @@ def test_no_random_point_is_lower_than_the_lowest(d):
         Trial(dict(zip(names, row.tolist(), strict=True)), float(((row - 0.3) ** 2).sum()))
         for row in x
     ]
-    surrogate = surrogate_of(History(Space({n: Float(0, 1) for n in names}), tuple(trials)))
+    surrogate = surrogate_of(
+        History(ParameterSpace({n: Float(0, 1) for n in names}), tuple(trials))
+    )
     lowest, _ = surrogate.lowest(2.0)
     mean, deviation = surrogate.posterior.predict(rng.random((100_000, d)))
     assert lowest <= (mean - 2 * deviation).min() + 1e-3 * (mean.max() - mean.min())
 
 
 def test_a_small_finite_space_is_searched_exactly():
-    space = Space({"a": Int(0, 9), "b": Int(0, 9)})
+    space = ParameterSpace({"a": Int(0, 9), "b": Int(0, 9)})
     rng = np.random.default_rng(0)
     trials = [
         Trial({"a": int(a), "b": int(b)}, float((a - 3) ** 2 + b))
@@ -93,7 +95,7 @@ def test_a_small_finite_space_is_searched_exactly():
 def test_memory_changes_the_time_and_not_the_answer():
     rng = np.random.default_rng(0)
     trials = [Trial({"x": float(v)}, float(np.sin(5 * v))) for v in rng.random(60)]
-    history = History(Space({"x": Float(0, 1)}), tuple(trials))
+    history = History(ParameterSpace({"x": Float(0, 1)}), tuple(trials))
     memory = Memory()
     for count in range(4, 61):
         grown = surrogate_of(history.first(count), Settings(), memory)

@@ -13,16 +13,16 @@ from supersede.search.stopping import (
     IfReported,
     Int,
     NoImprovement,
-    Space,
+    ParameterSpace,
     State,
-    Target,
+    TargetValue,
     TooManyFailures,
     Trial,
     decide,
     replay,
 )
 
-LINE = Space({"x": Float(0, 1)})
+LINE = ParameterSpace({"x": Float(0, 1)})
 
 
 def history(values, maximize=False, **settings):
@@ -41,7 +41,7 @@ def history(values, maximize=False, **settings):
     ],
 )
 def test_a_parameter_with_one_value_is_no_obstacle(space):
-    found = History(Space(space))
+    found = History(ParameterSpace(space))
     rng = np.random.default_rng(0)
     for _ in range(60):
         b = int(rng.integers(1, 7))
@@ -55,7 +55,7 @@ def test_a_parameter_with_one_value_is_no_obstacle(space):
 
 
 def test_a_condition_on_the_one_value_decides_what_applies():
-    space = Space(
+    space = ParameterSpace(
         {
             "kind": Categorical(("a",)),
             "x": Int(1, 2, when={"kind": ("a",)}),
@@ -89,9 +89,9 @@ def test_a_criterion_that_fails_is_replaced_and_reported():
 
 def test_targets_small_gains_and_failures():
     falling = history([1 - 0.001 * i for i in range(60)])
-    assert decide(falling, Target(0.95)).stop
-    assert not decide(falling, Target(0.9)).stop
-    assert decide(history([0.5, 0.9], maximize=True), Target(0.9)).stop
+    assert decide(falling, TargetValue(0.95)).stop
+    assert not decide(falling, TargetValue(0.9)).stop
+    assert decide(history([0.5, 0.9], maximize=True), TargetValue(0.9)).stop
     assert not decide(falling, NoImprovement(20)).stop
     assert not decide(falling, NoImprovement(20, min_delta=0.019)).stop  # small gains add up
     assert decide(falling, NoImprovement(20, min_delta=0.1)).stop
@@ -100,7 +100,7 @@ def test_targets_small_gains_and_failures():
     assert not decide(mixed, TooManyFailures(22, 0.6)).stop
     assert not decide(mixed, TooManyFailures(40)).stop
     for wrong in (
-        lambda: Target(float("nan")),
+        lambda: TargetValue(float("nan")),
         lambda: NoImprovement(min_delta=-1),
         lambda: NoImprovement(errors=float("inf")),
         lambda: TooManyFailures(share=0),
@@ -127,7 +127,7 @@ def test_pruned_trials_count_towards_patience():
 def test_a_search_without_an_error_stops_once_gains_are_small():
     rng = np.random.default_rng(1)
     places = rng.random((150, 2))
-    space = Space({"x": Float(0, 1), "y": Float(0, 1)})
+    space = ParameterSpace({"x": Float(0, 1), "y": Float(0, 1)})
     bowl = History(
         space, [Trial({"x": x, "y": y}, (x - 0.3) ** 2 + (y - 0.6) ** 2) for x, y in places]
     )

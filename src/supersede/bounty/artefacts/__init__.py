@@ -16,11 +16,45 @@ from supersede.bounty.artefacts.models import Constant, Linear, Model, Tree
 from supersede.bounty.artefacts.nodes import And, Compare, Everyone, In, IsMissing, Not, Or
 from supersede.bounty.artefacts.onnx_model import OnnxModel
 from supersede.bounty.artefacts.read_model import model_from_dict, read_model
-from supersede.bounty.artefacts.sandbox import Isolation, Limits, WeakerSandboxWarning, isolation
+from supersede.bounty.artefacts.sandbox import (
+    Isolation,
+    SandboxLimits,
+    WeakerSandboxWarning,
+    isolation,
+)
 
 __all__ = [
-    "And", "Answers", "Codes", "Column", "Columns", "Compare", "Constant", "Everyone", "Expression",
-    "Feature", "In", "IsMissing", "Isolation", "Limits", "Linear", "Model", "Not", "Numbers", "OnnxModel", "Or",
-    "Probabilities", "Tree", "WeakerSandboxWarning", "check_model", "column_of", "columns_of", "design", "features_of", "from_sklearn",
-    "isolation", "model_from_dict", "parse", "read_model",
+    "And",
+    "Answers",
+    "Codes",
+    "Column",
+    "Columns",
+    "Compare",
+    "Constant",
+    "Everyone",
+    "Expression",
+    "Feature",
+    "In",
+    "IsMissing",
+    "Isolation",
+    "Linear",
+    "Model",
+    "Not",
+    "Numbers",
+    "OnnxModel",
+    "Or",
+    "Probabilities",
+    "SandboxLimits",
+    "Tree",
+    "WeakerSandboxWarning",
+    "check_model",
+    "column_of",
+    "columns_of",
+    "design",
+    "features_of",
+    "from_sklearn",
+    "isolation",
+    "model_from_dict",
+    "parse",
+    "read_model",
 ]  # fmt: skip

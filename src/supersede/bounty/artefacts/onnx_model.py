@@ -9,7 +9,7 @@ import numpy as np
 
 from supersede.bounty.artefacts.answers import Answers
 from supersede.bounty.artefacts.columns import Columns, columns_of, is_text
-from supersede.bounty.artefacts.sandbox import Limits, run_onnx
+from supersede.bounty.artefacts.sandbox import SandboxLimits, run_onnx
 from supersede.errors import ModelFormError
 
 __all__ = ["MAX_BYTES", "OnnxModel"]
@@ -55,7 +55,7 @@ class OnnxModel:
         return 8 * (len(self.data) + names + 1) + 64
 
     def predict(
-        self, columns: Columns, answers: Answers, limits: Limits | None = None
+        self, columns: Columns, answers: Answers, limits: SandboxLimits | None = None
     ) -> np.ndarray:
         """Shape (n,) or (n, count), checked; see `Model`. This is how an accepted model serves.
 
@@ -75,12 +75,12 @@ class OnnxModel:
         """
         asked = columns_of(columns, self.columns)
         return answers.check(
-            run_onnx(self.data, asked, answers, limits or Limits()),
+            run_onnx(self.data, asked, answers, limits or SandboxLimits()),
             len(next(iter(asked.values()))),
         )
 
     def judged(
-        self, columns: Columns, answers: Answers, limits: Limits | None = None
+        self, columns: Columns, answers: Answers, limits: SandboxLimits | None = None
     ) -> np.ndarray:
         """The answers of `predict`, after tests that a stranger's model must pass before it serves.
 
@@ -91,7 +91,7 @@ class OnnxModel:
             ArtefactError: As for `predict`.
         """
         asked = columns_of(columns, self.columns)
-        found = run_onnx(self.data, asked, answers, limits or Limits(), judge=True)
+        found = run_onnx(self.data, asked, answers, limits or SandboxLimits(), judge=True)
         return answers.check(found, len(next(iter(asked.values()))))
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from supersede.errors import (
     SandboxError,
 )
 
-__all__ = ["Isolation", "Limits", "WeakerSandboxWarning", "isolation", "run_onnx"]
+__all__ = ["Isolation", "SandboxLimits", "WeakerSandboxWarning", "isolation", "run_onnx"]
 
 CHILD = PROGRAM
 HEAD = struct.Struct("<IBQ")
@@ -47,7 +47,7 @@ class WeakerSandboxWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Limits:
+class SandboxLimits:
     """Resource limits of a model: none depends on the size of the table or on the load of the machine.
 
     Attributes:
@@ -67,9 +67,9 @@ class Limits:
             msg = f"{self}: every limit must be above 0"
             raise ArgumentError(msg)
 
-    def times(self, factor: int) -> "Limits":
+    def times(self, factor: int) -> "SandboxLimits":
         """Limits that are so many times as high."""
-        return Limits(
+        return SandboxLimits(
             self.memory_mb * factor, self.cpu_seconds * factor, self.wall_seconds * factor
         )
 
@@ -94,7 +94,7 @@ def isolation() -> Isolation:
         MissingExtraError: onnx or onnxruntime are not installed.
         SandboxError: The child does not start.
     """
-    bits, _, _ = _ask(b"nothing", {"x": column_of([0.0])}, Codes(2), Limits())
+    bits, _, _ = _ask(b"nothing", {"x": column_of([0.0])}, Codes(2), SandboxLimits())
     return _isolation(bits)
 
 
@@ -102,7 +102,7 @@ def run_onnx(
     data: bytes,
     columns: Mapping[str, Column],
     answers: Answers,
-    limits: Limits,
+    limits: SandboxLimits,
     *,
     judge: bool = False,
 ) -> np.ndarray:
@@ -154,7 +154,7 @@ def _ask(
     data: bytes,
     columns: Mapping[str, Column],
     answers: Answers,
-    limits: Limits,
+    limits: SandboxLimits,
     *,
     judge: bool = True,
 ) -> tuple[int, int, bytes]:
@@ -187,7 +187,7 @@ def _hand_over(
     data: bytes,
     columns: Mapping[str, Column],
     answers: Answers,
-    limits: Limits,
+    limits: SandboxLimits,
     most: int,
     *,
     judge: bool,
@@ -216,7 +216,7 @@ def _hand_over(
     source.seek(0)
 
 
-def _died(code: int, limits: Limits) -> LimitError:
+def _died(code: int, limits: SandboxLimits) -> LimitError:
     stopped = ("SIGTERM", "SIGINT", "SIGHUP")
     if any(code == -getattr(signal, name, 0) for name in stopped if hasattr(signal, name)):
         msg = "the model's process was stopped from outside; that says nothing about the model"

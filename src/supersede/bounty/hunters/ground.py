@@ -10,7 +10,7 @@ import numpy.typing as npt
 from supersede.bounty.artefacts import Feature, design, features_of
 from supersede.bounty.artefacts.answers import Answers
 from supersede.bounty.decision_list import DecisionList
-from supersede.bounty.losses import Loss, check_labels, losses_of
+from supersede.bounty.losses import RowLoss, check_labels, losses_of
 from supersede.bounty.sample import Sample
 
 __all__ = ["Ground"]
@@ -34,7 +34,7 @@ class Ground:
     """
 
     sample: Sample
-    loss: Loss
+    loss: RowLoss
     answers: Answers
     features: tuple[Feature, ...]
     matrix: npt.NDArray[np.float32]
@@ -43,7 +43,11 @@ class Ground:
 
     @classmethod
     def of(
-        cls, sample: Sample, model: DecisionList, loss: Loss, columns: Sequence[str] | None = None
+        cls,
+        sample: Sample,
+        model: DecisionList,
+        loss: RowLoss,
+        columns: Sequence[str] | None = None,
     ) -> "Ground":
         """The ground of a sample.
 

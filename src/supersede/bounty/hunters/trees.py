@@ -12,7 +12,7 @@ from supersede.bounty.artefacts.features import Feature
 from supersede.bounty.artefacts.models import Model, Tree
 from supersede.bounty.artefacts.nodes import MAX_NODES, write_literal, write_name
 from supersede.bounty.hunters.ground import Ground
-from supersede.bounty.losses import LogLoss, SquaredError, ZeroOne
+from supersede.bounty.losses import BoundedLogLoss, SquaredError, ZeroOne
 from supersede.bounty.routing import Bools
 from supersede.errors import ArgumentError, MissingExtraError
 
@@ -44,9 +44,9 @@ def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
     loss, answers = ground.loss, ground.answers
     count = answers.count if isinstance(answers, Codes | Probabilities) else None
     settings = {"max_depth": _DEPTH, "min_samples_leaf": _LEAST, "random_state": seed}
-    if count is not None and isinstance(loss, ZeroOne | LogLoss):
+    if count is not None and isinstance(loss, ZeroOne | BoundedLogLoss):
         grown = trees.DecisionTreeClassifier(**settings)
-    elif count is None and isinstance(loss, SquaredError | LogLoss):
+    elif count is None and isinstance(loss, SquaredError | BoundedLogLoss):
         # for labels of 0 and 1, means of leaves are probabilities
         grown = trees.DecisionTreeRegressor(**settings)
     else:

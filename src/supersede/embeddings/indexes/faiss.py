@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.indexes.index import Contents, Found, Stored, ready
+from supersede.embeddings.indexes.index import Contents, Neighbours, Stored, ready
 from supersede.embeddings.vectors import Floats, checked, unit
 from supersede.errors import IndexAccessError, MissingExtraError, StampError
 
@@ -136,12 +136,12 @@ class FaissIndex:
         numbers = np.asarray(versions, np.int64).tolist()
         self._append([str(name) for name in ids], none, numbers, deleted=True)
 
-    def search(self, queries: Any, k: int) -> Found:
+    def search(self, queries: Any, k: int) -> Neighbours:
         """The nearest items of each query by cosine."""
         asked = unit(checked(queries, "queries"))
         score, number = self._index.search(asked, k)
         ids = tuple(tuple(self._names[n] for n in row if n >= 0) for row in number)
-        return Found(ids, tuple(s[n >= 0] for s, n in zip(score, number, strict=True)))
+        return Neighbours(ids, tuple(s[n >= 0] for s, n in zip(score, number, strict=True)))
 
     def read(self, ids: Sequence[str]) -> Stored:
         """Stored rows."""

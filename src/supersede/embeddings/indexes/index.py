@@ -16,11 +16,11 @@ import numpy.typing as npt
 from supersede.embeddings.vectors import Floats, checked, unit
 from supersede.errors import ItemError, StampError, VectorError
 
-__all__ = ["Contents", "Found", "Stored", "VectorIndex", "ready"]
+__all__ = ["Contents", "Neighbours", "Stored", "VectorIndex", "ready"]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Neighbours:
     """Results of a search, nearest first; fewer than asked for where the index is small.
 
     Attributes:
@@ -80,7 +80,7 @@ class VectorIndex(Protocol):
     def remove(self, ids: Sequence[str], versions: Any) -> None:
         """Mark items as deleted."""
 
-    def search(self, queries: Any, k: int) -> Found:
+    def search(self, queries: Any, k: int) -> Neighbours:
         """The nearest items of each query by cosine."""
 
     def read(self, ids: Sequence[str]) -> Stored:

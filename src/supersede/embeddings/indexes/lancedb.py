@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from supersede.embeddings.indexes.index import Contents, Found, Stored, ready
+from supersede.embeddings.indexes.index import Contents, Neighbours, Stored, ready
 from supersede.embeddings.vectors import Floats, checked, unit
 from supersede.errors import ArgumentError, IndexAccessError, MissingExtraError, StampError
 
@@ -113,12 +113,12 @@ class LanceIndex:
         if self._writes % EVERY == 0:
             self._table.optimize()
 
-    def search(self, queries: Any, k: int) -> Found:
+    def search(self, queries: Any, k: int) -> Neighbours:
         """The nearest items of each query by cosine."""
         asked = unit(checked(queries, "queries"))
         self._table.checkout_latest()
         if not len(asked) or not self._table.count_rows("deleted = false"):
-            return Found(((),) * len(asked), (np.zeros(0, np.float32),) * len(asked))
+            return Neighbours(((),) * len(asked), (np.zeros(0, np.float32),) * len(asked))
         got = (
             self._table.search(asked)
             .distance_type("cosine")
@@ -140,7 +140,7 @@ class LanceIndex:
             rows = rows[np.argsort(-score[rows], kind="stable")]
             ids.append(tuple(names[row] for row in rows))
             scores.append(np.asarray(score[rows], np.float32))
-        return Found(tuple(ids), tuple(scores))
+        return Neighbours(tuple(ids), tuple(scores))
 
     def read(self, ids: Sequence[str]) -> Stored:
         """Stored rows."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.indexes.index import Contents, Found, Stored, ready
+from supersede.embeddings.indexes.index import Contents, Neighbours, Stored, ready
 from supersede.embeddings.vectors import Floats, checked, unit
 from supersede.errors import IndexAccessError, MissingExtraError, StampError
 
@@ -112,7 +112,7 @@ class PgIndex:
                 ).format(self._name)
             )
 
-    def search(self, queries: Any, k: int) -> Found:
+    def search(self, queries: Any, k: int) -> Neighbours:
         """The nearest items of each query by cosine."""
         ids, scores = [], []
         for query in unit(checked(queries, "queries")):
@@ -122,7 +122,7 @@ class PgIndex:
             ).fetchall()
             ids.append(tuple(row[0] for row in got))
             scores.append(np.array([row[1] for row in got], np.float32))
-        return Found(tuple(ids), tuple(scores))
+        return Neighbours(tuple(ids), tuple(scores))
 
     def read(self, ids: Sequence[str]) -> Stored:
         """Stored rows."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from supersede.embeddings.indexes.index import Found
+from supersede.embeddings.indexes.index import Neighbours
 from supersede.embeddings.migration.order import area_under_curve
 from supersede.embeddings.migration.serving import ScoreCalibration
 from supersede.embeddings.report.ranking import nearest
@@ -159,7 +159,7 @@ def _served(
     queries: Array,
     gallery: Array,
     done: Any,
-    first: Found,
+    first: Neighbours,
     calibration: ScoreCalibration,
     rows: Any,
     k: int,
@@ -171,12 +171,12 @@ def _served(
     return _recall(calibration.merge(first, second, marks.intersection, k), rows, k)
 
 
-def _found(queries: Array, gallery: Array, rows: Any, k: int) -> Found:
+def _found(queries: Array, gallery: Array, rows: Any, k: int) -> Neighbours:
     near, score = nearest(queries, gallery[rows], k)
-    return Found(tuple(tuple(map(str, row)) for row in rows[near].tolist()), tuple(score))
+    return Neighbours(tuple(tuple(map(str, row)) for row in rows[near].tolist()), tuple(score))
 
 
-def _recall(found: Found, rows: Any, k: int) -> float:
+def _recall(found: Neighbours, rows: Any, k: int) -> float:
     return float(
         np.mean([str(row) in ids[:k] for row, ids in zip(rows.tolist(), found.ids, strict=True)])
     )

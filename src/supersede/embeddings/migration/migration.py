@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from supersede.embeddings.indexes.index import Found, VectorIndex
+from supersede.embeddings.indexes.index import Neighbours, VectorIndex
 from supersede.embeddings.migration.journal import Journal, Progress
 from supersede.embeddings.migration.plan import embed_each
 from supersede.embeddings.migration.serving import ScoreCalibration
@@ -246,7 +246,7 @@ class Migration:
         (self.folder / "calibration.json").write_text(calibration.to_json())
         self.calibration = calibration
 
-    def search(self, queries_old: Any, queries_new: Any = None, k: int = 10) -> Found:
+    def search(self, queries_old: Any, queries_new: Any = None, k: int = 10) -> Neighbours:
         """Search what is to be served now.
 
         Args:

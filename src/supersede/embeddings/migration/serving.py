@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from supersede.embeddings.indexes.index import Found
+from supersede.embeddings.indexes.index import Neighbours
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import checked
 from supersede.errors import TooFewLabelsError, VectorError
@@ -57,7 +57,7 @@ class ScoreCalibration:
         told = json.loads(text)
         return cls(tuple(told["weights"]), told["pairs"], told["depth"])
 
-    def merge(self, old: Found, new: Found, done: Any, k: int) -> Found:
+    def merge(self, old: Neighbours, new: Neighbours, done: Any, k: int) -> Neighbours:
         """Rank the candidates of both indexes together.
 
         Args:
@@ -87,7 +87,7 @@ class ScoreCalibration:
             best = np.argsort(-value, kind="stable")[:k]
             ids.append(tuple(names[i] for i in best))
             scores.append(np.asarray(value[best], np.float32))
-        return Found(tuple(ids), tuple(scores))
+        return Neighbours(tuple(ids), tuple(scores))
 
 
 def _utility(weights: Wide, old: Wide, new: Wide, done: Wide, level: float) -> Wide:

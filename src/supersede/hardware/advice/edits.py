@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.layer import Layer
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.trained import TrainedNetwork
 
 __all__ = [

@@ -29,7 +29,8 @@ from supersede.hardware.advice.edits import (
     replaced,
     with_channels,
 )
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.layer import Layer
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.quantised import Array
 from supersede.hardware.description.shapes import explicit_padding
 from supersede.hardware.description.trained import Parameters, TrainedNetwork

@@ -15,7 +15,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.layer import Layer
+from supersede.hardware.description.network import Network
 from supersede.look.numbers import count
 from supersede.look.result import ResultMixin, frame_of
 

@@ -11,7 +11,8 @@ Sources: Sandler et al. 2018, MobileNetV2; Gupta and Tan 2019, EfficientNet-Edge
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from supersede.hardware.description.network import Activation, Layer, Network
+from supersede.hardware.description.layer import Activation, Layer
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.shapes import Shape
 
 __all__ = ["Block", "fused_ibn", "ibn", "mobile_net"]

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.layer import Layer
+from supersede.hardware.description.network import Network
 
 __all__ = ["LayerWeights", "QuantisedNetwork", "Steps", "random_quantised"]
 

@@ -4,25 +4,16 @@ Activations are one image, (height, width, channels): the layout of TensorFlow L
 sees its input flattened in that order and gives (1, 1, channels).
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from supersede.errors import NetworkError
+from supersede.hardware.description.layer import Layer, Padding
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from supersede.hardware.description.network import Layer
-
-__all__ = ["Padding", "Shape", "explicit_padding", "kernel_shape", "layer_macs", "output_shape"]
-
-Padding = tuple[int, int, int, int]
-"""Zeros added on top, at the bottom, left and right."""
+__all__ = ["Shape", "explicit_padding", "kernel_shape", "layer_macs", "output_shape"]
 
 MULTIPLYING = frozenset({"conv", "depthwise", "transpose_conv", "dense"})
-WINDOWED = frozenset({"conv", "depthwise", "avg_pool", "max_pool"})
 
 
 class Shape(NamedTuple):

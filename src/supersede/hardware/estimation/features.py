@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from supersede.hardware.description.network import Activation, Kind
+from supersede.hardware.description.layer import Activation, Kind
 
 if TYPE_CHECKING:
     from supersede.hardware.description.network import Network

@@ -33,7 +33,8 @@ from supersede.hardware.formats.refinement import corrected
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from supersede.hardware.description.network import Layer, Network
+    from supersede.hardware.description.layer import Layer
+    from supersede.hardware.description.network import Network
     from supersede.hardware.description.trained import Parameters, TrainedNetwork
 
 __all__ = ["quantise"]

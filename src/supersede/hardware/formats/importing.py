@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from supersede.hardware.description.network import (
-    CARRIED,
-    CARRYING,
-    Activation,
-    Kind,
-    Layer,
-    Network,
-)
+from supersede.hardware.description.layer import CARRIED, CARRYING, Activation, Kind, Layer
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.shapes import Shape, explicit_padding, output_shape
 from supersede.hardware.description.trained import Parameters, TrainedNetwork
 from supersede.hardware.formats.graph import unsupported

@@ -10,7 +10,7 @@ import numpy as np
 from supersede.hardware.formats.graph import unsupported
 
 if TYPE_CHECKING:
-    from supersede.hardware.description.network import Layer
+    from supersede.hardware.description.layer import Layer
     from supersede.hardware.formats.onnx_writer import Writer
 
 __all__ = ["write_activation", "write_special"]

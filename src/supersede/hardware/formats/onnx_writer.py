@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from supersede.errors import MissingExtraError
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.layer import Layer
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.quantised import Array
 from supersede.hardware.description.shapes import explicit_padding
 from supersede.hardware.description.trained import TrainedNetwork

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from supersede.errors import NetworkError, UnsupportedOperatorError
-from supersede.hardware.description.shapes import Padding, Shape
+from supersede.hardware.description.layer import Padding
+from supersede.hardware.description.shapes import Shape
 from supersede.hardware.description.trained import TrainedNetwork
 from supersede.hardware.formats.elementwise import binary, prelu
 from supersede.hardware.formats.graph import Graph, Node, Ref, unsupported

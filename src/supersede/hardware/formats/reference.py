@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from supersede.errors import ArgumentError, UnsupportedOperatorError
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.layer import Layer
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.quantised import (
     FLOATING,
     Array,

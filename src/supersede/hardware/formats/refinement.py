@@ -32,7 +32,7 @@ from supersede.hardware.formats.reference import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from supersede.hardware.description.network import Layer
+    from supersede.hardware.description.layer import Layer
 
 __all__ = ["corrected", "equalised"]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from supersede.errors import MissingExtraError, NetworkError
-from supersede.hardware.description.network import Layer
+from supersede.hardware.description.layer import Layer, Padding
 from supersede.hardware.description.quantised import (
     FLOATING,
     Array,
@@ -21,7 +21,7 @@ from supersede.hardware.description.quantised import (
     QuantisedNetwork,
     Steps,
 )
-from supersede.hardware.description.shapes import Padding, Shape, explicit_padding
+from supersede.hardware.description.shapes import Shape, explicit_padding
 from supersede.hardware.formats.tflite_layers import (
     write_hard_sigmoid,
     write_island,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from supersede.hardware.description.network import Layer
+    from supersede.hardware.description.layer import Layer
     from supersede.hardware.formats.tflite import Writer
 
 __all__ = ["write_hard_sigmoid", "write_island", "write_prelu", "write_rearranged", "write_sliced"]

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from supersede.hardware.description.network import Layer, Network
-from supersede.hardware.description.shapes import Padding, Shape, explicit_padding
+from supersede.hardware.description.layer import Layer, Padding
+from supersede.hardware.description.network import Network
+from supersede.hardware.description.shapes import Shape, explicit_padding
 from supersede.hardware.description.trained import Parameters, TrainedNetwork
 from supersede.hardware.formats.graph import unsupported
 from supersede.hardware.formats.torch_parts import (

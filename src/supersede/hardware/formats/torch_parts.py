@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from supersede.hardware.description.network import Layer
+from supersede.hardware.description.layer import Layer
 
 __all__ = ["ChannelNorm", "Concat", "Constant", "Exponential", "OfTwo", "Rearranged", "Sliced"]
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
-from supersede.hardware.description.shapes import Padding, Shape
+from supersede.hardware.description.layer import Padding
+from supersede.hardware.description.shapes import Shape
 
 __all__ = ["NONE", "View", "first", "last", "plain"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from supersede.hardware.description.shapes import Padding, explicit_padding
+from supersede.hardware.description.layer import Padding
+from supersede.hardware.description.shapes import explicit_padding
 from supersede.hardware.formats.graph import Node, unsupported
 from supersede.hardware.formats.views import NONE, View
 

@@ -23,7 +23,8 @@ from supersede.errors import TargetError
 from supersede.hardware.targets.measurement import LayerCost, Measurement
 
 if TYPE_CHECKING:
-    from supersede.hardware.description.network import Layer, Network
+    from supersede.hardware.description.layer import Layer
+    from supersede.hardware.description.network import Network
 
 __all__ = ["Declared", "read_declared"]
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from supersede.errors import ArgumentError, MeasurementError
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.layer import Layer
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.shapes import Shape
 from supersede.hardware.targets.cache import measure_all
 from supersede.hardware.targets.measurement import Target

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from supersede.errors import SpaceError
+from supersede.hardware.description.layer import Layer
 from supersede.hardware.description.mobile_nets import fused_ibn, ibn
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.shapes import Shape
 from supersede.search.architecture.space import Choice, Params, Space
 

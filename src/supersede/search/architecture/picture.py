@@ -15,7 +15,8 @@ from supersede.look.page import environment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from supersede.hardware.description.network import Layer, Network
+    from supersede.hardware.description.layer import Layer
+    from supersede.hardware.description.network import Network
     from supersede.hardware.targets.measurement import Measurement
     from supersede.search.architecture.candidates import Evaluated
     from supersede.search.architecture.found import Found

@@ -22,11 +22,11 @@ from supersede.search.stopping import (
     History,
     Int,
     Memory,
+    ParameterSpace,
     State,
     Trial,
     decide,
 )
-from supersede.search.stopping import Space as StoppingSpace
 
 if TYPE_CHECKING:
     from supersede.search.architecture.candidates import Evaluated, Objective
@@ -79,7 +79,7 @@ class Stop:
         for bound, memory in zip(bounds, self._memories, strict=False):
             within = [e for e in trained if not second or (getattr(e, second) or 0.0) <= bound]
             trials = [_trial(e, parameters, space) for e in within]
-            history = History(StoppingSpace(parameters), tuple(trials))
+            history = History(ParameterSpace(parameters), tuple(trials))
             decision = decide(history, self.rule, memory=memory)
             if not decision.stop:
                 return None

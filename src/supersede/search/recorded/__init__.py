@@ -6,6 +6,6 @@ whether a larger metric is better, is refused with the flag that says it.
 """
 
 from supersede.search.recorded.log import Log, Wanted, describe
-from supersede.search.recorded.read import READERS, read
+from supersede.search.recorded.read import READERS, read_search
 
-__all__ = ["READERS", "Log", "Wanted", "describe", "read"]
+__all__ = ["READERS", "Log", "Wanted", "describe", "read_search"]

@@ -8,7 +8,7 @@ from typing import Protocol
 from supersede.errors import HistoryError
 from supersede.search.recorded.columns import parameter, plain_value
 from supersede.search.recorded.files import Table
-from supersede.search.stopping import Float, History, Int, Parameter, Space, State, Trial
+from supersede.search.stopping import Float, History, Int, Parameter, ParameterSpace, State, Trial
 
 __all__ = ["Log", "Reader", "Row", "Wanted", "describe", "direction", "metric"]
 
@@ -94,7 +94,9 @@ class Log:
 
         rows = sorted(self.rows, key=order)
         return History(
-            Space(parameters), tuple(_trial(row, parameters) for row in rows), self.maximize
+            ParameterSpace(parameters),
+            tuple(_trial(row, parameters) for row in rows),
+            self.maximize,
         )
 
 

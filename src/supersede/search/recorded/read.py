@@ -13,7 +13,7 @@ from supersede.search.recorded.sklearn_search import SklearnSearch
 from supersede.search.recorded.syne_tune import SyneTune
 from supersede.search.recorded.wandb import WandB
 
-__all__ = ["READERS", "read"]
+__all__ = ["READERS", "read_search"]
 
 READERS: tuple[Reader, ...] = (
     OptunaTable(),
@@ -25,7 +25,7 @@ READERS: tuple[Reader, ...] = (
 )
 
 
-def read(path: Path, tool: str | None = None, wanted: Wanted | None = None) -> Log:
+def read_search(path: Path, tool: str | None = None, wanted: Wanted | None = None) -> Log:
     """A finished search from a file or an experiment's folder.
 
     Args:

@@ -3,7 +3,7 @@
 A search for hyperparameters picks its winner by an estimate that has a statistical error. Once
 what is left to gain is below that error, more trials only fit noise. The parts:
 
-- `History`, a list of `Trial` over a typed `Space`;
+- `History`, a list of `Trial` over a typed `ParameterSpace`;
 - `decide`, from a history to a `Decision` with its reason: a pure function;
 - criteria, each a frozen object with one method, combined by `AllOf`, `AnyOf` and `InARow`;
 - `ReportedError` and its alternatives, which estimate the error of a validation score;
@@ -29,13 +29,13 @@ from supersede.search.stopping.patience import (
     Deadline,
     NoImprovement,
     Settled,
-    Target,
+    TargetValue,
     TooManyFailures,
 )
 from supersede.search.stopping.probabilistic_regret import ProbabilisticRegretBound
 from supersede.search.stopping.regret_bound import FrozenRegretBound, RegretBound, regret_bound
 from supersede.search.stopping.replay import Replay, replay
-from supersede.search.stopping.space import Categorical, Float, Int, Parameter, Space
+from supersede.search.stopping.space import Categorical, Float, Int, Parameter, ParameterSpace
 from supersede.search.stopping.statistical_error import (
     ErrorEstimate,
     FixedError,
@@ -73,6 +73,7 @@ __all__ = [
     "NoImprovement",
     "OptimisticGain",
     "Parameter",
+    "ParameterSpace",
     "ProbabilisticRegretBound",
     "ProbabilityOfImprovement",
     "RegretBound",
@@ -80,10 +81,9 @@ __all__ = [
     "ReportedError",
     "Settings",
     "Settled",
-    "Space",
     "State",
     "StatisticalError",
-    "Target",
+    "TargetValue",
     "TooManyFailures",
     "Trial",
     "auc_error",

@@ -18,7 +18,7 @@ from supersede.search.stopping.history import History
 from supersede.search.stopping.space import (
     Categorical,
     Parameter,
-    Space,
+    ParameterSpace,
     grid_units,
     round_unit,
     to_unit,
@@ -37,7 +37,7 @@ _CHOICE = 1 / math.sqrt(2)  # so that two choices have distance one
 class Cube:
     """Units of shape ``(n, d)``: positions in [0, 1], index of a choice, NaN where inactive."""
 
-    space: Space
+    space: ParameterSpace
     names: tuple[str, ...]
     units: Array
 

@@ -118,10 +118,10 @@ def decide(
         The decision.
 
     Example:
-        >>> from supersede.search.stopping import Float, History, Space, Trial, decide
+        >>> from supersede.search.stopping import Float, History, ParameterSpace, Trial, decide
         >>> grid = [i / 40 for i in range(40)]
         >>> trials = [Trial({"x": x}, (x - 0.3) ** 2, standard_error=0.01) for x in grid]
-        >>> decide(History(Space({"x": Float(0, 1)}), trials)).stop
+        >>> decide(History(ParameterSpace({"x": Float(0, 1)}), trials)).stop
         True
     """
     evidence = Evidence(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from supersede.errors import HistoryError
 from supersede.search.stopping.fold_design import FoldDesign
-from supersede.search.stopping.space import Space
+from supersede.search.stopping.space import ParameterSpace
 
 __all__ = ["History", "State", "Trial"]
 
@@ -100,14 +100,14 @@ class History:
         maximize: Whether larger values are better.
 
     Example:
-        >>> from supersede.search.stopping import Float, History, Space, Trial
-        >>> history = History(Space({"x": Float(0, 1)}), [Trial({"x": 0.2}, 1.5)])
+        >>> from supersede.search.stopping import Float, History, ParameterSpace, Trial
+        >>> history = History(ParameterSpace({"x": Float(0, 1)}), [Trial({"x": 0.2}, 1.5)])
         >>> history = history.told(Trial({"x": 0.4}, 1.2))
         >>> history.best.value, len(history.finished)
         (1.2, 2)
     """
 
-    space: Space
+    space: ParameterSpace
     trials: tuple[Trial, ...] = ()
     maximize: bool = False
 

@@ -17,7 +17,7 @@ __all__ = [
     "Deadline",
     "NoImprovement",
     "Settled",
-    "Target",
+    "TargetValue",
     "TooManyFailures",
 ]
 
@@ -84,7 +84,7 @@ class AtLeast:
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetValue:
     """A value that is good enough was reached.
 
     Args:

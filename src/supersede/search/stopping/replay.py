@@ -93,10 +93,10 @@ def replay(
         HistoryError: No trial has ended.
 
     Example:
-        >>> from supersede.search.stopping import Float, History, Space, Trial, replay
+        >>> from supersede.search.stopping import Float, History, ParameterSpace, Trial, replay
         >>> grid = [i / 60 for i in range(60)]
         >>> trials = [Trial({"x": x}, (x - 0.3) ** 2, standard_error=0.01) for x in grid]
-        >>> found = replay(History(Space({"x": Float(0, 1)}), trials))
+        >>> found = replay(History(ParameterSpace({"x": Float(0, 1)}), trials))
         >>> found.stop, found.lost
         (24, 0.0)
     """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from supersede.errors import SpaceError
 
-__all__ = ["Categorical", "Float", "Int", "Parameter", "Space"]
+__all__ = ["Categorical", "Float", "Int", "Parameter", "ParameterSpace"]
 
 Conditions = Mapping[str, tuple[Any, ...]]
 
@@ -160,7 +160,7 @@ def grid_units(parameter: Parameter) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Space:
+class ParameterSpace:
     """Named parameters.
 
     A parameter that some trials lack is conditional. Declare that with ``when``; otherwise the
@@ -173,7 +173,7 @@ class Space:
         SpaceError: A ``when`` names an unknown parameter, or is circular.
 
     Example:
-        >>> space = Space({
+        >>> space = ParameterSpace({
         ...     "kernel": Categorical(("linear", "rbf")),
         ...     "C": Float(1e-3, 1e3, log=True),
         ...     "gamma": Float(1e-4, 1e1, log=True, when={"kernel": ("rbf",)}),

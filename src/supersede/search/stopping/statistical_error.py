@@ -70,8 +70,8 @@ class ReportedError:
         block: Number of neighbouring items that are drawn together when ``in_time``.
 
     Example:
-        >>> from supersede.search.stopping import Float, History, Space, Trial
-        >>> space = Space({"x": Float(0, 1)})
+        >>> from supersede.search.stopping import Float, History, ParameterSpace, Trial
+        >>> space = ParameterSpace({"x": Float(0, 1)})
         >>> trials = [Trial({"x": 0.1 * i}, 1.0 + i, folds=[0.9 + i, 1.1 + i]) for i in range(9)]
         >>> round(ReportedError()(History(space, trials)).value, 4)
         0.1732

@@ -17,7 +17,7 @@ from supersede.errors import ArgumentError
 from supersede.train.linear.fitted import LinearFit
 from supersede.train.linear.linearized import Output
 from supersede.train.linear.lqf import LQF
-from supersede.train.linear.selection import Choice, head_name
+from supersede.train.linear.selection import ParameterChoice, head_name
 from supersede.train.linear.solving import Solver
 
 __all__ = ["LQFClassifier", "with_new_head"]
@@ -63,7 +63,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         network: nn.Module,
         *,
         head: Literal["new", "keep"] = "new",
-        parameters: Choice = "all",
+        parameters: ParameterChoice = "all",
         output: Output | None = None,
         scale: float = 15.0,
         regularization: float | Literal["loo"] = "loo",

@@ -28,9 +28,9 @@ from supersede.look import amount, count, share
 from supersede.train.linear.forward_mode import forward_mode
 from supersede.train.linear.probing import check, failing_layer, refuse_modes
 from supersede.train.linear.selection import (
-    Choice,
     Direction,
     LowRank,
+    ParameterChoice,
     chosen_directions,
     projection,
 )
@@ -69,7 +69,11 @@ class Linearized(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, *, parameters: Choice = "all", output: Output | None = None
+        self,
+        network: nn.Module,
+        *,
+        parameters: ParameterChoice = "all",
+        output: Output | None = None,
     ) -> None:
         super().__init__()
         refuse_modes(network)

@@ -30,7 +30,7 @@ from supersede.train.linear.fitted import LinearFit
 from supersede.train.linear.items import inputs, items
 from supersede.train.linear.jacobian import base
 from supersede.train.linear.linearized import Linearized, Output
-from supersede.train.linear.selection import Choice
+from supersede.train.linear.selection import ParameterChoice
 from supersede.train.linear.solving import Settings, Solver, solve
 
 __all__ = ["LQF"]
@@ -67,7 +67,7 @@ class LQF:
     """
 
     network: nn.Module
-    parameters: Choice = "all"
+    parameters: ParameterChoice = "all"
     output: Output | None = None
     scale: float = 15.0
     regularization: float | Literal["loo"] = "loo"

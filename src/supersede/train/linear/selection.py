@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from supersede.errors import ArgumentError
 
 __all__ = [
-    "Choice",
     "Direction",
     "LastBlocks",
     "LowRank",
+    "ParameterChoice",
     "chosen_directions",
     "head_name",
     "projection",
@@ -54,11 +54,11 @@ class LowRank:
     """
 
     rank: int
-    of: "Choice" = "all"
+    of: "ParameterChoice" = "all"
     seed: int = 0
 
 
-Choice = str | Sequence[str] | LastBlocks | LowRank
+ParameterChoice = str | Sequence[str] | LastBlocks | LowRank
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Direction:
         return self.shape if self.rank is None else torch.Size((self.shape[0], self.rank))
 
 
-def chosen_directions(network: nn.Module, choice: Choice) -> tuple[Direction, ...]:
+def chosen_directions(network: nn.Module, choice: ParameterChoice) -> tuple[Direction, ...]:
     """The chosen parameters, in the network's order, each once however many names it has.
 
     Args:

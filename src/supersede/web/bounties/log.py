@@ -24,7 +24,7 @@ def stream_of(round_id: int) -> str:
 
 
 class RoundLog:
-    """The log of one round; a `supersede.bounty.Log`.
+    """The log of one round; a `supersede.bounty.BountyLog`.
 
     Args:
         site: The installation.

@@ -13,8 +13,8 @@ from supersede.bounty import (
     Certified,
     DecisionList,
     Logged,
-    Loss,
     Policy,
+    RowLoss,
     Sample,
     ZeroOne,
 )
@@ -95,7 +95,7 @@ class Material:
     fresh: Sample
     first: DecisionList
     classes: tuple[Any, ...]
-    loss: Loss
+    loss: RowLoss
     policy: Policy
     watch: Mapping[str, Any]
     features: tuple[str, ...]

@@ -1,6 +1,7 @@
 """From posted fields to what actions take."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
+
+
 def whole(form: Mapping[str, Any], name: str, default: int) -> int:
     """A whole number.
 
@@ -30,7 +34,7 @@ def whole(form: Mapping[str, Any], name: str, default: int) -> int:
         InputError: It is none.
     """
     text = str(form.get(name, "")).strip() or str(default)
-    if not text.lstrip("-").isdecimal() or len(text) > 9:
+    if not _WHOLE.fullmatch(text):
         msg = f"{name.replace('_', ' ')}: expected a whole number, got {text[:20]!r}"
         raise InputError.of(msg, name)
     return int(text)
@@ -56,7 +60,7 @@ def number(form: Mapping[str, Any], name: str, default: float | None) -> float |
 
 
 def moment(form: Mapping[str, Any], name: str, default: datetime) -> datetime:
-    """A time in UTC, as ``datetime-local`` fields send it.
+    """A time, as ``datetime-local`` fields send it; in UTC unless it says otherwise.
 
     Raises:
         InputError: It is none.
@@ -65,8 +69,9 @@ def moment(form: Mapping[str, Any], name: str, default: datetime) -> datetime:
     if not text:
         return default
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError as error:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         msg = f"{name}: expected a date and a time such as 2026-12-24T18:00, got {text[:20]!r}"
         raise InputError.of(msg, name) from error
 

@@ -25,6 +25,8 @@ from supersede.web.site import Site
 
 __all__ = [
     "LOOK",
+    "MOST_ITEMS",
+    "MOST_PER_ITEM",
     "answer",
     "labels_of",
     "locked",
@@ -37,7 +39,8 @@ __all__ = [
 
 LOOK = "look"  # the kind of job that estimates from the labels so far
 _HELD = timedelta(minutes=10)
-_MOST_ITEMS = 20_000
+MOST_ITEMS = 20_000
+MOST_PER_ITEM = 9
 _OPEN = "open"
 
 
@@ -75,11 +78,11 @@ def open_task(
         InputError: A text is refused, or there are too many items.
         MissingColumnError: A column is not in the table.
     """
-    if not 1 <= per_item <= 9:
-        msg = f"{per_item} annotators per item; expected 1 to 9"
+    if not 1 <= per_item <= MOST_PER_ITEM:
+        msg = f"{per_item} annotators per item; expected 1 to {MOST_PER_ITEM}"
         raise InputError.of(msg, "per_item")
-    if len(plan.items) > _MOST_ITEMS:
-        msg = f"the plan has {len(plan.items):,} items; open at most {_MOST_ITEMS:,} at once"
+    if len(plan.items) > MOST_ITEMS:
+        msg = f"the plan has {len(plan.items):,} items; open at most {MOST_ITEMS:,} at once"
         raise InputError.of(msg, "budget")
     models = {model for e in plan.estimands for term in e.terms for model in term.models}
     if seen := models & set(shown):

@@ -1,5 +1,6 @@
 """A task from a table: which items to label for a question, and what annotators see of them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from supersede.table.table import Table
 from supersede.web.bounties.tables import keep_table, path_on_server, read_kept
 from supersede.web.database import LabelTask
 from supersede.web.files import register
-from supersede.web.labels.actions import open_task
+from supersede.web.labels.actions import MOST_ITEMS, MOST_PER_ITEM, open_task
 from supersede.web.site import Site
 
 __all__ = ["MOST_LABELS", "Wanted", "open_from_file", "opened", "tables_columns"]
@@ -77,15 +78,19 @@ class Wanted:
         else:
             msg = "choose what to estimate"
             raise InputError.of(msg, "measure")
-        margin, limit, budget = (_number(typed[f], f) for f in ("margin", "limit", "budget"))
-        per_item = _number(typed["per_item"], "per_item")
+        margin, limit = (_number(typed[f], f) for f in ("margin", "limit"))
+        budget = _whole(typed["budget"], "budget", MOST_ITEMS)
+        per_item = _whole(typed["per_item"], "per_item", MOST_PER_ITEM)
         if margin is None or not 0 < margin < 1:
             msg = "the margin must lie between 0 and 1, such as 0.05"
             raise InputError.of(msg, "margin")
+        if limit is not None and not -1 < limit < 1:
+            msg = "the limit is a share, or a difference of shares, such as 0.9 or -0.01"
+            raise InputError.of(msg, "limit")
         return cls(
             typed["title"], typed["question"] or "Which one is right?", estimand, models,
             typed["item"], tuple(typed["shown"]), margin, limit,
-            None if budget is None else int(budget), int(per_item or 1),
+            budget, per_item or 1,
         )  # fmt: skip
 
 
@@ -139,7 +144,18 @@ def _number(text: str, field: str) -> float | None:
     if not text.strip():
         return None
     try:
-        return float(text)
-    except ValueError as error:
-        msg = f"{text!r} is not a number"
-        raise InputError.of(msg, field) from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        msg = f"{field.replace('_', ' ')}: expected a number, got {text[:20]!r}"
+        raise InputError.of(msg, field)
+    return value
+
+
+def _whole(text: str, field: str, most: int) -> int | None:
+    value = _number(text, field)
+    if value is not None and not (value.is_integer() and 1 <= value <= most):
+        msg = f"{field.replace('_', ' ')}: expected a whole number from 1 to {most:,}, got {text[:20]!r}"
+        raise InputError.of(msg, field)
+    return None if value is None else int(value)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
@@ -29,6 +30,7 @@ router = APIRouter(include_in_schema=False)
 Judge = Annotated[Visitor, Depends(needs("judge"))]
 Annotator = Annotated[Visitor, Depends(needs("annotator", "judge"))]
 Text = Annotated[str, Form()]
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 @router.get("/labels")
@@ -317,5 +319,7 @@ def _picture(aims: list[Aim], seen: Any) -> Markup | None:
 
 
 def _inert(text: str) -> str:
-    """A cell that no spreadsheet interprets as a formula."""
-    return "'" + text if text[:1] in "=+-@\t\r" else text
+    """A cell that no spreadsheet interprets as a formula; a number such as -1 stays one."""
+    if text[:1] not in "=+-@\t\r" or _NUMBER.fullmatch(text):
+        return text
+    return "'" + text

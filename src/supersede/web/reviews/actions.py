@@ -1,22 +1,25 @@
 """What happens to a review: it is requested, waits for labels, is signed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supersede.errors import ConflictError, InputError, NotFoundError, TooFewLabelsError
-from supersede.evaluate import accuracy, plan
+from supersede.evaluate import Estimand, accuracy, for_each_group, plan
+from supersede.review.slice_checks import MIN_ITEMS
 from supersede.table.read import read
+from supersede.table.source import collect
+from supersede.table.table import Table
 from supersede.web.database import Approval, Candidate, LabelTask, Review
 from supersede.web.jobs.queue import enqueue
 from supersede.web.labels.actions import open_task
 from supersede.web.labels.opening import MOST_LABELS
 from supersede.web.ledger import append
 from supersede.web.names import check_name, check_text, folded
-from supersede.web.reviews.running import source_of
+from supersede.web.reviews.running import CONFIDENCE, WORST_SLICE, source_of
 from supersede.web.security import Visitor
 from supersede.web.site import Site
 
@@ -118,7 +121,8 @@ def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
     """Open a task with the items whose labels decide an undecided review.
 
     The task has only items on which the two models differ, in an order by which their answers
-    can be looked at after each label. The review runs again when they decide.
+    can be looked at after each label. The review runs again when they decide, overall and in each
+    group that the review judges.
 
     Raises:
         ConflictError: The review is not undecided, or waits for a task already.
@@ -143,10 +147,14 @@ def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
     if not shown:
         msg = "the table has nothing that an annotator could look at"
         raise InputError.of(msg, "table")
-    asked = accuracy(settings["new"]) - accuracy(settings["old"])
-    made = plan(found, asked, margin=0.0, method="coordinated")
+    gain = accuracy(settings["new"]) - accuracy(settings["old"])
+    asked = [gain, *_by_group(gain, found, settings["groups"])]
+    sure = 1 - (1 - CONFIDENCE) / len(asked)  # all intervals hold together
+    made = plan(found, asked, margin=0.0, method="coordinated", confidence=sure)
     if made.size > MOST_LABELS:
-        made = plan(found, asked, margin=0.01, method="coordinated", budget=MOST_LABELS)
+        made = plan(
+            found, asked, margin=0.01, method="coordinated", budget=MOST_LABELS, confidence=sure
+        )
     if not made.size:
         msg = "the models give the same answer everywhere, so no label can distinguish them"
         raise TooFewLabelsError(msg)
@@ -154,8 +162,20 @@ def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
     return open_task(
         site, db, made, found, title=f"Review {review.id} of {review.title}"[:80],
         question=f"What is {words} of this item?", shown=shown,
-        limits={made.estimands[0].name: settings["limit"]}, made_by=by, review_id=review.id,
+        limits={e.name: settings["limit"] if e.name == gain.name else -WORST_SLICE for e in asked},
+        made_by=by, review_id=review.id,
     )  # fmt: skip
+
+
+def _by_group(gain: Estimand, table: Table, columns: Sequence[str]) -> list[Estimand]:
+    """The gain in each group that is large enough for its fall to hold up the review."""
+    found = []
+    for column in columns:
+        sizes = collect(table.rows.group_by(column).aggregate(n=table.rows.count()))
+        large = {row[column] for row in sizes.to_pylist() if row["n"] >= MIN_ITEMS}
+        every = for_each_group(gain, table, column)
+        found += [e for e in every if e.terms[0].where[-1].value in large]
+    return found
 
 
 def columns_of(source: Any) -> list[str]:

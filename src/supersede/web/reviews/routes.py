@@ -229,7 +229,9 @@ def _facts(db: Session, review_id: int) -> dict[str, Any]:
     if task is not None:
         seen = latest(db, task.id)
         found = None if seen is None else seen.estimates
-        (aim, *_) = aims_of(plan_of(task), task.aims.get("limits", {}), found)
+        aims = aims_of(plan_of(task), task.aims.get("limits", {}), found)
+        # the first that is open; a question without an estimate yet is as open as can be
+        aim = next((one for one in aims if not one.decided), aims[0])
     return {
         "review": review, "job": job, "task": task, "after": after, "aim": aim,
         "candidate": db.get(Candidate, review.candidate_id),

@@ -1,5 +1,6 @@
 """Run a review or an audit of a kept table, and say what it found in a few fields."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from supersede.errors import InputError, SourceError
-from supersede.evaluate import Labels, Plan, labelled_part
+from supersede.evaluate import Labels, Plan, labelled_part, latest_look
 from supersede.evaluate.labels import settle
+from supersede.look.numbers import level, points
 from supersede.review import MinGain, NoSliceWorse, compare
+from supersede.review.finding import combined
 from supersede.table.read import read
 from supersede.web.bounties.tables import path_on_server, read_kept
 from supersede.web.site import Site
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
     from supersede.audit import Audit
     from supersede.review import Review
 
-__all__ = ["Outcome", "run", "source_of"]
+__all__ = ["CONFIDENCE", "WORST_SLICE", "Outcome", "run", "source_of"]
 
 LABEL = "label of the task"  # the column of a task's labels
-_WORST_SLICE = 0.05
+CONFIDENCE = 0.95
+WORST_SLICE = 0.05  # the largest fall of accuracy in a group
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def run(
     groups = list(settings["groups"])
     if kind == "audit":
         return _audit(table, settings, groups, report)
+    if labelled is not None and len(labelled[0].estimands) > 1:
+        return _decided_by(*labelled, settings["limit"])
     given: dict[str, Any] = {"label": settings["label"] or None}
     if labelled is None:
         given["labels"] = settings["labels"] or None
@@ -87,14 +93,46 @@ def run(
         table = _with_labels(table, settings["item"], plan, labels)
         given = {"label": LABEL, "labels": labelled_part(plan, labels, disagreement="majority")}
     checks: list[Any] = [MinGain(settings["limit"])]
-    checks += [NoSliceWorse(_WORST_SLICE)] if groups and labelled is None else []
+    checks += [NoSliceWorse(WORST_SLICE)] if groups else []
     found = compare(
         table, old=settings["old"], new=settings["new"], checks=checks,
-        item=settings["item"] or None, groups=groups if labelled is None else (),
-        progress=report, **given,
+        item=settings["item"] or None, groups=groups, progress=report, **given,
     )  # fmt: skip
     report("drawing the report")
     return Outcome(found.verdict, _told(found), found.to_html(), found.candidate.evidence.labelled)
+
+
+def _decided_by(plan: Plan, labels: Labels, limit: float) -> Outcome:
+    """The verdict of a task that asked about groups too: each gain is compared with its limit.
+
+    The plan's intervals hold together and at any number of labels, so no correction is needed here.
+    """
+    seen = latest_look(plan, labels, disagreement="majority")
+    if seen is None:
+        return Outcome("undecided", {"verdict": "undecided", "notes": ["No label came."]}, "", 0)
+    found: list[dict[str, Any]] = []
+    for at, estimate in enumerate(seen.estimates):
+        bound = limit if at == 0 else -WORST_SLICE
+        low, high = (math.nan if end is None else end for end in (estimate.low, estimate.high))
+        verdict = "pass" if low >= bound else "fail" if high < bound else "undecided"
+        value = "none yet" if estimate.value is None else points(estimate.value, low, high)
+        found.append(
+            {
+                "check": "no_slice_worse" if at else "min_gain", "verdict": verdict,
+                "question": estimate.name, "estimate": estimate.value, "low": estimate.low,
+                "high": estimate.high, "limit": bound, "more": None, "more_random": None,
+                "reason": f"{estimate.name}: {value}; the limit is at least {points(bound, exact=True)}",
+            }
+        )  # fmt: skip
+    verdict = combined(one["verdict"] for one in found)
+    found.sort(key=lambda one: one["verdict"] != verdict)  # the page shows the first one's reason
+    gain = next(one for one in found if one["check"] == "min_gain")
+    told = {
+        "verdict": verdict, "findings": found, "measure": "gain in accuracy", "next_steps": [],
+        "value": gain["estimate"], "low": gain["low"], "high": gain["high"], "limit": limit,
+        "notes": [f"All intervals hold together, {level(CONFIDENCE)} sure, at any number of labels."],
+    }  # fmt: skip
+    return Outcome(verdict, told, seen.estimates.to_html(), seen.labels)
 
 
 def _with_labels(table: Any, item: str, plan: Plan, labels: Labels) -> pa.Table:

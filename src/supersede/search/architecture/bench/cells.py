@@ -16,7 +16,8 @@ from functools import cached_property
 from itertools import product
 
 from supersede.errors import ArgumentError
-from supersede.hardware.description.network import Layer, Network
+from supersede.hardware.description.layer import Layer
+from supersede.hardware.description.network import Network
 from supersede.hardware.description.shapes import Shape
 
 __all__ = ["EDGES", "OPERATIONS", "Cell", "all_cells", "cell_network"]

@@ -9,7 +9,7 @@
   deviation, across batches, of the absolute gradient.
 
 The last four depend on data. Where there are no images they are computed on noise, with random
-labels; this is said in `Scores.on_noise`.
+labels; this is said in `ZeroShotScores.on_noise`.
 
 Assumes: a score ranks networks of one space. None of them is an accuracy, and none was better than
 the count of parameters everywhere: compare with it.
@@ -34,14 +34,23 @@ from supersede.hardware.formats.torch_module import TorchNetwork, to_torch
 if TYPE_CHECKING:
     from supersede.hardware.description.network import Network
 
-__all__ = ["Scores", "grad_norm", "naswot", "rank_ensemble", "score", "snip", "synflow", "zico"]
+__all__ = [
+    "ZeroShotScores",
+    "grad_norm",
+    "naswot",
+    "rank_ensemble",
+    "score",
+    "snip",
+    "synflow",
+    "zico",
+]
 
 WEIGHTED = (nn.Conv2d, nn.Linear)
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 
 
 @dataclass(frozen=True)
-class Scores:
+class ZeroShotScores:
     """Scores of one network; larger is better.
 
     Args:
@@ -72,7 +81,7 @@ def score(
     *,
     batch: int = 32,
     seed: int = 0,
-) -> Scores:
+) -> ZeroShotScores:
     """All scores of a network with random weights.
 
     Args:
@@ -106,7 +115,7 @@ def score(
     weights = random_parameters(network, seed)
     plain = to_torch(weights)
     normed = to_torch(weights, batch_norm=True)
-    return Scores(
+    return ZeroShotScores(
         float(network.parameters), float(network.macs),
         synflow(plain, (1, channels, height, width)), naswot(normed, images),
         snip(normed, images, labels), grad_norm(normed, images, labels),
@@ -208,7 +217,7 @@ def _with_gradients(module: nn.Module) -> list[tuple[Tensor, Tensor]]:
 
 
 def rank_ensemble(
-    scores: Sequence[Scores], names: Sequence[str] = ("synflow", "naswot", "parameters")
+    scores: Sequence[ZeroShotScores], names: Sequence[str] = ("synflow", "naswot", "parameters")
 ) -> NDArray[np.float64]:
     """Mean rank over some scores, in [0, 1]; larger is better.
 
@@ -216,14 +225,14 @@ def rank_ensemble(
         ArgumentError: There is no such score.
 
     Example:
-        >>> a = Scores(1, 1, 2, 1, 1, 1, 1, True)
-        >>> b = Scores(2, 1, 3, 2, 1, 1, 1, True)
+        >>> a = ZeroShotScores(1, 1, 2, 1, 1, 1, 1, True)
+        >>> b = ZeroShotScores(2, 1, 3, 2, 1, 1, 1, True)
         >>> rank_ensemble([a, b]).tolist()
         [0.0, 1.0]
     """
     from scipy.stats import rankdata
 
-    known = {f.name for f in fields(Scores)} - {"on_noise"}
+    known = {f.name for f in fields(ZeroShotScores)} - {"on_noise"}
     if unknown := set(names) - known:
         msg = f"no score {min(unknown)!r}; there are {', '.join(sorted(known))}"
         raise ArgumentError(msg)
