@@ -95,7 +95,11 @@ def read_plan(path: str | Path) -> Plan:
 
 
 def _array(data: bytes) -> npt.NDArray[Any]:
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    found = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    if found.dtype.kind not in "biuf":  # texts of numbers would have the same hash
+        msg = f"an array of {found.dtype}"
+        raise TypeError(msg)
+    return found
 
 
 def _header(arrays: dict[str, Any]) -> dict[str, Any]:
