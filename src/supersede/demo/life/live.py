@@ -130,9 +130,7 @@ class Life(ResultMixin, named="a life"):
         )
 
 
-def live(
-    folder: Path, *, every: int = 1, progress: Callable[[str], None] = lambda _: None
-) -> Life:
+def live(folder: Path, *, every: int = 1, progress: Callable[[str], None] = lambda _: None) -> Life:
     """Live one life in a folder; what every command reads and writes stays there.
 
     Args:
@@ -230,7 +228,10 @@ class _Shell:
     ) -> Step:
         """Review, and if that is undecided, ask for more labels and review again."""
         before = _spent()
-        commands = [*first, REVIEW.format(old=old, new=new, plan=plans[0], name=result, limits=limits)]
+        commands = [
+            *first,
+            REVIEW.format(old=old, new=new, plan=plans[0], name=result, limits=limits),
+        ]
         code = [self.run(command) for command in commands][-1]
         if code == _UNDECIDED:
             plan, labels = _asked(old, new, margin, plans[1])
@@ -258,7 +259,9 @@ class _Shell:
             msg = f"in {self.folder}, {command!r} ended with {done.returncode}:\n{done.stderr}"
             raise SourceError(msg)
         lines = [*done.stdout.strip().splitlines(), ""]
-        self.progress(f"  {next((line for line in lines if ': ' in line and '→' in line), lines[0])}")
+        self.progress(
+            f"  {next((line for line in lines if ': ' in line and '→' in line), lines[0])}"
+        )
         return done.returncode
 
     @staticmethod
