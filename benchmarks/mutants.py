@@ -233,7 +233,7 @@ def preload() -> None:
             sys.modules.pop(name)
     for name in (
         "numpy", "pandas", "pyarrow.compute", "pyarrow.parquet", "ibis.backends.duckdb", "ibis.expr.api",
-        "duckdb", "sqlglot", "scipy.stats", "scipy.optimize", "sklearn.metrics", "hypothesis", "pytest",
+        "duckdb", "sqlglot", "scipy.stats", "scipy.optimize", "sklearn.metrics", "pytest",
         "fairlearn.metrics", "jinja2",
     ):  # fmt: skip
         importlib.import_module(name)

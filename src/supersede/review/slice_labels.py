@@ -98,15 +98,21 @@ def labels_for_slices(
     if sum(len(places) for places in judged) <= _SIMULATED:
 
         def chance(more: int) -> float:
-            # the same futures for each number, and for columns that split the items alike
-            kept = [
-                all(
+            """The share of futures that are kept; no more of them than show if it is large enough."""
+            kept = lost = 0
+            enough = round(CHANCE * _DRAWS)
+            for draw in range(_DRAWS):
+                # the same futures for each number, and for columns that split the items alike
+                good = all(
                     future(places, 1 + more / total, np.random.default_rng(draw))
                     for (_, _, future), places in zip(margins, judged, strict=True)
                 )
-                for draw in range(_DRAWS)
-            ]
-            return float(np.mean(kept))
+                kept, lost = kept + good, lost + (not good)
+                if kept >= enough:
+                    return kept / _DRAWS
+                if lost > _DRAWS - enough:
+                    return 1 - lost / _DRAWS
+            return kept / _DRAWS
 
         random = labels_needed(chance)
     chosen = None
