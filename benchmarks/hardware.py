@@ -371,7 +371,7 @@ def main() -> None:
         " search that selects networks trades estimated latency against a stand-in for quality, from channels,"
         " kernels and resolution. On u55-32 latency rises by two to three per cent every four channels, which"
         " are free in between, and by more than the 5 % that count as a jump only on multiples of sixteen, so both"
-        " figures are right: 4 says what costs nothing, 16 what is dear. What becomes of the files that are compiled: [Network files](network_files.md).",
+        " figures are right: 4 says what costs nothing, 16 what is expensive. What becomes of the files that are compiled: [Network files](network_files.md).",
     )
 
 

@@ -94,7 +94,7 @@ def write():
         "",
         "Every clip is **SYNTHETIC**: three voices of flite speak orders of a hospital ward. The",
         f"recogniser is {some['recogniser']}; any sequence of its words is",
-        "equally likely. Tones are at 0 dB, and begin anywhere in their period. The tool is told",
+        "equally likely. Tones are at 0 dB, and begin anywhere in their period. The tool gets",
         "neither frequency nor period. A third of the clips choose the repair; figures are from the",
         "others. Brackets are 95 % paired intervals of the change over clips.",
         "",
@@ -132,7 +132,7 @@ def write():
         f"| whole run at most 15 minutes on two cores | {max(r['cpu'] for r in rows.values()):.0f} CPU-s |",
         "",
         "WER clean is over all clips of a voice, the others over the held-out ones. Where no transcript",
-        "of the 30 clean clips of a voice changes, the paired interval has no width; that is no",
+        "of the 30 clean clips of a voice changes, the paired interval has no width; that is not",
         "certainty: with 95 % confidence, at most 10 % of such clips change.",
     ]
     PAGE.write_text("\n".join(lines) + "\n")

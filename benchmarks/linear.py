@@ -206,7 +206,7 @@ def main() -> None:
     parts = [fewshot(), flips(), equalities(), costs(), ablation(), backbones(), notes()]
     head = (
         "# Linear-quadratic fine-tuning\n\nWritten by `python -m benchmarks.linear` from what `benchmarks.linear_fewshot`,"
-        " `linear_flips`, `linear_costs`, `linear_ablation` and `linear_backbones` keep by seed; each goes on where it was cut"
+        " `linear_flips`, `linear_costs`, `linear_ablation` and `linear_backbones` keep by seed; each resumes where it was cut"
         f" off. Python {platform.python_version()}, {made}.\n"
     )
     text = "\n".join([head, *(part for part in parts if part)]).rstrip() + "\n"

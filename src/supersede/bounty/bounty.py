@@ -214,9 +214,14 @@ class Bounty:
         """
         self._check_budget(team)
         submission = prepared(
-            team, group, answer, columns=self.checker.sample.columns, model=self.model,
-            base=base, note=note,
-        )  # fmt: skip
+            team,
+            group,
+            answer,
+            columns=self.checker.sample.columns,
+            model=self.model,
+            base=base,
+            note=note,
+        )
         self._check_version(submission)
         if self.public is not None:
             screen(submission.group, submission.answer, self.public, self.model, self.checker.loss)
@@ -349,9 +354,12 @@ class Bounty:
                 self._ledger.rotate_if_spent()  # as in `decide`
             audited = self.model
             audit = audit_round(
-                audited, fresh, loss=self.checker.loss, watch=self.checker.watch,
+                audited,
+                fresh,
+                loss=self.checker.loss,
+                watch=self.checker.watch,
                 confidence=confidence,
-            )  # fmt: skip
+            )
             with self._ledger.transaction():
                 if self.digest != digest(audited):
                     continue  # another process has patched the model meanwhile

@@ -93,15 +93,20 @@ class Credit(ResultMixin, named="credit"):
         return frame_of(
             (
                 {
-                    "version": patch.version, "team": _inert(patch.team), "patch": _inert(patch.group),
-                    "repairs": patch.repairs, "group": _inert(group), "gain": gain,
-                    "sample": self.sample, "loss": self.loss,
+                    "version": patch.version,
+                    "team": _inert(patch.team),
+                    "patch": _inert(patch.group),
+                    "repairs": patch.repairs,
+                    "group": _inert(group),
+                    "gain": gain,
+                    "sample": self.sample,
+                    "loss": self.loss,
                 }
                 for patch in self.patches
                 for group, gain in {"all": patch.gain, **patch.gains}.items()
             ),
             columns,
-        )  # fmt: skip
+        )
 
     def to_html(self) -> str:
         """A page with the gain of each patch."""

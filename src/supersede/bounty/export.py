@@ -164,9 +164,13 @@ class _Graph:
             texts = ["", *self.columns[column].categories]
             codes = [_MISSING, *range(len(texts) - 1)]
             self.known[column] = self.add(
-                "LabelEncoder", f"in_{column}", domain="ai.onnx.ml",
-                keys_strings=texts, values_int64s=codes, default_int64=-1,
-            )  # fmt: skip
+                "LabelEncoder",
+                f"in_{column}",
+                domain="ai.onnx.ml",
+                keys_strings=texts,
+                values_int64s=codes,
+                default_int64=-1,
+            )
         return self.known[column]
 
     def mask(self, part: Part) -> str:
@@ -259,7 +263,9 @@ class _Graph:
         leaves = np.flatnonzero(leaf)
         # its output is single precision: let it return the leaf, and look up the leaf's answer
         named = self.add(
-            "TreeEnsembleRegressor", self.design(model.features), domain="ai.onnx.ml",
+            "TreeEnsembleRegressor",
+            self.design(model.features),
+            domain="ai.onnx.ml",
             n_targets=1,
             nodes_treeids=[0] * m,
             nodes_nodeids=list(range(m)),
@@ -273,7 +279,7 @@ class _Graph:
             target_nodeids=leaves.tolist(),
             target_treeids=[0] * len(leaves),
             target_weights_as_tensor=tensor(leaves.astype(float), "weights"),
-        )  # fmt: skip
+        )
         leaf_of_row = self.add("Cast", self.flat(named), to=self.onnx.TensorProto.INT64)
         return self.add("Gather", self.constant(model.values[:, 0]), leaf_of_row)
 

@@ -160,9 +160,15 @@ class Findings(ResultMixin, named="findings"):
             group = str(parse(group))
         with self._writing():
             made = ReportedFinding(
-                len(self) + 1, kind, title, details, team, _now(), group,
+                len(self) + 1,
+                kind,
+                title,
+                details,
+                team,
+                _now(),
+                group,
                 disclose_on=None if disclose_on is None else disclose_on.isoformat(),
-            )  # fmt: skip
+            )
             self._log.append({"event": "reported", **made.to_dict()})
         return self[made.number]
 

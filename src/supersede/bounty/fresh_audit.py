@@ -108,10 +108,12 @@ class RoundAudit(ResultMixin, named="the audit of a round"):
         return frame_of(
             {"of": kind, **asdict(change), "verdict": change.verdict}
             for kind, changes in (
-                ("all", [self.overall]), ("group", self.groups), ("patch", self.patches)
+                ("all", [self.overall]),
+                ("group", self.groups),
+                ("patch", self.patches),
             )
             for change in changes
-        )  # fmt: skip
+        )
 
     def to_html(self) -> str:
         """A page with the change of each error."""
@@ -161,15 +163,26 @@ def audit_round(
     )
     rises, checks = _rises(kept)
     return RoundAudit(
-        fresh.name, loss.name, confidence,
-        _change(kept, "all", everyone, first, last, each), groups, tuple(patches), rises, checks,
-    )  # fmt: skip
+        fresh.name,
+        loss.name,
+        confidence,
+        _change(kept, "all", everyone, first, last, each),
+        groups,
+        tuple(patches),
+        rises,
+        checks,
+    )
 
 
 def _change(
-    kept: Track, name: str, mask: Bools, before: Floats, after: Floats, confidence: float,
+    kept: Track,
+    name: str,
+    mask: Bools,
+    before: Floats,
+    after: Floats,
+    confidence: float,
     team: str = "",
-) -> ErrorChange:  # fmt: skip
+) -> ErrorChange:
     out_of = kept.loss.out_of(kept.sample.labels)[mask]
     counted = bool(np.all(out_of == 1)) and kept.loss.most == 1
     below = None if counted else out_of
@@ -182,10 +195,15 @@ def _change(
     (ratios,) = sum_ratios(parts, {}, [()], weight=weight)
     difference, low, high = change(ratios, 0, 1, "share" if binary else "amount", confidence)
     return ErrorChange(
-        name, int(mask.sum()),
-        float(ratios.moments(0).mean[0]), float(ratios.moments(1).mean[0]),
-        float(difference[0]), float(low[0]), float(high[0]), team,
-    )  # fmt: skip
+        name,
+        int(mask.sum()),
+        float(ratios.moments(0).mean[0]),
+        float(ratios.moments(1).mean[0]),
+        float(difference[0]),
+        float(low[0]),
+        float(high[0]),
+        team,
+    )
 
 
 def _rises(kept: Track) -> tuple[int, int]:

@@ -81,10 +81,16 @@ def error_steps(
         for name in named
     ]
     return _render(
-        "error_steps", lines=lines[:_ROWS], all_lines=lines, patches=len(after) - 1, loss=loss.name,
-        sample=sample.name, more=max(len(lines) - _ROWS, 0), height=_HEIGHT,
+        "error_steps",
+        lines=lines[:_ROWS],
+        all_lines=lines,
+        patches=len(after) - 1,
+        loss=loss.name,
+        sample=sample.name,
+        more=max(len(lines) - _ROWS, 0),
+        height=_HEIGHT,
         form=numbers.share if loss.most == 1 else numbers.amount,
-    )  # fmt: skip
+    )
 
 
 def team_map(model: DecisionList) -> Markup:

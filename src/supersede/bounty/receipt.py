@@ -48,10 +48,17 @@ class Receipt:
 def receipt_of(entry: Mapping[str, Any]) -> Receipt:
     """The receipt of a log entry."""
     return Receipt(
-        entry["number"], entry["team"], entry["submission"], entry["accepted"],
-        len(entry["repairs"]), entry["sample"], entry["model"], entry["left"], entry["at"],
+        entry["number"],
+        entry["team"],
+        entry["submission"],
+        entry["accepted"],
+        len(entry["repairs"]),
+        entry["sample"],
+        entry["model"],
+        entry["left"],
+        entry["at"],
         entry["hash"],
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,10 @@ class Withdrawal:
 def withdrawal_of(entry: Mapping[str, Any]) -> Withdrawal:
     """The receipt for a withdrawal's entry of the log."""
     return Withdrawal(
-        entry["number"], entry["team"], len(entry["repairs"]), entry["model"], entry["at"],
+        entry["number"],
+        entry["team"],
+        len(entry["repairs"]),
+        entry["model"],
+        entry["at"],
         entry["hash"],
-    )  # fmt: skip
+    )

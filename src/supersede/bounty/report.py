@@ -90,24 +90,27 @@ def headline(bounty: Bounty, audit: RoundAudit | None) -> str:
 def _verdict(audit: RoundAudit | None, patches: int) -> tuple[str, str, str]:
     if not patches:
         return (
-            "nothing found", "pass",
+            "nothing found",
+            "pass",
             "No submission showed a group on which another model is better. That does not prove"
             " that there is none.",
-        )  # fmt: skip
+        )
     if audit is None:
         return "not audited", "undecided", "Close the round with an audit on fresh rows."
     worse = len(audit.worse)
     if worse:
         return (
-            "some are worse off", "fail",
+            "some are worse off",
+            "fail",
             f"On fresh rows, {worse} protected groups are worse off than under the first model.",
-        )  # fmt: skip
+        )
     if audit.overall.verdict == "better":
         return (
-            "better", "pass",
+            "better",
+            "pass",
             "On fresh rows the overall error has fallen beyond what chance explains, and no"
             " protected group is worse off beyond what chance explains.",
-        )  # fmt: skip
+        )
     return "unclear", "undecided", "On fresh rows, chance could explain the change."
 
 
@@ -119,11 +122,16 @@ def _changes(audit: RoundAudit, model: DecisionList) -> str:
     tones = {"better": "pass", "worse": "fail", "unclear": "quiet"}
     dots = [
         figures.Dot(
-            brief(model, row.name), row.change, row.low, row.high, row.rows, tones[row.verdict],
+            brief(model, row.name),
+            row.change,
+            row.low,
+            row.high,
+            row.rows,
+            tones[row.verdict],
         )
         for row in rows
         if row.rows > 1
-    ]  # fmt: skip
+    ]
     share = min(d.low for d in dots) >= -1 and max(d.high for d in dots) <= 1
     return figures.dot_plot(
         dots,

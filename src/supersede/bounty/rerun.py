@@ -12,7 +12,18 @@ from supersede.errors import LogError
 __all__ = ["rerun"]
 
 # what must be the same: all but times, and the hashes that contain them
-_SAME = ("event", "number", "team", "submission", "accepted", "repairs", "sample", "spent", "left", "model")  # fmt: skip
+_SAME = (
+    "event",
+    "number",
+    "team",
+    "submission",
+    "accepted",
+    "repairs",
+    "sample",
+    "spent",
+    "left",
+    "model",
+)
 
 
 def rerun(bounty: Bounty) -> Bounty:
@@ -45,9 +56,14 @@ def rerun(bounty: Bounty) -> Bounty:
     """
     checker = bounty.checker
     again = Bounty(
-        bounty.first, checker.slices, loss=checker.loss, policy=checker.policy,
-        capacity=checker.capacity, watch=checker.watch, per_team=bounty.per_team,
-    )  # fmt: skip
+        bounty.first,
+        checker.slices,
+        loss=checker.loss,
+        policy=checker.policy,
+        capacity=checker.capacity,
+        watch=checker.watch,
+        per_team=bounty.per_team,
+    )
     recorded = [entry for entry in bounty.log.since(1) if entry["event"] != "closed"]
     for entry in recorded:
         if entry["event"] == "judged":
@@ -71,6 +87,12 @@ def _submission_of(entry: Mapping[str, Any], bounty: Bounty) -> Submission:
     answer = from_record(entry["answer"], bounty.log.file)
     group = parse(entry["group"])
     return Submission(
-        entry["team"], group, answer, entry["note"], None, entry["answer"], {},
+        entry["team"],
+        group,
+        answer,
+        entry["note"],
+        None,
+        entry["answer"],
+        {},
         entry["submission"],
-    )  # fmt: skip
+    )

@@ -19,8 +19,14 @@ from supersede.errors import ArgumentError, LogError, SourceError
 from supersede.look.page import write_whole
 
 __all__ = [
-    "digest", "from_record", "load_list", "read_back", "read_files", "record_of", "save_list",
-]  # fmt: skip
+    "digest",
+    "from_record",
+    "load_list",
+    "read_back",
+    "read_files",
+    "record_of",
+    "save_list",
+]
 
 _FORMAT = 1
 ReadFile = Callable[[str], bytes]

@@ -75,20 +75,19 @@ def review(
 
     Give the runs, the old one first, as your evaluation tool wrote them (Inspect, lm-eval,
     promptfoo, DeepEval, OpenAI evals, MLflow, JUnit XML, pytest, SWE-bench, JSON, CSV); they are
-    joined by item. Or give one table, with one row per item and one column per model: the predicted
-    class, beside a column of labels; or a grade. What a column holds follows from its values; where
-    they allow two meanings, the message names the flag that decides. Limits are shares: 0.5% or
+    joined by item. Or give one table with one row per item, a column of labels, and one column per model
+    with its predicted classes; or columns of grades. The values of a column decide what it means;
+    if two meanings are possible, the message names the flag that decides. Limits are shares: 0.5% or
     0.005; a bare number of 0.05 or more needs a percent sign, or the word in '0.5 share'. Without a
-    limit,
-    accuracy may fall by at most one point overall, and by five points in any slice.
+    limit, accuracy may fall by at most one point overall, and by five points in any slice.
 
     Exit codes: 0 pass, 1 fail, 3 undecided (more labels would decide it), 2 a usage or data error.
 
     Example: supersede review predictions.parquet --old a --new b --label y --group sex
     --max-nfr 0.5% --max-slice-nfr 2% --out report.html
 
-    All flags can stand in a file, --config review.toml, as in max-nfr = "0.5%"; flags beside it
-    win.
+    All flags can be set in a file, --config review.toml, as in max-nfr = "0.5%"; flags on the
+    command line take precedence.
 
     Args:
         table: A table in CSV, JSONL or Parquet: a file, or a glob in quotes. Or the old run.
@@ -115,13 +114,13 @@ def review(
         max_gap: Accuracies of two groups of one column differ by at most this.
         max_churn: At most this share of items gets another answer.
         max_score_shift: At no threshold does the share of items above change by more than this.
-        max_flip_cost: Negative flips cost at most this an item, in the cost column's unit.
+        max_flip_cost: Negative flips cost at most this per item, in the cost column's unit.
         metrics: Limits on any metric.
-        must_not_break: File with item ids, one a line; none of them may flip.
+        must_not_break: File with item ids, one per line; none of them may flip.
         must_not_break_where: SQL condition on the table's columns; no such item may flip.
         min_items: Fewest items of a group that is judged. Smaller ones can fail but do not hold up
             the verdict.
-        chosen: The candidate whose verdict is the exit code. [default: the first]
+        chosen: Candidate whose verdict sets the exit code. [default: the first]
         confidence: Two-sided confidence of every interval, such as 95% or 0.95.
         out: Write the page here, as HTML in one file.
         json: Write the result here, as JSON.

@@ -143,7 +143,11 @@ def _parquet(path: Path, vector: str | None) -> dict[str, npt.NDArray[Any]]:
         raise SourceError(msg) from error
     found: dict[str, npt.NDArray[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type) or pa.types.is_large_list(column.type):  # fmt: skip
+        if (
+            pa.types.is_list(column.type)
+            or pa.types.is_fixed_size_list(column.type)
+            or pa.types.is_large_list(column.type)
+        ):
             found[name] = _rows(
                 column, f"{path.name}, column {name!r}", wanted=vector in {None, name}
             )

@@ -127,9 +127,18 @@ def dot_plot(
         for row in rows
     ]
     at = "" if limit is None else form(limit, exact=True) if told else form(limit)
-    return _render("dot_plot", rows=rows, texts=texts, title=title, description=description,
-                   limit=limit, limit_word=f"{limit_word} {at}", form=form, scale=scale,
-                   **_layout([row.label for row in rows], texts))  # fmt: skip
+    return _render(
+        "dot_plot",
+        rows=rows,
+        texts=texts,
+        title=title,
+        description=description,
+        limit=limit,
+        limit_word=f"{limit_word} {at}",
+        form=form,
+        scale=scale,
+        **_layout([row.label for row in rows], texts),
+    )
 
 
 def dumbbell(rows: Sequence[Pair], *, title: str, description: str, form: Format = share) -> Markup:
@@ -139,8 +148,16 @@ def dumbbell(rows: Sequence[Pair], *, title: str, description: str, form: Format
         f"{form(row.old, resolution=0.005)} → {form(row.new, resolution=0.005)} · n {count(row.n)}"
         for row in rows
     ]
-    return _render("dumbbell", rows=rows, texts=texts, title=title, description=description,
-                   scale=scale, form=form, **_layout([row.label for row in rows], texts))  # fmt: skip
+    return _render(
+        "dumbbell",
+        rows=rows,
+        texts=texts,
+        title=title,
+        description=description,
+        scale=scale,
+        form=form,
+        **_layout([row.label for row in rows], texts),
+    )
 
 
 _ABREAST = 44  # letters that a row holds on the narrowest screen
@@ -158,8 +175,14 @@ def flip_matrix(
     both_right: float, negative: float, positive: float, both_wrong: float, n: float | None
 ) -> Markup:
     """The four outcomes of an item as areas; the shares sum to one, n is the number of items, if any."""
-    return _render("flip_matrix", both_right=both_right, negative=negative, positive=positive,
-                   both_wrong=both_wrong, n=n)  # fmt: skip
+    return _render(
+        "flip_matrix",
+        both_right=both_right,
+        negative=negative,
+        positive=positive,
+        both_wrong=both_wrong,
+        n=n,
+    )
 
 
 def front_plot(
@@ -194,10 +217,23 @@ def front_plot(
         texts = place(_numbered(labels), taken, _FRONT + 24, AROUND + FURTHER)
         legend = [label for *_, label in labels]
     strong = [marks[i].chosen for i in named]
-    return _render("front_plot", marks=marks, at=at, title=title, description=description,
-                   x_name=x_name, y_name=y_name, limit=limit, form=form, across=across, up=up,
-                   ticks=ticks, height=_FRONT, texts=list(zip(texts, strong, strict=True)),
-                   legend=legend)  # fmt: skip
+    return _render(
+        "front_plot",
+        marks=marks,
+        at=at,
+        title=title,
+        description=description,
+        x_name=x_name,
+        y_name=y_name,
+        limit=limit,
+        form=form,
+        across=across,
+        up=up,
+        ticks=ticks,
+        height=_FRONT,
+        texts=list(zip(texts, strong, strict=True)),
+        legend=legend,
+    )
 
 
 def line_plot(
@@ -234,9 +270,22 @@ def line_plot(
         texts, legend = [*stacked(_numbered(named), bottom)], [name for *_, name in named]
     room = max(_STEP_ROOM / max(sum(map(bool, steps)) - 1, 1), 60)
     below = [(x, elided(step, room)) for x, step in zip(across, steps, strict=True)]
-    return _render("line_plot", lines=lines, drawn=drawn, steps=steps, title=title, y_name=y_name,
-                   form=form, up=up, ticks=ticks, height=_HEIGHT, top=_TOP, texts=texts,
-                   legend=legend, below=thinned(below, _HEIGHT + _TOP + 18))  # fmt: skip
+    return _render(
+        "line_plot",
+        lines=lines,
+        drawn=drawn,
+        steps=steps,
+        title=title,
+        y_name=y_name,
+        form=form,
+        up=up,
+        ticks=ticks,
+        height=_HEIGHT,
+        top=_TOP,
+        texts=texts,
+        legend=legend,
+        below=thinned(below, _HEIGHT + _TOP + 18),
+    )
 
 
 _FRONT = 280  # height of a front in pixels

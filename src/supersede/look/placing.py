@@ -35,9 +35,15 @@ Offsets = tuple[tuple[float, float, Anchor], ...]
 
 
 AROUND: Offsets = (
-    (12, 4, "start"), (-12, 4, "end"), (0, -11, "middle"), (0, 19, "middle"),
-    (8, -9, "start"), (-8, -9, "end"), (8, 17, "start"), (-8, 17, "end"),
-)  # fmt: skip
+    (12, 4, "start"),
+    (-12, 4, "end"),
+    (0, -11, "middle"),
+    (0, 19, "middle"),
+    (8, -9, "start"),
+    (-8, -9, "end"),
+    (8, 17, "start"),
+    (-8, 17, "end"),
+)
 """Places of a text around its point, the best first: an offset across and down in pixels, and the
 side on which the text keeps its place."""
 

@@ -24,11 +24,19 @@ def table_page(title: str, lead: str, frame: "pa.Table", note: str = "", figure:
         figure: A figure or maps above the table, as markup.
     """
     shown = frame.slice(0, ROWS)
-    return environment().get_template("look/table.html").render(
-        title=title, lead=lead, note=note, names=frame.column_names, figure=figure,
-        rows=[[_text(value) for value in row.values()] for row in shown.to_pylist()],
-        hidden=max(0, frame.num_rows - ROWS),
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("look/table.html")
+        .render(
+            title=title,
+            lead=lead,
+            note=note,
+            names=frame.column_names,
+            figure=figure,
+            rows=[[_text(value) for value in row.values()] for row in shown.to_pylist()],
+            hidden=max(0, frame.num_rows - ROWS),
+        )
+    )
 
 
 def _text(value: Any) -> str:

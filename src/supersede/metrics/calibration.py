@@ -60,7 +60,7 @@ def calibration(
         Counts by bin and the Brier score.
 
     Raises:
-        ArgumentError: The model has no scores, or there is no label to hold them against.
+        ArgumentError: The model has no scores, or there is no label to compare them with.
 
     Example:
         >>> import supersede
@@ -78,7 +78,7 @@ def calibration(
     (found,) = counted(table, calibration_counted(table, model, bins))
     if found is None:
         msg = (
-            f"scores or labels of model {model!r} lie outside [0, 1], so they are no probabilities"
+            f"scores or labels of model {model!r} lie outside [0, 1], so they are not probabilities"
         )
         raise ArgumentError(msg)
     return found  # type: ignore[no-any-return]

@@ -5,7 +5,7 @@ the metrics need. Cells are small Arrow tables, so shards, engines and days add 
 
 Whoever needs counts is a generator: it yields what it asks for (`Ask`: values of each item, and what
 they are split by), gets cells, and returns its result. `counted` runs any number of them in step, so that
-all that is asked in one round is one query. That query groups the rows by the columns themselves, which
+all requests of one round are one query. That query groups the rows by the columns themselves, which
 engines do fastest, and the sums are taken here, over distinct rows with how often each occurs. Only
 where distinct rows are too many (scores or weights of very many items) does the engine add up each
 question by itself.
@@ -56,7 +56,7 @@ class Ask:
 
     Attributes:
         sums: What each item adds, by the name of the sum.
-        keys: What items are told apart by, by name.
+        keys: What distinguishes items, by name.
         margins: For each result, the names of the keys that it is split by; none for the total.
         where: The items that count; all by default.
         ends: Values whose smallest and largest are wanted, by name: ``<name> low`` and ``<name> high``.
@@ -74,10 +74,10 @@ Counting = Generator[Sequence[Ask], Sequence[Sequence[pa.Table]], Any]
 
 
 def counted(table: Table, *work: Counting) -> list[Any]:
-    """Run work in step: what is asked in one round is counted together.
+    """Run work in step: the requests of one round are counted together.
 
     Args:
-        table: What all of it is asked of.
+        table: The table that all of it counts.
         *work: Generators; see `Counting`.
 
     Returns:
@@ -92,7 +92,7 @@ def few(table: Table) -> bool:
 
 
 def counted_rows(rows: "ir.Table", *work: Counting) -> list[Any]:
-    """The same for rows that are no table of predictions, and may be very many."""
+    """The same for rows that are not a table of predictions, and may be very many."""
     return _in_step(rows, work, few=False)
 
 

@@ -25,12 +25,12 @@ Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
 _CLUSTER, _W, _W2 = map(internal, ("cluster", "w", "w2"))
-_ROUNDING = 1e-12  # of a variance; what is below is no variance but rounding
+_ROUNDING = 1e-12  # of a variance; anything below is rounding, not variance
 
 
 @dataclass(frozen=True)
 class Share:
-    """A metric with its interval, one entry a slice.
+    """A metric with its interval, one entry per slice.
 
     Attributes:
         value: The metric in [0, 1]; NaN where nothing was counted.
@@ -53,13 +53,13 @@ class Confusion:
     Attributes are weighted counts of shape ``(k,)``.
 
     Attributes:
-        keys: One row a slice: what it is.
+        keys: One row per slice: what it is.
         n: Number of items.
         tp: True positives.
         fp: False positives.
         fn: False negatives.
         tn: True negatives.
-        products: Sums over independent units (clusters, else items) of the products of their
+        products: Sums over independent units (clusters, otherwise items) of the products of their
             weighted counts in the order above, shape ``(k, 4, 4)``.
     """
 
@@ -249,7 +249,7 @@ def _class_products(
     """Products of each cluster's decisions about each class; most classes miss most clusters."""
     total = np.bincount(cluster, weight)
     wrong = truth != answer
-    # one row a class that a cell concerns: it is hit (0), named in error (1) or missed (2)
+    # one row per class that a cell concerns: it is hit (0), named in error (1) or missed (2)
     of = np.concatenate([truth[~wrong], answer[wrong], truth[wrong]])
     at = np.concatenate([cluster[~wrong], cluster[wrong], cluster[wrong]])
     what = np.repeat([0, 1, 2], [(~wrong).sum(), wrong.sum(), wrong.sum()])

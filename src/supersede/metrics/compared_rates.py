@@ -18,7 +18,7 @@ from supersede.metrics.ratios import Part, Ratios, ratios_counted
 
 __all__ = ["ComparedRates", "compare_rates"]
 
-_DUST = 1e-12  # of a variance; what is below is no variance but rounding
+_DUST = 1e-12  # of a variance; anything below is rounding, not variance
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Flips:
     """Flips by slice, as sums that merge; everything else is derived from them.
 
     Attributes:
-        keys: One row a slice: what it is; no columns for the whole.
+        keys: One row per slice: what it is; no columns for the whole.
         old: How often the old model is right.
         new: How often the new model is right.
         negative: Negative flips.

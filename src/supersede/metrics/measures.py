@@ -60,7 +60,7 @@ class Measure(Protocol):
 
     @property
     def unit(self) -> Unit:
-        """``"share"`` where it lies in [0, 1], else ``"amount"``."""
+        """``"share"`` where it lies in [0, 1], otherwise ``"amount"``."""
 
     def compare(self, sample: Sample) -> "Counting | Sequence[Comparison]":
         """Compare the two models of the sample, for each of its margins.
@@ -127,7 +127,7 @@ class Rate:
         return (yield from compare_rates(sample, parts))
 
     def _part(self, truth: "ir.Value", answer: "ir.Value") -> Part:
-        # a missing answer names no class; where negatives are counted it is no right one either
+        # a missing answer names no class; where negatives are counted it is not a right one either
         negatives = self.metric in {"specificity", "false_positive_rate"}
         answer = answer.fill_null(1 - truth if negatives else 0)
         decisions = _Decisions(truth, answer)

@@ -2,7 +2,7 @@
 
 A mean of items that are right or wrong and weigh the same is a count: its variance follows from the
 mean, and exact methods serve it. With weights or clusters the variance must be *estimated* from the
-independent units (clusters, or else items), and an estimate from few of them says little: if one
+independent units (clusters, otherwise items), and an estimate from few of them says little: if one
 cluster of twenty has all the flips, the variance rests on that one. So an estimated variance comes
 with its degrees of freedom, ``(Σ r²)² / Σ r⁴`` over the units' residuals ``r = X - mean · W``: the
 number of units that it rests on in effect, which is the number of clusters with flips where flips are
@@ -29,7 +29,7 @@ from supersede.metrics.intervals import student, student_tail, tail_above, wilso
 __all__ = ["Moments", "ratio"]
 
 Floats = npt.NDArray[np.float64]
-_ROUNDING = 1e-12  # of a unit's squared spread; what is below is no variance but rounding
+_ROUNDING = 1e-12  # of a unit's squared spread; anything below is rounding, not variance
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ skewed to the right: at n = 20 and exponential losses it covers .93 of a nominal
 own covers .91 (see the benchmark). Sizes are effective: those of the simple random
 sample with the same variance, and where that variance is itself estimated the quantile is Student's
 (Korn & Graubard 1998): with clusters, by as many degrees of freedom as the variance rests on clusters in
-effect (see `moments`), else with Kish's size less one.
+effect (see `moments`), otherwise with Kish's size less one.
 """
 
 from typing import Literal

@@ -49,10 +49,10 @@ class Ratios:
     """Sums over the items of each group, for one or several models (`m` of them).
 
     Attributes:
-        keys: One row a group: what it is.
+        keys: One row per group: what it is.
         items: All items, graded or not, shape ``(k,)``.
         n: Graded items that count (a recall counts the items with a positive label), ``(k,)``.
-        units: Independent units behind them: clusters, else items, shape ``(k,)``.
+        units: Independent units behind them: clusters, otherwise items, shape ``(k,)``.
         sums: Weighted sums of the `m` numerators, then of the `m` denominators, ``(k, 2m)``.
         products: Sums of products of these, unit by unit, shape ``(k, 2m, 2m)``.
         counted: Whether every item weighs one and is right or wrong, so that sums are counts.
@@ -199,8 +199,8 @@ def count_ratios(
 
     Args:
         rows: The items.
-        parts: One loss a model, as expressions over the rows.
-        keys: What the items are told apart by, by name.
+        parts: One loss per model, as expressions over the rows.
+        keys: What distinguishes the items, by name.
         margins: For each result, the names of the keys that it is split by; ``()`` is the whole.
         weight: Non-negative weight of each item.
         cluster: The cluster of each item, where items are not independent.
@@ -250,7 +250,7 @@ def sum_ratios(
     """Count losses that are arrays here; the arguments are those of `count_ratios`.
 
     Args:
-        parts: One loss a model; arrays of shape ``(n,)``, NaN where an item is not graded.
+        parts: One loss per model; arrays of shape ``(n,)``, NaN where an item is not graded.
         keys: Arrow arrays of shape ``(n,)``; null is unknown.
         margins: The names of the keys that each result is split by.
         weight: Non-negative weights, shape ``(n,)``.

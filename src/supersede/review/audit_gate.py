@@ -1,7 +1,7 @@
-"""A check on audits: no group may fare worse than under the version before.
+"""A check on audits: no group may be worse off than under the version before.
 
-The audits may come from a history (`supersede.audit.append_audit`), so that each release is held
-against the last. A group *fails* if its change exceeds the tolerance with an interval that holds for
+The audits may come from a history (`supersede.audit.append_audit`), so that each release is
+compared with the last. A group *fails* if its change exceeds the tolerance with an interval that holds for
 all groups at once; to *pass*, every group's own interval must keep it.
 """
 
@@ -79,7 +79,7 @@ class NoGroupRegresses:
         share = self.after.unit == "share"
         return Finding(
             check="no_group_regresses",
-            question="Does any audited group fare worse than before?",
+            question="Is any audited group worse off than before?",
             verdict=worst_of(judged),
             reason=self._reason(judged),
             estimate=worst.change,
@@ -112,7 +112,7 @@ class NoGroupRegresses:
         worst = next(r for r in judged if not math.isnan(r.change))
         said = [
             f"{count(number)} of {count(len(judged))} groups {words}"
-            for number, words in ((failed, "fare worse"), (open_, "cannot be decided yet"))
+            for number, words in ((failed, "are worse off"), (open_, "cannot be decided yet"))
             if number
         ] or [f"all {count(len(judged) - small)} groups keep the tolerance"]
         text = "; ".join(said)

@@ -31,11 +31,11 @@ class Check(Protocol):
     """One condition that a new model must meet."""
 
     def judge(self, evidence: Evidence) -> Finding:
-        """Hold the evidence against the condition."""
+        """Judge the condition by the evidence."""
 
 
 def judging(check: Check, evidence: Evidence) -> Counting:
-    """A check's judgement as work, so that the counts of all checks are asked for together.
+    """A check's judgement as work, so that the counts of all checks are requested together.
 
     Checks that need more counts than the evidence has give a method `judging` that asks for them.
     """

@@ -31,7 +31,7 @@ __all__ = ["DEFAULT_CHECKS", "compare"]
 DEFAULT_CHECKS: tuple[Check, ...] = (MinGain(-0.01), NoSliceWorse(0.05))
 """At most one point worse overall, and in no slice (where there are any) more than five."""
 
-_SUSPICIOUS = 30  # as many items without one error are no accident
+_SUSPICIOUS = 30  # this many items without an error are not chance
 _NAMED = 10  # classes named in a note
 
 
@@ -109,7 +109,8 @@ def compare(
         The review.
 
     Raises:
-        ArgumentError: An argument is outside what it may be, or a check needs what is not there.
+        ArgumentError: An argument is out of range or not one of the allowed values, or a check
+            needs what is not there.
         TableError: The table cannot be read or trusted; see `supersede.read`.
 
     Example:
@@ -228,7 +229,7 @@ def _check_names(
 
 
 def _crossed(cross: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Combinations of columns; a name alone is no combination."""
+    """Combinations of columns; a single name is not a combination."""
     found = [] if isinstance(cross, str) else list(cross)
     if isinstance(cross, str) or any(isinstance(names, str) for names in found):
         names = (cross,) if isinstance(cross, str) else tuple(found)
@@ -247,13 +248,13 @@ def _crossed(cross: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def _check_group(table: Table, column: str) -> None:
-    """Refuse columns that are not there, and those whose values are no single values."""
+    """Refuse columns that are not there, and those whose values are nested."""
     if column not in table.rows.columns:
         raise MissingColumnError.of(column, table.rows.columns, "a group")
     kind = table.rows[column].type()
     if kind.is_nested():
         msg = (
-            f"group column {column!r} holds {kind}, so its values are no slices; add a column with one"
+            f"group column {column!r} holds {kind}, so its values are not slices; add a column with one"
             " plain value per item, such as a field of it, and name that"
         )
         raise ColumnTypeError(msg)

@@ -38,7 +38,7 @@ class _Agreement:
 
 
 def doubts(evidence: Evidence) -> tuple[str, ...]:
-    """Why the label may not be what the answers should be compared with.
+    """Reasons to doubt that the label is what the answers should be compared with.
 
     Args:
         evidence: What was counted.

@@ -286,7 +286,7 @@ def _values(cells: "pa.Table", columns: Sequence[str]) -> list[tuple[object, ...
 
 
 def _another(table: Table, old: str, new: str) -> "ir.Value":
-    """1 where an item gets another answer; another grade where the models give no classes."""
+    """1 if an item gets another answer; another grade where the models give no classes."""
     before, after = table.answer(old), table.answer(new)
     if before is None or after is None:
         before, after = table.compared(old, new)

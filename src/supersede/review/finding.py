@@ -50,9 +50,9 @@ class Finding:
         estimate: The estimate; NaN where there is none.
         low: Lower end of the interval at the review's confidence.
         high: Upper end.
-        limit: What the estimate is held against.
+        limit: What the estimate is compared with.
         unit: ``"share"``, ``"points"`` (differences of shares), ``"cost"``, ``"items"`` or
-            ``"amount"`` (of a metric that is no share).
+            ``"amount"`` (of a metric that is not a share).
         more_labels: How many more labels, chosen for the question, decide it with 80 % chance if the
             true rates are those observed; None where it is decided, or where no number of labels
             decides it.

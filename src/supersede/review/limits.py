@@ -52,7 +52,7 @@ def checked_limit(name: str, value: object, kind: Kind) -> float:
         kind: What the limit limits.
 
     Raises:
-        ArgumentError: It is no number, NaN, a boolean, text without a unit, or out of range.
+        ArgumentError: It is not a number, NaN, a boolean, text without a unit, or out of range.
 
     Example:
         >>> checked_limit("MaxNFR", "0.5%", "share"), checked_limit("MinGain", -0.01, "gain")
@@ -82,7 +82,7 @@ def checked_confidence(value: object) -> float:
     """
     number = isinstance(value, numbers.Real) and not _boolean(value)
     if not number or not 0 < float(value) < 1:  # type: ignore[arg-type]
-        msg = f"confidence={value!r}; it lies between 0 and 1, such as 0.95"
+        msg = f"confidence={value!r} must be between 0 and 1, such as 0.95"
         raise ArgumentError(msg)
     return float(value)  # type: ignore[arg-type]
 
@@ -108,7 +108,7 @@ def command_line_limit(flag: str, text: str) -> float:
         text: What was typed.
 
     Raises:
-        ArgumentError: It is no limit, or a bare number that could be a share or a percentage.
+        ArgumentError: It is not a limit, or a bare number that could be a share or a percentage.
 
     Example:
         >>> command_line_limit("--max-nfr", "0.5%"), command_line_limit("--max-nfr", "0.005")

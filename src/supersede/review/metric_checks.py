@@ -45,8 +45,8 @@ class MinMetric:
         metric: The metric: a name from `supersede.metrics.measures.NAMES`, or a `Measure`.
         limit: The least value: a share in [0, 1] (0.8 for 80 %), or an amount.
         of: The class, for metrics of one class; ``"*"`` is every class in turn.
-        groups: The columns whose values, or combinations of values, are held against the limit one by
-            one; ``"*"`` is every group of the review. None for all items together.
+        groups: The columns whose values, or combinations of values, are each compared with the
+            limit; ``"*"`` is every group of the review. None for all items together.
         min_items: Smaller slices can fail but do not hold up the verdict.
 
     Example:
@@ -104,7 +104,7 @@ class MaxMetric:
 class MaxDrop:
     """A metric may fall by at most `limit` from the old model's (0.02 is two points).
 
-    The interval is paired: both models are held against the same labels of the same items. Other
+    The interval is paired: both models are compared with the same labels of the same items. Other
     attributes as for `MinMetric`.
     """
 
@@ -276,7 +276,7 @@ class _Form:
 
     @property
     def changes(self) -> bool:
-        """Whether it is the change that is held against the limit."""
+        """Whether the change, not the level, is compared with the limit."""
         return self.kind in {"max_drop", "max_rise"}
 
     @property
@@ -285,7 +285,7 @@ class _Form:
         return self.kind in {"min", "max_drop"}
 
     def estimate(self, compared: Comparison) -> Floats:
-        """What is held against the bound."""
+        """What is compared with the bound."""
         return compared.new - compared.old if self.changes else compared.new
 
     def interval(self, compared: Comparison, confidence: float) -> Interval:

@@ -23,7 +23,7 @@ _NAMED = 5  # broken items named in the reason
 
 @dataclass(frozen=True)
 class MustNotBreak:
-    """On these items the new model may not get worse, not even once.
+    """On these items the new model must not get worse, not even once.
 
     This is a census, not a sample: one flip fails, and passing needs all of them labelled. An item
     breaks if the new model is less right on it than the old one.

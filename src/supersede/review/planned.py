@@ -1,4 +1,4 @@
-"""Labels that came from a plan: each item's probability of having been asked for.
+"""Labels that came from a plan: each item's inclusion probability.
 
 A review looks at items on which the two models differ, and a plan may have been made for another
 question: the precision of one model asks for no label where that model says no. So the plan must have
@@ -73,7 +73,7 @@ def planned_table(table: Table, plan: "Plan", old: str, candidates: Sequence[str
 
     Args:
         table: Predictions, with the labels that came back in the label column.
-        plan: The plan by which they were asked for.
+        plan: The plan that chose them.
         old: The model in service.
         candidates: The new models.
 

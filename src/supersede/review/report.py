@@ -66,9 +66,7 @@ def _headline(review: Review) -> str:
     if chosen.doubts:
         return "Not yet: it is in doubt whether the answers were compared with the right label."
     if not by["undecided"]:
-        return (
-            f"{chosen.name} keeps every limit on the labelled items, but these may not be typical."
-        )
+        return f"{chosen.name} keeps every limit on the labelled items, but these are possibly not typical."
     return f"Not yet: {len(by['undecided'])} of {total} checks need more labels."
 
 
@@ -100,7 +98,7 @@ def _matrix(chosen: CandidateReview) -> Markup | None:
     if both_right != both_right:  # NaN: a plan labelled no items of agreement
         return None
     both_wrong = 1 - both_right - negative - positive
-    # with weights, shares of the items' weight are no numbers of items
+    # with weights, shares of the items' weight are not numbers of items
     n = None if chosen.evidence.weighted else flips.n[0]
     return figures.flip_matrix(both_right, negative, positive, max(both_wrong, 0.0), n)
 

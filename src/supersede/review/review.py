@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class CandidateReview:
-    """One new model, held against the old one.
+    """One new model, compared with the old one.
 
     Attributes:
         name: The model.
@@ -34,8 +34,8 @@ class CandidateReview:
         evidence: What was counted.
         worst: The negative flips to look at first, one record each.
         notes: What a reader must know that no check looks at; the doubts come first.
-        doubts: Why the label may not be what the answers should be compared with; while there are
-            any, the candidate does not pass.
+        doubts: Reasons to doubt that the label is what the answers should be compared with; while there
+            are any, the candidate does not pass.
     """
 
     name: str

@@ -76,7 +76,7 @@ def labels_for_slices(
                  for _, m, needs, i in past[:_TRIED]]  # fmt: skip
         known = [(margin, need, part) for margin, need, part in tried if need is not None]
         at_random = [int(np.ceil(need / part)) for _, need, part in known]
-        # nobody knows an unlabelled item's class, so its slice cannot be labelled by choice
+        # the class of an unlabelled item is unknown, so its slice cannot be labelled by choice
         by_choice = [need for margin, need, _ in known if margin.columns != (CLASS,)]
         return SliceLabels(
             chosen=min([*by_choice, *at_random], default=None),

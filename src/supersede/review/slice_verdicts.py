@@ -76,12 +76,12 @@ class JudgedMargin:
 
 @dataclass(frozen=True)
 class SliceQuestion:
-    """What is asked of every slice.
+    """The question that every slice has to answer.
 
     Attributes:
         check: The check's name.
         question: What it asks, in a sentence.
-        limit: What estimates are held against.
+        limit: What estimates are compared with.
         unit: Of the estimates.
         sense: 1 where more is worse, -1 where less is.
         min_items: Smaller slices can fail but do not hold up the verdict.

@@ -72,7 +72,7 @@ def reviewed(
 
 
 def _is_log(table: object) -> bool:
-    """Whether a file's name says that it is no table."""
+    """Whether a file's name says that it is not a table."""
     if not isinstance(table, str | Path) or not Path(table).is_file():
         return False
     return not str(table).lower().endswith(_WIDE)

@@ -11,7 +11,7 @@ __all__ = ["worst_flips"]
 
 
 def worst_flips(table: Table, old: str, new: str, *, limit: int = 50) -> list[dict[str, Any]]:
-    """Negative flips, the worst first: the costliest, else those whose score moved furthest.
+    """Negative flips, the worst first: the costliest, otherwise those whose score moved furthest.
 
     Args:
         table: The predictions.

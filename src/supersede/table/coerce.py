@@ -42,7 +42,7 @@ def as_table(
 
     Args:
         source: A `Table`, or anything that `supersede.read` reads.
-        models: The models that are read from a source that is no table yet.
+        models: The models that are read from a source that is not yet a table.
         labelled: As for `supersede.read`.
         groups: Its groups, where it is read now; of a `Table` they are what it says.
         **columns: Further arguments of `supersede.read`. On a `Table` they must repeat what it says
@@ -91,7 +91,7 @@ def as_names(names: Sequence[str], argument: str) -> tuple[str, ...]:
     """Names of columns as a tuple; a single name is one of them, not its letters.
 
     Raises:
-        ArgumentError: They are no names.
+        ArgumentError: They are not names.
 
     Example:
         >>> as_names("site", "groups"), as_names(["sex", "site"], "groups")

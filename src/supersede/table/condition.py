@@ -2,7 +2,7 @@
 
 The text is parsed, and only what is listed here may stand in it: columns, literals, comparisons,
 ``AND``, ``OR``, ``NOT``, ``IN (…)``, ``BETWEEN``, ``LIKE``, ``IS NULL``, arithmetic and a few functions.
-What runs is written anew from the parsed tree, so comments and whatever else a text can hide are gone.
+What runs is written anew from the parsed tree, so comments and anything else that a text can hide are gone.
 """
 
 from typing import TYPE_CHECKING
@@ -120,7 +120,7 @@ def where(rows: "ir.Table", condition: str) -> "ir.Table":
     boolean = name == "Column" and rows[inner.name].type().is_boolean()
     if name not in _BOOLEAN and not boolean:
         msg = (
-            f"the condition {condition!r} is no yes/no question; compare it with something, as in"
+            f"the condition {condition!r} is not a yes/no question; compare it with something, as in"
             f" {_EXAMPLE}"
         )
         raise ArgumentError(msg)

@@ -236,7 +236,7 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _format_of(path: str) -> Format:
-    """The format, by the first bytes; a text that is no JSON is CSV if its name says so."""
+    """The format, by the first bytes; a text that is not JSON is CSV if its name says so."""
     name, head = Path(path).name, _head(path)
     if head[:4] == b"PAR1":
         return "parquet"
@@ -263,7 +263,7 @@ def _format_of(path: str) -> Format:
         msg = f"{name} is not JSON: it starts with {shown!r} (is the file of the format its name says?)"
         raise SourceError(msg)
     if ending in {".parquet", ".pq"}:
-        msg = f"cannot read {name}: it is no Parquet file (is the file complete?)"
+        msg = f"cannot read {name}: it is not a Parquet file (is the file complete?)"
         raise SourceError(msg)
     msg = (
         f"cannot tell the format of {path!r}: expected Parquet, JSON or JSONL by its content, or a"

@@ -86,7 +86,7 @@ def grade(value: object) -> float | None:
     """The grade that a value states: 1 right, 0 wrong, a share for partly right, None for neither.
 
     Raises:
-        KeyError: The value is no grade.
+        KeyError: The value is not a grade.
 
     Example:
         >>> [grade(v) for v in (True, 0, "C", " failed ", "P", "timeout")]

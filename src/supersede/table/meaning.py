@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["meanings"]
 
-_MANY = 5  # more label words than this, none of them an answer, are no permuted class names
+_MANY = 5  # more label words than this, none of them an answer, are not permuted class names
 _SHOWN = 4  # words in a message
 
 
@@ -126,7 +126,7 @@ def _refuse_records(model: str, values: Values) -> None:
 
 
 def _are_grades_not_classes(answers: Sequence[Values], given: _Label) -> bool:
-    """Whether columns that could be grades are no classes, because the label's words differ.
+    """Whether columns that could be grades are not classes, because the label's words differ.
 
     Raises:
         ArgumentError: They could be either.
@@ -312,7 +312,7 @@ def _probabilities(model: str, values: Values, *, both_sides: bool = True) -> Sc
     low, high = values.low or 0.0, values.high or 0.0
     why = None
     if low < 0 or high > 1:
-        why = "so they are no probabilities"
+        why = "so they are not probabilities"
     elif both_sides and (high < 0.5 or low >= 0.5):
         why = "all on one side of 0.5, so cutting there would predict a single class"
     if why:

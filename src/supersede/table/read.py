@@ -142,7 +142,7 @@ def read(
         for column in (outcome,) if isinstance(outcome, str) else outcome.columns:
             _declared(column, opened, f"model {model!r}")
     if not declared and any(_uses(outcome, label) for outcome in named.values()):
-        label = None  # a column that is a model is no label
+        label = None  # a column that is a model is not a label
     answers = [c for o in named.values() for c in ((o,) if isinstance(o, str) else o.columns)]
     scores = {name for column in answers for name in _score_names(column) if opened.has(name)}
     compared = [c for c in [label, *answers] if c is not None]

@@ -74,7 +74,7 @@ class Source:
             if twin is not None:
                 msg = (
                     f"columns {column!r} and {twin!r} of {self.name} differ only in upper and lower"
-                    " case, which engines cannot tell apart; rename one of them"
+                    " case, which engines cannot distinguish; rename one of them"
                 )
                 raise MissingColumnError(msg)
 

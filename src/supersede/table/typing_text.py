@@ -37,7 +37,7 @@ def typed_from_text(
         x = _quoted(column)
         is_text = f"({x} IS NOT NULL AND lower(trim({x})) NOT IN {_NO_NUMBER})"
         whole = f"(TRY_CAST(TRY_CAST({x} AS BIGINT) AS VARCHAR) = {x})"
-        # pandas writes whole numbers as 1.0 where a column has gaps
+        # pandas writes whole numbers as 1.0 if the column has gaps
         tenths = f"(ends_with({x}, '.0') AND TRY_CAST(TRY_CAST({x} AS DOUBLE) AS VARCHAR) = {x})"
         number = f"(TRY_CAST({x} AS DOUBLE) IS NOT NULL)"
         fraction = f"(TRY_CAST({x} AS DOUBLE) <> floor(TRY_CAST({x} AS DOUBLE)))"

@@ -322,7 +322,7 @@ def _outside(table: Table, model: str, count: int) -> str:
         case Judge():
             return (
                 f"model {model!r}: {count:,} scores in column {column!r} are infinite, or words that"
-                " are no grade"
+                " are not grades"
             )
         case _:
             return (

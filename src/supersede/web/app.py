@@ -44,9 +44,17 @@ from supersede.web.site import Site
 __all__ = ["PARTS", "Limits", "create_app"]
 
 PARTS = (
-    accounts, drafting, bounties, submitting, reporting, bounties_api, labels, reviews, ledger,
+    accounts,
+    drafting,
+    bounties,
+    submitting,
+    reporting,
+    bounties_api,
+    labels,
+    reviews,
+    ledger,
     operations,
-)  # fmt: skip  # /rounds/new comes before /rounds/{round_id}
+)  # /rounds/new comes before /rounds/{round_id}
 
 
 @dataclass(frozen=True)
@@ -159,6 +167,12 @@ def _answer(
     shown: Callable[..., Response] = page
     back = ("/sign-in", "Sign in") if status == 401 else ("/", "To the start page")
     return shown(
-        request, "web/error.html", status=status, headers=headers, heading=heading,
-        message=message, back=back[0], back_word=back[1],
-    )  # fmt: skip
+        request,
+        "web/error.html",
+        status=status,
+        headers=headers,
+        heading=heading,
+        message=message,
+        back=back[0],
+        back_word=back[1],
+    )

@@ -99,10 +99,15 @@ def child_main(arguments: list[str], environment: Mapping[str, str] | None = Non
         from supersede.web.app import create_app
 
         config = uvicorn.Config(
-            create_app(site, demo="demo" in rest), host=settings.host, port=settings.port,
-            log_config=None, access_log=False, server_header=False, date_header=False,
+            create_app(site, demo="demo" in rest),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
             timeout_graceful_shutdown=5,
-        )  # fmt: skip
+        )
         server = uvicorn.Server(config)
         asyncio.run(server.serve(sockets=[_listening(settings)]))
     else:

@@ -62,10 +62,17 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", Path(self.data).absolute())
         least = {
-            "workers": 0, "upload_mb": 1, "artefact_mb": 1, "answer_every": 0.1, "lease": 1,
-            "session_hours": 0.1, "requests_per_minute": 1, "posts_per_minute": 1,
-            "sign_ins_per_minute": 1, "port": 0,
-        }  # fmt: skip
+            "workers": 0,
+            "upload_mb": 1,
+            "artefact_mb": 1,
+            "answer_every": 0.1,
+            "lease": 1,
+            "session_hours": 0.1,
+            "requests_per_minute": 1,
+            "posts_per_minute": 1,
+            "sign_ins_per_minute": 1,
+            "port": 0,
+        }
         for name, low in least.items():
             if not getattr(self, name) >= low:
                 msg = f"{name}={getattr(self, name)!r}: expected at least {low}"

@@ -60,7 +60,13 @@ def table_taken(
             register(db, kept, "table.parquet", who.user_id, site.now())
     except SupersedeError as error:
         return page(
-            request, form, who, status=422, problem=str(error), wrong="table", typed={"path": path},
+            request,
+            form,
+            who,
+            status=422,
+            problem=str(error),
+            wrong="table",
+            typed={"path": path},
             paths=site.settings.tables,
-        )  # fmt: skip
+        )
     return see_other(f"{then}{kept.hash}")

@@ -371,7 +371,7 @@ ONNX = [
     onnx_attack("memory by allowed operators", LimitError, "memory", memory_by_allowed_operators),
     onnx_attack("time by allowed operators", LimitError, "CPU seconds|was stopped", time_by_allowed_operators, limits=SandboxLimits(cpu_seconds=1)),
     onnx_attack("wrong length", AnswerError, "with an array of shape", lambda: column_plus(node("ReduceMax", "v", keepdims=1))),
-    onnx_attack("two answers a row", AnswerError, "with an array of shape", lambda: onnx_file([node("Neg", "x")], width=2)),
+    onnx_attack("two answers per row", AnswerError, "with an array of shape", lambda: onnx_file([node("Neg", "x")], width=2)),
     onnx_attack("a class .5", AnswerError, "classes must be codes", GOOD, Codes(2)),
     onnx_attack("NaN answers", AnswerError, "finite", not_finite),
     onnx_attack("out of range", AnswerError, "outside", GOOD, Numbers(0, 0.5)),

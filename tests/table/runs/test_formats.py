@@ -134,7 +134,7 @@ def test_formats_are_found_by_content_and_can_be_forced(case, tmp_path):
     other = tmp_path / "results"  # the ending says nothing
     other.write_bytes(path.read_bytes())
     assert recognise(Content(other)).name == name
-    with pytest.raises(supersede.errors.SourceError, match="is no file of"):
+    with pytest.raises(supersede.errors.SourceError, match="is not a file of"):
         recognise(Content(path), "resolved-ids")
 
 

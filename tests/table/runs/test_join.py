@@ -225,17 +225,17 @@ def test_compressed_files(in_folder):
     [
         (b"", "is empty"),
         (b"\n \n", "is empty"),
-        (b'{"id": 1, "correct": true}\n{"id": 2, "corr', "line 2 is no JSON"),
+        (b'{"id": 1, "correct": true}\n{"id": 2, "corr', "line 2 is not JSON"),
         (b'[{"id": 1, "correct": true}, {"id"', "cut off or damaged"),
         (b'{"id": 1, "correct": true}\n[1]\n', "line 2 holds no JSON object"),
         (b"<testsuites><testsuite>", "cut off or damaged XML"),
         (b'<!DOCTYPE x [<!ENTITY a "b">]><testsuites/>', "declares a document type"),
         (b"PK\x03\x04 and nothing", "an archive that is cut off"),
-        (b"\xff\x00\x81\x82" * 9, "no text in UTF-8"),
-        (b"id;correct", "no JSON, JSON lines, XML"),
+        (b"\xff\x00\x81\x82" * 9, "not text in UTF-8"),
+        (b"id;correct", "not JSON, JSON lines, XML"),
         (b"[" * 100_000, "nested too deeply"),
-        (b"[]", "no JSON, JSON lines, XML"),
-        (b"[1, 2, 3]", "no JSON, JSON lines, XML"),
+        (b"[]", "not JSON, JSON lines, XML"),
+        (b"[1, 2, 3]", "not JSON, JSON lines, XML"),
     ],
 )
 def test_damaged_files_say_what_is_wrong(in_folder, content, says):
@@ -336,7 +336,7 @@ def test_metrics_must_be_named_where_several_could_be_meant():
 
 def test_words_that_are_no_grades():
     rows = [{"id": i, "verdict": "A" if i else "B"} for i in range(9)]
-    with pytest.raises(errors.ColumnTypeError, match="which is no grade"):
+    with pytest.raises(errors.ColumnTypeError, match="which is not a grade"):
         join_runs([lines("old.jsonl", rows), lines("new.jsonl", rows[:-1])], missing="drop")
 
 

@@ -57,4 +57,4 @@ __all__ = [
     "model_from_dict",
     "parse",
     "read_model",
-]  # fmt: skip
+]

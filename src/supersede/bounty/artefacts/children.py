@@ -39,9 +39,13 @@ class _Forker:
             with theirs:
                 self.process = subprocess.Popen(  # noqa: S603  # our own program
                     [*_COMMAND, str(PROGRAM), "fork"],
-                    stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=self.complaints,
-                    cwd=empty, env=_environment(), start_new_session=True,
-                )  # fmt: skip
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=self.complaints,
+                    cwd=empty,
+                    env=_environment(),
+                    start_new_session=True,
+                )
             self.socket.recv(1)  # it has started; its folder can go, and stays empty for it
         self.owner = os.getpid()
 
@@ -165,9 +169,13 @@ def _run_fresh(
     ):
         child = subprocess.Popen(  # noqa: S603  # our own program, on our own interpreter
             [*_COMMAND, str(program)],
-            stdin=source, stdout=out, stderr=complaints,
-            cwd=empty, env=_environment(), start_new_session=True,
-        )  # fmt: skip
+            stdin=source,
+            stdout=out,
+            stderr=complaints,
+            cwd=empty,
+            env=_environment(),
+            start_new_session=True,
+        )
         try:
             worked = 0.0
             while True:

@@ -32,9 +32,13 @@ from supersede.errors import ExpressionError
 __all__ = ["Expression"]
 
 COMPARE: dict[str, Callable[..., np.ndarray]] = {
-    "==": operator.eq, "!=": operator.ne,
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 @dataclass(frozen=True, eq=False)

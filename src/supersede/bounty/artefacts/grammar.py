@@ -61,12 +61,21 @@ TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 MEANT = {
-    "=": "write == for equal", "&": "write and", "|": "write or", "!": "write not, or != for unequal",
-    "~": "write not", "'": "this quotation mark is never closed", '"': "this quotation mark is never closed",
-    "`": "this backquote is never closed", "{": "lists are written in [ ]",
-    "+": "there is no arithmetic", "-": "there is no arithmetic", "*": "there is no arithmetic",
-    "/": "there is no arithmetic", ".": "there are no attributes",
-}  # fmt: skip
+    "=": "write == for equal",
+    "&": "write and",
+    "|": "write or",
+    "!": "write not, or != for unequal",
+    "~": "write not",
+    "'": "this quotation mark is never closed",
+    '"': "this quotation mark is never closed",
+    "`": "this backquote is never closed",
+    "{": "lists are written in [ ]",
+    "+": "there is no arithmetic",
+    "-": "there is no arithmetic",
+    "*": "there is no arithmetic",
+    "/": "there is no arithmetic",
+    ".": "there are no attributes",
+}
 
 
 @dataclass(frozen=True)

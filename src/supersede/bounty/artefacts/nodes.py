@@ -14,10 +14,29 @@ from supersede.bounty.artefacts.columns import looks_like
 from supersede.errors import ExpressionError
 
 __all__ = [
-    "KEYWORDS", "MAX_DEPTH", "MAX_DIGITS", "MAX_LENGTH", "MAX_LITERALS", "MAX_NODES", "MAX_TEXT",
-    "SIGNS", "And", "Compare", "Everyone", "In", "IsMissing", "Literal", "Node", "Not", "Or",
-    "check", "refuse_literal", "refuse_name", "walk", "write",
-]  # fmt: skip
+    "KEYWORDS",
+    "MAX_DEPTH",
+    "MAX_DIGITS",
+    "MAX_LENGTH",
+    "MAX_LITERALS",
+    "MAX_NODES",
+    "MAX_TEXT",
+    "SIGNS",
+    "And",
+    "Compare",
+    "Everyone",
+    "In",
+    "IsMissing",
+    "Literal",
+    "Node",
+    "Not",
+    "Or",
+    "check",
+    "refuse_literal",
+    "refuse_name",
+    "walk",
+    "write",
+]
 
 MAX_LENGTH = 4096  # characters of the text
 MAX_NODES = 64  # tests, and, or, not

@@ -236,9 +236,14 @@ def _sliced(ground: Ground, columns: tuple[str, ...], most: int, share: float) -
     named |= {"row": pa.array(np.arange(len(ground.sample))), "lost": pa.array(ground.lost)}
     table = read(pa.table(named), models={"model": Losses("lost", tolerance=0)}, item="row")
     search = find_slices(
-        table, "model", [f"c{i}" for i in range(len(columns))], loss=Amount(), max_slices=most,
-        min_share=share, fresh=table,
-    )  # fmt: skip
+        table,
+        "model",
+        [f"c{i}" for i in range(len(columns))],
+        loss=Amount(),
+        max_slices=most,
+        min_share=share,
+        fresh=table,
+    )
     place = {f"c{i}": write_name(name) for i, name in enumerate(columns)}
     return [
         " and ".join(

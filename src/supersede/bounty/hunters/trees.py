@@ -55,9 +55,11 @@ def fit_answer(ground: Ground, mask: Bools, *, seed: int = 0) -> Model:
     rows = _some(np.flatnonzero(mask), seed)
     grown.fit(ground.matrix[rows], ground.sample.labels[rows], sample_weight=ground.weight[rows])
     whole = from_sklearn(
-        grown, ground.features, classes=None if count is None else range(count),
+        grown,
+        ground.features,
+        classes=None if count is None else range(count),
         probabilities=isinstance(answers, Probabilities),
-    )  # fmt: skip
+    )
     assert isinstance(whole, Tree)  # noqa: S101  # it was grown as one
     return _lean(whole)
 

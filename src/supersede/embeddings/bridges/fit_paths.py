@@ -141,12 +141,17 @@ def held_out(
     fits = _Fits(sample, seed, network=network)
     found: list[Held] = []
     for name, fit in (
-        ("stay", fits.stay), ("old head", fits.old_head), ("bridge", fits.bridge),
-        ("new head", fits.new_head), ("gallery bridge", fits.gallery_bridge),
-        ("gallery bridge + head", fits.gallery_head), ("fused", fits.fused),
-        ("fused + mapped gallery", fits.fused_mapped), ("re-index", fits.reindex),
+        ("stay", fits.stay),
+        ("old head", fits.old_head),
+        ("bridge", fits.bridge),
+        ("new head", fits.new_head),
+        ("gallery bridge", fits.gallery_bridge),
+        ("gallery bridge + head", fits.gallery_head),
+        ("fused", fits.fused),
+        ("fused + mapped gallery", fits.fused_mapped),
+        ("re-index", fits.reindex),
         ("re-index + head", fits.reindex_head),
-    ):  # fmt: skip
+    ):
         if progress is not None:
             progress(f"fitting {name}")
         held = _held(name, fit, sample, fold)
@@ -255,9 +260,10 @@ class _Fits:
         made = self._start("gallery bridge", self.gallery_bridges(rows))
         mapped = made.apply(self.documents_old)
         return self._once(
-            "gallery head", rows,
+            "gallery head",
+            rows,
             lambda: [(head, made) for head in self._heads(self.sample.queries_new, mapped, rows)],
-        )  # fmt: skip
+        )
 
     def gallery_head(self, rows: Rows) -> list[Path]:
         return [

@@ -51,8 +51,14 @@ class Prices:
     training: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("per_embedding", "per_old_query", "per_new_query", "per_found_search", "queries",
-                     "per_rewrite"):  # fmt: skip
+        for name in (
+            "per_embedding",
+            "per_old_query",
+            "per_new_query",
+            "per_found_search",
+            "queries",
+            "per_rewrite",
+        ):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
                 msg = f"{name}={value!r}; it must be a finite number, 0 or more"
@@ -96,12 +102,17 @@ class Forecast:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         return {
-            "name": self.name, "variant": self.path.variant, "recall": self.recall.to_dict(),
-            "lost": self.lost.to_dict(), "found": self.found.to_dict(),
+            "name": self.name,
+            "variant": self.path.variant,
+            "recall": self.recall.to_dict(),
+            "lost": self.lost.to_dict(),
+            "found": self.found.to_dict(),
             "against_old_head": self.against_old_head.to_dict(),
-            "query_models": sorted(self.path.query_models), "embeds_gallery": self.path.embeds_gallery,
-            "rewrites_gallery": self.path.rewrites_gallery, "extrapolated": self.extrapolated,
-        }  # fmt: skip
+            "query_models": sorted(self.path.query_models),
+            "embeds_gallery": self.path.embeds_gallery,
+            "rewrites_gallery": self.path.rewrites_gallery,
+            "extrapolated": self.extrapolated,
+        }
 
 
 @dataclass(frozen=True)
@@ -126,9 +137,12 @@ class Recommendation:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists."""
         return {
-            "name": self.name, "reasons": list(self.reasons), "costs": self.costs,
-            "values": self.values, "close": list(self.close),
-        }  # fmt: skip
+            "name": self.name,
+            "reasons": list(self.reasons),
+            "costs": self.costs,
+            "values": self.values,
+            "close": list(self.close),
+        }
 
 
 @dataclass(frozen=True)
@@ -191,22 +205,32 @@ class Forecasts(ResultMixin, named="the forecast"):
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists."""
         advice = self.recommendation
-        return json_object({
-            "k": self.k, "pairs": self.pairs, "gallery": self.gallery, "confidence": self.confidence,
-            "paths": [path.to_dict() for path in self.paths],
-            "recommendation": None if advice is None else advice.to_dict(),
-        })  # fmt: skip
+        return json_object(
+            {
+                "k": self.k,
+                "pairs": self.pairs,
+                "gallery": self.gallery,
+                "confidence": self.confidence,
+                "paths": [path.to_dict() for path in self.paths],
+                "recommendation": None if advice is None else advice.to_dict(),
+            }
+        )
 
     def to_frame(self) -> "pa.Table":
         """One row per path."""
         return frame_of(
             {
-                "path": f.name, "recall": f.recall.value, "recall_low": f.recall.low,
-                "recall_high": f.recall.high, "lost": f.lost.value, "lost_low": f.lost.low,
-                "lost_high": f.lost.high, "embeds_gallery": f.path.embeds_gallery,
+                "path": f.name,
+                "recall": f.recall.value,
+                "recall_low": f.recall.low,
+                "recall_high": f.recall.high,
+                "lost": f.lost.value,
+                "lost_low": f.lost.low,
+                "lost_high": f.lost.high,
+                "embeds_gallery": f.path.embeds_gallery,
             }
             for f in self.paths
-        )  # fmt: skip
+        )
 
     def __str__(self) -> str:
         from supersede.embeddings.bridges.pages import text
@@ -359,9 +383,14 @@ def _forecast(
     half = (_half(recall) ** 2 + _half(base) ** 2) ** 0.5
     gain = recall.value - base.value
     return Forecast(
-        held.name, recall, lost, found, PairedEstimate(gain, gain - half, gain + half, recall.n), held.path,
+        held.name,
+        recall,
+        lost,
+        found,
+        PairedEstimate(gain, gain - half, gain + half, recall.n),
+        held.path,
         extrapolated=True,
-    )  # fmt: skip
+    )
 
 
 def _within(counted: PairedEstimate, value: float) -> PairedEstimate:

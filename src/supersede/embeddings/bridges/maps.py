@@ -152,8 +152,11 @@ class ResidualMap:
     def arrays(self) -> dict[str, Array]:
         """All four arrays."""
         return {
-            "matrix": self.matrix, "inner": self.inner, "offset": self.offset, "outer": self.outer,
-        }  # fmt: skip
+            "matrix": self.matrix,
+            "inner": self.inner,
+            "offset": self.offset,
+            "outer": self.outer,
+        }
 
 
 def save_map(made: Map, path: str | Path) -> Path:

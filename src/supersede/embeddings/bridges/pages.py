@@ -59,23 +59,44 @@ def page(found: "Forecasts") -> str:
     advice = found.recommendation
     rows = [
         Dot(
-            path.name, path.recall.value, path.recall.low, path.recall.high, path.recall.n,
+            path.name,
+            path.recall.value,
+            path.recall.low,
+            path.recall.high,
+            path.recall.n,
             "pass" if advice is not None and path.name == advice.name else "quiet",
         )
         for path in found.paths
-    ]  # fmt: skip
+    ]
     lost = [
         Dot(path.name, path.lost.value, path.lost.low, path.lost.high, path.lost.n, "quiet")
         for path in found.paths[1:]
     ]
     stay = found["stay"].recall.value
-    return environment().get_template("embeddings/paths.html").render(
-        found=found, headline=headline(found), advice=advice, needs=needs, form=_share, apart=_points,
-        recall=dot_plot(rows, title=f"Recall@{found.k} by path", limit=stay, limit_word="stay",
-                        description="Forecast recall of each path with its interval; the rule is the old model as it is."),
-        lost=dot_plot(lost, title="Searches lost by path",
-                      description="Forecast share of searches that find today and no longer would."),
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("embeddings/paths.html")
+        .render(
+            found=found,
+            headline=headline(found),
+            advice=advice,
+            needs=needs,
+            form=_share,
+            apart=_points,
+            recall=dot_plot(
+                rows,
+                title=f"Recall@{found.k} by path",
+                limit=stay,
+                limit_word="stay",
+                description="Forecast recall of each path with its interval; the rule is the old model as it is.",
+            ),
+            lost=dot_plot(
+                lost,
+                title="Searches lost by path",
+                description="Forecast share of searches that find today and no longer would.",
+            ),
+        )
+    )
 
 
 def _share(value: "PairedEstimate") -> str:

@@ -36,8 +36,13 @@ class LanceIndex:
     """
 
     def __init__(
-        self, folder: str | Path, table: str, *, stamp: str | None = None, dimensions: int | None = None
-    ) -> None:  # fmt: skip
+        self,
+        folder: str | Path,
+        table: str,
+        *,
+        stamp: str | None = None,
+        dimensions: int | None = None,
+    ) -> None:
         try:
             import lancedb
             from lancedb.index import BTree
@@ -66,11 +71,14 @@ class LanceIndex:
             kept = {"stamp": stamp, "dimensions": dimensions}
             schema = pa.schema(
                 [
-                    ("id", pa.string()), ("vector", pa.list_(pa.float32(), dimensions)),
-                    ("stamp", pa.string()), ("version", pa.int64()), ("deleted", pa.bool_()),
+                    ("id", pa.string()),
+                    ("vector", pa.list_(pa.float32(), dimensions)),
+                    ("stamp", pa.string()),
+                    ("version", pa.int64()),
+                    ("deleted", pa.bool_()),
                 ],
                 metadata={META: json.dumps(kept)},
-            )  # fmt: skip
+            )
             self._table = base.create_table(table, schema=schema, exist_ok=True)
             self._table.create_index("id", config=BTree())
         self.stamp: str = kept["stamp"]
@@ -96,13 +104,15 @@ class LanceIndex:
         rows = pa.table(
             {
                 "id": names,
-                "vector": pa.FixedSizeListArray.from_arrays(pa.array(made.ravel()), self.dimensions),
+                "vector": pa.FixedSizeListArray.from_arrays(
+                    pa.array(made.ravel()), self.dimensions
+                ),
                 "stamp": [self.stamp] * len(names),
                 "version": numbers,
                 "deleted": np.full(len(names), deleted),
             },
             schema=self._table.schema,
-        )  # fmt: skip
+        )
         (
             self._table.merge_insert("id")
             .when_matched_update_all(where="target.version <= source.version")
@@ -153,10 +163,12 @@ class LanceIndex:
             got = self._table.search().where(f"id IN ({listed})").limit(len(names)).to_arrow()
         flat = got["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         return Stored(
-            tuple(got["id"].to_pylist()), flat.reshape(-1, self.dimensions),
-            tuple(got["stamp"].to_pylist()), got["version"].to_numpy(),
+            tuple(got["id"].to_pylist()),
+            flat.reshape(-1, self.dimensions),
+            tuple(got["stamp"].to_pylist()),
+            got["version"].to_numpy(),
             np.asarray(got["deleted"].to_pylist(), bool),
-        )  # fmt: skip
+        )
 
     def ids(self) -> list[str]:
         """Ids of all items that are not deleted, sorted."""
@@ -170,9 +182,11 @@ class LanceIndex:
         got = self._table.search().select(["id", "stamp", "deleted"]).limit(None).to_arrow()
         counted = got["stamp"].value_counts().to_pylist()
         return Contents(
-            got.num_rows, len(got["id"].unique()), sum(got["deleted"].to_pylist()),
+            got.num_rows,
+            len(got["id"].unique()),
+            sum(got["deleted"].to_pylist()),
             {entry["values"]: entry["counts"] for entry in counted},
-        )  # fmt: skip
+        )
 
     def build(self) -> None:
         """Build an approximate index over what is stored; searches then use it.

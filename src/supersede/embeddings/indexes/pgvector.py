@@ -148,9 +148,11 @@ class PgIndex:
             "SELECT stamp, count(*), count(DISTINCT id), count(*) FILTER (WHERE deleted) FROM {} GROUP BY stamp"
         ).fetchall()
         return Contents(
-            sum(row[1] for row in got), sum(row[2] for row in got), sum(row[3] for row in got),
+            sum(row[1] for row in got),
+            sum(row[2] for row in got),
+            sum(row[3] for row in got),
             {row[0]: row[1] for row in got},
-        )  # fmt: skip
+        )
 
     def build(self) -> None:
         """Build an approximate index (HNSW) over what is stored; searches then use it."""

@@ -238,9 +238,15 @@ class Journal:
             self._rows("SELECT id, why FROM items WHERE state = 'failed' ORDER BY place LIMIT 1000")
         )
         return Progress(
-            self.phase(), counts.get("done", 0), counts.get("open", 0), failed, counts.get("gone", 0),
-            len(self.intents()), int(self.fact("embeddings", 0)), float(self.fact("spent", 0.0)),
-        )  # fmt: skip
+            self.phase(),
+            counts.get("done", 0),
+            counts.get("open", 0),
+            failed,
+            counts.get("gone", 0),
+            len(self.intents()),
+            int(self.fact("embeddings", 0)),
+            float(self.fact("spent", 0.0)),
+        )
 
     def end(self) -> None:
         """Close the file."""

@@ -59,10 +59,11 @@ class Migration:
         self._threads = RLock()
         planned = (self.journal.fact("old"), self.journal.fact("new"))
         found = {
-            "old index": (old.stamp, planned[0]), "new index": (new.stamp, planned[1]),
+            "old index": (old.stamp, planned[0]),
+            "new index": (new.stamp, planned[1]),
             "embedder": (embedder.stamp, planned[1]),
             "old embedder": (old_embedder.stamp if old_embedder else planned[0], planned[0]),
-        }  # fmt: skip
+        }
         for what, (stamp, expected) in found.items():
             if stamp != expected:
                 msg = f"the {what} is of {stamp!r}; the migration was planned for {expected!r}"

@@ -173,10 +173,17 @@ def plan_migration(
     )
     journal.enter(ordered)
     journal.remember(
-        **(facts or {}), plan=plan.to_dict(), price=each, rate=rate, cap=cap, old=old.stamp, new=new.stamp,
-        embeddings=len(sample), spent=len(sample) * each,
+        **(facts or {}),
+        plan=plan.to_dict(),
+        price=each,
+        rate=rate,
+        cap=cap,
+        old=old.stamp,
+        new=new.stamp,
+        embeddings=len(sample),
+        spent=len(sample) * each,
         version=_largest(old, names),
-    )  # fmt: skip
+    )
     journal.phase("planned")  # last: only a whole plan can be run
     journal.end()
     return plan
@@ -265,9 +272,11 @@ def _check(
         msg = "give price_per_embedding or price_per_token, not both"
         raise ArgumentError(msg)
     for name, value, least in (
-        ("price_per_embedding", per_embedding, 0), ("price_per_token", per_token, 0), ("cap", cap, 0),
+        ("price_per_embedding", per_embedding, 0),
+        ("price_per_token", per_token, 0),
+        ("cap", cap, 0),
         ("rate", rate, 1e-9),
-    ):  # fmt: skip
+    ):
         if value is not None and not (np.isfinite(value) and value >= least):
             msg = f"{name}={value!r}; it must be a finite number, {'above 0' if least else '0 or more'}"
             raise ArgumentError(msg)

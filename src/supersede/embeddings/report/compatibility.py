@@ -104,9 +104,13 @@ def compatibility(
     _check_arguments(ks, measure, confidence)
     parts = _Sides.read(queries_old, queries_new, gallery_old, gallery_new, metric)
     relevance = relevance_of(
-        len(parts.queries_old), len(parts.gallery_old), query_labels=query_labels,
-        gallery_labels=gallery_labels, pairs=pairs, own=own,
-    )  # fmt: skip
+        len(parts.queries_old),
+        len(parts.gallery_old),
+        query_labels=query_labels,
+        gallery_labels=gallery_labels,
+        pairs=pairs,
+        own=own,
+    )
     by_query = _Queries(
         n=len(parts.queries_old), labels=query_labels, groups=groups, clusters=clusters, names=names
     )
@@ -127,12 +131,14 @@ def compatibility(
     best = "paragon" if "paragon" in measured else "self"
     gain = (
         {
-            name: gain_ratio(values, measured["cross"][name], measured[best][name], confidence=confidence)
+            name: gain_ratio(
+                values, measured["cross"][name], measured[best][name], confidence=confidence
+            )
             for name, values in measured["old"].items()
         }
         if "cross" in measured and best in measured
         else {}
-    )  # fmt: skip
+    )
     judged = {"confidence": confidence, "clusters": by_query.clusters}
     split = {
         "names": by_query.names,
@@ -162,8 +168,12 @@ def compatibility(
         if "self" in ranks
         else None,
         centroids=by_centroids(
-            parts.queries_old, crossing, np.asarray(query_labels), parts.gallery_old,
-            np.asarray(gallery_labels), **judged,
+            parts.queries_old,
+            crossing,
+            np.asarray(query_labels),
+            parts.gallery_old,
+            np.asarray(gallery_labels),
+            **judged,
         )
         if labelled and crossing is not None
         else None,
@@ -177,7 +187,7 @@ def compatibility(
         skipped=int((~ranks["old"].asked).sum()),
         confidence=confidence,
         notes=notes,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,11 +326,13 @@ def _criterion(apart: PairedEstimate) -> Verdict:
 
 def _test(
     name: str, values: dict[str, Wide], bridged: bool, confidence: float, clusters: Any
-) -> Test:  # fmt: skip
+) -> Test:
     sides = {
-        "old": ("old", "old"), "cross": ("new, bridged" if bridged else "new", "old"),
-        "self": ("new", "new"), "paragon": ("paragon", "paragon"),
-    }[name]  # fmt: skip
+        "old": ("old", "old"),
+        "cross": ("new, bridged" if bridged else "new", "old"),
+        "self": ("new", "new"),
+        "paragon": ("paragon", "paragon"),
+    }[name]
     found = {
         key: mean(value, confidence=confidence, clusters=clusters) for key, value in values.items()
     }

@@ -68,9 +68,13 @@ class Dependant:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         return {
-            "name": self.name, "old": self.old.to_dict(), "new": self.new.to_dict(),
-            "change": self.change.to_dict(), "classes": self.classes, "unknown": self.unknown,
-        }  # fmt: skip
+            "name": self.name,
+            "old": self.old.to_dict(),
+            "new": self.new.to_dict(),
+            "change": self.change.to_dict(),
+            "classes": self.classes,
+            "unknown": self.unknown,
+        }
 
 
 def class_means(

@@ -166,10 +166,15 @@ def diagnose(
         answer = "one model"
         reasons.append(f"All vectors carry the stamp {next(iter(counted))}.")
     return Diagnosis(
-        answer, tuple(reasons) or ("Nothing speaks for two models; without stamps or known vectors that"
-                                   " proves nothing.",),
-        counted, foreign, suspects, lengths, len(array),
-    )  # fmt: skip
+        answer,
+        tuple(reasons)
+        or ("Nothing speaks for two models; without stamps or known vectors that proves nothing.",),
+        counted,
+        foreign,
+        suspects,
+        lengths,
+        len(array),
+    )
 
 
 def _known(

@@ -78,18 +78,22 @@ def text(found: "Compatibility") -> str:
 
 def page(found: "Compatibility") -> str:
     """The page."""
-    return environment().get_template("embeddings/compatibility.html").render(
-        found=found,
-        headline=headline(found),
-        tone=TONES.get(found.criterion or "", "undecided"),
-        figures=[_bars(found, name) for name in _measures(found.tests[0])],
-        measures=_measures(found.tests[0]),
-        word=word,
-        form=_share,
-        apart=_apart,
-        slices=_slices(found),
-        shown=SHOWN,
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("embeddings/compatibility.html")
+        .render(
+            found=found,
+            headline=headline(found),
+            tone=TONES.get(found.criterion or "", "undecided"),
+            figures=[_bars(found, name) for name in _measures(found.tests[0])],
+            measures=_measures(found.tests[0]),
+            word=word,
+            form=_share,
+            apart=_apart,
+            slices=_slices(found),
+            shown=SHOWN,
+        )
+    )
 
 
 def _measures(test: "Test") -> list[str]:
@@ -114,10 +118,12 @@ def _bars(found: "Compatibility", measure: str) -> str:
         rows.append(Dot(label, value.value, value.low, value.high, value.n, tone))
     old = found.tests[0].measure(measure).value
     return dot_plot(
-        rows, title=f"{word(measure)[0].upper()}{word(measure)[1:]}",
+        rows,
+        title=f"{word(measure)[0].upper()}{word(measure)[1:]}",
         description=f"{word(measure)} of each test with its interval; the rule is the old test.",
-        limit=old, limit_word="old test",
-    )  # fmt: skip
+        limit=old,
+        limit_word="old test",
+    )
 
 
 def _slices(found: "Compatibility") -> str | None:
@@ -129,7 +135,9 @@ def _slices(found: "Compatibility") -> str | None:
         for part in searches.slices[:SHOWN]
     ]
     return dot_plot(
-        rows, title="Share of searches lost, by class and group",
+        rows,
+        title="Share of searches lost, by class and group",
         description="The largest share first; the rule is the share over all searches.",
-        limit=searches.lost.value, limit_word="all",
-    )  # fmt: skip
+        limit=searches.lost.value,
+        limit_word="all",
+    )

@@ -50,10 +50,13 @@ class Test:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         return {
-            "name": self.name, "queries": self.queries, "gallery": self.gallery,
+            "name": self.name,
+            "queries": self.queries,
+            "gallery": self.gallery,
             "recall": {str(k): value.to_dict() for k, value in self.recall.items()},
-            "mrr": self.mrr.to_dict(), "map": self.map.to_dict(),
-        }  # fmt: skip
+            "mrr": self.mrr.to_dict(),
+            "map": self.map.to_dict(),
+        }
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,11 @@ class Threshold:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         return {
-            "asked": self.asked, "old": self.old.to_dict(), "new": self.new.to_dict(),
+            "asked": self.asked,
+            "old": self.old.to_dict(),
+            "new": self.new.to_dict(),
             "refitted": self.refitted.to_dict(),
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -139,24 +144,26 @@ class Compatibility(ResultMixin, named="the compatibility report"):
         def of(part: Any) -> Any:
             return None if part is None else part.to_dict()
 
-        return json_object({
-            "headline": self.headline,
-            "criterion": self.criterion,
-            "measure": self.measure,
-            "confidence": self.confidence,
-            "gallery": self.gallery,
-            "skipped": self.skipped,
-            "tests": [test.to_dict() for test in self.tests],
-            "differences": plain(self.differences),
-            "self_differences": plain(self.self_differences),
-            "gain": plain(self.gain),
-            "searches": of(self.searches),
-            "reindexed": of(self.reindexed),
-            "centroids": of(self.centroids),
-            "head": of(self.head),
-            "threshold": of(self.threshold),
-            "notes": list(self.notes),
-        })  # fmt: skip
+        return json_object(
+            {
+                "headline": self.headline,
+                "criterion": self.criterion,
+                "measure": self.measure,
+                "confidence": self.confidence,
+                "gallery": self.gallery,
+                "skipped": self.skipped,
+                "tests": [test.to_dict() for test in self.tests],
+                "differences": plain(self.differences),
+                "self_differences": plain(self.self_differences),
+                "gain": plain(self.gain),
+                "searches": of(self.searches),
+                "reindexed": of(self.reindexed),
+                "centroids": of(self.centroids),
+                "head": of(self.head),
+                "threshold": of(self.threshold),
+                "notes": list(self.notes),
+            }
+        )
 
     def to_frame(self) -> "pa.Table":
         """One row per test and measure."""

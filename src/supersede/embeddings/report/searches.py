@@ -57,9 +57,12 @@ class Slice:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         return {
-            "by": self.by, "value": self.value, "n": self.n, "lost": self.lost.to_dict(),
+            "by": self.by,
+            "value": self.value,
+            "n": self.n,
+            "lost": self.lost.to_dict(),
             "found": self.found.to_dict(),
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,15 @@ class Searches:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists."""
         return {
-            "k": self.k, "n": self.n, "both": self.both, "neither": self.neither,
-            "lost": self.lost.to_dict(), "found": self.found.to_dict(),
+            "k": self.k,
+            "n": self.n,
+            "both": self.both,
+            "neither": self.neither,
+            "lost": self.lost.to_dict(),
+            "found": self.found.to_dict(),
             "slices": [part.to_dict() for part in self.slices],
             "worst": [vars(search) for search in self.worst],
-        }  # fmt: skip
+        }
 
 
 def lost_and_found(
@@ -133,14 +140,16 @@ def lost_and_found(
     columns = {} if labels is None else {"class": labels}
     slices = [
         Slice(
-            by, str(value), int((rows & known).sum()),
+            by,
+            str(value),
+            int((rows & known).sum()),
             mean(lost[rows], confidence=confidence, clusters=_of(clusters, rows)),
             mean(found[rows], confidence=confidence, clusters=_of(clusters, rows)),
         )
         for by, column in {**columns, **(groups or {})}.items()
         for value in np.unique(np.asarray(column).astype(str))
         if ((rows := np.asarray(column).astype(str) == value) & known).any()
-    ]  # fmt: skip
+    ]
     fallen = np.flatnonzero(lost == 1)
     fallen = fallen[np.argsort(-(new.first[fallen] - old.first[fallen]), kind="stable")][:WORST]
     return Searches(

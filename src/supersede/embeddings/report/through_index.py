@@ -125,6 +125,10 @@ def through_index(
         [len(e & set(s)) / len(e) for e, s in zip(exact, served, strict=True)]
     )
     return IndexLoss(
-        index.stamp, k, mean(before, confidence=confidence), mean(after, confidence=confidence),
-        mean_difference(before, after, confidence=confidence), float(shared.mean()),
-    )  # fmt: skip
+        index.stamp,
+        k,
+        mean(before, confidence=confidence),
+        mean(after, confidence=confidence),
+        mean_difference(before, after, confidence=confidence),
+        float(shared.mean()),
+    )

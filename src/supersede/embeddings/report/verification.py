@@ -50,9 +50,12 @@ class Verification:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         return {
-            "threshold": self.threshold, "tar": self.tar.to_dict(), "far": self.far.to_dict(),
-            "right": self.right, "wrong": self.wrong,
-        }  # fmt: skip
+            "threshold": self.threshold,
+            "tar": self.tar.to_dict(),
+            "far": self.far.to_dict(),
+            "right": self.right,
+            "wrong": self.wrong,
+        }
 
 
 def threshold_at(

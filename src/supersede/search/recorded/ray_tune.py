@@ -17,11 +17,29 @@ __all__ = ["RayTune"]
 
 _PARAM = "config/"
 _OWN = {
-    "timestamp", "checkpoint_dir_name", "done", "training_iteration", "trial_id", "date", "pid",
-    "time_this_iter_s", "time_total_s", "hostname", "node_ip", "time_since_restore", "error",
-    "iterations_since_restore", "logdir", "should_checkpoint", "experiment_tag", "experiment_id",
-    "timesteps_since_restore", "timesteps_total", "episodes_total", "warmup_time",
-}  # fmt: skip
+    "timestamp",
+    "checkpoint_dir_name",
+    "done",
+    "training_iteration",
+    "trial_id",
+    "date",
+    "pid",
+    "time_this_iter_s",
+    "time_total_s",
+    "hostname",
+    "node_ip",
+    "time_since_restore",
+    "error",
+    "iterations_since_restore",
+    "logdir",
+    "should_checkpoint",
+    "experiment_tag",
+    "experiment_id",
+    "timesteps_since_restore",
+    "timesteps_total",
+    "episodes_total",
+    "warmup_time",
+}
 
 
 class RayTune:

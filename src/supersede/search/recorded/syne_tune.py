@@ -40,9 +40,8 @@ class SyneTune:
         named = [n.removeprefix(_PARAM) for n in wanted.parameters]
         marked = named or [n.removeprefix(_PARAM) for n in table.names if n.startswith(_PARAM)]
         plain = [
-            n for n in table.names
-            if n and n != "trial_id" and not n.startswith((_PARAM, "st_"))
-        ]  # fmt: skip
+            n for n in table.names if n and n != "trial_id" and not n.startswith((_PARAM, "st_"))
+        ]
         told = [str(name) for name in table.about.get("metric_names", []) if name in plain]
         if wanted.value is None and len(told) == 1:
             wanted = Wanted(told[0], wanted.maximize, wanted.parameters)

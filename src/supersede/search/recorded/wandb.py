@@ -29,11 +29,37 @@ _STATES = {
     "pending": State.PENDING,
 }
 _OWN = {
-    "Name", "State", "Notes", "User", "Username", "Tags", "Created", "Updated", "End Time", "Runtime",
-    "Sweep", "Group", "Job Type", "ID", "Hostname", "Host", "OS", "Python Version", "GPU Type",
-    "GPU Count", "CPU Count", "Commit", "GitHub", "Git Commit", "Git Repository", "Description",
-    "Agent", "Report", "State (sweep)", "Relative Time (Process)",
-}  # fmt: skip
+    "Name",
+    "State",
+    "Notes",
+    "User",
+    "Username",
+    "Tags",
+    "Created",
+    "Updated",
+    "End Time",
+    "Runtime",
+    "Sweep",
+    "Group",
+    "Job Type",
+    "ID",
+    "Hostname",
+    "Host",
+    "OS",
+    "Python Version",
+    "GPU Type",
+    "GPU Count",
+    "CPU Count",
+    "Commit",
+    "GitHub",
+    "Git Commit",
+    "Git Repository",
+    "Description",
+    "Agent",
+    "Report",
+    "State (sweep)",
+    "Relative Time (Process)",
+}
 
 
 class WandB:

@@ -22,7 +22,7 @@ class Attempt:
         answer: The answer itself, where it is compared with the label.
         label: What was expected.
         groups: What is known of the item: task, category, difficulty, tags.
-        question: A fingerprint of what was asked, or the text itself where there is no id.
+        question: A fingerprint of the question, or the text itself where there is no id.
         error: Why there is no answer; None where there is one.
         skipped: The tool left the item out on purpose.
         model: Which model answered, where one file holds several.
@@ -97,7 +97,7 @@ class Reader(Protocol):
 
 
 def fingerprint(question: object) -> str | None:
-    """A short hash of what was asked; None where nothing is known of it.
+    """A short hash of the question; None where nothing is known of it.
 
     Example:
         >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})

@@ -141,7 +141,7 @@ def points(value: object, metric: str, threshold: float | None) -> object:
         number = None if isinstance(value, str) else float("nan")
         if number is None:
             msg = (
-                f"metric {metric!r} says {value!r}, which is no grade (as pass and fail, C and I, 1"
+                f"metric {metric!r} says {value!r}, which is not a grade (as pass and fail, C and I, 1"
                 " and 0 are); name another metric: --metric NAME, or, for an answer that is compared"
                 " with the label, --answer COLUMN"
             )

@@ -20,7 +20,7 @@ __all__ = ["Content"]
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _ZIP_ZSTD = 93  # the archive's number for Zstandard, which Python 3.11 cannot read itself
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_LARGEST = 2**31  # bytes after decompression: beyond this, a file is no log of one run
+_LARGEST = 2**31  # bytes after decompression: beyond this, a file is not a log of one run
 
 
 class Content:
@@ -87,7 +87,7 @@ class Content:
 
     @cached_property
     def text(self) -> str | None:
-        """The file as text, whether compressed or not; None where it is no text.
+        """The file as text, whether compressed or not; None where it is not text.
 
         Raises:
             SourceError: It is compressed, and cut off or damaged.
@@ -109,7 +109,7 @@ class Content:
 
     @property
     def begins(self) -> str:
-        """The first character that is no space."""
+        """The first character that is not a space."""
         return (self.text or "").lstrip()[:1]
 
     @cached_property
@@ -141,7 +141,7 @@ class Content:
                 if not found:
                     return None
                 msg = (
-                    f"{self.path}: line {number} is no JSON (character {getattr(error, 'pos', 0)});"
+                    f"{self.path}: line {number} is not JSON (character {getattr(error, 'pos', 0)});"
                     " the run was probably cut off while it wrote: delete the broken line if you"
                     " mean to review what is there, or run it again"
                 )
@@ -181,7 +181,7 @@ class Content:
                 return "it is an Excel file; export the table as CSV"
             return "it is a zip archive, and no log of Inspect"
         if self.text is None:
-            return "it is no text in UTF-8 or UTF-16"
+            return "it is not text in UTF-8 or UTF-16"
         if self.begins in {"{", "["} and self.document is None and self.lines is None:
             try:
                 json.loads(self.text)

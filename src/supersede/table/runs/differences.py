@@ -20,8 +20,8 @@ class Differences:
         other_metrics: Further metrics that all runs have.
         absent: Items that a run lacks and another one has.
         errors: Items on which a run ended in an error or a time-out, wholly or in some attempts.
-        ungraded: Items that a run answered, and that nobody graded.
-        skipped: Items that no run was asked; they are left out.
+        ungraded: Items that a run answered, and that have no grade.
+        skipped: Items that no run contains; they are left out.
         changed_questions: Items whose question is not the same in all runs.
         changed_labels: Items whose label is not the same in all runs.
         changed_groups: Items whose group differs between runs; the first run's is taken.

@@ -126,7 +126,7 @@ def split_run(
         source: A path or a frame.
         names: The models to compare, as the source calls them.
         format: As for `join_runs`; so are the others.
-        columns: The column that tells models apart is `by`.
+        columns: The column that distinguishes models is `by`.
         models: How models are graded.
         changed: What is done with changed items.
         missing: What a missing answer counts as.
@@ -253,7 +253,7 @@ def _changing(runs: Sequence[Run], items: Sequence[object], what: str) -> tuple[
 def _changing_groups(
     runs: Sequence[Run], items: Sequence[object], reading: Mapping[str, Any]
 ) -> tuple[object, ...]:
-    """Items of which runs name different groups, as far as groups are asked for.
+    """Items of which runs name different groups, as far as groups are requested.
 
     What else a run notes of an item (its latency, say) may well differ.
     """

@@ -57,7 +57,7 @@ def _attempt(document: Any, line: dict[str, Any], grades: dict[str, object]) -> 
 
 
 def _metrics(line: dict[str, Any], *, several: bool) -> dict[str, object]:
-    """The line's metrics; what is no number per document (perplexity's pairs) is left out."""
+    """The line's metrics; what is not a number per document (perplexity's pairs) is left out."""
     names = line.get("metrics") or [k for k, v in line.items() if k in _KNOWN and v is not None]
     suffix = f",{line.get('filter', 'none')}" if several else ""
     return {

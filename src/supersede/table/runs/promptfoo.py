@@ -1,7 +1,7 @@
 """promptfoo: the JSON that ``promptfoo eval -o results.json`` writes.
 
 A test's verdict is ``success``; the weighted score of its assertions and every named score are
-metrics too. A test is known by its description, or else by its variables, since its index moves
+metrics too. A test is known by its description, otherwise by its variables, since its index moves
 when tests are added. One file may hold several providers and prompts: each is then a model.
 """
 

@@ -25,7 +25,7 @@ READERS: tuple[Reader, ...] = (
     InspectLog(), LmEval(), Promptfoo(), DeepEval(), OpenAIEvals(), MlflowTable(), PytestReport(),
     JUnit(), ResolvedIds(), TableFile(), Records(),
 )  # fmt: skip
-"""In the order in which they are asked; the last takes any JSON records."""
+"""In the order in which they are tried; the last takes any JSON records."""
 
 _OWN_COLUMNS = (TableFile, Records)
 
@@ -52,14 +52,14 @@ def recognise(content: Content, format: str | None = None) -> Reader:
             raise ArgumentError(msg)
         if not reader.recognises(content):
             because = content.damage or "its content is of another form"
-            msg = f"{content.path} is no file of {format}: {because}; leave --from out, or name another of {names}"
+            msg = f"{content.path} is not a file of {format}: {because}; leave --from out, or name another of {names}"
             raise SourceError(msg)
         return reader
     for reader in READERS:
         if reader.recognises(content):
             return reader
     because = content.damage or (
-        "it is no JSON, JSON lines, XML or archive of results, nor a CSV or Parquet file by its name"
+        "it is not JSON, JSON lines, XML or archive of results, nor a CSV or Parquet file by its name"
     )
     msg = f"cannot read {content.path} as a run: {because}"
     raise SourceError(msg)
@@ -107,7 +107,7 @@ def _one(path: Path, columns: RunColumns, format: str | None) -> RunLog:
 def _merged(logs: Sequence[RunLog], paths: Sequence[Path], source: str) -> RunLog:
     """Several files of one run; where they are of several benchmarks, ids name theirs."""
     tasks = [log.benchmark or "" for log in logs]
-    several = len(set(tasks)) > 1 and all(tasks)  # else they are parts of one
+    several = len(set(tasks)) > 1 and all(tasks)  # otherwise they are parts of one
     seen: dict[object, Path] = {}
     attempts = []
     for log, path, task in zip(logs, paths, tasks, strict=True):

@@ -74,7 +74,7 @@ def refuse_twice(opened: Sequence[tuple[RunLog, tuple[str, ...]]]) -> None:
 
 
 def name_runs(files: Sequence[tuple[str, ...]]) -> list[str]:
-    """A name per run: the file's stem, with as much of its path as tells runs apart."""
+    """A name per run: the file's stem, with as much of its path as distinguishes runs."""
     stems = []
     for at, paths in enumerate(files):
         if not paths:
@@ -95,7 +95,7 @@ def name_runs(files: Sequence[tuple[str, ...]]) -> list[str]:
         ]
         if len({name.casefold() for name in longer}) == len(longer):
             return longer
-    return [path.name for path in resolved]  # in one folder, told apart by their endings
+    return [path.name for path in resolved]  # in one folder, distinguished by their endings
 
 
 def by_item(name: str, log: RunLog, files: tuple[str, ...]) -> Run:
@@ -116,7 +116,7 @@ def by_item(name: str, log: RunLog, files: tuple[str, ...]) -> Run:
         msg = (
             f"run {name!r}: {len(twice)} ids occur more than once: {listed(twice)}; if these are"
             " repeated attempts, name the column that numbers them: --attempt COLUMN; if several models"
-            " answered, the column that tells them apart: --by COLUMN"
+            " answered, the column that names the model: --by COLUMN"
         )
         raise ItemError(msg)
     for item in twice:

@@ -22,7 +22,7 @@ _LABEL_NAMES = (
     "y",
     "y_true",
     "target",
-)  # metadata of these names is no label of the table
+)  # metadata of these names is not a label of the table
 
 
 @dataclass
@@ -63,7 +63,7 @@ def count_attempts(
 
     Raises:
         ArgumentError: The outcome is none of a metric.
-        ColumnTypeError: A value is no grade, or no number where one is wanted.
+        ColumnTypeError: A value is not a grade, or not a number where one is needed.
     """
     if metric.name is not None and not isinstance(outcome, Judge | Losses | Right | Scores | None):
         kind = type(outcome).__name__
@@ -149,7 +149,7 @@ def wide_table(
 
     Returns:
         One row per item: its id, a column for each run (two for several attempts), the label where
-        answers are compared with it, and whatever else is known of the item.
+        answers are compared with it, and anything else that is known of the item.
     """
     import pyarrow as pa
 

@@ -111,10 +111,14 @@ class Chain(ResultMixin, named="a chain of updates", height="44rem"):
             for k in range(ensemble.number - 1)
         ]
         about = f"version {ensemble.number}, on {count(self.items)} items"
-        return Markup("").join([
-            line_plot([errors], steps, title=f"Error of {about}", y_name="error", zero=False),
-            line_plot(flips, steps, title=f"Negative flips of {about}", y_name="negative flip rate"),
-        ])  # fmt: skip
+        return Markup("").join(
+            [
+                line_plot([errors], steps, title=f"Error of {about}", y_name="error", zero=False),
+                line_plot(
+                    flips, steps, title=f"Negative flips of {about}", y_name="negative flip rate"
+                ),
+            ]
+        )
 
     def _named(self, version: Version) -> str:
         if version.held_to is None:

@@ -165,9 +165,14 @@ def _renamed(said: Tensor, places: Tensor | None) -> Tensor:
 
 
 def _weights(
-    labels: Tensor, said: Tensor, places: Tensor | None, classes: int, alpha: float, beta: float,
+    labels: Tensor,
+    said: Tensor,
+    places: Tensor | None,
+    classes: int,
+    alpha: float,
+    beta: float,
     ignore_index: int,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor]:
     """The weight of each item, and which items are not ignored."""
     taught = torch.ones(classes, device=labels.device)
     if places is not None:
@@ -283,10 +288,18 @@ class FocalDistillation(nn.Module):
     def forward(self, input: Tensor, target: Tensor, old_output: Tensor) -> Tensor:
         """The term; arguments as for `focal_distillation`."""
         return focal_distillation(
-            input, target, old_output, alpha=self.alpha, beta=self.beta, distance=self.distance,
-            temperature=self.temperature, class_map=self.places, ignore_index=self.ignore_index,
-            class_dim=self.class_dim, reduction=self.reduction,
-        )  # fmt: skip
+            input,
+            target,
+            old_output,
+            alpha=self.alpha,
+            beta=self.beta,
+            distance=self.distance,
+            temperature=self.temperature,
+            class_map=self.places,
+            ignore_index=self.ignore_index,
+            class_dim=self.class_dim,
+            reduction=self.reduction,
+        )
 
     def extra_repr(self) -> str:
         """The settings."""

@@ -104,8 +104,15 @@ def search_distillation(
     points = [measure(y, untreated, old_right, treatment="none", strength=0.0, untreated=untreated)]
     for focus, name in ((0.0, "distillation"), (1.0, "focal distillation")):
         points += [
-            measure(y, predict_at(strength, focus), old_right, strength=strength, treatment=name,
-                    untreated=untreated)
-            for strength in strengths if strength
-        ]  # fmt: skip
+            measure(
+                y,
+                predict_at(strength, focus),
+                old_right,
+                strength=strength,
+                treatment=name,
+                untreated=untreated,
+            )
+            for strength in strengths
+            if strength
+        ]
     return choose(points, tolerance=tolerance, items=len(y), confidence=confidence)

@@ -182,9 +182,15 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         self.front_: Front | None = None
         if self.strength == "auto":
             self.front_, self.treatment_ = try_all(
-                treatments, self.estimator, self.classes_, self._parts(rows, validation),
-                tolerance=self.tolerance, confidence=self.confidence, suspicious=seen_by_old is None, threshold=self.threshold,
-            )  # fmt: skip
+                treatments,
+                self.estimator,
+                self.classes_,
+                self._parts(rows, validation),
+                tolerance=self.tolerance,
+                confidence=self.confidence,
+                suspicious=seen_by_old is None,
+                threshold=self.threshold,
+            )
         else:
             self.treatment_ = treatments[0]
         self.model_ = fit_treated(self.treatment_, self.estimator, rows, self.classes_)
@@ -295,10 +301,19 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             raise ArgumentError(msg)
         masks = np.broadcast_to(seen.reshape(len(y), -1), (len(y), len(remembered)))
         return tuple(
-            unseen(old, olds[k].estimator if olds else None, X, y, self.classes_, masks[:, k],
-                   refit=refit and bool(masks[:, k].any()), seed=self.seed, threshold=self.threshold)
+            unseen(
+                old,
+                olds[k].estimator if olds else None,
+                X,
+                y,
+                self.classes_,
+                masks[:, k],
+                refit=refit and bool(masks[:, k].any()),
+                seed=self.seed,
+                threshold=self.threshold,
+            )
             for k, old in enumerate(remembered)
-        )  # fmt: skip
+        )
 
     def _parts(self, rows: Rows, validation: tuple[Any, npt.ArrayLike] | None) -> Iterable[Fold]:
         """The folds on which strengths are measured."""

@@ -103,9 +103,14 @@ def fit_treated(treatment: Treatment, estimator: Any, rows: Rows, classes: npt.N
             weight[:, None] * old.probabilities
         )  # zero where its answer is unknown or its class is gone
     return fit_soft(
-        model, rows.X, rows.y, base[:, None] * mass, classes,
-        sample_weight=rows.sample_weight, params=rows.params,
-    )  # fmt: skip
+        model,
+        rows.X,
+        rows.y,
+        base[:, None] * mass,
+        classes,
+        sample_weight=rows.sample_weight,
+        params=rows.params,
+    )
 
 
 def blended(treatment: Treatment, new: Floats, old: Sequence[Floats]) -> Floats:

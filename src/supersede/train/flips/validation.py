@@ -98,12 +98,17 @@ def try_all(
     }
     points = [
         measure(
-            y[known], prediction[known], right[known], strength=treatment.strength,
+            y[known],
+            prediction[known],
+            right[known],
+            strength=treatment.strength,
             treatment=treatment.name if treatment.strength else "none",
-            untreated=predictions[0][known], inflation=overlap, **weighing,
+            untreated=predictions[0][known],
+            inflation=overlap,
+            **weighing,
         )
         for treatment, prediction in zip(tried, predictions, strict=True)
-    ]  # fmt: skip
+    ]
     front = choose(points, tolerance=tolerance, items=int(known.sum()), confidence=confidence)
     return front, tried[next(i for i, point in enumerate(points) if point is front.chosen)]
 

@@ -105,9 +105,14 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.head == "new":
             network = with_new_head(network, len(self.classes_), seed=self.seed)
         lqf = LQF(
-            network, parameters=self.parameters, output=self.output, scale=self.scale,
-            regularization=self.regularization, solver=self.solver, seed=self.seed,
-        )  # fmt: skip
+            network,
+            parameters=self.parameters,
+            output=self.output,
+            scale=self.scale,
+            regularization=self.regularization,
+            solver=self.solver,
+            seed=self.seed,
+        )
         fitted = lqf.fit(X, codes.astype(np.int64))
         outputs = fitted.base.shape[1]
         if outputs != len(self.classes_):

@@ -166,9 +166,13 @@ class LinearFit(ResultMixin, named="a fit", height="34rem"):
                 raise ArgumentError(msg)
             ids = np.arange(len(taken)) + int(self.items.ids.max()) + 1
         more = items(
-            taken, y, ids, like=self.linear.like, outputs=self.base.shape[1],
+            taken,
+            y,
+            ids,
+            like=self.linear.like,
+            outputs=self.base.shape[1],
             scale=self.settings.scale,
-        )  # fmt: skip
+        )
         joined = self.items.joined(more)
         jacobian = None
         if self.jacobian is not None:
@@ -176,10 +180,14 @@ class LinearFit(ResultMixin, named="a fit", height="34rem"):
             jacobian = torch.cat([self.jacobian, fresh])
         said = np.concatenate([self.base, self.base_outputs(taken)])
         return solve(
-            self.settings, self.linear, joined, said, jacobian=jacobian,
+            self.settings,
+            self.linear,
+            joined,
+            said,
+            jacobian=jacobian,
             start=None if self.spectrum is not None else self.change,
             progress=progress,
-        )  # fmt: skip
+        )
 
     def merge(self, X: Any) -> Merged:
         """The plain network with the change in its weights, and its error on items; see `Linearized.merge`."""

@@ -72,9 +72,17 @@ class Forgetting(ResultMixin, named="a certificate"):
     def to_dict(self) -> dict[str, Any]:
         """The certificate, as plain values; the fit is not part of it."""
         fields = (
-            "remaining", "penalty_before", "penalty", "penalty_chosen_by", "moved", "distance",
-            "gradient", "fingerprint_before", "fingerprint", "remaining_fingerprint",
-        )  # fmt: skip
+            "remaining",
+            "penalty_before",
+            "penalty",
+            "penalty_chosen_by",
+            "moved",
+            "distance",
+            "gradient",
+            "fingerprint_before",
+            "fingerprint",
+            "remaining_fingerprint",
+        )
         return {"forgotten": self.forgotten.tolist()} | {n: getattr(self, n) for n in fields}
 
     def to_frame(self) -> "pa.Table":
@@ -119,11 +127,14 @@ def forget(fit: "LinearFit", ids: npt.ArrayLike, *, tolerance: float = 1e-2) -> 
     outputs = fit.base.shape[1]
     flat = (kept[:, None] * outputs + np.arange(outputs)).reshape(-1)
     fresh = solve(
-        fit.settings, fit.linear, fit.items.take(kept), fit.base[kept],
+        fit.settings,
+        fit.linear,
+        fit.items.take(kept),
+        fit.base[kept],
         jacobian=None if fit.jacobian is None else fit.jacobian[torch.as_tensor(flat)],
         kernel=None if fit.kernel is None else fit.kernel[np.ix_(flat, flat)],
         start=None if fit.spectrum is not None else fit.change,
-    )  # fmt: skip
+    )
     gradient, unit = _gradient(fresh)
     size = float(fresh.change.norm())
     distance = gradient / fresh.penalty.value / size if size else 0.0

@@ -152,7 +152,13 @@ def influence(
     taught = (weights * (fit.items.targets - fit.base)).sum(1)
     without = (weights * (alone.targets - alone.outputs)).sum(1)
     return Influence(
-        ids=fit.items.ids, labels=fit.items.labels, output=at, before=float(before[at]),
-        after=float(after[at]), taught=taught, without=without, shown=shown,
+        ids=fit.items.ids,
+        labels=fit.items.labels,
+        output=at,
+        before=float(before[at]),
+        after=float(after[at]),
+        taught=taught,
+        without=without,
+        shown=shown,
         input_shown=input_shown,
-    )  # fmt: skip
+    )

@@ -224,7 +224,9 @@ def _tensor(value: Any, like: Tensor, name: str) -> Tensor:
         raise ArgumentError(msg)
     if not tensor.is_floating_point():
         return tensor.to(like.device)
-    bad = torch.nonzero(~torch.isfinite(tensor.flatten(1)).all(1) if tensor.dim() > 1 else ~torch.isfinite(tensor))  # fmt: skip
+    bad = torch.nonzero(
+        ~torch.isfinite(tensor.flatten(1)).all(1) if tensor.dim() > 1 else ~torch.isfinite(tensor)
+    )
     if len(bad):
         msg = f"{name} has {count(len(bad))} rows that are not finite, such as row {int(bad[0, 0])}"
         raise ArgumentError(msg)

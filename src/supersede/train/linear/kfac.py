@@ -120,7 +120,10 @@ def _factors(
         handles = [
             module.register_forward_hook(_recorder(name, calls)) for name, module in layers.items()
         ]
-        free = {d.name: linear.network.get_parameter(d.name).detach().requires_grad_() for d in linear.directions}  # fmt: skip
+        free = {
+            d.name: linear.network.get_parameter(d.name).detach().requires_grad_()
+            for d in linear.directions
+        }
         try:
             with torch.enable_grad():
                 made = linear.evaluate(free, batch.args, batch.kwargs)
@@ -129,7 +132,9 @@ def _factors(
                 handle.remove()
         gives = [given for _, _, given in calls]
         for column in range(outputs):
-            found = torch.autograd.grad(made[:, column].sum(), gives, retain_graph=column + 1 < outputs, allow_unused=True)  # fmt: skip
+            found = torch.autograd.grad(
+                made[:, column].sum(), gives, retain_graph=column + 1 < outputs, allow_unused=True
+            )
             for (name, taken, _), gradient in zip(calls, found, strict=True):
                 if gradient is None:
                     continue
@@ -163,8 +168,11 @@ def _patches(taken: Tensor, module: nn.Module) -> Tensor:
         return taken.reshape(-1, taken.shape[-1])
     conv = cast("nn.Conv2d", module)
     if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
-        padded = functional.pad(taken, conv._reversed_padding_repeated_twice,
-                                mode="constant" if conv.padding_mode == "zeros" else conv.padding_mode)  # fmt: skip
+        padded = functional.pad(
+            taken,
+            conv._reversed_padding_repeated_twice,
+            mode="constant" if conv.padding_mode == "zeros" else conv.padding_mode,
+        )
         columns = functional.unfold(padded, conv.kernel_size, conv.dilation, 0, conv.stride)
     else:
         columns = functional.unfold(

@@ -46,7 +46,11 @@ class LearningCurve(ResultMixin, named="a learning curve"):
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, as plain values."""
-        return {"sizes": list(self.sizes), "mean": list(self.mean), "errors": [list(row) for row in self.errors]}  # fmt: skip
+        return {
+            "sizes": list(self.sizes),
+            "mean": list(self.mean),
+            "errors": [list(row) for row in self.errors],
+        }
 
     def to_frame(self) -> "pa.Table":
         """One row per order and size."""
@@ -70,9 +74,12 @@ class LearningCurve(ResultMixin, named="a learning curve"):
                 Line("best order", [float(v) for v in spread.min(0)], "baseline"),
             ]
         return line_plot(
-            lines, [count(size) for size in self.sizes], title="Leave-one-out error by number of items",
-            y_name="leave-one-out error", form=share if self.classes else amount,
-        )  # fmt: skip
+            lines,
+            [count(size) for size in self.sizes],
+            title="Leave-one-out error by number of items",
+            y_name="leave-one-out error",
+            form=share if self.classes else amount,
+        )
 
     def to_html(self) -> str:
         """The curve as a page of its own."""

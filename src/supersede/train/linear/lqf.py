@@ -135,10 +135,17 @@ class LQF:
     def settings(self) -> Settings:
         """What the solvers need to know."""
         return Settings(
-            scale=self.scale, regularization=self.regularization, solver=self.solver,
-            limit=self.limit, memory=self.memory, tolerance=self.tolerance,
-            max_steps=self.max_steps, epochs=self.epochs, batch=self.batch, seed=self.seed,
-        )  # fmt: skip
+            scale=self.scale,
+            regularization=self.regularization,
+            solver=self.solver,
+            limit=self.limit,
+            memory=self.memory,
+            tolerance=self.tolerance,
+            max_steps=self.max_steps,
+            epochs=self.epochs,
+            batch=self.batch,
+            seed=self.seed,
+        )
 
 
 def _check_outputs(said: Tensor, n: int) -> None:

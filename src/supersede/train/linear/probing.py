@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "failing_layer", "refuse_modes"]
 
-_BATCH_NORMS = (nn.modules.batchnorm._BatchNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)  # fmt: skip
+_BATCH_NORMS = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.InstanceNorm1d,
+    nn.InstanceNorm2d,
+    nn.InstanceNorm3d,
+)
 _DROPOUTS = nn.modules.dropout._DropoutNd
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -207,9 +212,11 @@ def _check_gradients(
     for layer, takes, gives in record.calls:
         taken = [passed.get(id(t)) for t in takes if t.requires_grad]
         given = [passed.get(id(t)) for t in gives]
-        if any(g is not None and g.any() for g in given) and taken and not any(
-            g is not None and g.any() for g in taken
-        ):  # fmt: skip
+        if (
+            any(g is not None and g.any() for g in given)
+            and taken
+            and not any(g is not None and g.any() for g in taken)
+        ):
             if _saturates(linear.network.get_submodule(layer)):
                 continue
             msg = (

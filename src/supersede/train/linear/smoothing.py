@@ -61,16 +61,23 @@ def unfitted(fit: "LinearFit", q: Floats) -> Floats:
     outputs = fit.base.shape[1]
     apply = normal_product(fit.linear, fit.items, fit.penalty.value)
     precondition = subsampled_inverse(
-        fit.linear, fit.items.inputs, outputs, fit.penalty.value, memory=fit.settings.memory,
+        fit.linear,
+        fit.items.inputs,
+        outputs,
+        fit.penalty.value,
+        memory=fit.settings.memory,
         seed=fit.settings.seed,
-    )  # fmt: skip
+    )
     made = np.empty_like(q)
     for column in range(q.shape[1]):
         target = torch.as_tensor(q[:, column].reshape(-1, outputs))
         solution, _ = conjugate_gradients(
-            apply, transposed_times(fit.linear, fit.items.inputs, target), precondition,
-            tolerance=fit.settings.tolerance, most=fit.settings.max_steps,
-        )  # fmt: skip
+            apply,
+            transposed_times(fit.linear, fit.items.inputs, target),
+            precondition,
+            tolerance=fit.settings.tolerance,
+            most=fit.settings.max_steps,
+        )
         fitted = times(fit.linear, fit.items.inputs, solution)
         made[:, column] = q[:, column] - fitted.reshape(-1).numpy()
     return made

@@ -98,10 +98,19 @@ def solve(
         residual = r - times(linear, items.inputs, change).numpy()
     fitted = with_change(linear, change)
     return LinearFit(
-        settings=settings, linear=fitted, items=items, base=base, penalty=penalty,
-        residual=residual, change=change, solver=solver, steps=steps, spectrum=spectrum,
-        jacobian=jacobian, kernel=kernel,
-    )  # fmt: skip
+        settings=settings,
+        linear=fitted,
+        items=items,
+        base=base,
+        penalty=penalty,
+        residual=residual,
+        change=change,
+        solver=solver,
+        steps=steps,
+        spectrum=spectrum,
+        jacobian=jacobian,
+        kernel=kernel,
+    )
 
 
 def normal_product(linear: Linearized, items: Items, penalty: float) -> Callable[[Tensor], Tensor]:
@@ -231,17 +240,28 @@ def _iterate(
             linear, items.inputs, r.shape[1], penalty, seed=settings.seed
         )
         return stochastic_gradients(
-            linear, items.inputs, wanted, penalty, precondition, epochs=settings.epochs,
-            batch=settings.batch, seed=settings.seed, start=start, seen=seen,
-        )  # fmt: skip
+            linear,
+            items.inputs,
+            wanted,
+            penalty,
+            precondition,
+            epochs=settings.epochs,
+            batch=settings.batch,
+            seed=settings.seed,
+            start=start,
+            seen=seen,
+        )
     return conjugate_gradients(
         normal_product(linear, items, penalty),
         transposed_times(linear, items.inputs, wanted),
         subsampled_inverse(
             linear, items.inputs, r.shape[1], penalty, memory=settings.memory, seed=settings.seed
         ),
-        start=start, tolerance=settings.tolerance, most=settings.max_steps, seen=seen,
-    )  # fmt: skip
+        start=start,
+        tolerance=settings.tolerance,
+        most=settings.max_steps,
+        seen=seen,
+    )
 
 
 def with_change(linear: Linearized, change: Tensor) -> Linearized:

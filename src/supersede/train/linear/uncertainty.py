@@ -77,9 +77,11 @@ class Uncertainty(ResultMixin, named="uncertainties"):
     def to_dict(self) -> dict[str, Any]:
         """All numbers, as plain values."""
         return {
-            "mean": self.mean.tolist(), "std": self.std.tolist(), "noise": self.noise,
+            "mean": self.mean.tolist(),
+            "std": self.std.tolist(),
+            "noise": self.noise,
             "confidence": self.confidence,
-        }  # fmt: skip
+        }
 
     def to_frame(self) -> "pa.Table":
         """One row per item and output."""
@@ -87,7 +89,14 @@ class Uncertainty(ResultMixin, named="uncertainties"):
 
         low, high = self.interval()
         item, output = np.indices(self.mean.shape)
-        flat: dict[str, Any] = {"item": item, "output": output, "mean": self.mean, "std": self.std, "low": low, "high": high}  # fmt: skip
+        flat: dict[str, Any] = {
+            "item": item,
+            "output": output,
+            "mean": self.mean,
+            "std": self.std,
+            "low": low,
+            "high": high,
+        }
         return pa.table({name: values.reshape(-1) for name, values in flat.items()})
 
     def to_html(self) -> str:

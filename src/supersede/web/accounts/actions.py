@@ -80,10 +80,15 @@ def invite(
     secret = new_secret()
     db.add(
         Invitation(
-            hash=hash_of(secret), roles=" ".join(roles), team_id=team_id, made_by=by, created=at,
-            expires=at + lasts, used_by=None,
+            hash=hash_of(secret),
+            roles=" ".join(roles),
+            team_id=team_id,
+            made_by=by,
+            created=at,
+            expires=at + lasts,
+            used_by=None,
         )
-    )  # fmt: skip
+    )
     db.flush()
     return secret
 

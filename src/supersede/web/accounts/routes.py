@@ -46,9 +46,14 @@ def sign_in(
             user_id = actions.sign_in(db, name, password)
     except AccessError as error:
         return page(
-            request, "web.accounts/sign_in.html", who, status=422, problem=str(error),
-            typed={"name": name}, next=_local(next),
-        )  # fmt: skip
+            request,
+            "web.accounts/sign_in.html",
+            who,
+            status=422,
+            problem=str(error),
+            typed={"name": name},
+            next=_local(next),
+        )
     return enter(request, site, user_id, _local(next))
 
 
@@ -87,10 +92,15 @@ def register(
         with site.database.read() as db:
             found = actions.invitation_of(db, secret, site.now())
         return page(
-            request, "web.accounts/register.html", who, status=422, problem=str(error),
-            wrong=getattr(error, "field", ""), typed={"name": name},
+            request,
+            "web.accounts/register.html",
+            who,
+            status=422,
+            problem=str(error),
+            wrong=getattr(error, "field", ""),
+            typed={"name": name},
             owner="owner" in found.roles.split(),
-        )  # fmt: skip
+        )
     return enter(request, site, user_id, "/")
 
 
@@ -210,9 +220,15 @@ def _people(request: Request, site: Site, who: Owner, **values: object) -> Respo
         teams = {user_id: name for user_id, name in db.execute(query)}  # noqa: C416  # for mypy
     values = {"link": "", **values}
     return page(
-        request, "web.accounts/people.html", who, users=users, granted=granted, teams=teams,
-        all_roles=ROLES, **values,  # type: ignore[arg-type]
-    )  # fmt: skip
+        request,
+        "web.accounts/people.html",
+        who,
+        users=users,
+        granted=granted,
+        teams=teams,
+        all_roles=ROLES,
+        **values,  # type: ignore[arg-type]
+    )
 
 
 def _local(path: str) -> str:

@@ -21,12 +21,16 @@ __all__ = ["router"]
 _REFUSED: dict[int | str, dict[str, Any]] = {
     code: {"description": why, "content": {"application/json": {"example": {"error": "…"}}}}
     for code, why in (
-        (400, "The request cannot be read."), (401, "No token, or one that was revoked."),
-        (403, "Not with your roles."), (404, "There is no such thing."),
-        (409, "Not in this state."), (413, "Too large."), (422, "Something is invalid."),
+        (400, "The request cannot be read."),
+        (401, "No token, or one that was revoked."),
+        (403, "Not with your roles."),
+        (404, "There is no such thing."),
+        (409, "Not in this state."),
+        (413, "Too large."),
+        (422, "Something is invalid."),
         (429, "A quota is used up, or too many requests."),
     )
-}  # fmt: skip
+}
 router = APIRouter(prefix="/api/v1", tags=["bounties"], responses=_REFUSED)
 Number = Annotated[int, Path(ge=1, le=2**53)]
 
@@ -134,9 +138,12 @@ def left(site: SiteOf, who: SignedIn, round_id: Number) -> LeftOut:
         round_ = rounds.round_of(db, round_id, who)
         _, found = views.mine(db, round_, who.team_id or 0, site.now())
     return LeftOut(
-        now=found.now, today=found.today, team=found.team, everybody=found.everybody,
+        now=found.now,
+        today=found.today,
+        team=found.team,
+        everybody=found.everybody,
         resets=found.resets,
-    )  # fmt: skip
+    )
 
 
 @router.get("/rounds/{round_id}/leaderboard")
@@ -166,9 +173,14 @@ def submit(site: SiteOf, who: SignedIn, round_id: Number, sent: SubmissionIn) ->
     if sent.model is not None:
         record, answer_hash = stored_model(site, sent.model, who.user_id)
     given = {
-        "form": sent.key, "source": "api", "group": sent.group, "answer": record,
-        "answer_hash": answer_hash, "base": sent.base, "note": sent.note,
-    }  # fmt: skip
+        "form": sent.key,
+        "source": "api",
+        "group": sent.group,
+        "answer": record,
+        "answer_hash": answer_hash,
+        "base": sent.base,
+        "note": sent.note,
+    }
     with site.database.write() as db:
         round_ = rounds.round_of(db, round_id, who, lock=True)
         found = submissions.post(db, round_, who, given, site.now(), wanted=not sent.try_only)
@@ -210,10 +222,16 @@ def _one(site: Site, who: Visitor, submission_id: int) -> SubmissionOut:
 
 def _round(found: Round, site: Site) -> RoundOut:
     return RoundOut(
-        id=found.id, title=found.title, state=views.public_state(found, site.now()),
-        opens=found.opens, closes=found.closes, per_team=found.per_team, per_day=found.per_day,
-        answer_every=found.answer_every, about=found.about,
-    )  # fmt: skip
+        id=found.id,
+        title=found.title,
+        state=views.public_state(found, site.now()),
+        opens=found.opens,
+        closes=found.closes,
+        per_team=found.per_team,
+        per_day=found.per_day,
+        answer_every=found.answer_every,
+        about=found.about,
+    )
 
 
 def _schema(found: Round) -> dict[str, Any]:
@@ -226,6 +244,12 @@ def _schema(found: Round) -> dict[str, Any]:
 
 def _out(found: views.Shown) -> SubmissionOut:
     return SubmissionOut(
-        id=found.id, state=found.state, group=found.group, public=found.public,
-        problem=found.problem, ahead=found.ahead, due=found.due, receipt=found.receipt,
-    )  # fmt: skip
+        id=found.id,
+        state=found.state,
+        group=found.group,
+        public=found.public,
+        problem=found.problem,
+        ahead=found.ahead,
+        due=found.due,
+        receipt=found.receipt,
+    )

@@ -72,39 +72,67 @@ def fill(site: Site, people: Mapping[str, Visitor]) -> None:
     features = ["age", "sex", "race", "disability", "married", "schooling", "born_abroad"]
     given = {
         "plan": {
-            "label": "employed", "model": "rule_of_thumb", "model_columns": [],
-            "features": features, "watch": ["sex == 'female'", "race == 'Black'"],
-            "public": 0.4, "fresh": 0.3, "slices": 1, "seed": 0, "policy": "certified",
+            "label": "employed",
+            "model": "rule_of_thumb",
+            "model_columns": [],
+            "features": features,
+            "watch": ["sex == 'female'", "race == 'Black'"],
+            "public": 0.4,
+            "fresh": 0.3,
+            "slices": 1,
+            "seed": 0,
+            "policy": "certified",
             "delta": 0.05,
         },
-        "model_hash": None, "about": _ABOUT, "registration": "open", "opens": site.now(),
+        "model_hash": None,
+        "about": _ABOUT,
+        "registration": "open",
+        "opens": site.now(),
         "closes": site.now() + timedelta(days=14),
-        "disclose_on": (site.now() + timedelta(days=30)).date(), "per_team": 20, "per_day": 10,
-        "capacity": 200, "answer_every": site.settings.answer_every,
-    }  # fmt: skip
+        "disclose_on": (site.now() + timedelta(days=30)).date(),
+        "per_team": 20,
+        "per_day": 10,
+        "capacity": 200,
+        "answer_every": site.settings.answer_every,
+    }
     with site.database.write() as db:
         register(db, kept, "census.parquet", owner.user_id, site.now())
         made = rounds.draft(
-            db, owner, "Who is employed?", kept.hash,
-            [*features, "employed", "rule_of_thumb"], site.now(),
-        )  # fmt: skip
+            db,
+            owner,
+            "Who is employed?",
+            kept.hash,
+            [*features, "employed", "rule_of_thumb"],
+            site.now(),
+        )
         rounds.set_up(db, made, given, site.now())
         number = made.id
     _work(site)
     for group in ("married == 'never married' and age >= 25", "age <= 19", "schooling >= 21"):
         sent = {
-            "form": f"demonstration {group}"[:60], "source": "columns", "group": group,
-            "answer": None, "answer_hash": None, "base": None, "note": "",
-        }  # fmt: skip
+            "form": f"demonstration {group}"[:60],
+            "source": "columns",
+            "group": group,
+            "answer": None,
+            "answer_hash": None,
+            "base": None,
+            "note": "",
+        }
         with site.database.write() as db:
             round_ = db.get_one(Round, number)
             submissions.post(db, round_, charles, sent, site.now(), wanted=True)
     with site.database.write() as db:
         text = "Most people above 62 with a pension no longer work; the rule says that they do."
         findings.report(
-            db, db.get_one(Round, number), charles, "demonstration-1", "Early retirement", text,
-            "age >= 62 and age <= 66", site.now(),
-        )  # fmt: skip
+            db,
+            db.get_one(Round, number),
+            charles,
+            "demonstration-1",
+            "Early retirement",
+            text,
+            "age >= 62 and age <= 66",
+            site.now(),
+        )
     _work(site)
 
 

@@ -61,10 +61,15 @@ def upload(
             return see_other(once(db, who.user_id, form, site.now(), act))
     except SupersedeError as error:
         return page(
-            request, "web.bounties/new.html", who, status=422, problem=str(error),
-            wrong=getattr(error, "field", ""), typed={"title": title, "path": path},
+            request,
+            "web.bounties/new.html",
+            who,
+            status=422,
+            problem=str(error),
+            wrong=getattr(error, "field", ""),
+            typed={"title": title, "path": path},
             paths=site.settings.tables,
-        )  # fmt: skip
+        )
 
 
 @router.get("/rounds/{round_id}/settings")
@@ -77,9 +82,14 @@ def settings_form(request: Request, site: SiteOf, who: Judge, round_id: int) -> 
 def _settings(request: Request, site: Site, who: Visitor, round_: Round, **values: Any) -> Response:
     values = {"problem": round_.problem, **values}
     return page(
-        request, "web.bounties/settings.html", who, round=round_,
-        columns=round_.plan["columns"], closes=site.now() + timedelta(days=14), **values,
-    )  # fmt: skip
+        request,
+        "web.bounties/settings.html",
+        who,
+        round=round_,
+        columns=round_.plan["columns"],
+        closes=site.now() + timedelta(days=14),
+        **values,
+    )
 
 
 @router.post("/rounds/{round_id}/settings/file")
@@ -96,9 +106,15 @@ def set_up(request: Request, site: SiteOf, who: Judge, round_id: int, posted: Po
         typed = {name: value for name, value in posted.items() if isinstance(value, str)}
         typed["features"] = posted.getlist("features")  # type: ignore[assignment]
         return _settings(
-            request, site, who, round_, status=422, problem=str(error),
-            wrong=getattr(error, "field", ""), typed=typed,
-        )  # fmt: skip
+            request,
+            site,
+            who,
+            round_,
+            status=422,
+            problem=str(error),
+            wrong=getattr(error, "field", ""),
+            typed=typed,
+        )
     return see_other(f"/rounds/{round_id}")
 
 
@@ -125,21 +141,28 @@ def _given(site: Site, who: Visitor, round_: Round, posted: FormData) -> dict[st
         msg = "choose at least one feature"
         raise InputError.of(msg, "features")
     plan = {
-        "label": str(posted.get("label", "")), "model": model, "model_columns": model_columns,
+        "label": str(posted.get("label", "")),
+        "model": model,
+        "model_columns": model_columns,
         "features": features,
         "watch": [w.strip() for w in str(posted.get("watch", "")).splitlines() if w.strip()],
         "public": (number(posted, "public", 40) or 0) / 100,
         "fresh": (number(posted, "fresh", 30) or 0) / 100,
-        "slices": whole(posted, "slices", 1), "seed": whole(posted, "seed", 0),
+        "slices": whole(posted, "slices", 1),
+        "seed": whole(posted, "seed", 0),
         "policy": "betting" if posted.get("policy") == "betting" else "certified",
         "delta": number(posted, "delta", 0.05),
-    }  # fmt: skip
+    }
     return {
-        "plan": plan, "model_hash": model_hash, "about": str(posted.get("about", "")),
+        "plan": plan,
+        "model_hash": model_hash,
+        "about": str(posted.get("about", "")),
         "registration": "open" if posted.get("registration") == "open" else "invitation",
         "opens": moment(posted, "opens", now),
         "closes": moment(posted, "closes", now + timedelta(days=14)),
-        "disclose_on": day(posted, "disclose_on"), "per_team": whole(posted, "per_team", 20),
-        "per_day": whole(posted, "per_day", 5), "capacity": whole(posted, "capacity", 100),
+        "disclose_on": day(posted, "disclose_on"),
+        "per_team": whole(posted, "per_team", 20),
+        "per_day": whole(posted, "per_day", 5),
+        "capacity": whole(posted, "capacity", 100),
         "answer_every": float(number(posted, "answer_every", site.settings.answer_every) or 0),
-    }  # fmt: skip
+    }

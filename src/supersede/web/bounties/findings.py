@@ -56,16 +56,30 @@ def report(
         msg = "describe what you found, so that it can be reproduced"
         raise InputError.of(msg, "text")
     finding = Finding(
-        round_id=round_.id, team_id=team_id, user_id=who.user_id, form=form,
-        title=check_name("title", title), text=text, group=str(parse(group)) if group.strip() else "",
-        state="new", answer="", disclose_on=None, created=at, entry=None,
-    )  # fmt: skip
+        round_id=round_.id,
+        team_id=team_id,
+        user_id=who.user_id,
+        form=form,
+        title=check_name("title", title),
+        text=text,
+        group=str(parse(group)) if group.strip() else "",
+        state="new",
+        answer="",
+        disclose_on=None,
+        created=at,
+        entry=None,
+    )
     db.add(finding)
     db.flush()
     body = {
-        "event": "reported", "finding": finding.id, "round": round_.id, "team": team_id,
-        "title": finding.title, "text": finding.text, "group": finding.group,
-    }  # fmt: skip
+        "event": "reported",
+        "finding": finding.id,
+        "round": round_.id,
+        "team": team_id,
+        "title": finding.title,
+        "text": finding.text,
+        "group": finding.group,
+    }
     finding.entry = append(db, f"findings/{round_.id}", body, at).number
     return finding
 

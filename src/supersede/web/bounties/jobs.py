@@ -157,9 +157,12 @@ def _figures(group: Any, answer: Model, material: Material, bounty: Bounty) -> d
     public, model = material.public, bounty.model
     proposed = judged_answers(answer, public.columns, np.ones(len(public), bool), model.answers)
     found = certify(
-        public, material.loss, group=group.mask(public.columns),
-        current=model.predict(public.columns), proposed=proposed,
-    )  # fmt: skip
+        public,
+        material.loss,
+        group=group.mask(public.columns),
+        current=model.predict(public.columns),
+        proposed=proposed,
+    )
     return found.to_dict()
 
 
@@ -203,9 +206,10 @@ def _judge(site: Site, held: Claim, report: Report) -> None:
         stored.answered = answer_time(stored.sent or now, now, round_.answer_every)
         if receipt is not None:
             told = {
-                **receipt.to_dict(), "round": round_.id,
+                **receipt.to_dict(),
+                "round": round_.id,
                 "answered": stored.answered.isoformat(timespec="seconds"),
-            }  # fmt: skip
+            }
             told.pop("at")  # when it was judged is not told
             signed = {
                 "receipt": told,
@@ -280,10 +284,13 @@ def _close_round(site: Site, held: Claim, report: Report) -> None:
     ]
     kept = {name: site.files.keep([make()], most=10**10) for name, make in contents}
     told = {
-        **audit.to_dict(), "summary": str(audit), "by_team": gains.by_team(),
+        **audit.to_dict(),
+        "summary": str(audit),
+        "by_team": gains.by_team(),
         "patches_by": [[p.team, p.group, p.gain, p.repairs] for p in gains.patches],
-        "features": _features_by_team(bounty), "model": bounty.digest,
-    }  # fmt: skip
+        "features": _features_by_team(bounty),
+        "model": bounty.digest,
+    }
     with site.database.write() as db:
         round_ = db.get_one(Round, round_id)
         for name, one in kept.items():

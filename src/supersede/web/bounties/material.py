@@ -133,9 +133,16 @@ def material_of(site: Site, round_: Round) -> Material:
     public, holdout, fresh = _cut(whole, plan)
     policy: Policy = Betting(plan.delta) if plan.policy == "betting" else Certified(plan.delta)
     return Material(
-        public, tuple(holdout.slices(plan.slices, seed=plan.seed)), fresh, first, classes,
-        ZeroOne(), policy, {text: parse(text) for text in plan.watch}, plan.features,
-    )  # fmt: skip
+        public,
+        tuple(holdout.slices(plan.slices, seed=plan.seed)),
+        fresh,
+        first,
+        classes,
+        ZeroOne(),
+        policy,
+        {text: parse(text) for text in plan.watch},
+        plan.features,
+    )
 
 
 def _sample(table: "pa.Table", plan: Plan) -> tuple[Sample, tuple[object, ...]]:
@@ -173,10 +180,16 @@ def open_bounty(site: Site, round_: Round, material: Material) -> tuple[Bounty, 
     """The bounty of a round, where its log stands."""
     log = RoundLog(site, round_.id)
     bounty = Bounty(
-        material.first, material.slices, loss=material.loss, policy=material.policy,
-        capacity=round_.capacity, watch=material.watch, public=material.public, log=log,
+        material.first,
+        material.slices,
+        loss=material.loss,
+        policy=material.policy,
+        capacity=round_.capacity,
+        watch=material.watch,
+        public=material.public,
+        log=log,
         per_team=round_.per_team,
-    )  # fmt: skip
+    )
     return bounty, log
 
 

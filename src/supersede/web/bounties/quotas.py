@@ -55,9 +55,11 @@ def left_of(db: Session, round_: Round, team_id: int, now: datetime) -> Left:
     today, team, everybody = db.connection().execute(_COUNTS, given).one()
     slices = int(round_.plan.get("slices", 1))
     return Left(
-        round_.per_day - today, round_.per_team - team, round_.capacity * slices - everybody,
+        round_.per_day - today,
+        round_.per_team - team,
+        round_.capacity * slices - everybody,
         midnight + timedelta(days=1),
-    )  # fmt: skip
+    )
 
 
 def check_quota(db: Session, round_: Round, team_id: int, now: datetime) -> None:

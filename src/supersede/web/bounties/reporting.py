@@ -31,16 +31,27 @@ def _findings(request: Request, site: Site, who: Visitor, round_id: int, **value
         round_ = rounds.round_of(db, round_id, who)
         shown = views.findings_of(db, round_, who, site.now())
         return page(
-            request, "web.bounties/findings.html", who, round=round_, shown=shown,
-            next_states=findings.NEXT, **values,
-        )  # fmt: skip
+            request,
+            "web.bounties/findings.html",
+            who,
+            round=round_,
+            shown=shown,
+            next_states=findings.NEXT,
+            **values,
+        )
 
 
 @router.post("/rounds/{round_id}/findings")
 def report_finding(
-    request: Request, site: SiteOf, who: Hunter, round_id: int, title: Text = "", text: Text = "",
-    group: Text = "", form: Text = "",
-) -> Response:  # fmt: skip
+    request: Request,
+    site: SiteOf,
+    who: Hunter,
+    round_id: int,
+    title: Text = "",
+    text: Text = "",
+    group: Text = "",
+    form: Text = "",
+) -> Response:
     """Report a finding."""
     try:
         with site.database.write() as db:
@@ -49,9 +60,15 @@ def report_finding(
     except SupersedeError as error:
         typed = {"title": title, "text": text, "group": group}
         return _findings(
-            request, site, who, round_id, status=422, problem=str(error),
-            wrong=getattr(error, "field", ""), typed=typed,
-        )  # fmt: skip
+            request,
+            site,
+            who,
+            round_id,
+            status=422,
+            problem=str(error),
+            wrong=getattr(error, "field", ""),
+            typed=typed,
+        )
     return see_other(f"/rounds/{round_id}/findings")
 
 

@@ -40,12 +40,29 @@ def draft(
 ) -> Round:
     """A round that is being prepared."""
     round_ = Round(
-        title=check_name("title", title), state="draft", about="", table_hash=table_hash,
-        public_hash=None, model_hash=None, plan={"columns": columns}, registration="invitation",
-        opens=at, closes=at + timedelta(days=14), disclose_on=None, per_team=20, per_day=5,
-        capacity=100, answer_every=60.0, opened_by=who.user_id, created=at, closed=None, problem="",
-        audit=None, report_hash=None, patched_hash=None,
-    )  # fmt: skip
+        title=check_name("title", title),
+        state="draft",
+        about="",
+        table_hash=table_hash,
+        public_hash=None,
+        model_hash=None,
+        plan={"columns": columns},
+        registration="invitation",
+        opens=at,
+        closes=at + timedelta(days=14),
+        disclose_on=None,
+        per_team=20,
+        per_day=5,
+        capacity=100,
+        answer_every=60.0,
+        opened_by=who.user_id,
+        created=at,
+        closed=None,
+        problem="",
+        audit=None,
+        report_hash=None,
+        patched_hash=None,
+    )
     db.add(round_)
     db.flush()
     return round_
@@ -85,9 +102,11 @@ def set_up(db: Session, round_: Round, given: Mapping[str, Any], at: datetime) -
         msg = "this round is open already; its settings stay as they are"
         raise ConflictError(msg)
     limits = {
-        "per_team": (1, 10_000), "per_day": (1, 10_000), "capacity": (1, 10_000),
+        "per_team": (1, 10_000),
+        "per_day": (1, 10_000),
+        "capacity": (1, 10_000),
         "answer_every": (1, 86_400),
-    }  # fmt: skip
+    }
     for name, (least, most) in limits.items():
         if not least <= given[name] <= most:
             msg = f"{name.replace('_', ' ')} must be from {least} to {most}"
@@ -209,10 +228,14 @@ def add_candidate(db: Session, round_: Round, table_hash: str, at: datetime) -> 
     name = f"{round_.title}: patched ({round_.id})"
     db.add(
         Candidate(
-            name=name, folded=folded(name), round_id=round_.id, file_hash=table_hash,
-            made_by=round_.opened_by, created=at,
+            name=name,
+            folded=folded(name),
+            round_id=round_.id,
+            file_hash=table_hash,
+            made_by=round_.opened_by,
+            created=at,
         )
-    )  # fmt: skip
+    )
 
 
 def disclosed(round_: Round, on: date) -> bool:

@@ -54,10 +54,16 @@ def one_round(
             )
         ).scalar_one()
         return page(
-            request, "web.bounties/round.html", who, columns=columns, teams=teams,
-            outsiders=outsiders, failed=count,
-            disclosed=rounds.disclosed(round_, site.now().date()), **values,
-        )  # fmt: skip
+            request,
+            "web.bounties/round.html",
+            who,
+            columns=columns,
+            teams=teams,
+            outsiders=outsiders,
+            failed=count,
+            disclosed=rounds.disclosed(round_, site.now().date()),
+            **values,
+        )
 
 
 @router.get("/rounds/{round_id}/standing")
@@ -77,14 +83,21 @@ def _standing(db: Session, site: Site, who: Visitor, round_: Round, before: int)
     if inside:
         own, left = views.mine(db, round_, who.team_id or 0, site.now(), before)
     return {
-        "round": round_, "state": views.public_state(round_, site.now()), "own": own, "left": left,
-        "inside": inside, "places": views.leaderboard(db, round_, site.now()),
-    }  # fmt: skip
+        "round": round_,
+        "state": views.public_state(round_, site.now()),
+        "own": own,
+        "left": left,
+        "inside": inside,
+        "places": views.leaderboard(db, round_, site.now()),
+    }
 
 
 _STEPS = {
-    "pause": rounds.pause, "resume": rounds.resume, "close": rounds.close, "publish": rounds.publish,
-}  # fmt: skip
+    "pause": rounds.pause,
+    "resume": rounds.resume,
+    "close": rounds.close,
+    "publish": rounds.publish,
+}
 
 
 @router.post("/rounds/{round_id}/step")

@@ -83,20 +83,36 @@ def post(
         check_quota(db, round_, team_id, at)
     else:
         busy = select(func.count()).where(
-            Submission.team_id == team_id, Submission.round_id == round_.id,
+            Submission.team_id == team_id,
+            Submission.round_id == round_.id,
             Submission.state == "trying",
-        )  # fmt: skip
+        )
         if db.execute(busy).scalar_one() >= _TRYING:
             msg = f"{_TRYING} tries of your team are under way; wait for one of them"
             raise RateError.wait(msg, 5)
     submission = Submission(
-        round_id=round_.id, team_id=team_id, user_id=who.user_id, form=form,
-        source=given["source"], group=str(parse(given["group"])), answer=given["answer"],
-        answer_hash=given["answer_hash"], base=given["base"] or None,
-        note=check_text("note", given["note"], _NOTE), state="checking" if wanted else "trying",
-        public=None, problem="", created=at, sent=at if wanted else None, judged=None,
-        answered=None, number=None, entry=None, receipt=None, job_id=None,
-    )  # fmt: skip
+        round_id=round_.id,
+        team_id=team_id,
+        user_id=who.user_id,
+        form=form,
+        source=given["source"],
+        group=str(parse(given["group"])),
+        answer=given["answer"],
+        answer_hash=given["answer_hash"],
+        base=given["base"] or None,
+        note=check_text("note", given["note"], _NOTE),
+        state="checking" if wanted else "trying",
+        public=None,
+        problem="",
+        created=at,
+        sent=at if wanted else None,
+        judged=None,
+        answered=None,
+        number=None,
+        entry=None,
+        receipt=None,
+        job_id=None,
+    )
     db.add(submission)
     db.flush()
     _have_checked(db, submission, at)

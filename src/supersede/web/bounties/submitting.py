@@ -41,9 +41,14 @@ def _columns(
     _, left = views.mine(db, round_, who.team_id or 0, site.now())
     values = {"picked": {}, **values}
     return page(
-        request, "web.bounties/columns.html", who, round=round_, schema=round_.plan["schema"],
-        left=left, **values,
-    )  # fmt: skip
+        request,
+        "web.bounties/columns.html",
+        who,
+        round=round_,
+        schema=round_.plan["schema"],
+        left=left,
+        **values,
+    )
 
 
 @router.post("/rounds/{round_id}/submit")
@@ -63,10 +68,17 @@ def try_columns(
         picked = {name: posted.getlist(name) for name in posted}
         with site.database.read() as db:
             return _columns(
-                request, db, site, who, round_, status=422, problem=str(error),
-                wrong=getattr(error, "field", ""), picked=picked,
+                request,
+                db,
+                site,
+                who,
+                round_,
+                status=422,
+                problem=str(error),
+                wrong=getattr(error, "field", ""),
+                picked=picked,
                 typed={"note": posted.get("note", "")},
-            )  # fmt: skip
+            )
 
 
 @router.get("/rounds/{round_id}/model")
@@ -99,16 +111,27 @@ def submit_file(
         with site.database.read() as db:
             round_ = rounds.round_of(db, round_id, who)
             return page(
-                request, "web.bounties/model.html", who, status=422, problem=str(error),
-                wrong=getattr(error, "field", ""), typed=typed, round=round_,
-            )  # fmt: skip
+                request,
+                "web.bounties/model.html",
+                who,
+                status=422,
+                problem=str(error),
+                wrong=getattr(error, "field", ""),
+                typed=typed,
+                round=round_,
+            )
 
 
 def _sent(posted: FormData, source: str, group: str) -> dict[str, Any]:
     return {
-        "form": str(posted.get("form", "")), "source": source, "group": group, "answer": None,
-        "answer_hash": None, "base": None, "note": str(posted.get("note", "")),
-    }  # fmt: skip
+        "form": str(posted.get("form", "")),
+        "source": source,
+        "group": group,
+        "answer": None,
+        "answer_hash": None,
+        "base": None,
+        "note": str(posted.get("note", "")),
+    }
 
 
 def _post(site: Site, who: Visitor, round_id: int, given: dict[str, Any], *, wanted: bool) -> int:
@@ -138,9 +161,15 @@ def _submission(
         _, left = views.mine(db, round_, found.team_id, site.now())
         shown = views.shown(db, found, round_, site.now())
         return page(
-            request, f"web.bounties/{template}", who, found=shown, round=round_, left=left,
-            own=found.team_id == who.team_id, open=views.public_state(round_, site.now()) == "open",
-        )  # fmt: skip
+            request,
+            f"web.bounties/{template}",
+            who,
+            found=shown,
+            round=round_,
+            left=left,
+            own=found.team_id == who.team_id,
+            open=views.public_state(round_, site.now()) == "open",
+        )
 
 
 @router.post("/submissions/{submission_id}/send")

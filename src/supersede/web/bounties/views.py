@@ -81,10 +81,19 @@ def shown(db: Session, found: Submission, round_: Round, now: datetime) -> Shown
         due = found.answered or answer_time(found.sent, now, round_.answer_every)
     known = state not in {"trying", "checking", "queued"}
     return Shown(
-        found.id, state, found.group, found.note, found.source, found.public,
-        found.problem if known else "", place_in_queue(db, found, now) if waits else None, due,
-        found.receipt if known else None, found.sent, found.created,
-    )  # fmt: skip
+        found.id,
+        state,
+        found.group,
+        found.note,
+        found.source,
+        found.public,
+        found.problem if known else "",
+        place_in_queue(db, found, now) if waits else None,
+        due,
+        found.receipt if known else None,
+        found.sent,
+        found.created,
+    )
 
 
 @dataclass(frozen=True)
@@ -120,12 +129,13 @@ _PLACES = (
 _MINE = (
     select(Submission)
     .where(
-        Submission.round_id == bindparam("round"), Submission.team_id == bindparam("team"),
+        Submission.round_id == bindparam("round"),
+        Submission.team_id == bindparam("team"),
         Submission.id < bindparam("before"),
     )
     .order_by(Submission.id.desc())
     .limit(_PAGE)
-)  # fmt: skip
+)
 
 
 def leaderboard(db: Session, round_: Round, now: datetime) -> list[Place]:

@@ -46,9 +46,12 @@ def add_people(site: Site) -> dict[str, Visitor]:
     with site.database.write() as db:
         for person in PEOPLE:
             user = User(
-                name=person.name, folded=person.name.casefold(), password="-",  # noqa: S106  # matches nothing
-                created=site.now(), removed=None,
-            )  # fmt: skip
+                name=person.name,
+                folded=person.name.casefold(),
+                password="-",  # noqa: S106  # matches nothing
+                created=site.now(),
+                removed=None,
+            )
             db.add(user)
             db.flush()
             for role in person.roles:

@@ -78,9 +78,20 @@ def enqueue(
         due: When it may start; at once if None.
     """
     job = Job(
-        kind=kind, about=about, payload=payload, state="queued", due=due or at, attempt=0,
-        worker=None, lease=None, progress="", created=at, started=None, finished=None, problem="",
-    )  # fmt: skip
+        kind=kind,
+        about=about,
+        payload=payload,
+        state="queued",
+        due=due or at,
+        attempt=0,
+        worker=None,
+        lease=None,
+        progress="",
+        created=at,
+        started=None,
+        finished=None,
+        problem="",
+    )
     db.add(job)
     db.flush()
     return job

@@ -17,13 +17,18 @@ class Measures:
 
     def __post_init__(self) -> None:
         self._requests = Counter(
-            "supersede_requests", "Requests answered.", ("method", "route", "status"),
+            "supersede_requests",
+            "Requests answered.",
+            ("method", "route", "status"),
             registry=self.registry,
-        )  # fmt: skip
+        )
         self._seconds = Histogram(
-            "supersede_request_seconds", "Seconds to answer.", ("route",), buckets=_SECONDS,
+            "supersede_request_seconds",
+            "Seconds to answer.",
+            ("route",),
+            buckets=_SECONDS,
             registry=self.registry,
-        )  # fmt: skip
+        )
         self._jobs = Gauge("supersede_jobs", "Jobs, by state.", ("state",), registry=self.registry)
         self._entries = Gauge("supersede_ledger_entries", "Entries.", registry=self.registry)
         self._workers = Gauge("supersede_workers", "Workers heard of.", registry=self.registry)

@@ -126,9 +126,11 @@ def main() -> None:
     columns = run.read_columns(source, asked["columns"])
     out = io.FileIO(1, "w")
     bits = lock.lock_in(
-        memory=asked["memory"], cpu=asked["cpu"] * runs(asked), output=asked["output"],
+        memory=asked["memory"],
+        cpu=asked["cpu"] * runs(asked),
+        output=asked["output"],
         network=network,
-    )  # fmt: skip
+    )
     lock.grant(asked["cpu"])  # to open the model; each chunk gets as much again
     out.write(struct.pack(LOCKED, bits))  # from here on, failures are attributed to the model
     status, payload = judged(

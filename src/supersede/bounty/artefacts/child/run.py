@@ -16,9 +16,13 @@ import numpy as np
 __all__ = ["CHUNK", "PASSES", "RowUnfit", "Unfit", "exhausted", "judge", "read_columns", "serve"]
 
 TYPES = {
-    "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.object_,
-}  # fmt: skip
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+    "tensor(string)": np.object_,
+}
 CHUNK = 1024  # rows of a run
 PASSES = 6  # in judging: opening and rows alone, two sessions, another order, other sizes
 CLOSE = 1e-5  # tolerance for sums in another order in single precision
