@@ -4,7 +4,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from supersede.bounty import DecisionList, Logged, Sample, ZeroOne, digest, load, save
+from supersede.bounty import DecisionList, Logged, Sample, ZeroOne, digest, load_list, save_list
 from supersede.bounty.artefacts import (
     Codes,
     Constant,
@@ -142,7 +142,7 @@ def test_numbers_are_no_classes():
 def test_saved_and_loaded(tmp_path):
     rng = np.random.default_rng(3)
     model, rows = random_list(rng, 20), random_rows(rng, 100)
-    back = load(save(model, tmp_path / "list"))
+    back = load_list(save_list(model, tmp_path / "list"))
     assert digest(back) == digest(model)
     assert back.predict(rows).tolist() == model.predict(rows).tolist()
 
@@ -150,20 +150,22 @@ def test_saved_and_loaded(tmp_path):
 def test_equal_lists_are_stored_alike(tmp_path):
     # their hash is kept for the equal one: stored otherwise, it would not be that of the file
     lists = [DecisionList(Constant((zero,)), answers=Numbers(-1, 1)) for zero in (0.0, -0.0)]
-    plus, minus = (save(model, tmp_path / str(i)) / "list.json" for i, model in enumerate(lists))
+    plus, minus = (
+        save_list(model, tmp_path / str(i)) / "list.json" for i, model in enumerate(lists)
+    )
     assert lists[0] == lists[1]
     assert plus.read_bytes() == minus.read_bytes()
 
 
 def test_an_altered_file_is_refused(tmp_path):
-    save(DecisionList(ZERO).patched(parse("age > 3"), ONE), tmp_path)
+    save_list(DecisionList(ZERO).patched(parse("age > 3"), ONE), tmp_path)
     file = tmp_path / "list.json"
     file.write_text(file.read_text().replace("age > 3", "age > 4"))
     with pytest.raises(LogError, match="altered"):
-        load(tmp_path)
+        load_list(tmp_path)
     file.write_text(file.read_text()[:40])
     with pytest.raises(SourceError, match="cannot read"):
-        load(tmp_path)
+        load_list(tmp_path)
 
 
 def test_the_hash_follows_from_what_is_answered():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from supersede.bounty import Bounty, DecisionList, Naive, Passport, Sample, load, save
+from supersede.bounty import Bounty, DecisionList, Naive, Passport, Sample, load_list, save_list
 from supersede.cli.hunt import _cut
 from supersede.errors import ArgumentError, LogError
 from tests.bounty.cases import ONE, ZERO, people
@@ -26,7 +26,7 @@ def played(slices, **options):
 
 def test_a_spent_holdout_does_not_open_again_with_a_full_budget(tmp_path):
     bounty = played([fine()])
-    back = load(save(bounty.model, tmp_path))
+    back = load_list(save_list(bounty.model, tmp_path))
     for model in (bounty.model, back):
         with pytest.raises(ArgumentError, match="already judged this model"):
             Bounty(model, [fine()], capacity=1000)
@@ -119,7 +119,7 @@ def test_of_200_random_ways_of_using_rows_again_none_passes(tmp_path):
         model = bounty.model
         if folder is not None:  # opened again from its log, and saved
             again = played_again(bounty, public, folder)
-            model = load(save(again.model, folder / "saved"))
+            model = load_list(save_list(again.model, folder / "saved"))
         new = table(rng, int(rng.integers(50, 400)))
         try:
             Bounty(model, [disguised(rng, spent, new)], policy=Naive(), capacity=10)
@@ -136,13 +136,13 @@ def played_again(bounty, public, folder):
 
 
 def test_a_passport_cannot_be_cut_from_a_saved_list(tmp_path):
-    save(played([fine()]).model, tmp_path)
+    save_list(played([fine()]).model, tmp_path)
     path = tmp_path / "list.json"
     text = path.read_text()
     start = text.index('"spent":')
     path.write_text(text[:start] + '"spent":{"measured":"","rows":"","samples":[]}}')
     with pytest.raises(LogError, match="altered"):
-        load(tmp_path)
+        load_list(tmp_path)
     assert Passport.from_dict(Passport().to_dict()) == Passport()
 
 

@@ -440,7 +440,7 @@ MADE = {
     "supersede.evaluate.following.Following": _following,
     "supersede.evaluate.run_sizes.RunSizes": _run_sizes,
     "supersede.evaluate.sharing.SharedLabels": _shared,
-    "supersede.hardware.advice.advise.Advice": _advice,
+    "supersede.hardware.advice.advice.Advice": _advice,
     "supersede.hardware.advice.profiled.Profile": _profile,
     "supersede.hardware.description.memory.PeakMemory": _peak,
     "supersede.hardware.estimation.accuracy.Accuracy": _accuracy,

@@ -9,10 +9,10 @@ from supersede.evaluate import (
     accuracy,
     estimate,
     for_each_group,
+    load_plan,
     negative_flips,
     plan,
     precision,
-    read_plan,
     recall,
     win_rate,
     write_plan,
@@ -188,7 +188,7 @@ def test_a_pilot_teaches_how_far_to_trust_the_judge(tmp_path):
     first = plan(table(columns), ASKED, margin=0.02, judge="judge", seed=4)
     assert second.size < 0.8 * first.size
     write_plan(second, tmp_path / "plan.csv")
-    again = read_plan(tmp_path / "plan.csv")
+    again = load_plan(tmp_path / "plan.csv")
     assert again.calibration == second.calibration
     labels = labelled(second, columns["truth"])
     assert estimate(again, labels).each == estimate(second, labels).each

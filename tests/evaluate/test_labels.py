@@ -7,10 +7,10 @@ from supersede.evaluate import (
     Annotation,
     Labels,
     estimate,
+    load_plan,
     plan,
     precision,
     read_labels,
-    read_plan,
     write_plan,
 )
 from supersede.evaluate.plan_file import write_rows
@@ -90,7 +90,7 @@ def test_plans_and_labels_survive_files(tmp_path, ending, method):
     asked = asked[1:] if method == "parent_child" else asked
     made = plan(CASE.table(), asked, method=method, parent="m0", seed=3)
     written, _ = write_plan(made, tmp_path / f"plan.{ending}")
-    again = read_plan(written)
+    again = load_plan(written)
     assert again.design == made.design
     sheet = made.tasks()
     filled = [str(CASE.truth[i]) for i in sheet["item"].to_pylist()]
@@ -111,7 +111,7 @@ def test_a_missing_design_file_is_named(tmp_path):
     from supersede.errors import ReportError, SourceError
 
     with pytest.raises(SourceError, match=r"cannot read the plan's design .*plan\.csv\.design"):
-        read_plan(tmp_path / "plan.csv")
+        load_plan(tmp_path / "plan.csv")
     with pytest.raises(ReportError, match=r"must end in \.csv, \.jsonl or \.parquet"):
         write_plan(MADE, tmp_path / "plan.xls")
     with pytest.raises(ReportError, match="does the folder exist"):

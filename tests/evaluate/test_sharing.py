@@ -4,9 +4,9 @@ import pytest
 
 from supersede.evaluate import (
     labels_by_method,
+    load_plan,
     plan,
     precision,
-    read_plan,
     shared_labels,
     write_plan,
 )
@@ -46,7 +46,7 @@ def test_methods_are_compared_for_the_same_margins():
 def test_a_plan_read_back_has_the_same_picture(tmp_path):
     made = plan(CASE.table(), ALL)
     write_plan(made, tmp_path / "plan.csv")
-    page = read_plan(tmp_path / "plan.csv")._repr_html_()
+    page = load_plan(tmp_path / "plan.csv")._repr_html_()
     assert page == made._repr_html_()
     assert "coordinated random samples" in page
     assert "serve two estimands" in page

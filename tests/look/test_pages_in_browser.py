@@ -1,6 +1,5 @@
 """Every page with long names that run both ways, narrow and wide, light and dark, in Chromium."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,7 @@ from supersede.look.numbers import share
 from supersede.look.page import figure_page
 from tests.contract import results
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        "SUPERSEDE_PAGES" not in os.environ,
-        reason="renders every page twice, which takes minutes: SUPERSEDE_PAGES=1",
-    ),
-]
+pytestmark = pytest.mark.browser
 
 BROKEN = (Path(__file__).parent / "broken.js").read_text()
 LONG = "an improbably long name of a model or of a group that somebody gave it in a hurry"

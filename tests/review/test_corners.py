@@ -226,7 +226,7 @@ def few_labelled(rng, share=0.1, n=4000, **silent):
     return {"y": [1 if k else None for k in known], "a": one, "b": one, "site": site}
 
 
-CHECKS = [MaxSliceNFR(0.15), NoSliceWorse(0.15), MaxGap(0.2), MinMetric("accuracy", 0.8, by="site")]
+CHECKS = [MaxSliceNFR(0.15), NoSliceWorse(0.15), MaxGap(0.2), MinMetric("accuracy", 0.8, groups="site")]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: type(check).__name__)

@@ -9,7 +9,8 @@ fairness" in the documentation for what these words claim and what they do not.
 from supersede.audit.attributes import Attribute
 from supersede.audit.audit import audit_groups, audit_losses
 from supersede.audit.card import ServiceCard, card_schema, load_card, service_card
-from supersede.audit.coverage import Collect, Coverage, CoverageCell, coverage
+from supersede.audit.collecting import Collect
+from supersede.audit.coverage import Coverage, CoverageCell, coverage
 from supersede.audit.grid import Grid, GridCell, grid
 from supersede.audit.groups import Condition, Group
 from supersede.audit.history import (

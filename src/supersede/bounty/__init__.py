@@ -26,7 +26,7 @@ from supersede.bounty.policies import Alpha, Betting, Certified, Naive, Policy
 from supersede.bounty.receipt import Receipt, Withdrawal
 from supersede.bounty.rerun import rerun
 from supersede.bounty.sample import Sample
-from supersede.bounty.saving import digest, load, save
+from supersede.bounty.saving import digest, load_list, save_list
 from supersede.bounty.submission import Submission
 
 __all__ = [
@@ -65,7 +65,7 @@ __all__ = [
     "certify",
     "credit",
     "digest",
-    "load",
+    "load_list",
     "rerun",
-    "save",
+    "save_list",
 ]

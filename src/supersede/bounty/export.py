@@ -72,7 +72,7 @@ def list_to_onnx(model: DecisionList, sample: Sample) -> bytes:
             package="onnx", extra="bounty", purpose="writing a list as ONNX"
         ) from error
     if not isinstance(model.answers, Codes | Numbers):
-        msg = "lists of probabilities cannot be written as one ONNX model; use save()"
+        msg = "lists of probabilities cannot be written as one ONNX model; use save_list()"
         raise ArgumentError(msg)
     groups = [_root(node.group) for node in model.nodes]
     graph = _Graph(onnx, _columns(model, groups, sample), model.answers)
@@ -226,7 +226,7 @@ class _Graph:
             return self.tree(model)
         if isinstance(model, Linear) and model.link in {"number", "sign", "largest"}:
             return self.linear(model)
-        msg = f"a {type(model).__name__} has no counterpart in one ONNX graph; use save()"
+        msg = f"a {type(model).__name__} has no counterpart in one ONNX graph; use save_list()"
         raise ArgumentError(msg)
 
     def linear(self, model: Linear) -> str:

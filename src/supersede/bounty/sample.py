@@ -1,10 +1,10 @@
 """Labelled rows; every statement of a bounty names the sample for which it holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ import numpy.typing as npt
 from supersede.bounty.artefacts.columns import Column, column_of, columns_of
 from supersede.bounty.routing import Bools
 from supersede.errors import ArgumentError, EmptyTableError
+
+if TYPE_CHECKING:
+    from supersede.table.coerce import Columns
 
 __all__ = ["Sample", "as_columns", "occur_once", "same_rows"]
 
@@ -33,6 +36,8 @@ class Sample:
         most_weight: Largest possible weight of a row of the population, known from how rows are
             drawn or from where weights are truncated, not from these rows. Guarantees for other
             rows depend on it.
+        classes: The class that each code of the labels means, as `from_table` found them; None if
+            labels were given as codes or as numbers.
 
     Raises:
         ArgumentError: Lengths differ, a label is missing, or a weight is negative or above the most.
@@ -49,6 +54,46 @@ class Sample:
     labels: npt.NDArray[Any]
     weight: npt.NDArray[np.float64] | None = None
     most_weight: float | None = None
+    classes: tuple[object, ...] | None = None
+
+    @classmethod
+    def from_table(
+        cls,
+        source: object,
+        *,
+        model: str | None = None,
+        features: Sequence[str] | None = None,
+        name: str = "all rows",
+        **columns: "Unpack[Columns]",
+    ) -> "Sample":
+        """The labelled rows of a table, with classes as codes; rows without a label are left out.
+
+        Args:
+            source: A `Table`, or anything that `supersede.read` reads.
+            model: The column of a model's classes; it becomes a column of codes of that name, which
+                `Logged` answers with.
+            features: The columns that groups and models are allowed to read; all others than model,
+                label, item, weight, cost and cluster if None.
+            name: Name of the sample.
+            **columns: Further arguments of `supersede.read`, such as ``label``, ``item``, ``weight``
+                and ``where``.
+
+        Raises:
+            ArgumentError: There is no label, or a feature is the label or the model.
+            MissingColumnError: There is no column of that name.
+            MissingPredictionError: The model has no class for a labelled row.
+            ColumnTypeError: A column has a type that groups cannot read.
+            TableError: The source cannot be read; see `supersede.read`.
+
+        Example:
+            >>> rows = {"age": [30, 60, 70], "y": ["no", "yes", "yes"], "old": ["no", "no", "yes"]}
+            >>> sample = Sample.from_table(rows, label="y", model="old")
+            >>> sample.labels.tolist(), sample.classes, list(sample.columns)
+            ([0, 1, 1], ('no', 'yes'), ['age', 'old'])
+        """
+        from supersede.bounty.table_rows import labelled_rows
+
+        return labelled_rows(source, model, features, name, **columns)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", columns_of(as_columns(self.columns)))
@@ -97,6 +142,7 @@ class Sample:
             self.labels[rows],
             None if self.weight is None else self.weight[rows],
             self.most_weight,
+            self.classes,
         )
 
     def slices(self, parts: int, *, seed: int) -> list["Sample"]:

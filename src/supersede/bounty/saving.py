@@ -19,7 +19,7 @@ from supersede.errors import ArgumentError, LogError, SourceError
 from supersede.look.page import write_whole
 
 __all__ = [
-    "digest", "from_record", "load", "read_back", "read_files", "record_of", "save",
+    "digest", "from_record", "load_list", "read_back", "read_files", "record_of", "save_list",
 ]  # fmt: skip
 
 _FORMAT = 1
@@ -100,7 +100,7 @@ def from_record(record: Mapping[str, Any], file: ReadFile) -> Model:
     return OnnxModel(content, tuple(record["columns"]))
 
 
-def save(model: DecisionList, folder: str | Path) -> Path:
+def save_list(model: DecisionList, folder: str | Path) -> Path:
     """Write a list to a folder: ``list.json``, and ``models/<hash>.onnx``.
 
     It is read back from what will be written, before anything is.
@@ -121,8 +121,8 @@ def save(model: DecisionList, folder: str | Path) -> Path:
     return folder
 
 
-def load(folder: str | Path) -> DecisionList:
-    """Read a list written by `save`.
+def load_list(folder: str | Path) -> DecisionList:
+    """Read a list written by `save_list`.
 
     Raises:
         SourceError: The list is missing, or cannot be read.
@@ -136,7 +136,7 @@ def load(folder: str | Path) -> DecisionList:
     except (OSError, ValueError, KeyError, AttributeError) as error:
         msg = (
             f"cannot read a decision list from {folder}: {error}; expected a folder written by"
-            " `save`"
+            " `save_list`"
         )
         raise SourceError(msg) from error
     files = read_files(folder / "models")

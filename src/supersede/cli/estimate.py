@@ -41,12 +41,12 @@ def estimate(
         quiet: Do not show progress.
     """
     from supersede.evaluate import estimate as compute
-    from supersede.evaluate import follow, read_plan
+    from supersede.evaluate import follow, load_plan
 
     written = outputs(out=out, json=json)
     with Progress(quiet=quiet) as progress:
         progress(f"reading {plan}")
-        design = read_plan(plan)
+        design = load_plan(plan)
         if anytime:
             progress("replaying the labels in the order received")
             following = follow(

@@ -76,7 +76,7 @@ def hunt(
         credit: Write the gain of each patch as CSV or JSON, by the file's ending.
         quiet: Do not show progress.
     """
-    from supersede.bounty import Bounty, Credit, DecisionList, Logged, ZeroOne, save
+    from supersede.bounty import Bounty, Credit, DecisionList, Logged, ZeroOne, save_list
     from supersede.bounty import credit as measured
     from supersede.bounty import hunters as h
     from supersede.bounty.artefacts import Codes, parse
@@ -88,9 +88,9 @@ def hunt(
     if credit is not None:
         Credit.check_path(credit)
     chosen = _policy(policy, delta, alpha)
-    whole, classes, features = _read(table, model, label, feature, group, item=item, where=where)
+    whole, features = _read(table, model, label, feature, group, item=item, where=where)
     public, holdout, fresh = _cut(whole)
-    first = DecisionList(Logged(model), answers=Codes(len(classes)))
+    first = DecisionList(Logged(model), answers=Codes(len(whole.classes or ())))
     ground = h.Ground.of(public, first, ZeroOne(), features)
     named = list(group or features)
     hunting = [
@@ -120,7 +120,7 @@ def hunt(
     for patch in audit.patches:
         print(f"  {patch.change:+.4f} {patch.team}: {brief(bounty.model, patch.name)}")
     if folder is not None:
-        save(bounty.model, folder / "model")
+        save_list(bounty.model, folder / "model")
     if credit is not None:
         judge = bounty.checker
         measured(bounty.model, fresh, loss=judge.loss, watch=judge.watch).save(credit)
@@ -139,54 +139,24 @@ def _read(
     *,
     item: str | None,
     where: str | None,
-) -> "tuple[Sample, list[object], list[str]]":
-    """The rows with classes as codes, the classes, and the features."""
-    import numpy as np
-
+) -> "tuple[Sample, list[str]]":
+    """The labelled rows, and the features."""
     from supersede.bounty import Sample
-    from supersede.errors import ColumnTypeError, MissingColumnError, MissingPredictionError
+    from supersede.errors import ColumnTypeError
     from supersede.table.read import read
-    from supersede.table.source import collect
 
     bound = read(table, models=[model], label=label, item=item, where=where)
-    rows, known = bound.rows, {model, label, bound.item}
-    wanted = feature or [name for name in rows.columns if name not in known]
-    read_too = list(dict.fromkeys([*wanted, *(group or [])]))
-    for name in read_too:
-        if name not in rows.columns:
-            raise MissingColumnError.of(name, rows.columns, "a feature or a group")
-        if name in (model, label):
-            msg = (
-                f"{name}: the {'model' if name == model else 'label'} cannot be a feature or a"
-                " group"
-            )
-            raise ArgumentError(msg)
-    found = collect(rows.select(model, label, *read_too))
-    truth, said = (np.asarray(found[name].to_pylist(), object) for name in (label, model))
-    labelled = np.array([not _missing(value) for value in truth])
-    if not labelled.all():
-        print(f"{(~labelled).sum()} of {len(truth)} rows have no label and are left out")
-        found, truth, said = found.filter(labelled), truth[labelled], said[labelled]
-    if any(_missing(value) for value in said):
-        msg = (
-            f"{model} has no class for some of the rows; leave these rows out or add predictions"
-            " for them"
-        )
-        raise MissingPredictionError(msg)
-    classes = sorted({*truth.tolist(), *said.tolist()}, key=lambda value: (str(type(value)), value))
-    code = {value: i for i, value in enumerate(classes)}
-    columns = {name: found[name].to_numpy() for name in read_too}
-    columns[model] = np.array([code[v] for v in said])
+    known = {model, label, bound.item}
+    wanted = feature or [name for name in bound.rows.columns if name not in known]
     try:
-        whole = Sample("all", columns, np.array([code[v] for v in truth], int))
+        whole = Sample.from_table(bound, model=model, features=[*wanted, *(group or [])])
     except ColumnTypeError as error:
-        msg = f"{error}; or name the columns that hunters are allowed to read, with --feature"
+        msg = f"{error}, with --feature"
         raise ColumnTypeError(msg) from error
-    return whole, classes, wanted
-
-
-def _missing(value: object) -> bool:
-    return value is None or value != value  # only NaN is unequal to itself
+    missing = bound.size - len(whole)
+    if missing:
+        print(f"{missing} of {bound.size} rows have no label and are left out")
+    return whole, wanted
 
 
 def _cut(whole: "Sample") -> "tuple[Sample, Sample, Sample]":

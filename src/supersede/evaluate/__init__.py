@@ -26,7 +26,7 @@ from supersede.evaluate.for_review import open_questions
 from supersede.evaluate.labels import Annotation, Labels, read_labels
 from supersede.evaluate.over_time import Change, change_between
 from supersede.evaluate.pictures import time_picture
-from supersede.evaluate.plan_file import read_plan, write_plan
+from supersede.evaluate.plan_file import load_plan, write_plan
 from supersede.evaluate.planner import plan
 from supersede.evaluate.prefix import labelled_part
 from supersede.evaluate.run_power import Power
@@ -62,13 +62,13 @@ __all__ = [
     "labelled_part",
     "labels_by_method",
     "latest_look",
+    "load_plan",
     "negative_flips",
     "open_questions",
     "plan",
     "positive_flips",
     "precision",
     "read_labels",
-    "read_plan",
     "recall",
     "shared_labels",
     "time_picture",

@@ -10,7 +10,8 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 from supersede.errors import MissingExtraError
-from supersede.hardware.advice.advise import Advice, Kept, Option, advise
+from supersede.hardware.advice.advice import Advice, Kept, Option
+from supersede.hardware.advice.advise import advise
 from supersede.hardware.advice.budget import MemoryBudget
 from supersede.hardware.advice.profiled import Profile, profile
 from supersede.hardware.advice.search import Verified

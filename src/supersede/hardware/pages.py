@@ -9,7 +9,7 @@ from supersede.look.page import environment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from supersede.hardware.advice.advise import Advice
+    from supersede.hardware.advice.advice import Advice
     from supersede.hardware.targets.measurement import LayerCost, Measurement
 
 __all__ = ["page", "profile_page", "profile_text", "text"]

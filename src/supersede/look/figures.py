@@ -1,14 +1,25 @@
 """Figures as inline SVG with fixed text size at any width: positions are in per cent."""
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import dropwhile, pairwise, takewhile
 
 from markupsafe import Markup
 
 from supersede.look.numbers import count, share
 from supersede.look.page import environment
+from supersede.look.placing import (
+    AROUND,
+    AT_END,
+    FURTHER,
+    Spot,
+    Text,
+    elided,
+    place,
+    stacked,
+    thinned,
+)
 
 __all__ = [
     "Dot",
@@ -23,6 +34,7 @@ __all__ = [
 ]
 
 Format = Callable[..., str]
+_Named = tuple[float, float, str]  # per cent across, pixels down, name
 
 
 @dataclass(frozen=True)
@@ -162,12 +174,30 @@ def front_plot(
 ) -> Markup:
     """Candidates by two numbers to minimise, the chosen one ringed, with a table.
 
-    The vertical axis starts at zero; the horizontal one spans the values.
+    The vertical axis starts at zero; the horizontal one spans the values. Where the names do not
+    fit beside the points, the points are numbered, and a list below has their names.
     """
-    across = _Scale.over([mark.x for mark in marks] + ([] if limit is None else [limit]))
+    # the labels of the vertical axis stand to the left of the first point
+    across = replace(
+        _Scale.over([mark.x for mark in marks] + ([] if limit is None else [limit])), left=14
+    )
     up = _Scale.over([0.0, *(mark.y for mark in marks)])
-    return _render("front_plot", marks=marks, title=title, description=description, x_name=x_name,
-                   y_name=y_name, limit=limit, form=form, across=across, up=up)  # fmt: skip
+    at = [(across.at(mark.x), 20 + _FRONT * (1 - up.at(mark.y) / 100)) for mark in marks]
+    ticks = _up_axis(up, form, 20, _FRONT)
+    # the chosen candidate and the reference take the best places
+    named = [i for i, mark in enumerate(marks) if mark.named]
+    named.sort(key=lambda i: (not marks[i].chosen, marks[i].tone != "baseline"))
+    labels = [(*at[i], marks[i].label) for i in named]
+    taken: list[Spot | Text] = [*ticks, *(Spot(*point) for point in at)]
+    texts, legend = place(labels, taken, _FRONT + 24), []
+    if not all(texts):
+        texts = place(_numbered(labels), taken, _FRONT + 24, AROUND + FURTHER)
+        legend = [label for *_, label in labels]
+    strong = [marks[i].chosen for i in named]
+    return _render("front_plot", marks=marks, at=at, title=title, description=description,
+                   x_name=x_name, y_name=y_name, limit=limit, form=form, across=across, up=up,
+                   ticks=ticks, height=_FRONT, texts=list(zip(texts, strong, strict=True)),
+                   legend=legend)  # fmt: skip
 
 
 def line_plot(
@@ -181,7 +211,8 @@ def line_plot(
 ) -> Markup:
     """Values over named steps, with a table; the vertical axis optionally starts at zero.
 
-    A name is placed before the first gap of its line, or at its end.
+    A name is placed before the first gap of its line, or at its end; where the names do not fit,
+    the lines are numbered, and a list below has their names.
     """
     known = [value for line in lines for value in line.values if value is not None]
     up = _Scale.over([0.0, *known] if zero else known)
@@ -193,22 +224,53 @@ def line_plot(
         ]
         for line in lines
     ]
-    return _render("line_plot", lines=lines, drawn=drawn, steps=steps, across=across, title=title,
-                   y_name=y_name, form=form, up=up, height=_HEIGHT, top=_TOP, names=_names(drawn))  # fmt: skip
+    ticks = _up_axis(up, form, _TOP, _HEIGHT)
+    ends = [(*_end(at), line.label) for line, at in zip(lines, drawn, strict=True) if any(at)]
+    # from top to bottom, so that names of lines that end close together stand in the lines' order
+    named = sorted((end for end in ends if end[2]), key=lambda end: end[1])
+    bottom, legend = _TOP + _HEIGHT + 4, []
+    texts = place(named, [*ticks, *_along(drawn)], bottom, AT_END)
+    if not all(texts):
+        texts, legend = [*stacked(_numbered(named), bottom)], [name for *_, name in named]
+    room = max(_STEP_ROOM / max(sum(map(bool, steps)) - 1, 1), 60)
+    below = [(x, elided(step, room)) for x, step in zip(across, steps, strict=True)]
+    return _render("line_plot", lines=lines, drawn=drawn, steps=steps, title=title, y_name=y_name,
+                   form=form, up=up, ticks=ticks, height=_HEIGHT, top=_TOP, texts=texts,
+                   legend=legend, below=thinned(below, _HEIGHT + _TOP + 18))  # fmt: skip
 
 
-_HEIGHT, _TOP, _LETTERS = 220, 30, 15  # of a line plot and of a name in it, in pixels
+_FRONT = 280  # height of a front in pixels
+_HEIGHT, _TOP = 220, 30  # of a line plot
+_STEP_ROOM = 230  # pixels for the names of all steps but one, on the narrowest screen
 
 
-def _names(drawn: Sequence[Sequence[tuple[float, float] | None]]) -> list[tuple[float, float]]:
-    """Positions of the lines' names: at their ends, without overlap."""
-    ends = [[point for point in itertools.takewhile(bool, points) if point][-1] for points in drawn]
-    placed = [(0.0, 0.0)] * len(ends)
-    at = -math.inf
-    for number, (x, y) in sorted(enumerate(ends), key=lambda end: end[1][1]):
-        at = max(y + 4, at + _LETTERS)
-        placed[number] = (x, round(at, 1))
-    return placed
+def _end(points: Sequence[tuple[float, float] | None]) -> tuple[float, float]:
+    """The last point before the first gap, once the line has begun."""
+    begun = dropwhile(lambda point: point is None, points)
+    return [point for point in takewhile(bool, begun) if point is not None][-1]
+
+
+def _along(drawn: Sequence[Sequence[tuple[float, float] | None]]) -> list[Spot]:
+    """Points close together on every line, which names must not hide."""
+    return [
+        Spot(a[0] + (b[0] - a[0]) * part / 8, a[1] + (b[1] - a[1]) * part / 8, 2)
+        for points in drawn
+        for a, b in pairwise(points)
+        if a is not None and b is not None
+        for part in range(9)
+    ]
+
+
+def _up_axis(scale: "_Scale", form: Format, top: float, height: float) -> list[Text]:
+    """The labels of the vertical axis, each on its grid line."""
+    return [
+        Text(form(tick, resolution=scale.step), 2, top + height * (1 - scale.at(tick) / 100) - 3)
+        for tick in scale.ticks
+    ]
+
+
+def _numbered(points: Sequence[_Named]) -> list[_Named]:
+    return [(x, y, str(number)) for number, (x, y, _) in enumerate(points, 1)]
 
 
 @dataclass(frozen=True)
@@ -218,6 +280,7 @@ class _Scale:
     start: float
     stop: float
     step: float
+    left: float = 2
 
     @classmethod
     def over(cls, values: Sequence[float]) -> "_Scale":
@@ -231,7 +294,12 @@ class _Scale:
     def at(self, value: float) -> float:
         """The position of a value, in per cent of the width."""
         span = (self.stop - self.start) or 1.0
-        return round(2 + 96 * min(max((value - self.start) / span, 0), 1), 2)
+        share_ = min(max((value - self.start) / span, 0), 1)
+        return round(self.left + (98 - self.left) * share_, 2)
+
+    def labelled(self, form: Format, y: float) -> list[Text]:
+        """The labels of a horizontal axis, as many as fit."""
+        return thinned([(self.at(t), form(t, resolution=self.step)) for t in self.ticks], y)
 
     @property
     def ticks(self) -> list[float]:

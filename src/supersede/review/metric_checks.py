@@ -212,7 +212,7 @@ def _judge(check: _Check, kind: Kind, evidence: Evidence) -> Counting:
     if check.groups is None and check.of != EVERY:
         return _whole(form, slices[0][0], evidence)
     silent: list[Unlabelled] = []
-    if check.by is not None and evidence.labelled < evidence.table.size:
+    if check.groups is not None and evidence.labelled < evidence.table.size:
         sizes = yield from slice_sizes(evidence.counting, margins)
         for margin, every in zip(margins, sizes, strict=True):
             known = {tuple(values[c] for c in margin) for _, found in slices for values in found

@@ -122,15 +122,16 @@ def _alike(
     margin: Margin, needs: Needs, places: Places, wanted: float, level: float
 ) -> list[tuple[Margin, int, int | None]]:
     """What each slice needs; slices with the same counts need the same."""
-    flips, known = margin.flips, {}
+    flips = margin.flips
+    known: dict[bytes, int | None] = {}
+    found = []
     for i in places.tolist():
-        kind = (flips.n[i], flips.nfr[i], flips.pfr[i], flips.gain.variance[i])
+        counts = (flips.n[i], flips.nfr[i], flips.pfr[i], flips.gain.variance[i])
+        kind = np.array(counts).tobytes()  # NaN equals itself in bytes
         if kind not in known:
             known[kind] = needs(i, wanted, level)
-    return [
-        (margin, i, known[flips.n[i], flips.nfr[i], flips.pfr[i], flips.gain.variance[i]])
-        for i in places.tolist()
-    ]
+        found.append((margin, i, known[kind]))
+    return found
 
 
 def _largest(numbers: Sequence[int | None]) -> int | None:

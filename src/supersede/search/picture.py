@@ -5,29 +5,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supersede.look import environment
+from supersede.look.placing import Anchor, Text, place, thinned
 from supersede.search.stopping import Decision, Replay
 
 __all__ = ["replay_page"]
 
-_HEIGHT = 200
+_TOP, _HEIGHT = 22, 200  # of a panel in pixels: above the curves, and the curves themselves
 _ROWS = 20
-
-
-@dataclass(frozen=True)
-class _Tick:
-    label: str
-    at: float
+_AT_STOP: tuple[tuple[float, float, Anchor], ...] = ((6, 0, "start"), (-6, 0, "end"))
+_AT_END: tuple[tuple[float, float, Anchor], ...] = tuple(
+    (0, dy, "end") for dy in (-7, 16, -22, 31, -37, 46)
+)
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A curve of a panel, its name, and the position of the name."""
+    """A curve of a panel, its name, and where it ends, in pixels from the top."""
 
     tone: str
     path: str
-    label: str
-    x: float
-    y: float
+    name: str
+    end: float
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,13 @@ class _Panel:
     title: str
     description: str
     caption: str
-    rows: list[_Tick]
-    columns: list[_Tick]
+    rows: list[Text]
+    columns: list[Text]
     areas: list[str]
     lines: list[_Line]
+    names: list[tuple[str, Text]]
     stop: float | None
-    stop_label: str
+    top: int = _TOP
     height: int = _HEIGHT
 
 
@@ -133,7 +132,7 @@ def _value_panel(replay: Replay, steps: Sequence[Decision]) -> _Panel:
         key="value",
         title="Best value after each trial",
         caption="Shaded: the best value that the bound on the remaining gain allows.",
-        rows=[_Tick(_number(v), _down(v, low, high)) for v in _round_values(low, high)],
+        rows=[_row(_number(v), _down(v, low, high)) for v in _round_values(low, high)],
         areas=[_path(outline) + "Z"] if outline else [],
         lines=lines,
     )
@@ -158,9 +157,9 @@ def _left_panel(replay: Replay, steps: Sequence[Decision]) -> _Panel | None:
         key="left",
         title="Remaining gain after each trial, and the threshold to stop",
         caption="Units of the objective, on a logarithmic scale.",
-        rows=[_Tick(f"{10.0**e:g}", _down(e, low, high)) for e in range(low, high + 1)],
+        rows=[_row(f"{10.0**e:g}", _down(e, low, high)) for e in range(low, high + 1)],
         areas=[],
-        lines=_apart(lines),
+        lines=lines,
     )
 
 
@@ -170,26 +169,32 @@ def _panel(
     key: str,
     title: str,
     caption: str,
-    rows: list[_Tick],
+    rows: list[Text],
     areas: list[str],
     lines: list[_Line],
 ) -> _Panel:
     stop = None if replay.stop is None else _across(replay.stop, replay.trials)
+    taken = list(rows)
+    if stop is not None:
+        label = (stop, 12, f"stop, {replay.stop} trials")
+        taken += [text for text in place([label], [], _TOP, _AT_STOP) if text]
+    ends = [(100, line.end, line.name) for line in lines]
+    placed = place(ends, taken, _TOP + _HEIGHT, _AT_END)
+    names = [(line.tone, text) for line, text in zip(lines, placed, strict=True) if text]
+    names += [("stop", text) for text in taken[len(rows) :]]
+    numbers = [v for v in _round_values(0, replay.trials) if 0 <= v <= replay.trials]
+    columns = [(_across(v, replay.trials), f"{v:g}") for v in numbers]
     return _Panel(
         key=key,
         title=title,
         description=str(replay),
         caption=caption,
         rows=rows,
-        columns=[
-            _Tick(f"{v:g}", _across(v, replay.trials))
-            for v in _round_values(0, replay.trials)
-            if 0 <= v <= replay.trials
-        ],
+        columns=thinned(columns, _TOP + _HEIGHT + 18),
         areas=areas,
         lines=lines,
+        names=names,
         stop=stop,
-        stop_label=f"stop, {replay.stop} trials",
     )
 
 
@@ -210,18 +215,13 @@ def _table(replay: Replay) -> list[list[str]]:
     ]
 
 
-def _named(tone: str, x: Sequence[float], y: Sequence[float], label: str) -> _Line:
-    return _Line(tone, _path(list(zip(x, y, strict=True))), label, 100, round(y[-1] - 7, 1))
+def _named(tone: str, x: Sequence[float], y: Sequence[float], name: str) -> _Line:
+    return _Line(tone, _path(list(zip(x, y, strict=True))), name, _TOP + y[-1])
 
 
-def _apart(lines: list[_Line]) -> list[_Line]:
-    """Names of curves that end close together, moved so that they do not overlap."""
-    ordered = sorted(lines, key=lambda line: line.y)
-    placed: list[_Line] = []
-    for line in ordered:
-        y = max(line.y, placed[-1].y + 18) if placed else max(line.y, 12)
-        placed.append(_Line(line.tone, line.path, line.label, line.x, y))
-    return placed
+def _row(words: str, down: float) -> Text:
+    """The label of a horizontal grid line, just above it."""
+    return Text(words, 0, _TOP + down - 4)
 
 
 def _across(trials: float, total: int) -> float:

@@ -27,6 +27,7 @@ from supersede.errors import (
 )
 from supersede.web.accounts import routes as accounts
 from supersede.web.bounties import api as bounties_api
+from supersede.web.bounties import drafting, reporting, submitting
 from supersede.web.bounties import routes as bounties
 from supersede.web.demonstration import routes as demonstration
 from supersede.web.labels import routes as labels
@@ -42,7 +43,10 @@ from supersede.web.site import Site
 
 __all__ = ["PARTS", "Limits", "create_app"]
 
-PARTS = (accounts, bounties, bounties_api, labels, reviews, ledger, operations)
+PARTS = (
+    accounts, drafting, bounties, submitting, reporting, bounties_api, labels, reviews, ledger,
+    operations,
+)  # fmt: skip  # /rounds/new comes before /rounds/{round_id}
 
 
 @dataclass(frozen=True)

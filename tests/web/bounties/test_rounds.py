@@ -3,7 +3,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from supersede.bounty import load
+from supersede.bounty import load_list
 from supersede.web.bounties.submissions import group_of
 from supersede.web.database import Candidate, Round, Submission
 from supersede.web.ledger import verify, verify_signature
@@ -120,7 +120,7 @@ def test_a_round_from_its_table_to_the_published_model(site, enter, ada, clock, 
     import shutil
 
     shutil.unpack_archive(tmp_path / "model.zip", tmp_path / "model")
-    model = load(tmp_path / "model")
+    model = load_list(tmp_path / "model")
     with site.database.read() as db:
         found = db.get_one(Round, number)
         assert found.audit["model"] == model_digest(model)

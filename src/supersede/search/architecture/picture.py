@@ -11,6 +11,7 @@ from markupsafe import Markup
 from supersede.hardware.picture import milliseconds, shortened
 from supersede.look.numbers import count
 from supersede.look.page import environment
+from supersede.look.placing import Text, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,8 @@ def front_figure(found: Found, *, baseline: int | None = None) -> Markup:
     steps = [(a[0], b[0], a[1], b[1]) for a, b in pairwise(front)]
     return _render(
         "front", dots=sorted(dots, key=lambda d: d["tone"] != "quiet"), steps=steps, height=HEIGHT,
-        across=[(x(t), form(t)) for t in across], up=[(y(t), f"{t:.3g}") for t in up],
+        across=thinned([(x(t), form(t)) for t in across], HEIGHT + 38),
+        up=[Text(f"{t:.3g}", 2, y(t) - 3) for t in up],
         x_name=second, title="Error against " + second, description=found.headline,
     )  # fmt: skip
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from supersede.train.flips.front import Point as Point
     from supersede.train.flips.front import choose as choose
     from supersede.train.flips.front import measure as measure
-    from supersede.train.flips.front import search_distillation as search_distillation
-    from supersede.train.flips.front import search_strength as search_strength
     from supersede.train.flips.old_models import OldModel as OldModel
     from supersede.train.flips.old_models import from_table as from_table
     from supersede.train.flips.old_models import old_estimator as old_estimator
@@ -36,6 +34,8 @@ if TYPE_CHECKING:
     from supersede.train.flips.prediction_updates import (
         evidence_of_probabilities as evidence_of_probabilities,
     )
+    from supersede.train.flips.strengths import search_distillation as search_distillation
+    from supersede.train.flips.strengths import search_strength as search_strength
     from supersede.train.flips.tabular import (
         PositiveCongruentClassifier as PositiveCongruentClassifier,
     )
@@ -68,8 +68,8 @@ _HOMES = {
     "interpolated": "weight_interpolation",
     "measure": "front",
     "remember": "old_models",
-    "search_distillation": "front",
-    "search_strength": "front",
+    "search_distillation": "strengths",
+    "search_strength": "strengths",
 }
 __all__ = sorted(_HOMES)
 

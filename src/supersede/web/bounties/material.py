@@ -20,7 +20,8 @@ from supersede.bounty import (
 )
 from supersede.bounty.artefacts import Codes, columns_of, parse, read_model
 from supersede.bounty.hunters import Ground
-from supersede.errors import InputError, MissingColumnError
+from supersede.bounty.table_rows import coded
+from supersede.errors import InputError, MissingColumnError, MissingPredictionError
 from supersede.web.bounties.log import RoundLog
 from supersede.web.bounties.tables import read_kept
 from supersede.web.database import Round
@@ -132,33 +133,22 @@ def material_of(site: Site, round_: Round) -> Material:
     public, holdout, fresh = _cut(whole, plan)
     policy: Policy = Betting(plan.delta) if plan.policy == "betting" else Certified(plan.delta)
     return Material(
-        public, tuple(holdout.slices(plan.slices, seed=plan.seed)), fresh, first, tuple(classes),
+        public, tuple(holdout.slices(plan.slices, seed=plan.seed)), fresh, first, classes,
         ZeroOne(), policy, {text: parse(text) for text in plan.watch}, plan.features,
     )  # fmt: skip
 
 
-def _sample(table: "pa.Table", plan: Plan) -> tuple[Sample, list[Any]]:
+def _sample(table: "pa.Table", plan: Plan) -> tuple[Sample, tuple[object, ...]]:
     """All labelled rows, with classes as codes."""
-    truth = table[plan.label].to_pylist()
-    labelled = np.array([not _missing(value) for value in truth])
-    table = table.filter(labelled)
-    truth = [value for value in truth if not _missing(value)]
-    said = table[plan.model].to_pylist() if plan.model else []
-    if any(_missing(value) for value in said):
-        msg = f"{plan.model} has no class for some labelled rows; leave them out of the table"
-        raise InputError.of(msg, "model")
-    found = {*truth, *said}
-    if not 2 <= len(found) <= 100:
-        msg = f"label and model have {len(found)} different values; expected 2 to 100 classes"
+    try:
+        whole = coded(table, plan.label, plan.model or None, plan.features, "all rows")
+    except MissingPredictionError as error:
+        raise InputError.of(str(error), "model") from error
+    classes = whole.classes or ()
+    if not 2 <= len(classes) <= 100:
+        msg = f"label and model have {len(classes)} different values; expected 2 to 100 classes"
         raise InputError.of(msg, "label")
-    classes = sorted(found, key=lambda value: (str(type(value)), value))
-    code = {value: number for number, value in enumerate(classes)}
-    columns: dict[str, Any] = {
-        name: table[name].to_numpy(zero_copy_only=False) for name in plan.features
-    }
-    if plan.model:
-        columns[plan.model] = np.array([code[value] for value in said])
-    return Sample("all rows", columns, np.array([code[value] for value in truth], int)), classes
+    return whole, classes
 
 
 def _cut(whole: Sample, plan: Plan) -> tuple[Sample, Sample, Sample]:
@@ -239,7 +229,3 @@ def public_csv(material: Material, label: str) -> bytes:
     held = io.BytesIO()
     pyarrow.csv.write_csv(pa.table(found), held)
     return held.getvalue()
-
-
-def _missing(value: object) -> bool:
-    return value is None or value != value  # only NaN is unequal to itself

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from supersede.bounty import Bounty, DecisionList, save
+from supersede.bounty import Bounty, DecisionList, save_list
 from supersede.errors import AccessError, ConflictError, InputError, NotFoundError
 from supersede.web.bounties.log import stream_of
 from supersede.web.database import Candidate, Round, RoundTeam, Submission
@@ -190,14 +190,14 @@ def waiting(db: Session, round_id: int) -> int:
 
 
 def zipped(bounty: Bounty) -> bytes:
-    """The patched model as `supersede.bounty.save` writes it, in one file."""
+    """The patched model as `supersede.bounty.save_list` writes it, in one file."""
     return _zipped(bounty.model)
 
 
 def _zipped(model: DecisionList) -> bytes:
     held = BytesIO()
     with TemporaryDirectory() as folder, zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as whole:
-        save(model, folder)
+        save_list(model, folder)
         for path in sorted(Path(folder).rglob("*")):
             if path.is_file():
                 whole.write(path, path.relative_to(folder).as_posix())

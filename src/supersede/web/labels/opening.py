@@ -5,20 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import UploadFile
 from sqlalchemy.orm import Session
 
 from supersede.errors import InputError
 from supersede.evaluate import Estimand, accuracy, plan, precision, recall
 from supersede.table.read import read
 from supersede.table.table import Table
-from supersede.web.bounties.tables import keep_table, path_on_server, read_kept
+from supersede.web.bounties.tables import read_kept
 from supersede.web.database import LabelTask
-from supersede.web.files import register
 from supersede.web.labels.actions import MOST_ITEMS, MOST_PER_ITEM, open_task
 from supersede.web.site import Site
 
-__all__ = ["MOST_LABELS", "Wanted", "open_from_file", "opened", "tables_columns"]
+__all__ = ["MOST_LABELS", "Wanted", "open_from_file", "opened"]
 
 MOST_LABELS = 2000  # of a task whose question is decided long before, as a rule
 _MEASURES = {"accuracy": accuracy, "precision": precision, "recall": recall}
@@ -92,30 +90,6 @@ class Wanted:
             typed["item"], tuple(typed["shown"]), margin, limit,
             budget, per_item or 1,
         )  # fmt: skip
-
-
-def tables_columns(site: Site, user_id: int, table: UploadFile | None, path: str) -> str:
-    """Keep an uploaded table, or one by its path on the server; its hash.
-
-    Raises:
-        InputError: There is none, or it is not a table.
-        AccessError: The path is not open.
-    """
-    most = site.settings.upload_mb * 1_000_000
-    if table is not None and table.filename:
-        parts = iter(lambda: table.file.read(1 << 20), b"")
-        kept = keep_table(site.files, table.filename, parts, most)
-    elif path.strip():
-        found = path_on_server(site.settings, path.strip())
-        with found.open("rb") as file:
-            parts = iter(lambda: file.read(1 << 20), b"")
-            kept = keep_table(site.files, found.name, parts, most * 100)
-    else:
-        msg = "choose a table"
-        raise InputError.of(msg, "table")
-    with site.database.write() as db:
-        register(db, kept, "table.parquet", user_id, site.now())
-    return kept.hash
 
 
 def opened(site: Site, table: str, models: tuple[str, ...], item: str) -> Table:

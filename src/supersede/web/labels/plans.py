@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from supersede.errors import ConflictError
-from supersede.evaluate import Plan, read_plan, write_plan
+from supersede.evaluate import Plan, load_plan, write_plan
 
 __all__ = ["option_list", "packed", "replacements", "unpacked", "value_of"]
 
@@ -40,7 +40,7 @@ def unpacked(text: str, design: str) -> Plan:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plan.csv.design"
         file.write_bytes(base64.b64decode(text))
-        plan = read_plan(file)
+        plan = load_plan(file)
     if plan.design != design:
         msg = (
             f"the plan of this task was {design} and is now {plan.design}; its labels belong to the"

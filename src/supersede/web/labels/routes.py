@@ -18,11 +18,12 @@ from supersede.web.database import Label, LabelItem, LabelTask, StoredFile, User
 from supersede.web.labels import actions
 from supersede.web.labels.contents import MEDIA
 from supersede.web.labels.looks import Aim, aims_of, latest
-from supersede.web.labels.opening import Wanted, open_from_file, tables_columns
+from supersede.web.labels.opening import Wanted, open_from_file
 from supersede.web.pages import page, part, see_other
 from supersede.web.security import SignedIn, SiteOf, Visitor, needs
 from supersede.web.security.forms import once
 from supersede.web.site import Site
+from supersede.web.uploads import table_taken
 
 __all__ = ["router"]
 
@@ -58,14 +59,9 @@ def upload(
     table: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
     """Take the table, and lead to the question."""
-    try:
-        kept = tables_columns(site, who.user_id, table, path)
-    except SupersedeError as error:
-        return page(
-            request, "web.labels/new.html", who, status=422, problem=str(error), wrong="table",
-            typed={"path": path}, paths=site.settings.tables,
-        )  # fmt: skip
-    return see_other(f"/labels/from/{kept}")
+    return table_taken(
+        request, site, who, table, path, form="web.labels/new.html", then="/labels/from/"
+    )
 
 
 @router.get("/labels/from/{table}")

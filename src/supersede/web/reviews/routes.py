@@ -15,12 +15,12 @@ from supersede.web.bounties.tables import read_kept
 from supersede.web.database import Approval, Candidate, Job, LabelTask, Review, User
 from supersede.web.labels.actions import plan_of
 from supersede.web.labels.looks import aims_of, latest
-from supersede.web.labels.opening import tables_columns
 from supersede.web.pages import page, part, see_other
 from supersede.web.reviews import actions
 from supersede.web.security import SignedIn, SiteOf, Visitor, needs
 from supersede.web.security.forms import once
 from supersede.web.site import Site
+from supersede.web.uploads import table_taken
 
 __all__ = ["router"]
 
@@ -65,14 +65,9 @@ def upload(
     table: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
     """Take the table, and lead to the settings."""
-    try:
-        kept = tables_columns(site, who.user_id, table, path)
-    except SupersedeError as error:
-        return page(
-            request, "web.reviews/new.html", who, status=422, problem=str(error), wrong="table",
-            typed={"path": path}, paths=site.settings.tables,
-        )  # fmt: skip
-    return see_other(f"/reviews/of/{kept}")
+    return table_taken(
+        request, site, who, table, path, form="web.reviews/new.html", then="/reviews/of/"
+    )
 
 
 @router.get("/reviews/of/{table}")

@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 
 import supersede
-from supersede.bounty import load
+from supersede.bounty import load_list
 from supersede.bounty.estimator import predict_table
 from supersede.demo.life.people import with_column
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Add the column patched to today's table."""
     rows = pq.read_table("today.parquet")
     table = supersede.read(rows, models=["congruent"], item="id", labelled=False)
-    answers = predict_table(load("hunt/model"), table, classes=[0, 1], name="patched")
+    answers = predict_table(load_list("hunt/model"), table, classes=[0, 1], name="patched")
     by_item = dict(zip(*(answers[name].to_pylist() for name in ("id", "patched")), strict=True))
     patched = [by_item[item] for item in rows["id"].to_pylist()]
     changed = sum(a != b for a, b in zip(patched, rows["congruent"].to_pylist(), strict=True))
