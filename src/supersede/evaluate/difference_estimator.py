@@ -121,15 +121,11 @@ def difference_estimate(
     mean = np.zeros(len(patterns))
     for term in estimand.terms:
         totals, errors, parts = [], [], []
-        by_state = [patterns.parts(term, s) for s in range(len(patterns.states))]
-        of_chosen = [chosen.parts(term, s) for s in range(len(patterns.states))]
+        by_state, of_chosen = patterns.parts_by_state(term), chosen.parts_by_state(term)
         for side in (0, 1):
-            predicted = sum(belief[:, s] * by_state[s][side] for s in range(len(by_state)))
-            told = np.stack([part[side] for part in of_chosen])
-            error = amount * (
-                told[observed.state, np.arange(len(chosen))]
-                - np.asarray(predicted)[observed.pattern]
-            )
+            predicted = np.einsum("hs,sh->h", belief, by_state[side])
+            told = of_chosen[side][observed.state, np.arange(len(chosen))]
+            error = amount * (told - predicted[observed.pattern])
             totals.append(float((mass * predicted).sum() + (weight * error).sum()))
             errors.append(error)
             parts.append(predicted)
@@ -139,7 +135,7 @@ def difference_estimate(
         ratio = above / below
         value += term.coefficient * ratio
         residual += term.coefficient * (errors[0] - ratio * errors[1]) / below
-        mean += term.coefficient * (np.asarray(parts[0]) - ratio * np.asarray(parts[1])) / below
+        mean += term.coefficient * (parts[0] - ratio * parts[1]) / below
         spread = float((_factor(observed) * _variance(errors[1], observed)).sum())
         doubt = max(doubt, spread**0.5 / below)
     linear = linearise(estimand, patterns, belief)

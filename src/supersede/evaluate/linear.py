@@ -57,14 +57,11 @@ def linearise(estimand: Estimand, patterns: Patterns, belief: Floats) -> Linear:
         patterns: The patterns and their counts.
         belief: Probability of each state for each pattern, shape ``(h, states)``.
     """
-    states = range(len(patterns.states))
     added = np.zeros((len(patterns.states), len(patterns)))  # sum_j c_j a_j / B_j
     influence = np.zeros_like(added)
     value, known = 0.0, True
     for term in estimand.terms:
-        parts = [patterns.parts(term, state) for state in states]
-        above = np.stack([a for a, _ in parts])
-        below = np.stack([b for _, b in parts])
+        above, below = patterns.parts_by_state(term)
         known &= bool((below == below[0]).all())
         total = _expected(below, patterns, belief)
         if total <= 0:

@@ -56,7 +56,8 @@ Ints = npt.NDArray[np.int64]
 
 OTHER = "any other class"
 _SCORE_BINS = 25  # of the mean score; finer bins gained nothing on make_classification data
-_MOST_GRADED = 6  # models with graded outcomes in one plan: 2^6 states
+_MOST_GRADED = 10  # models with graded outcomes in one plan: 2^10 states
+_FINELY_GRADED = 6  # up to so many models, a grade has ten bins; beyond, two, as patterns multiply
 _WORD = 2**62  # what fits a signed 64-bit integer
 
 
@@ -160,6 +161,19 @@ class Patterns:
     def open_ended(self) -> bool:
         """Whether a label may be a class that has no state of its own."""
         return OTHER in self.states and not self.graded
+
+    def parts_by_state(self, term: Term) -> tuple[Floats, Floats]:
+        """`parts` in every state, each of shape ``(states, h)``."""
+        kinds = list(self.states)
+        if self.graded:  # only the grades of the term's models matter
+            places = [self.graded.index(model) for model in term.models]
+            kinds = [tuple(state[place] for place in places) for state in self.states]
+        first = {kind: at for at, kind in reversed(list(enumerate(kinds)))}
+        number = {kind: k for k, kind in enumerate(first)}
+        found = [self.parts(term, at) for at in first.values()]
+        chosen = np.array([number[kind] for kind in kinds])
+        above, below = (np.stack(side)[chosen] for side in zip(*found, strict=True))
+        return above, below
 
     def parts(self, term: Term, state: int) -> tuple[Floats, Floats]:
         """Contribution of each pattern's item to a ratio's numerator and denominator in a state."""
@@ -439,6 +453,7 @@ def _graded(
         )
         raise ArgumentError(msg)
     states = tuple(itertools.product((0, 1), repeat=len(graded)))
-    keys = (*(Key("grade", model, 10) for model in graded), *met)
+    bins = 10 if len(graded) <= _FINELY_GRADED else 2
+    keys = (*(Key("grade", model, bins) for model in graded), *met)
     nothing = np.zeros((len(keys), 0), np.int16)
     return Patterns(states, keys, nothing, np.zeros(0, np.int64), tuple(graded))
