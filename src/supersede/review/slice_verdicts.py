@@ -7,7 +7,7 @@ the limit. Passing the check takes every slice: each by its own interval, where 
 since all of them must (an intersection-union test, Berger 1982), or all slices of a margin together,
 where there are enough of them to borrow strength from each other (`alike`). A slice with fewer than
 `min_items` items can fail but does not hold up the verdict, and one whose items all have weight 0 can do
-neither: both are named as too small to judge.
+neither: both are named as too small to judge. Where all slices are, nothing has been shown.
 """
 
 from collections.abc import Callable, Sequence
@@ -129,11 +129,11 @@ def slices_finding(
         "fail"
         if fails.any()
         else "pass"
-        if all(s != "open" for s in shown_together)
+        if all(s != "open" for s in shown_together) and (verdicts != "").any()
         else "undecided"
     )
     chosen = random = None
-    if verdict == "undecided":
+    if "open" in shown_together and verdict == "undecided":
         waiting = [i for i, state in enumerate(shown_together) if state == "open"]
         labels = labels_for_slices(
             [(judged[i].margin, judged[i].needs, judged[i].future) for i in waiting],
@@ -203,6 +203,8 @@ def _reason(
     joint = [part.margin for part, state in zip(judged, states, strict=True) if state == "together"]
     if "open" in states or (failed and open_):
         said.append(f"{count(open_)} of {total} cannot be decided yet")
+    elif small == len(verdicts):
+        said.append(f"none of {total} has enough items to judge")
     elif not failed:
         kept = items(len(verdicts) - small, "slice")
         said.append(f"{level(confidence)} sure that all {kept} keep the limit of {asked.bound}")
@@ -225,7 +227,10 @@ def _steps(
     """What to do besides labelling: narrow the gate, or accept a named risk."""
     open_ = [s for s in slices if s.verdict == "undecided"]
     if not open_:
-        return ()
+        return (
+            f"{asked.check}: bring more items, so that a slice has {asked.min_items}; or judge smaller"
+            " slices: min_items=…",
+        )
     worst = max(open_, key=lambda s: s.high if asked.sense > 0 else -s.low)
     end = worst.high if asked.sense > 0 else worst.low
     risk = (
