@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hosts test-wheel lint type docs bench constraints clean
+.PHONY: help demo test test-hosts test-wheel lint type docs bench mutants constraints clean
 PY := .venv/bin/python
 
 help:  ## list the commands
@@ -41,6 +41,9 @@ docs: .venv/ready-dev  ## build the documentation into site/; the first time tak
 
 bench: .venv/ready-dev  ## measure against peers; rewrites docs/benchmarks.md
 	$(PY) -m benchmarks
+
+mutants: .venv/ready-dev  ## change one expression at a time and see whether a test fails; about an hour
+	OMP_NUM_THREADS=1 $(PY) -m benchmarks.mutants
 
 constraints:  ## choose the newest versions that fit together
 	tools/environment constraints

@@ -43,7 +43,8 @@ from supersede.metrics.agresti_coull import agresti_coull
 from supersede.metrics.clopper_pearson import clopper_pearson
 from supersede.metrics.intervals import z
 from supersede.metrics.ratio_intervals import change, gap, interval, joint_interval
-from supersede.metrics.ratios import Part, sum_ratios
+from supersede.metrics.ratio_sums import sum_ratios
+from supersede.metrics.ratios import Part
 
 DATA = Path(os.environ.get("SUPERSEDE_BENCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 TRIALS = int(os.environ.get("SUPERSEDE_SIMULATIONS", "10000"))

@@ -28,10 +28,12 @@ TREE = STATE / "mutants"
 ROOMS = ("review", "metrics", "audit")
 FILES = ("evaluate/estimates.py",)
 TESTS = (
-    "tests/metrics", "tests/reference/test_metric_checks.py", "tests/reference/test_fairlearn.py",
-    "tests/reference/test_published.py", "tests/reference/test_audit_fairlearn.py", "tests/review",
-    "tests/audit", "tests/evaluate/test_estimates.py", "tests/properties/test_flips.py",
-    "tests/properties/test_audit.py", "src/supersede/metrics", "src/supersede/review", "src/supersede/audit",
+    "tests/metrics", "src/supersede/metrics", "src/supersede/review", "src/supersede/audit",
+    "tests/review/test_every_number.py", "tests/review/test_corners.py", "tests/audit/test_audit.py",
+    "tests/reference/test_metric_checks.py", "tests/review", "tests/audit",
+    "tests/evaluate/test_estimates.py", "tests/reference/test_fairlearn.py",
+    "tests/reference/test_audit_fairlearn.py", "tests/reference/test_published.py",
+    "tests/properties/test_flips.py", "tests/properties/test_audit.py",
 )  # fmt: skip
 LEFT_OUT = ("in_browser", "speech")  # of the tests, and of the files
 DRAWN = int(os.environ.get("SUPERSEDE_MUTANTS", "100"))
@@ -80,10 +82,13 @@ def main() -> None:
         snapshot()
     mutants = [m for file in sources() for m in mutants_of(file)]
     drawn = random.Random(SEED).sample(mutants, DRAWN)
+    if sys.argv[1:] == ["table"]:
+        table(drawn, len(mutants))
+        return
     preload()
-    reached = kept("mutants-tests", "reached", lambda: forked(map_tests, 3600))
+    known = tests_by_function()
     for at, mutant in enumerate(drawn):
-        found = kept("mutants-results", mutant.key, lambda m=mutant: judged(m, reached))  # type: ignore[misc]
+        found = kept("mutants-results", mutant.key, lambda m=mutant: judged(m, known))  # type: ignore[misc]
         print(at, mutant.key, found, flush=True)
     table(drawn, len(mutants))
 
@@ -262,8 +267,20 @@ def forked(work: Any, limit: float) -> Any:
     return json.loads(said) if said else None
 
 
-def map_tests() -> dict[str, Any]:
-    """Run all tests once: which of them run which function, and how long they take."""
+def tests_by_function() -> dict[str, Any]:
+    """What `map_tests` finds for all paths; each is kept, so that a run that is cut short goes on."""
+    known: dict[str, Any] = {"reached": {}, "taken": {}, "failed": []}
+    for path in TESTS:
+        found = kept("mutants-tests", path, lambda p=path: forked(lambda: map_tests(p), 1800))  # type: ignore[misc]
+        for key, names in found["reached"].items():
+            known["reached"].setdefault(key, []).extend(names)
+        known["taken"] |= found["taken"]
+        known["failed"] += found["failed"]
+    return known
+
+
+def map_tests(path: str) -> dict[str, Any]:
+    """Run tests once: which of them run which function, and how long they take."""
     import pytest
 
     package = str(TREE / "src/supersede") + "/"
@@ -297,7 +314,7 @@ def map_tests() -> dict[str, Any]:
             if report.failed:
                 failed.append(report.nodeid)
 
-    pytest.main([*options(), *TESTS], plugins=[Watch()])
+    pytest.main([*options(), path], plugins=[Watch()])
     return {"reached": reached, "taken": taken, "failed": failed}
 
 
@@ -352,19 +369,21 @@ def judged(mutant: Mutant, known: dict[str, Any]) -> str:
 
 
 def table(drawn: Sequence[Mutant], possible: int) -> None:
-    """Write what was found."""
+    """Write what was found; ``python -m benchmarks.mutants table`` does it before all are run."""
     results = json.loads((STATE / "mutants-results.json").read_text())
-    rows = [("room", "drawn", "killed", "")]
-    for room in (*ROOMS, "evaluate"):
-        mine = [m for m in drawn if m.file.startswith(room)]
+    run = [m for m in drawn if m.key in results]
+    rows = [("room", "run", "killed", "share")]
+    for room in (*ROOMS, "evaluate", ""):
+        mine = [m for m in run if m.file.startswith(room)]
         killed = sum(results[m.key] == "killed" for m in mine)
-        rows.append((room, str(len(mine)), str(killed), f"{killed / max(len(mine), 1):.0%}"))
-    killed = sum(results[m.key] == "killed" for m in drawn)
-    rows.append(("all", str(len(drawn)), str(killed), f"{killed / len(drawn):.0%}"))
-    alive = "\n".join(f"- `{m.key}`" for m in drawn if results[m.key] != "killed")
+        if mine:
+            share = f"{100 * killed / len(mine):.0f} %"
+            rows.append((room or "all", str(len(mine)), str(killed), share))
+    alive = "\n".join(f"- `{m.key}`" for m in run if results[m.key] != "killed")
     write(
         "mutants", "Mutants that the tests kill", "python -m benchmarks.mutants", rows,
-        f"Drawn from {possible:,} possible changes with seed {SEED}. Survivors:\n\n{alive}",
+        f"{len(run)} of {DRAWN} mutants that were drawn from {possible:,} with seed {SEED} have been run."
+        f" Survivors, by file, line, kind and node of the tree:\n\n{alive or 'none.'}",
     )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from scipy import stats
 from supersede.metrics.agresti_coull import agresti_coull
 from supersede.metrics.intervals import z
 from supersede.metrics.ratio_intervals import change, gap, interval, joint_interval
-from supersede.metrics.ratios import Part, sum_ratios
+from supersede.metrics.ratio_sums import sum_ratios
+from supersede.metrics.ratios import Part
 
 GROUPS = 10
 

@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from supersede.metrics.ratio_intervals import interval, joint_interval
-from supersede.metrics.ratios import Part, sum_ratios
+from supersede.metrics.ratio_sums import sum_ratios
+from supersede.metrics.ratios import Part
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 import supersede
 from supersede.audit import Condition, Group, audit_groups, audit_losses
-from supersede.metrics.ratios import Part, sum_ratios
+from supersede.metrics.ratio_sums import sum_ratios
+from supersede.metrics.ratios import Part
 
 LOSSES = st.lists(
     st.tuples(

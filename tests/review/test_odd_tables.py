@@ -14,6 +14,7 @@ from supersede.review import (
     MaxScoreShift,
     MaxSliceNFR,
     MinGain,
+    MinMetric,
     MustNotBreak,
     NoSliceWorse,
 )
@@ -48,6 +49,30 @@ def test_a_slice_without_weight_cannot_be_judged(odd):
     odd["w"] = np.zeros(400)
     odd["w"][5] = 1.0
     assert findings(odd, SLICES, weight="w", groups=["g"])["max_slice_nfr"].verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    "check", [MaxSliceNFR(0.05), NoSliceWorse(0.05), MinMetric("accuracy", 0.1, by="g")]
+)
+def test_slices_that_are_all_too_small_show_nothing(odd, check):
+    rows = {"a": np.ones(400), "b": np.ones(400), "g": np.arange(400) // 20}
+    models = {name: supersede.table.Right(name) for name in "ab"}
+    review = supersede.compare(rows, old="a", new="b", models=models, groups=["g"], checks=[check])
+    (finding,) = review.candidate.findings
+    assert (review.verdict, finding.more_labels) == ("undecided", None)
+    assert "enough items to judge" in finding.reason
+    assert finding.steps
+
+
+def test_groups_alone_are_a_table(odd):
+    from supersede.audit import coverage
+
+    assert len(coverage({"g": odd["g"], "h": odd["g"] // 2}, groups=["g", "h"]).to_frame())
+
+
+def test_models_are_names(odd):
+    with pytest.raises(errors.ArgumentError, match="expected names of columns"):
+        supersede.read(odd, models=[["a", "b"]])
 
 
 @pytest.mark.parametrize("use", ["weight", "cost"])

@@ -17,7 +17,8 @@ from supersede.audit.result import Audit, GroupRow
 from supersede.errors import ArgumentError, MissingColumnError
 from supersede.look.numbers import count
 from supersede.metrics.ratio_intervals import Unit
-from supersede.metrics.ratios import Part, Ratios, sum_ratios
+from supersede.metrics.ratio_sums import sum_ratios
+from supersede.metrics.ratios import Part, Ratios
 from supersede.table.coerce import Columns as TableColumns
 from supersede.table.coerce import as_table
 from supersede.table.table import Table

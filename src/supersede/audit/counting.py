@@ -8,7 +8,8 @@ from supersede.audit.attributes import Attribute
 from supersede.audit.groups import Group, count_groups
 from supersede.audit.losses import Loss
 from supersede.errors import ArgumentError, MissingColumnError
-from supersede.metrics.ratios import Part, Ratios, count_ratios
+from supersede.metrics.ratio_sums import count_ratios
+from supersede.metrics.ratios import Part, Ratios
 from supersede.table.outcomes import plain
 from supersede.table.table import Table
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from supersede.audit.attributes import Attribute
 from supersede.errors import ArgumentError
-from supersede.metrics.ratios import Part, Ratios, count_ratios
+from supersede.metrics.ratio_sums import count_ratios
+from supersede.metrics.ratios import Part, Ratios
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -19,7 +19,8 @@ from supersede.bounty.sample import Sample
 from supersede.bounty.tracking import Track, track
 from supersede.look.result import ResultMixin, frame_of
 from supersede.metrics.ratio_intervals import change
-from supersede.metrics.ratios import Part, sum_ratios
+from supersede.metrics.ratio_sums import sum_ratios
+from supersede.metrics.ratios import Part
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,7 +14,8 @@ import pyarrow as pa
 from supersede.metrics.agresti_coull import agresti_coull
 from supersede.metrics.cells import Counting
 from supersede.metrics.comparison import Floats, Interval, Sample, paired_share, student
-from supersede.metrics.ratios import Part, Ratios, ratios_counted
+from supersede.metrics.ratio_sums import ratios_counted
+from supersede.metrics.ratios import Part, Ratios
 
 __all__ = ["ComparedRates", "compare_rates"]
 

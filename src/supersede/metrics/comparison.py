@@ -7,7 +7,7 @@ from the old one's, each with an interval at any confidence.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,22 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Comparison", "Floats", "Interval", "Sample", "numbered", "paired_share", "student"]
+__all__ = [
+    "Better",
+    "Comparison",
+    "Floats",
+    "Interval",
+    "Sample",
+    "Unit",
+    "numbered",
+    "paired_share",
+    "student",
+]
 
 Floats = npt.NDArray[np.float64]
 Interval = tuple[Floats, Floats]
+Better = Literal["more", "less"]
+Unit = Literal["share", "amount"]
 Places = npt.NDArray[np.intp]
 
 

@@ -212,7 +212,12 @@ def _named_models(
     if isinstance(models, str):
         msg = f"models={models!r} is one text; pass a list of columns: models=[{models!r}]"
         raise ArgumentError(msg)
-    return dict(models) if isinstance(models, Mapping) else {column: column for column in models}
+    if isinstance(models, Mapping):
+        return dict(models)
+    if not all(isinstance(column, str) for column in models):
+        msg = f"models={models!r}; expected names of columns, as in models=['old', 'new']"
+        raise ArgumentError(msg)
+    return {column: column for column in models}
 
 
 def _uses(outcome: str | Outcome, column: str | None) -> bool:

@@ -236,7 +236,7 @@ def _fingerprint(table: Table) -> "ir.Value | None":
     names = [table.item, table.label, *table.groups, table.weight, table.cost, table.cluster]
     used = {name for name in names if name is not None}
     used |= {column for outcome in table.models.values() for column in outcome.columns}
-    if table.rows.get_backend().name != "duckdb":
+    if not used or table.rows.get_backend().name != "duckdb":
         return None
     row = ibis.struct({name: table.rows[name] for name in sorted(used)})
 
