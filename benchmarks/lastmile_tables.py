@@ -26,7 +26,14 @@ FACTORS = (12, 60, 1000, 1 / 12, 1 / 60, 1 / 1000, 2.54, 1 / 2.2046, 1.6093, 100
 TABLES = {
     "Adult": ("adult/adult.parquet", "income", ">50K", ("id", "split", "fnlwgt")),
     "census": ("census_kdd/census_kdd.parquet", "income", "50000+", ("id", "split", "weight")),
+    "employment": (
+        "acs_employment/acs_employment_ma_2015_2018.parquet",
+        "employed",
+        "1",
+        ("id", "year"),
+    ),
 }
+PROTECTED = {"Adult": ("sex", "race"), "census": ("sex", "race"), "employment": ("SEX", "RAC1P")}
 
 
 def load(name):
@@ -60,7 +67,7 @@ def planted(columns, rng):
 
 
 def plants():
-    for name in TABLES:
+    for name in ("Adult", "census"):
         columns, _ = load(name)
         n = len(next(iter(columns.values())))
         state = FOLDER / f"{name}.json"
@@ -98,43 +105,77 @@ def matrix(columns, kinds):
     return np.column_stack(out)
 
 
-def loop():
+CASES = {
+    "Adult, boosted trees": ("Adult", "false negative rate", "trees"),
+    "census, boosted trees": ("census", "false negative rate", "trees"),
+    "employment, logistic regression": ("employment", "false negative rate", "logistic"),
+    "employment, the deployed model": ("employment", "false positive rate", "deployed"),
+}
+STRENGTHS = (1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6)
+SHARES = (0.3, 0.08, 0.22, 0.4)  # training, then three fresh samples
+
+
+def trees(given, truth, weight, kinds):
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    made = HistGradientBoostingClassifier(max_iter=60, random_state=0)
+    made.fit(matrix(given, kinds), truth, sample_weight=weight)
+    return lambda asked: made.predict(matrix(asked, kinds))
+
+
+def logistic(given, truth, weight, kinds):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    made = make_pipeline(StandardScaler(), LogisticRegression())
+    made.fit(matrix(given, kinds), truth, logisticregression__sample_weight=weight)
+    return lambda asked: made.predict(matrix(asked, kinds))
+
+
+def deployed(asked):
+    return asked["deployed_prediction"].numbers().astype(int)
+
+
+def run_case(table, metric, first_model):
+    columns, labels = load(table)
+    sex, race = PROTECTED[table]
+    whole = Sample("all", columns, labels)
+    order = np.random.default_rng(0).permutation(len(labels))
+    cuts = (np.cumsum(SHARES)[:-1] * len(order)).astype(int)
+    train, *fresh = (
+        whole.take(np.sort(rows), name)
+        for rows, name in zip(np.split(order, cuts), ("train", *(f"fresh {i}" for i in (1, 2, 3))), strict=True)
+    )  # fmt: skip
+    without = {sex, race, "deployed_prediction", "deployed_probability"}
+    kinds = {
+        c: None if v.kind != "text" else {t: i for i, t in enumerate(sorted(set(v.texts())))}
+        for c, v in train.columns.items() if c not in without
+    }  # fmt: skip
+    learn = logistic if first_model == "logistic" else trees
+
+    def fit(given, truth, weight):
+        return learn(given, truth, weight, kinds)
+
+    first = deployed if first_model == "deployed" else fit(train.columns, train.labels, np.ones(len(train)))  # fmt: skip
+    repairs = [Reweighted(fit, STRENGTHS, f"reweighting {i}") for i in range(1, 4)]
+    target = GapTarget(sex, metric=metric, watch=(race,))
+    return repair_until(first, train, fresh, target, repairs, progress=lambda text: print(text, flush=True))  # fmt: skip
+
+
+def loop():
     FOLDER.mkdir(parents=True, exist_ok=True)
-    results = {}
-    for name in TABLES:
-        columns, labels = load(name)
-        order = np.random.default_rng(0).permutation(len(labels))
-        whole = Sample("all", columns, labels)
-        parts = np.array_split(order[int(0.4 * len(order)) :], 4 if name == "census" else 3)
-        train = whole.take(np.sort(order[: int(0.4 * len(order))]), "train")
-        fresh = [whole.take(np.sort(rows), f"fresh {i + 1}") for i, rows in enumerate(parts)]
-        kinds = {
-            c: None if v.kind != "text" else {t: i for i, t in enumerate(sorted(set(v.texts())))}
-            for c, v in train.columns.items() if c not in ("sex", "race")
-        }  # fmt: skip
-
-        def fit(given, truth, weight, kinds=kinds):
-            made = HistGradientBoostingClassifier(max_iter=60, random_state=0)
-            made.fit(matrix(given, kinds), truth, sample_weight=weight)
-            return lambda asked: made.predict(matrix(asked, kinds))
-
+    state = FOLDER / "loop.json"
+    results = json.loads(state.read_text()) if state.exists() else {}
+    for name, case in CASES.items():
+        if name in results:
+            continue
         started = time.process_time()
-        first = fit(
-            {c: v for c, v in train.columns.items() if c in kinds},
-            train.labels,
-            np.ones(len(train)),
-        )
-        strengths = (1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5)
-        repairs = [Reweighted(fit, strengths, f"reweighting {i}") for i in range(1, 4)]
-        run = repair_until(
-            first, train, fresh, GapTarget("sex", watch=("race",)), repairs, progress=print
-        )  # fmt: skip
+        run = run_case(*case)
         print(name, run, flush=True)
         results[name] = run.to_dict() | {"cpu": time.process_time() - started}
         results[name].pop("spent")
-        (FOLDER / "loop.json").write_text(json.dumps(results, indent=1))
+        state.write_text(json.dumps(results, indent=1))
 
 
 def write():
@@ -152,7 +193,7 @@ def write():
         "| table | named first | … and explained | target | clean draws without a suspect | target |",
         "|---|---|---|---|---|---|",
     ]
-    for name in TABLES:
+    for name in ("Adult", "census"):
         found = json.loads((FOLDER / f"{name}.json").read_text())
         n = len(found)  # fewer than RUNS where a run was cut short
         lines.append(
@@ -165,24 +206,34 @@ def write():
             "",
             "## Repair until the gap is small",
             "",
-            "Gradient-boosted trees that never read sex or race. Target: false negative rates of the sexes",
-            "differ by at most 3 points on fresh rows, accuracy falls by at most 1 point, and no combination",
-            "of sex and race gets worse. A round passes only if whole intervals lie on the right side;",
-            "otherwise it is undecided.",
+            "No model reads sex or race. Target: the rates of the sexes differ by at most 3 points on fresh",
+            "rows, accuracy falls by at most 1 point, neither sex nor any combination of sex and race gets",
+            "worse beyond chance, within three repairs. A model passes only if whole intervals lie on the",
+            "right side, and the intervals of a run hold together with 95 % confidence: each fresh sample has",
+            f"a part of the risk, by its rows. Training and fresh samples are {', '.join(f'{s:.0%}' for s in SHARES)} of a table. The deployed model",
+            "is the one whose recorded predictions come with the data; its gap is in the false positive rate.",
             "",
-            "| table | round | fresh rows | gap [95 %] | change of accuracy [95 %] | worse combinations | verdict |",
-            "|---|---|---|---|---|---|---|",
+            "| table, first model | metric | model | fresh rows | gap [interval] | change of accuracy [interval] | got worse | verdict |",
+            "|---|---|---|---|---|---|---|---|",
         ]
-        for name, run in json.loads(loops.read_text()).items():
+        results = json.loads(loops.read_text())
+        for name, run in results.items():
             for r in run["rounds"]:
                 lines.append(
-                    f"| {name} | {r['repair'] or 'first model'} | {r['rows']:,} | {r['gap']:.3f} [{r['low']:.3f}, {r['high']:.3f}] |"
-                    f" {r['accuracy_change']:+.4f} [{r['accuracy_low']:+.4f}, {r['accuracy_high']:+.4f}] | {len(r['worse'])} | {r['verdict']} |"
+                    f"| {name} | {run['target']['metric']} | {r['repair'] or 'first model'} | {r['rows']:,} | {r['gap']:.3f} [{r['low']:.3f}, {r['high']:.3f}] |"
+                    f" {r['accuracy_change']:+.4f} [{r['accuracy_low']:+.4f}, {r['accuracy_high']:+.4f}] | {sum(w['low'] > 0 for w in r['watched'])} of {len(r['watched'])} | {r['verdict']} |"
                 )
-            lines.append(f"| {name} | **{run['end']}** | | | | | {'; '.join(run['needed'])} |")
-        left = [name for name in TABLES if name not in json.loads(loops.read_text())]
+            said = "; ".join(t for t in run["needed"] if "fresh rows decide" in t)
+            lines.append(f"| {name} | | **{run['end']}** | | {said} | | | {run['cpu']:.0f} CPU-s |")
+        left = [name for name in CASES if name not in results]
         if left:
             lines += ["", f"Not run here: {', '.join(left)}."]
+        lines += [
+            "",
+            "Half an interval of a gap is about 2 standard errors. With the 1,769 women of Adult who earn more,",
+            "the standard error on all rows is .014: below a limit of .03, Adult could show nothing but a gap",
+            "that is 0 almost exactly, and no sample of it is left for training then.",
+        ]
     PAGE.write_text("\n".join(lines) + "\n")
 
 

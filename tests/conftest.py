@@ -8,6 +8,7 @@ from pathlib import Path
 
 # one thread a test process: with several, spinning threads of OpenMP take each other's time
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import onnxruntime themselves
 
 import numpy as np
 import pandas as pd

@@ -43,6 +43,23 @@ def test_small_new_and_lost_groups_hold_nothing_up():
         regressions(before, audit_losses([0.1, 0.2], {"g": [1, 2]}, name="other"))
 
 
+def test_a_group_that_was_judged_and_is_gone_or_nearly_so_is_undecided(frame):
+    before = audit_losses([0, 1] * 100, {"g": ["a"] * 100 + ["c"] * 100}, name="error rate")
+    gone = audit_losses([0, 1] * 100, {"g": ["a"] * 200}, name="error rate")
+    few = audit_losses([0, 1] * 100, {"g": ["a"] * 195 + ["c"] * 5}, name="error rate")
+    for after in (gone, few):
+        assert verdicts(regressions(before, after, tolerance=0.3))["g = c"] == "undecided"
+    rows = frame(2000)
+    first = audit_groups(rows, "a", groups=["sex"])
+    women = audit_groups(rows[rows.sex == "f"], "b", groups=["sex"])
+    review = supersede.compare(
+        rows, old="a", new="b", checks=[NoGroupRegresses(women, first, tolerance=0.2)]
+    )
+    finding = review.candidate.findings[0]
+    assert finding.verdict == "undecided"
+    assert "No longer in the audit: sex = m." in finding.reason
+
+
 def test_history_is_kept_a_line_a_version(tmp_path):
     path = tmp_path / "audits.jsonl"
     append_audit(path, "1", losses(0.1, 0.1))

@@ -57,6 +57,42 @@ def test_flags_that_do_not_go_together_are_refused(tables, flags, words, capsys,
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("table", "flags", "words"),
+    [
+        ("path,text\na.wav,one\n,two\n", [], "row 1 has no file"),
+        ("path,text\na.wav,one\nb.wav,two\n", [], "no such file"),
+        ("path,text\nx/a.wav,one\nx/a.flac,two\n", ["--repaired", "out"], "two clips would be written"),
+        ("path,text\n../a.wav,one\n", ["--repaired", "out"], "would lie outside"),
+        ("path,text\nletter.txt,one\n", [], "cannot be read as audio"),
+        ("path,text\nletter.txt,one\n", ["--words", "picture.png"], "not text in UTF-8"),
+    ],
+)  # fmt: skip
+def test_clips_that_cannot_be_read_are_refused(table, flags, words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips.csv").write_text(table)
+    (tmp_path / "letter.txt").write_text("this is a letter")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff")
+    if words == "not text in UTF-8":
+        from supersede.lastmile.audio import Clip
+
+        write_clip(Clip(np.sin(np.arange(16_000))), tmp_path / "letter.txt.wav")
+        (tmp_path / "clips.csv").write_text("path,text\nletter.txt.wav,one\n")
+    code = main(["lastmile", "clips.csv", "--audio", "path", "--reference", "text", *flags])
+    assert code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_labels_that_are_no_codes_are_refused(tables, capsys):
+    site = pq.read_table(tables / "site.parquet")
+    rows = site.append_column("y", pa.array(["yes", "no"] * (site.num_rows // 2)))
+    pq.write_table(rows, tables / "labelled.parquet")
+    (tables / "m.onnx").write_bytes(b"x")
+    flags = ["--against", str(tables / "known.parquet"), "--onnx", str(tables / "m.onnx"), "--label", "y"]  # fmt: skip
+    assert main(["lastmile", str(tables / "labelled.parquet"), *flags, "--reads", "hours"]) == 2
+    assert "must be codes from 0 to 1" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(shutil.which("flite") is None, reason="tools/environment installs flite")
 def test_a_ward_is_repaired_with_a_real_recogniser(tmp_path, capsys):
     from benchmarks.ward import vocabulary

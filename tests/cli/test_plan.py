@@ -117,7 +117,7 @@ def test_an_undecided_review_says_what_to_label_and_the_labels_decide_it(
 def test_a_decided_review_has_nothing_to_label(app, tmp_path):
     result = tmp_path / "result.json"
     result.write_text(json.dumps({"old": "a", "candidates": [{"name": "b", "findings": []}]}))
-    with pytest.raises(ArgumentError, match="no undecided min_gain or max_nfr"):
+    with pytest.raises(ArgumentError, match="no undecided min_gain, max_nfr"):
         app(["plan", "t.csv", "--for-review", str(result)], exit_on_error=False)
     with pytest.raises(ArgumentError, match="name the models"):
         app(["plan", "t.csv"], exit_on_error=False)

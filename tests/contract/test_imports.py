@@ -70,3 +70,16 @@ def test_rooms_export_what_they_say():
 def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
         supersede.nope  # noqa: B018
+
+
+def test_a_review_on_the_command_line_does_without_pandas(tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("y,a,b\n" + "1,1,1\n0,0,0\n" * 50)
+    code = (
+        "import sys; from supersede.cli import main\n"
+        f"sys.argv = ['supersede', 'review', {str(rows)!r}, '--old', 'a', '--new', 'b']\n"
+        "main(); print('pandas' in sys.modules)\n"
+        "import pandas, pyarrow as pa; print(pandas.Series([1]).sum(), pa.array([1, 2]))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "\nFalse\n1 [" in out.stdout

@@ -240,3 +240,37 @@ def test_confidence_is_no_score_of_class_1_where_there_are_more_classes():
         supersede.read(columns, item="item", models=["a"], labelled=False), recall("a"), margin=0.03
     )
     assert scored.size == bare.size
+
+
+def test_eight_graded_models_in_one_plan():
+    rng = np.random.default_rng(2)
+    items, models = 1200, [f"v{k}" for k in range(8)]
+    hard = rng.normal(size=items)
+    truth = {m: (rng.normal(size=items) + hard < 0.8).astype(int) for m in models}
+    said = {m: np.where(rng.random(items) < 0.9, y, 1 - y).astype(bool) for m, y in truth.items()}
+    table = supersede.read(
+        {"item": np.arange(items), **said},
+        models={m: supersede.table.Right(m) for m in models}, labelled=False,
+    )  # fmt: skip
+    asked = [*map(accuracy, models), negative_flips("v0", "v7")]
+    for margin in (0, 0.08):
+        made = plan(table, asked, margin=margin)
+        ids = made.items["item"].to_numpy()
+        found = estimate(made, {"item": ids, **{m: y[ids] for m, y in truth.items()}})
+        right = [truth[m].mean() for m in models]
+        right.append((truth["v0"] * (1 - truth["v7"])).mean())
+        for e, true in zip(found, right, strict=True):
+            assert e.value == pytest.approx(true, abs=0.1 if margin else 1e-9)
+    assert made.size < 400
+
+
+def test_more_graded_models_than_states_can_tell_apart_are_refused():
+    many = {f"v{k}": np.arange(60) % (k + 2) == 0 for k in range(11)}
+    table = supersede.read(
+        {"item": np.arange(60), **many},
+        models={m: supersede.table.Right(m) for m in many}, labelled=False,
+    )  # fmt: skip
+    with pytest.raises(
+        ArgumentError, match="11 models with graded outcomes in one plan; at most 10"
+    ):
+        plan(table, [accuracy(m) for m in many])

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from supersede.errors import SourceError, SupersedeError
+from supersede.errors import LabelError, SourceError, SupersedeError
 from supersede.evaluate import estimate, follow, load_plan, plan, precision, write_plan
 from tests.evaluate.cases import ensemble
 
@@ -39,6 +39,7 @@ def with_word(word: str, every: int) -> bytes:
     )
 
 
+RIGHTLY = estimate(MADE, {"item": IDS, "label": TRUTH})
 RIGHT = [f"{i},{y}" for i, y in zip(IDS, TRUTH, strict=True)]
 FILES = {
     "empty": b"",
@@ -169,4 +170,59 @@ def test_altered_designs_are_refused(name, written, tmp_path):
     with file.open("wb") as out:
         np.savez_compressed(out, **altered(written, CHANGES[name]))
     with pytest.raises(SourceError, match=r"altered after it was written|not a design, or damaged"):
+        load_plan(file)
+
+
+def test_a_task_list_whose_ids_were_sorted_alone_is_refused(tmp_path):
+    order = dict(zip(MADE.items["item"].to_pylist(), MADE.items["order"].to_pylist(), strict=True))
+    rows = [[i, order[i], y, MADE.design] for i, y in zip(IDS, TRUTH, strict=True)]
+    for at, i in enumerate(sorted(IDS)):
+        rows[at][0] = i
+    file = tmp_path / "labels.csv"
+    file.write_bytes(csv((",".join(map(str, r)) for r in rows), "item,order,label,design"))
+    with pytest.raises(LabelError, match="do not stand where the task list had them"):
+        estimate(MADE, str(file))
+    whole = [[i, order[i], y, MADE.design] for i, y in zip(IDS, TRUTH, strict=True)]
+    file.write_bytes(csv((",".join(map(str, r)) for r in sorted(whole)), "item,order,label,design"))
+    assert estimate(MADE, str(file)).each == RIGHTLY.each
+
+
+@pytest.mark.parametrize(
+    ("column", "word"),
+    [("status", "Draft"), ("status", "discarded"), ("answer", "reject"), ("human-annotated", "no")],
+)
+def test_labels_that_a_tool_marks_as_none_are_refused(column, word):
+    marks = [word if at % 7 == 2 else "submitted" for at in range(len(IDS))]
+    with pytest.raises(LabelError, match=f"{column!r} says of some labels"):
+        estimate(MADE, {"item": IDS, "label": TRUTH, column: marks})
+    del marks
+    good = ["submitted"] * len(IDS)
+    assert estimate(MADE, {"item": IDS, "label": TRUTH, column: good}).each == RIGHTLY.each
+
+
+def test_a_mapping_of_ids_to_labels():
+    pairs = dict(zip(IDS, TRUTH, strict=True))
+    assert estimate(MADE, pairs).each == RIGHTLY.each
+    assert estimate(MADE, {**pairs, IDS[-1]: None}).missing == 1
+
+
+def test_one_value_in_place_of_a_column_is_refused():
+    with pytest.raises(SourceError, match="column 'label' is 1; give a list"):
+        estimate(MADE, {"item": IDS, "label": 1})
+
+
+def test_a_file_whose_lines_end_in_carriage_returns(tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_bytes(csv(RIGHT).replace(b"\n", b"\r"))
+    assert estimate(MADE, str(file)).each == RIGHTLY.each
+
+
+@pytest.mark.parametrize("name", ["count", "stratum", "item_pattern", "sample0"])
+def test_numbers_as_texts_are_no_design(name, written, tmp_path):
+    file = tmp_path / "plan.csv.design"
+    with file.open("wb") as out:
+        np.savez_compressed(
+            out, **altered(written, lambda _, a: a.update({name: a[name].astype(str)}))
+        )
+    with pytest.raises(SourceError, match="not a design, or damaged"):
         load_plan(file)

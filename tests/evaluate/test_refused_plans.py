@@ -1,4 +1,4 @@
-"""Plans that are refused: weights, clusters, another table or seed, and arguments of other types."""
+"""Plans that are refused: another table or seed, and arguments of other types."""
 
 import numpy as np
 import pytest
@@ -11,18 +11,6 @@ from tests.evaluate.cases import ensemble
 
 CASE = ensemble(items=800)
 TABLE = CASE.table()
-
-
-@pytest.mark.parametrize(
-    ("use", "remedy"),
-    [({"weight": "w"}, r"labels=<plan>\)"), ({"cluster": "site"}, r"labels='random'\)")],
-)
-def test_weights_and_clusters_are_refused(use, remedy):
-    more = {"w": np.linspace(0.1, 3, 800), "site": np.arange(800) % 20}
-    table = supersede.read(CASE.columns | more, models=["m0"], labelled=False, **use)
-    (column,) = use.values()
-    with pytest.raises(ArgumentError, match=rf"\(\w+='{column}'\).*{remedy}"):
-        plan(table, precision("m0"))
 
 
 def test_an_earlier_plan_with_another_seed_is_refused():

@@ -134,3 +134,52 @@ def test_files_that_no_tool_wrote_are_refused(text, tmp_path):
             ground_truth.read_manifest(file, "job")
     with pytest.raises(SourceError, match="cannot read"):
         ground_truth.read_manifest(tmp_path / "none", "job")
+
+
+CHOICE = {"from_name": "c", "value": {"choices": ["1"]}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"annotations": {"a": 1}},
+        {"annotations": ["1"]},
+        {"annotations": 3},
+        {"annotations": [{"result": {"value": 1}}]},
+        {"annotations": [{"result": ["1"]}]},
+        {"annotations": [{"result": [{**CHOICE, "value": {"choices": [None]}}]}]},
+        {"annotations": [{"result": [CHOICE], "was_cancelled": "perhaps"}]},
+        {"annotations": [{"result": [CHOICE], "reviews": [{"accepted": False}]}]},
+        {"data": {"item": {}}},
+    ],
+)
+def test_label_studio_parts_of_another_shape_are_refused(change, tmp_path):
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps([{"id": 4, "data": {"item": 1}, **change}]))
+    with pytest.raises(LabelError, match="task 4"):
+        label_studio.read_annotations(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"job-metadata": {"class-name": None}}, "has no value"),
+        ({"job-metadata": {"human-annotated": "perhaps"}}, "expected yes or no"),
+        ({"supersede-item": {}}, "not an id"),
+    ],
+)
+def test_ground_truth_lines_that_say_nothing_are_refused(change, message, tmp_path):
+    file = tmp_path / "manifest.jsonl"
+    file.write_text(json.dumps({"supersede-item": 1, "job": 1, **change}))
+    with pytest.raises(LabelError, match=message):
+        ground_truth.read_manifest(file, "job")
+
+
+def test_a_key_that_occurs_twice_is_refused(tmp_path):
+    file = tmp_path / "file.json"
+    file.write_text('{"supersede-item": 1, "job": 1, "job": 0}')
+    with pytest.raises(SourceError, match="'job' occurs twice"):
+        ground_truth.read_manifest(file, "job")
+    file.write_text('[{"id": 1, "item": 1, "c": "1", "c": "0"}]')
+    with pytest.raises(SourceError, match="'c' occurs twice"):
+        label_studio.read_annotations(file)

@@ -1,6 +1,8 @@
 """Conditions applied and detected, tones found and removed, and files that are no audio."""
 
 import struct
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from supersede.lastmile.audio import (
 from tests.lastmile.voices import hum
 
 CLIPS = [hum(i) for i in range(10)]
+RECORDINGS = Path(__file__).parent / "recordings"
 
 
 def heard(condition):
@@ -143,6 +146,37 @@ def test_files_that_are_no_audio_are_refused(data, words, tmp_path):
         read_clip(path)
 
 
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.wav")), ids=lambda path: path.stem)
+def test_the_recognisers_own_broken_files_are_refused(path):
+    with pytest.raises(AudioError, match=path.name):
+        read_clip(path)
+
+
+def test_scipys_strange_files_are_read_or_refused():
+    """Files with 5 to 64 bits, cut off, big-endian, RF64: each is a clip or a typed error."""
+    import scipy.io
+
+    files = sorted((Path(scipy.io.__file__).parent / "tests" / "data").glob("*.wav"))
+    if not files:
+        pytest.skip("this scipy came without its test data")
+    read = 0
+    for path in files:
+        with suppress(AudioError):
+            read += read_clip(path).rate == RATE
+    assert 2 <= read < len(files)
+
+
+def test_samples_without_a_header_and_whole_sessions_are_refused(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    for name in ("clip.raw", "clip.RAW"):
+        (tmp_path / name).write_bytes(b"\x01\x02" * RATE)
+        with pytest.raises(AudioError, match="without a header"):
+            read_clip(tmp_path / name)
+    soundfile.write(tmp_path / "session.wav", np.full(301 * 4000, 0.1), 4000, subtype="PCM_U8")
+    with pytest.raises(AudioError, match="cut the recording"):
+        read_clip(tmp_path / "session.wav")
+
+
 def test_silence_and_missing_files_are_refused(tmp_path):
     soundfile = pytest.importorskip("soundfile")
     soundfile.write(tmp_path / "null.wav", np.zeros(RATE), RATE)
@@ -196,3 +230,16 @@ def test_the_repair_is_chosen_and_measured_on_other_clips():
         repair_clips(CLIPS, [*said[:5], *[None] * 5], Counted())
     with pytest.raises(ArgumentError, match="one each"):
         repair_clips(CLIPS, said[:9], Counted())
+
+
+def test_groups_may_be_unknown_or_called_all():
+    said = ["one two three four five six seven eight"] * 10
+    made = repair_clips(heard(Tone(1000)), said, Counted(), groups=["all", None] * 5)
+    assert made.rows[0].group == "all"
+    assert {row.group for row in made.rows[1:]} == {"all", "unknown"}
+    assert made.rows[1].clips < made.rows[0].clips
+
+
+def test_references_without_words_are_refused():
+    with pytest.raises(ArgumentError, match="needs words"):
+        repair_clips(CLIPS, ["…"] * 10, Counted())

@@ -103,6 +103,10 @@ def test_a_repair_is_measured_on_other_rows():
     kept = repair_rows(KNOWN, site, predict=predict, labels=truth, keep=["hours"])
     assert not kept.undone
     assert kept.rows[0].change == 0
+    called = np.array(["all", None], object)[np.arange(3000) % 2]
+    made = repair_rows(KNOWN, site, predict=predict, labels=truth, groups=called)
+    assert [row.group for row in made.rows] == ["all", "all", "unknown"]
+    assert made.rows[1].rows + made.rows[2].rows == made.rows[0].rows
     without = repair_rows(KNOWN, SITE)
     assert "No column differs" in str(without)
 

@@ -11,16 +11,20 @@ from supersede.review import (
     MaxGap,
     MaxNFR,
     MaxRise,
+    MaxScoreShift,
     MaxSliceNFR,
     MinGain,
     MinMetric,
+    MustNotBreak,
     NoSliceWorse,
+    must_not_break,
+    score_shift,
     worst,
 )
 
 FLIPS = [
     MinGain(0), MaxNFR(0.1), MaxChurn(0.5), MaxFlipCost(1), MaxSliceNFR(0.2), NoSliceWorse(0.2),
-    MaxGap(0.2),
+    MaxGap(0.2), MaxScoreShift(0.2), MustNotBreak(items=[1, 2, 3]),
 ]  # fmt: skip
 METRICS = [
     MinMetric("recall", 0.1), MinMetric("precision", 0.1, groups="*"), MaxDrop("recall", 0.3, of="*"),
@@ -38,7 +42,7 @@ def asked(monkeypatch):
         queries.append(expression)
         return supersede.table.source.collect(expression)
 
-    for module in (cells, worst):
+    for module in (cells, must_not_break, score_shift, worst):
         monkeypatch.setattr(module, "collect", collect)
     return queries
 

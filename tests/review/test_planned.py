@@ -6,7 +6,7 @@ import pytest
 import supersede
 from supersede import errors
 from supersede.evaluate import accuracy, negative_flips, plan, precision
-from supersede.review import MaxNFR, MinGain
+from supersede.review import MaxNFR, MinGain, NoSliceWorse
 
 
 def planned(rows, seed):
@@ -131,3 +131,58 @@ def test_a_plan_for_differences_alone_is_no_doubt_about_the_label(frame):
     review = supersede.compare(some, old="a", new="b", checks=[MinGain(0)], labels=design)
     assert review.verdict == "pass"
     assert not any("equals the predictions" in note for note in review.candidate.notes)
+
+
+def test_labels_that_came_back_are_joined_by_item(frame, tmp_path):
+    rows = frame(5000, nfr=0.05, pfr=0.05)
+    some, design = planned(rows, 0)
+    given = some[some["y"].notna()]
+    arguments = {"old": "a", "new": "b", "checks": [MaxNFR(0.05), MinGain(0)], "labels": design}
+    joined = supersede.compare(some, **arguments)
+    file = tmp_path / "plan.csv"
+    given.assign(label=given["y"].astype(int), item=given["id"]).to_csv(file, index=False)
+    other = rows.drop(columns="y").assign(y=1 - rows["y"])  # labels from elsewhere are not used
+    for table, returned in (
+        (rows.drop(columns="y"), file),
+        (other, {"item": given["id"][::-1], "label": given["y"].astype(int)[::-1]}),
+    ):
+        review = supersede.compare(table, returned=returned, **arguments)
+        assert review.candidate.findings == joined.candidate.findings
+    with pytest.raises(errors.ArgumentError, match="labels that the plan asked for are missing"):
+        supersede.compare(rows, returned={"item": [0], "label": [1]}, **arguments)
+    with pytest.raises(errors.LabelError, match="yes"):
+        supersede.compare(
+            rows, returned={"item": given["id"], "label": ["yes"] * len(given)}, **arguments
+        )
+    with pytest.raises(errors.ArgumentError, match="labels=<plan>"):
+        supersede.compare(rows, old="a", new="b", labels="random", returned=file)
+
+
+def test_undecided_groups_are_planned_labelled_and_decided(frame):
+    rows = frame(6000, nfr=0.03, pfr=0.08).drop(columns=["sex"])
+    rng = np.random.default_rng(1)
+    rows["ward"] = np.where(rng.random(6000) < 0.1, "small", "large")
+    spoilt = (rows["ward"] == "small") & (rng.random(6000) < 0.4)
+    rows["b"] = np.where(spoilt, 1 - rows["b"], rows["b"])
+    known = rng.random(6000) < 0.03
+    arguments = {
+        "old": "a", "new": "b", "item": "id", "groups": ["ward"],
+        "checks": [MinGain(-0.02), NoSliceWorse(0.05)],
+    }  # fmt: skip
+    first = supersede.compare(rows.assign(y=rows["y"].where(known)), labels="random", **arguments)
+    assert first.verdict == "undecided"
+    unlabelled = supersede.read(
+        rows.drop(columns="y"), models=["a", "b"], item="id", labelled=False
+    )
+    design = plan(unlabelled, for_review=first.to_dict())
+    names = [e.name for e in design.estimands]
+    assert "accuracy(b) - accuracy(a)" in names
+    assert "accuracy(b) - accuracy(a) | ward=small" in names
+    asked = design.items.filter(np.logical_not(design.items["reserve"].to_numpy()))
+    asked = asked["item"].to_pylist()
+    truth = dict(zip(rows["id"], rows["y"], strict=True))
+    returned = {"item": asked, "label": [truth[i] for i in asked]}
+    again = supersede.compare(rows.drop(columns="y"), labels=design, returned=returned, **arguments)
+    found = {f.check: f for f in again.candidate.findings}
+    assert found["no_slice_worse"].verdict == "fail"
+    assert len(asked) < 1000

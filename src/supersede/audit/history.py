@@ -46,8 +46,8 @@ class Regression:
         joint_low: Lower end of the interval that holds for all groups at once.
         n: Graded items in the later audit.
         verdict: ``"pass"`` if the whole interval is within the tolerance, ``"fail"`` if the joint
-            one is beyond it, otherwise ``"undecided"``; None if the group is too small, new or
-            absent.
+            one is beyond it, otherwise ``"undecided"``, as for a group that was large enough before
+            and no longer occurs; None if the group is new, or was too small to judge.
     """
 
     group: str
@@ -154,9 +154,12 @@ def _held(
         name = (after or before).group  # type: ignore[union-attr]  # one of the two is there
         old, new = (math.nan if row is None else row.value for row in (before, after))
         nothing = math.nan
+        # a group that was judged before and is gone may be worse off than any other
+        gone = before is not None and before.n >= audit.min_items and not math.isnan(before.value)
         return Regression(
-            name, old, new, nothing, nothing, nothing, nothing, after.n if after else 0, None
-        )
+            name, old, new, nothing, nothing, nothing, nothing, after.n if after else 0,
+            "undecided" if gone else None,
+        )  # fmt: skip
     if paired:
         old, change, low, high = after.old, after.change, after.change_low, after.change_high
         groups = len(audit.rows) + 1
@@ -171,7 +174,7 @@ def _held(
         change, low, high, joint_low = -change, -high, -low, -joint_high
     if joint_low > tolerance:
         verdict: Literal["pass", "fail", "undecided"] | None = "fail"
-    elif after.n < audit.min_items or before.n < audit.min_items:
+    elif (max(before.n, after.n) if paired else before.n) < audit.min_items:
         verdict = None
     else:
         verdict = "pass" if high <= tolerance else "undecided"

@@ -28,6 +28,7 @@ from supersede.cli.replay import replay
 from supersede.cli.review import review
 from supersede.cli.search import search
 from supersede.cli.serve import serve
+from supersede.cli.start import start_quickly
 from supersede.cli.submit import submit
 from supersede.errors import SourceError, SupersedeError
 
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         2
     """
     tokens = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        start_quickly(tokens)
     names = {command.__name__ for command in COMMANDS}
     app = App(
         name="supersede",

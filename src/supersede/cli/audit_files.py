@@ -97,6 +97,9 @@ def hold(
         code = {"pass": 0, "fail": 1, "undecided": 3}[verdict]
         print(f"against version {earlier.version}: {verdict}")
         for regression in [r for r in found if r.verdict == verdict and verdict != "pass"][:10]:
+            if regression.change != regression.change:
+                print(f"  {regression.group}: no longer in the audit")
+                continue
             print(
                 f"  {regression.group}: {regression.change:+.4f}"
                 f" [{regression.low:+.4f}, {regression.high:+.4f}], n {regression.n:,}"

@@ -1,6 +1,6 @@
 """``supersede lastmile``: what is different at a customer's site, and which repair helps?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,17 +126,22 @@ def _clips(
         msg = "--reference names the column of what was said; at least six clips need a text"
         raise ArgumentError(msg)
     data = _columns(site, [audio, reference, *([group] if group else [])])
+    lost = next((i for i, path in enumerate(data[audio]) if path is None), None)
+    if lost is not None:
+        msg = f"row {lost} has no file in column {audio!r}; leave such rows out"
+        raise ArgumentError(msg)
+    written = None if repaired is None else _apart(data[audio], repaired)
     clips = [read_clip(Path(site).parent / str(path)) for path in data[audio]]
     said = [
         None if text is None or not str(text).strip() else str(text) for text in data[reference]
     ]
-    homes = None if group is None else [str(g) for g in data[group]]
+    homes = None if group is None else data[group]
     quiet: list[Any] = []
     quiet_homes = None
     if clean is not None:
         other = _columns(clean, [audio, reference, *([group] if group else [])])
         quiet = [(read_clip(Path(clean).parent / str(p)), str(t)) for p, t in zip(other[audio], other[reference], strict=True)]  # fmt: skip
-        quiet_homes = None if group is None else [str(g) for g in other[group]]
+        quiet_homes = None if group is None else other[group]
     recogniser = PocketSphinx(
         words=None if words is None else _text(words).split(),
         grammar=None if grammar is None else _text(grammar),
@@ -145,9 +150,11 @@ def _clips(
         clips, said, recogniser, groups=homes, clean=quiet, clean_groups=quiet_homes,
         normaliser=find_normaliser(normaliser), **shared,
     )  # fmt: skip
-    if repaired is not None and made.repair is not None:
-        for clip in clips:
-            write_clip(made.repair.apply(clip), repaired / f"{Path(clip.name).stem}.wav")
+    if written is not None and made.repair is None:
+        print(f"nothing is written to {repaired}: no repair was chosen")
+    elif written is not None and made.repair is not None:
+        for clip, path in zip(clips, written, strict=True):
+            write_clip(made.repair.apply(clip), path)
     return made
 
 
@@ -164,13 +171,16 @@ def _rows(
     if (model is None) != (label is None):
         msg = "--onnx and --label go together: errors need both"
         raise ArgumentError(msg)
+    if repaired is not None and repaired.suffix != ".parquet":
+        msg = f"--repaired {repaired}: repaired rows are written as .parquet"
+        raise ArgumentError(msg)
     rows, known = _columns(site), _columns(against)
     truth = None
     if label is not None:
         if label not in rows:
             _columns(site, [label])
-        truth = np.array([None if v is None else int(v) for v in rows[label]], object)
-    homes = None if group is None else [str(v) for v in (_columns(site, [group])[group])]
+        truth = np.array([_code(v, label, answers) for v in rows[label]], object)
+    homes = None if group is None else _columns(site, [group])[group]
     predict: Any = None
     if model is not None:
         listed = DecisionList(OnnxModel(_bytes(model), tuple(reads)), answers=Codes(answers))
@@ -193,9 +203,6 @@ def _write_rows(
     import pyarrow as pa
     from pyarrow import parquet
 
-    if path.suffix != ".parquet":
-        msg = f"--repaired {path}: repaired rows are written as .parquet"
-        raise ArgumentError(msg)
     data: dict[str, Any] = {c: pa.array(v) for c, v in rows.items()}
     for suspect in made.undone:
         column = made.columns[suspect.column]
@@ -222,8 +229,38 @@ def _columns(source: str, names: list[str] | None = None) -> dict[str, list[Any]
     return found
 
 
+def _code(value: object, column: str, answers: int) -> int | None:
+    """A label as the code that the model answers with; None where it is unknown."""
+    if value is None or value != value:  # NaN
+        return None
+    if isinstance(value, bool | int | float) and value == int(value) and 0 <= value < answers:
+        return int(value)
+    msg = f"column {column!r} holds {value!r}; labels must be codes from 0 to {answers - 1}, as the model answers (--answers says how many)"
+    raise ArgumentError(msg)
+
+
 def _text(path: Path) -> str:
-    return _bytes(path).decode("utf-8")
+    try:
+        return _bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"{path} is not text in UTF-8 ({error.reason} at byte {error.start})"
+        raise ArgumentError(msg) from error
+
+
+def _apart(paths: Sequence[object], folder: Path) -> list[Path]:
+    """Where repaired clips are written: below the folder as they lay below the table's."""
+    found = [folder / Path(str(path)).with_suffix(".wav") for path in paths]
+    bad = next((p for p, raw in zip(found, paths, strict=True) if Path(str(raw)).is_absolute() or ".." in Path(str(raw)).parts), None)  # fmt: skip
+    if bad is not None:
+        msg = f"--repaired {folder}: {bad} would lie outside; paths must be relative to the table's folder and lie below it"
+        raise ArgumentError(msg)
+    twice = next((p for i, p in enumerate(found) if p in found[:i]), None)
+    if twice is not None:
+        msg = (
+            f"--repaired {folder}: two clips would be written to {twice}; give them different names"
+        )
+        raise ArgumentError(msg)
+    return found
 
 
 def _bytes(path: Path) -> bytes:

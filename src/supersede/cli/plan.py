@@ -96,8 +96,8 @@ def plan(
         max_nfr: At most this share of items flips from right to wrong. With --detect or --run-items:
             the regression exceeds this limit; without it, accuracy falls.
         label: Column of labels. With --detect or --run-items.
-        cluster: Column of clusters of items that are not independent. With --detect or --run-items.
-        weight: Column of item weights. With --detect or --run-items.
+        cluster: Column of clusters of items that are not independent.
+        weight: Column of item weights.
         out: Write the page here, as HTML in one file.
         json: Write the result here, as JSON.
         quiet: Do not show progress.
@@ -126,8 +126,8 @@ def plan(
     if table is None:
         msg = "name a table of predictions; or size a run: --detect 2pp --discordant 10%"
         raise ArgumentError(msg)
-    if discordant or power or max_nfr or label or cluster or weight:
-        msg = "--discordant, --power, --max-nfr, --label, --cluster and --weight go with --detect"
+    if discordant or power or max_nfr or label:
+        msg = "--discordant, --power, --max-nfr and --label go with --detect"
         raise ArgumentError(msg)
     import supersede
     from supersede.evaluate import Plan, estimate, load_plan, open_questions, write_plan
@@ -150,12 +150,15 @@ def plan(
     with Progress(quiet=quiet) as progress:
         progress("reading the table")
         if newer:
-            rows = _of_runs(reading, [table, *newer], models, item=item, groups=group or ())
+            rows = _of_runs(
+                reading, [table, *newer], models, item=item, groups=group or (), weight=weight,
+                cluster=cluster,
+            )  # fmt: skip
             models = list(rows.models)
         else:
             rows = supersede.read(
                 table, item=item, models=models or opinion, groups=group or (), labelled=False,
-                keep=opinion or (),
+                keep=opinion or (), weight=weight, cluster=cluster,
             )  # fmt: skip
         if not asked:
             wanted = estimand or ["precision"]

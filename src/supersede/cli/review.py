@@ -15,7 +15,7 @@ from supersede.cli.transcript_flags import TranscriptFlags
 from supersede.errors import SourceError
 
 if TYPE_CHECKING:
-    from supersede.evaluate import Plan
+    from supersede.evaluate import Labels, Plan
     from supersede.review.checks import Check
     from supersede.review.review import Review
 
@@ -105,7 +105,8 @@ def review(
         where: SQL condition on the table's columns; other rows are left out.
         meaning: What the models' columns hold.
         labels: How the labelled items were chosen, where not all are labelled: random, the column
-            with each item's probability of having been chosen, or a plan (plan.csv).
+            with each item's probability of having been chosen, or a plan (plan.csv), whose labels are
+            used once they are filled in.
         min_gain: The new model's accuracy is higher by at least this; negative allows a loss.
         max_nfr: At most this share of items flips from right to wrong.
         max_slice_nfr: The same in every slice.
@@ -158,6 +159,7 @@ def review(
         min_items=min_items,
     )
     checks += metrics.checks(min_items)
+    plan, filled = _plan(labels)
     with Progress(quiet=quiet) as progress:
         result = compare(
             source,
@@ -175,7 +177,8 @@ def review(
             same=meaning.same,
             where=where,
             models=models or None,
-            labels=_plan(labels),
+            labels=plan,
+            returned=filled,
             chosen=chosen,
             confidence=confidence,
             **reading.options(),
@@ -229,12 +232,15 @@ def _checks(
     return checks
 
 
-def _plan(labels: str | None) -> "str | Plan | None":
+def _plan(labels: str | None) -> "tuple[str | Plan | None, Labels | None]":
+    """How the items were chosen, and the labels of a plan whose file was filled."""
     if labels is None or not labels.endswith(".csv"):
-        return labels
-    from supersede.evaluate import load_plan
+        return labels, None
+    from supersede.evaluate import load_plan, read_labels
 
-    return load_plan(labels)
+    plan = load_plan(labels)
+    found = read_labels(labels, models=plan.patterns.graded)
+    return plan, found if len(found) and not plan.patterns.graded else None
 
 
 def _listed(path: Path) -> list[str]:

@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 
 from supersede.errors import MissingExtraError
 
-__all__ = ["employment"]
+__all__ = ["FEATURES", "RACE", "SEX", "employment", "features", "named"]
 
-_FEATURES = (
+FEATURES = (
     "AGEP", "SCHL", "MAR", "RELP", "DIS", "ESP", "CIT", "MIG", "MIL", "ANC", "NATIVITY", "DEAR",
     "DEYE", "DREM",
 )  # fmt: skip
-_SEX = {1: "male", 2: "female"}
-_RACE = {
+SEX = {1: "male", 2: "female"}
+RACE = {
     1: "White",
     2: "Black",
     3: "American Indian",
@@ -61,7 +61,7 @@ def employment() -> pa.Table:
         records = pq.read_table(path)
     before = records.filter(pc.less(records["year"], 2018))
     after = records.filter(pc.equal(records["year"], 2018))
-    X, y = _features(before), before["employed"].to_numpy()
+    X, y = features(before), before["employed"].to_numpy()
     year = before["year"].to_numpy()
     deployed = before["deployed_probability"].to_numpy()
     plain = HistGradientBoostingClassifier(random_state=0)
@@ -75,13 +75,13 @@ def employment() -> pa.Table:
     )
     new = clone(plain).fit(X, y)
     congruent.fit(X, y, old_output=np.column_stack([1 - deployed, deployed]))
-    score, congruent_score = (m.predict_proba(_features(after))[:, 1] for m in (new, congruent))
+    score, congruent_score = (m.predict_proba(features(after))[:, 1] for m in (new, congruent))
     return pa.table(
         {
             "id": after["id"],
             "employed": after["employed"],
-            "sex": _named(after["SEX"], _SEX),
-            "race": _named(after["RAC1P"], _RACE),
+            "sex": named(after["SEX"], SEX),
+            "race": named(after["RAC1P"], RACE),
             "age": after["AGEP"],
             "deployed_prediction": after["deployed_prediction"],
             "deployed_probability": after["deployed_probability"],
@@ -93,9 +93,11 @@ def employment() -> pa.Table:
     )
 
 
-def _features(records: pa.Table) -> npt.NDArray[np.float64]:
-    return np.column_stack([records[name].to_numpy().astype(float) for name in _FEATURES])
+def features(records: pa.Table) -> npt.NDArray[np.float64]:
+    """What the models read, shape ``(n, 14)``."""
+    return np.column_stack([records[name].to_numpy().astype(float) for name in FEATURES])
 
 
-def _named(codes: pa.ChunkedArray, names: dict[int, str]) -> list[str]:
+def named(codes: pa.ChunkedArray, names: dict[int, str]) -> list[str]:
+    """Codes of the survey in words."""
     return [names[code] for code in codes.to_pylist()]

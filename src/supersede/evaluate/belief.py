@@ -202,7 +202,7 @@ def _from_grades(patterns: Patterns) -> Floats:
         codes = patterns.key("grade", model)
         assert codes is not None  # noqa: S101
         # a judge's grade is assumed to be right in 9 cases of 10
-        right = 0.1 + 0.8 * (codes / 9.0)
+        right = 0.1 + 0.8 * codes / (_size(patterns, "grade") - 1)
         for state, bits in enumerate(patterns.states):
             belief[:, state] *= right if bits[place] else 1 - right
     return belief

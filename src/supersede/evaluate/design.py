@@ -77,8 +77,9 @@ class Plan(ResultMixin, named="a plan"):
         belief: Probability of each state for each pattern before labels, shape ``(h, states)``.
         items: One row per item: ``item``, ``order`` (label in this order), ``inclusion`` (its
             probability of being chosen), ``stratum`` (-1 where several samples share an item),
-            ``number`` (permanent random number), ``reserve`` (only to replace a skipped item) and
-            ``pattern``.
+            ``number`` (permanent random number), ``reserve`` (only to replace a skipped item),
+            ``pattern`` and, of a table with weights, ``weight`` (1 on average over the table) and, with
+            clusters, ``cluster`` (a number).
         samples: One per stratum (``"allocated"``), otherwise one per estimand.
         stratum: Stratum of each pattern or -1, shape ``(h,)``; for ``"allocated"`` only.
         expectations: Expected precision of each estimand.
@@ -149,6 +150,13 @@ class Plan(ResultMixin, named="a plan"):
         ]
         samples = [rows for s in self.samples for rows in (s.rows, s.repeats) if rows is not None]
         counts = [patterns.codes, patterns.count, self.stratum]
+        if patterns.weights is not None:
+            amounts = patterns.weights
+            counts += [amounts.mean, amounts.square, amounts.top, self.items["weight"].to_numpy()]
+        if patterns.clusters is not None:
+            cells = patterns.clusters
+            counts += [cells.number, cells.pattern, cells.count, cells.mass]
+            counts += [self.items["cluster"].to_numpy(), np.array([cells.size])]
         for values in (*counts, self.belief, *columns, *samples):
             # rounded, so that a plan made elsewhere does not differ by the last bit of a float
             exact = np.round(values, 9) if values.dtype.kind == "f" else values.astype(np.int64)

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from supersede.evaluate.clusters import between_clusters, ultimate
 from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.linear import Linear, linearise
 from supersede.evaluate.patterns import Patterns
@@ -58,6 +59,8 @@ class Observed:
         stratum: Its stratum, in 0..g-1, shape ``(n,)``.
         items: Number of items of each stratum, shape ``(g,)``.
         of: Stratum of each pattern, or -1, shape ``(h,)``.
+        amount: What each labelled item counts for, shape ``(n,)``; None where every item counts once.
+        cluster: Each labelled item's cluster, shape ``(n,)``; None where items are independent.
     """
 
     pattern: Ints
@@ -65,6 +68,8 @@ class Observed:
     stratum: Ints
     items: Ints
     of: Ints
+    amount: Floats | None = None
+    cluster: Ints | None = None
 
     @property
     def taken(self) -> Ints:
@@ -110,20 +115,18 @@ def difference_estimate(
         Value and standard error; a value of NaN where a denominator is not positive.
     """
     chosen = patterns.take(observed.pattern)
-    weight, count = observed.weight, patterns.count.astype(float)
+    weight, mass = observed.weight, patterns.mass
+    amount = 1.0 if observed.amount is None else observed.amount
     residual, value, doubt = np.zeros(len(chosen)), 0.0, 0.0
+    mean = np.zeros(len(patterns))
     for term in estimand.terms:
         totals, errors, parts = [], [], []
-        by_state = [patterns.parts(term, s) for s in range(len(patterns.states))]
-        of_chosen = [chosen.parts(term, s) for s in range(len(patterns.states))]
+        by_state, of_chosen = patterns.parts_by_state(term), chosen.parts_by_state(term)
         for side in (0, 1):
-            predicted = sum(belief[:, s] * by_state[s][side] for s in range(len(by_state)))
-            told = np.stack([part[side] for part in of_chosen])
-            error = (
-                told[observed.state, np.arange(len(chosen))]
-                - np.asarray(predicted)[observed.pattern]
-            )
-            totals.append(float((count * predicted).sum() + (weight * error).sum()))
+            predicted = np.einsum("hs,sh->h", belief, by_state[side])
+            told = of_chosen[side][observed.state, np.arange(len(chosen))]
+            error = amount * (told - predicted[observed.pattern])
+            totals.append(float((mass * predicted).sum() + (weight * error).sum()))
             errors.append(error)
             parts.append(predicted)
         above, below = totals
@@ -132,10 +135,15 @@ def difference_estimate(
         ratio = above / below
         value += term.coefficient * ratio
         residual += term.coefficient * (errors[0] - ratio * errors[1]) / below
+        mean += term.coefficient * (parts[0] - ratio * parts[1]) / below
         spread = float((_factor(observed) * _variance(errors[1], observed)).sum())
         doubt = max(doubt, spread**0.5 / below)
     linear = linearise(estimand, patterns, belief)
     variance, freedom = _cautious(residual, linear, belief, patterns, observed)
+    if patterns.clusters is not None:
+        variance, freedom = _of_clusters(
+            variance, freedom, residual, mean, linear, belief, patterns, observed
+        )
     return Result(value, variance**0.5, freedom, doubt)
 
 
@@ -155,20 +163,55 @@ def _cautious(
     seen = _variance(residual, observed)
     found = float((factor * seen).sum())
 
-    believed = _by_stratum(linear.variance(belief), patterns, observed)
+    square = patterns.square
+    believed = _by_stratum(linear.variance(belief) * square, patterns, observed)
     anything = np.full_like(belief, 1 / belief.shape[1])
-    undecided = _by_stratum(linear.variance(anything), patterns, observed)
+    undecided = _by_stratum(linear.variance(anything) * square, patterns, observed)
     # the undecided labels are shared out like the labels that matter
     share = _UNDECIDED * taken / max(int(linear.domain[observed.pattern].sum()), 1)
     weight = taken - 1 + _BELIEVED + share
     plausible = ((taken - 1) * seen + _BELIEVED * believed + share * undecided) / weight
     expected = factor * plausible
 
-    events = _events(seen, factor, taken, _reach(linear, observed))
+    events = _events(seen, factor, taken, _reach(linear, patterns, observed))
     variance = max(found, (_EVENTS * expected.sum() + events * found) / (_EVENTS + events))
     below = float((expected**2 / (taken - 1 + _BELIEVED)).sum())
     freedom = float(expected.sum()) ** 2 / below if below > 0 else np.inf
     return float(variance), max(min(freedom, _EVENTS + events), 1.0)
+
+
+def _of_clusters(
+    variance: float,
+    freedom: float,
+    residual: Floats,
+    mean: Floats,
+    linear: Linear,
+    belief: Floats,
+    patterns: Patterns,
+    observed: Observed,
+) -> tuple[float, float]:
+    """Variance for other clusters than these, and its degrees of freedom; see `clusters`."""
+    clusters = patterns.clusters
+    assert clusters is not None  # noqa: S101  # the caller has them
+    assert observed.cluster is not None  # noqa: S101  # drawn with them
+    groups = len(observed.items)
+    shift = np.bincount(observed.stratum, residual, groups) / np.maximum(observed.taken, 1)
+    inside = np.where(observed.of >= 0, shift[observed.of], 0.0)
+    told = observed.weight * (residual - shift[observed.stratum])
+    totals = clusters.total(mean) + clusters.counted(inside)
+    totals = totals + np.bincount(observed.cluster, told, clusters.size)
+    found, few = ultimate(totals)
+    anything = np.full_like(belief, 1 / belief.shape[1])
+    between = between_clusters(
+        clusters,
+        mean,
+        linear.variance(belief) * patterns.square * patterns.count,
+        linear.variance(anything) ** 0.5,
+    )
+    independent = variance + between
+    below = variance**2 / freedom + between**2 / few  # Satterthwaite's, of the two parts
+    freedom = min(independent**2 / below, few) if below > 0 else few
+    return max(found, independent), max(freedom, 1.0)
 
 
 def _events(seen: Floats, factor: Floats, taken: Ints, reach: Floats) -> float:
@@ -184,10 +227,12 @@ def _events(seen: Floats, factor: Floats, taken: Ints, reach: Floats) -> float:
     return 2 * float((factor * seen).sum()) ** 2 / below if below > 0 else 0.0
 
 
-def _reach(linear: Linear, observed: Observed) -> Floats:
+def _reach(linear: Linear, patterns: Patterns, observed: Observed) -> Floats:
     """How much one label can change a contribution, by stratum."""
     inside = observed.of >= 0
     between = (linear.influence.max(axis=0) - linear.influence.min(axis=0)) * linear.domain
+    if patterns.weights is not None:
+        between = between * patterns.weights.top
     reach = np.zeros(len(observed.items))
     np.maximum.at(reach, observed.of[inside], between[inside])
     return reach

@@ -8,8 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from supersede.errors import ArgumentError, ItemError
+from supersede.evaluate.clusters import CLUSTER, cluster_of
 from supersede.evaluate.numbers import limit, numbers
 from supersede.evaluate.patterns import Patterns, locate, packed, words
+from supersede.evaluate.weights import weight_of
 from supersede.table.source import collect
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ __all__ = ["Drawn", "draw"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_WEIGHT = "__amount"
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,15 @@ class Drawn:
         item: Their ids.
         number: Their permanent random numbers, 32 hexadecimal digits.
         pattern: Their patterns, shape ``(n,)``.
+        weight: What they count for, shape ``(n,)``; None where every item counts once.
+        cluster: The numbers of their clusters, shape ``(n,)``; None where items are independent.
     """
 
     item: pa.Array
     number: list[str]
     pattern: Ints
+    weight: Floats | None = None
+    cluster: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -61,7 +68,10 @@ def draw(table: "Table", item: str, key: str, patterns: Patterns, share: Floats)
     named = words(table, patterns)
     top = limit(float(share.max(initial=0.0)))
     rows = table.rows.filter(number < top)
-    rows = rows.select(__item=rows[item], __number=numbers(rows, item, key), **named)
+    uses = {} if patterns.weights is None else {_WEIGHT: weight_of(table)}
+    if patterns.clusters is not None:
+        uses |= {CLUSTER: cluster_of(table)}
+    rows = rows.select(__item=rows[item], __number=numbers(rows, item, key), **named, **uses)
     if len(np.unique(share)) > 1:
         wanted = share > 0
         limits = {name: word[wanted] for name, word in zip(named, packed(patterns), strict=True)}
@@ -70,12 +80,19 @@ def draw(table: "Table", item: str, key: str, patterns: Patterns, share: Floats)
         small = ibis.memtable(pa.table({**limits, "__limit": texts[at]}))
         rows = rows.join(small, list(named))
         rows = rows.filter(rows["__number"] < rows["__limit"])
-    found = collect(rows.select("__item", "__number", *named)).combine_chunks()
+    found = collect(rows.select("__item", "__number", *named, *uses)).combine_chunks()
     found = found.sort_by([("__number", "ascending"), ("__item", "ascending")])
     ids, text = found["__item"].combine_chunks(), found["__number"].to_pylist()
     _refuse_twice(ids, text, item)
     columns = [found[name].to_numpy().astype(np.int64) for name in named]
-    return Drawn(ids, text, locate(patterns, columns) if len(text) else np.zeros(0, np.int64))
+    pattern = locate(patterns, columns) if len(text) else np.zeros(0, np.int64)
+    weight = cluster = None
+    if patterns.weights is not None:
+        weight = found[_WEIGHT].to_numpy() / patterns.weights.unit
+    if patterns.clusters is not None:
+        named_so = {name: at for at, name in enumerate(patterns.clusters.names)}
+        cluster = np.array([named_so[name] for name in found[CLUSTER].to_pylist()], np.int64)
+    return Drawn(ids, text, pattern, weight, cluster)
 
 
 def item_column(table: "Table", item: str | None) -> str:

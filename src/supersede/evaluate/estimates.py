@@ -312,7 +312,11 @@ def _observed(plan: Plan, settled: Settled, rows: list[Ints], items: Ints, of: I
     chosen = np.concatenate(rows)
     pattern = plan.items["pattern"].to_numpy()[chosen]
     stratum = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
-    return Observed(pattern, settled.state[chosen], stratum, items, of)
+    weighed = plan.patterns.weights is not None
+    amount = plan.items["weight"].to_numpy()[chosen] if weighed else None
+    clustered = plan.patterns.clusters is not None
+    cluster = plan.items["cluster"].to_numpy()[chosen] if clustered else None
+    return Observed(pattern, settled.state[chosen], stratum, items, of, amount, cluster)
 
 
 def assisted(
@@ -329,7 +333,7 @@ def assisted(
     each = []
     for estimand in estimands:
         linear = linearise(estimand, plan.patterns, plan.belief)
-        if not linear.domain.any():
+        if not linear.domain.any() or _in_one_cluster(plan, linear):
             each.append(_without(estimand, linear, plan, 0))
             continue
         result = difference_estimate(estimand, plan.patterns, belief, observed)
@@ -393,12 +397,25 @@ def _exact(
     return Estimate(estimand.name, bottom + (top - bottom) * share, low, high, n, "exact", note)
 
 
+def _in_one_cluster(plan: Plan, linear: Linear) -> bool:
+    clusters = plan.patterns.clusters
+    if clusters is None or not linear.domain.any():
+        return False
+    return clusters.within(linear.domain) < _LEAST
+
+
 def _without(estimand: Estimand, linear: Linear, plan: Plan, labels: int) -> Estimate:
     """An estimand on which no label has influence, or whose labels are missing."""
     if np.isnan(linear.value):
         note = "undefined: it counts no items (no predicted positives, or no such group)"
+    elif _in_one_cluster(plan, linear):
+        note = "its items are of one cluster, which shows nothing of other clusters"
     elif linear.domain.any():
         note = "none of its items is labelled yet"
+    elif plan.patterns.clusters is not None:
+        note = (
+            "no label affects it in these clusters, which does not show that none would in others"
+        )
     else:
         value = float(linear.value)
         known = "known without labels"

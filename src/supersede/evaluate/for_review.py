@@ -1,7 +1,7 @@
 """What an undecided review needs to know: its open checks as estimands, narrow enough to decide."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ def open_questions(result: str | Path | Mapping[str, Any]) -> tuple[Estimand, ..
             review --json`` wrote.
 
     Returns:
-        One estimand for each undecided gain or negative flip rate, with a margin that decides it if
-        the estimate does not move.
+        One estimand for each undecided gain or negative flip rate, overall or in a group, with a
+        margin that decides it if the estimate does not move. Where only groups are undecided, the
+        overall one is among them, so that the labels serve the whole review.
 
     Raises:
         SourceError: The file is missing, or is not the result of a review.
@@ -50,18 +51,52 @@ def open_questions(result: str | Path | Mapping[str, Any]) -> tuple[Estimand, ..
         msg = f"cannot read a review's result from {where}: {error}; write it with review --json"
         raise SourceError(msg) from error
     if not found:
-        msg = f"{where} has no undecided min_gain or max_nfr; labels planned here decide no other"
+        msg = (
+            f"{where} has no undecided {', '.join(_OF)} that labels decide; labels planned here"
+            " decide no other check, and no slice by class"
+        )
         raise ArgumentError(msg)
-    return tuple(found)
+    narrowest: dict[str, Estimand] = {}
+    for estimand in found:
+        known = narrowest.get(estimand.name, estimand)
+        narrowest[estimand.name] = min(known, estimand, key=lambda e: e.margin or 0)
+    return tuple(narrowest.values())
 
 
 def _estimands(finding: Mapping[str, Any], old: str, new: str) -> list[Estimand]:
-    distance = _SHARE * abs(finding["estimate"] - finding["limit"])
-    margin = min(max(distance, _NARROWEST), _WIDEST)
-    match finding["check"]:
-        case "min_gain":
-            return [difference(accuracy(new), accuracy(old), margin=margin)]
-        case "max_nfr":
-            return [negative_flips(old, new, margin=margin)]
-        case _:
-            return []
+    if finding["check"] not in _OF:
+        return []
+    make, sliced = _OF[finding["check"]]
+    if not sliced:
+        return [make(old, new, _margin(finding, finding))]
+    groups = [
+        make(old, new, _margin(one, finding)).within(**one["values"])
+        for one in finding["slices"]
+        if one["verdict"] == "undecided" and _is_group(one)
+    ]
+    return [make(old, new, _WIDEST), *groups] if groups else []
+
+
+def _gain(old: str, new: str, margin: float) -> Estimand:
+    return difference(accuracy(new), accuracy(old), margin=margin)
+
+
+def _flips(old: str, new: str, margin: float) -> Estimand:
+    return negative_flips(old, new, margin=margin)
+
+
+_OF: dict[str, tuple[Callable[[str, str, float], Estimand], bool]] = {
+    "min_gain": (_gain, False), "max_nfr": (_flips, False),
+    "no_slice_worse": (_gain, True), "max_slice_nfr": (_flips, True),
+}  # fmt: skip
+
+
+def _is_group(found: Mapping[str, Any]) -> bool:
+    """Whether an unlabelled item can be seen to belong to a slice: not by its class."""
+    values = found["values"]
+    return "true class" not in values and None not in values.values()
+
+
+def _margin(found: Mapping[str, Any], finding: Mapping[str, Any]) -> float:
+    distance = _SHARE * abs(float(found["estimate"]) - float(finding["limit"]))
+    return min(max(distance, _NARROWEST), _WIDEST)

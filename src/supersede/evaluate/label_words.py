@@ -15,9 +15,16 @@ from supersede.errors import LabelError
 from supersede.table.grades import grade
 from supersede.table.same import Same, fold
 
-__all__ = ["blank", "class_of", "grade_of", "refuse_words", "skips"]
+__all__ = ["blank", "class_of", "grade_of", "refuse_marked", "refuse_words", "skips"]
 
 _SHOWN = 6
+_NO_LABEL = {
+    "status": {"draft", "discarded", "pending", "rejected", "skipped"},  # Argilla, Labelbox
+    "answer": {"reject", "ignore"},  # Prodigy
+    "human-annotated": {"no", "false"},  # Ground Truth
+    "was_cancelled": {"true", "1", "yes"},  # Label Studio
+}
+"""Words of annotation tools for labels that do not count, by column."""
 _SKIPPED = {True: {"true", "1", "1.0", "yes"}, False: {"false", "0", "0.0", "no", "", "nan"}}
 
 
@@ -129,6 +136,31 @@ def skips(value: object) -> bool:
             return answer
     msg = f"column 'skipped' holds {value!r}; expected true or false (or empty)"
     raise LabelError(msg)
+
+
+def refuse_marked(rows: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse labels that an annotation tool marks as no label of a person.
+
+    Args:
+        rows: The columns beside the labels, by name.
+
+    Raises:
+        LabelError: Some are drafts, rejected, ignored, or made by a machine.
+
+    Example:
+        >>> refuse_marked({"item": [1, 2], "label": [0, 1], "status": ["submitted", "submitted"]})
+    """
+    for column, words in _NO_LABEL.items():
+        marks = [str(value).strip().lower() for value in rows.get(column, ())]
+        found = Counter(mark for mark in marks if mark in words)
+        if found:
+            shown = ", ".join(f"{mark} ({n:,} ×)" for mark, n in found.most_common(_SHOWN))
+            msg = (
+                f"column {column!r} says of some labels that they are none: {shown}. Empty their cells in the"
+                " column of labels (not labelled yet), or mark them in a column 'skipped' (given up), and"
+                f" leave out the column {column!r}"
+            )
+            raise LabelError(msg)
 
 
 def refuse_words(words: Sequence[object], of: int, known: Sequence[Any], *, more: bool) -> None:

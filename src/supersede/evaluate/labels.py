@@ -9,7 +9,14 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, LabelError
 from supersede.evaluate.design import Plan
-from supersede.evaluate.label_words import blank, class_of, grade_of, refuse_words, skips
+from supersede.evaluate.label_words import (
+    blank,
+    class_of,
+    grade_of,
+    refuse_marked,
+    refuse_words,
+    skips,
+)
 from supersede.evaluate.patterns import Patterns
 from supersede.table.same import Same, same_words
 from supersede.table.source import collect, open_source
@@ -34,11 +41,13 @@ class Annotation:
         label: The label; None where the annotator skipped the item; NaN or a text of spaces where it
             is still to come. For graded outcomes, a mapping of models to right (1) or wrong (0).
         annotator: Name of the annotator; None if unknown.
+        order: The item's place in the task list on which the label was written; None if unknown.
     """
 
     item: Any
     label: Any
     annotator: Any = None
+    order: Any = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,8 @@ def read_labels(
     """Read labels from CSV, JSONL or Parquet, a frame, or a mapping of ids to labels.
 
     Args:
-        source: A file, a frame, an Arrow table, a mapping of columns, or `Labels` themselves.
+        source: A file, a frame, an Arrow table, a mapping of columns or of ids to labels, or `Labels`
+            themselves.
         item: The column of item ids.
         label: The column of labels; an empty one (or NaN) is an item that nobody labelled yet. A column
             ``skipped``, if there is one, marks items that an annotator gave up on.
@@ -119,7 +129,8 @@ def read_labels(
         The labels, in the file's order.
 
     Raises:
-        LabelError: A column is missing, a label has no id, or ``skipped`` says neither yes nor no.
+        LabelError: A column is missing, a label has no id, ``skipped`` says neither yes nor no, or a
+            column of an annotation tool says that some labels are drafts, rejected or a machine's.
 
     Example:
         >>> len(read_labels({"item": [3, 5], "label": [1, 0]}))
@@ -127,6 +138,8 @@ def read_labels(
     """
     if isinstance(source, Labels):
         return source
+    if isinstance(source, Mapping) and source and not any(map(_is_column, source.values())):
+        return Labels(tuple(Annotation(i, y) for i, y in source.items() if not blank(y)))
     opened = open_source(source)
     rows = collect(opened.rows(opened.columns, opened.columns)).to_pydict()
     needed = [item, *(models or [label])]
@@ -138,6 +151,10 @@ def read_labels(
     designs = dict.fromkeys(str(d) for d in rows.get("design", []) if not blank(d))
     who = rows.get(annotator, [None] * len(rows[item]))
     gone = rows.get("skipped", [False] * len(rows[item]))
+    refuse_marked(rows)
+    # the task list says where each item stands in the plan's order
+    place = rows.get("order", []) if len(designs) == 1 else []
+    place = place or [None] * len(rows[item])
     found = []
     for at, name in enumerate(rows[item]):
         said: Any = {m: rows[m][at] for m in models} if models else rows[label][at]
@@ -147,8 +164,13 @@ def read_labels(
         if blank(name):
             msg = f"row {at + 1} has a label but no id in column {item!r}; give its item, or remove it"
             raise LabelError(msg)
-        found.append(Annotation(name, None if skipped else said, who[at]))
+        found.append(Annotation(name, None if skipped else said, who[at], place[at]))
     return Labels(tuple(found), *_first(designs))
+
+
+def _is_column(values: object) -> bool:
+    """Whether a mapping's value is a column; otherwise it is one label (or the grades of one item)."""
+    return not isinstance(values, str | bytes | Mapping) and hasattr(values, "__iter__")
 
 
 def _first(designs: Iterable[str]) -> tuple[str | None, tuple[str, ...]]:
@@ -194,6 +216,7 @@ def settle(
         )
         raise LabelError(msg)
     row = _rows(plan)
+    _refuse_moved(plan, labels, row)
     votes: dict[int, list[int]] = {}
     unasked, wrong = [], []
     read = _Reading(plan.patterns, (*plan.patterns.classes, *classes), same_words(same))
@@ -236,6 +259,32 @@ def settle(
 def _rows(plan: Plan) -> dict[Any, int]:
     """Row number by id, also by its text, since files may turn numbers into text and back."""
     return {_id(i): r for r, i in enumerate(plan.items["item"].to_pylist())}
+
+
+def _refuse_moved(plan: Plan, labels: Labels, row: Mapping[Any, int]) -> None:
+    """Refuse a task list whose ids no longer stand beside their own places.
+
+    Raises:
+        LabelError: They do not, as after sorting one column alone.
+    """
+    if labels.designs != (plan.design,):
+        return
+    order = plan.items["order"].to_pylist()
+    moved = [
+        (note, order[at])
+        for note in labels.annotations
+        if (at := row.get(_id(note.item))) is not None
+        and not blank(note.order)
+        and _id(note.order) != str(order[at])
+    ]
+    if moved:
+        note, place = moved[0]
+        msg = (
+            f"{len(moved):,} items do not stand where the task list had them (item {note.item!r} has order"
+            f" {note.order}, and {place} in the plan), so ids and labels were moved apart; sort all columns"
+            " together, or leave out the column 'order' if its numbers are your own"
+        )
+        raise LabelError(msg)
 
 
 def _id(item: Any) -> str:

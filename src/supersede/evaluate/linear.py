@@ -27,7 +27,8 @@ class Linear:
 
     Attributes:
         value: The expected value.
-        influence: Contribution of an item of each pattern in each state, d, shape ``(states, h)``.
+        influence: Contribution of an item of each pattern in each state, d, shape ``(states, h)``;
+            with weights, of an item of weight 1.
         domain: Patterns whose items' labels matter, shape ``(h,)``.
         exact: Lowest and highest value of the estimand, where it is a scaled share of the domain:
             all denominators are known, and a label of the domain adds one of two amounts.
@@ -38,10 +39,13 @@ class Linear:
     domain: npt.NDArray[np.bool_]
     exact: tuple[float, float] | None
 
+    def mean(self, belief: Floats) -> Floats:
+        """The expected contribution of an item of weight 1, by pattern, shape ``(h,)``."""
+        return np.asarray(np.einsum("sh,hs->h", self.influence, belief))
+
     def variance(self, belief: Floats) -> Floats:
-        """The variance of an item's contribution, by pattern, shape ``(h,)``."""
-        mean = np.einsum("sh,hs->h", self.influence, belief)
-        centred: Floats = self.influence - mean
+        """The variance of the contribution of an item of weight 1, by pattern, shape ``(h,)``."""
+        centred: Floats = self.influence - self.mean(belief)
         return np.asarray(np.einsum("sh,sh,hs->h", centred, centred, belief) * self.domain)
 
 
@@ -53,14 +57,11 @@ def linearise(estimand: Estimand, patterns: Patterns, belief: Floats) -> Linear:
         patterns: The patterns and their counts.
         belief: Probability of each state for each pattern, shape ``(h, states)``.
     """
-    states = range(len(patterns.states))
     added = np.zeros((len(patterns.states), len(patterns)))  # sum_j c_j a_j / B_j
     influence = np.zeros_like(added)
     value, known = 0.0, True
     for term in estimand.terms:
-        parts = [patterns.parts(term, state) for state in states]
-        above = np.stack([a for a, _ in parts])
-        below = np.stack([b for _, b in parts])
+        above, below = patterns.parts_by_state(term)
         known &= bool((below == below[0]).all())
         total = _expected(below, patterns, belief)
         if total <= 0:
@@ -72,27 +73,30 @@ def linearise(estimand: Estimand, patterns: Patterns, belief: Floats) -> Linear:
         influence += term.coefficient * (above - ratio * below) / total
     low, high = influence.min(axis=0), influence.max(axis=0)
     scale = max(float(np.abs(influence).max(initial=0.0)), 1e-300)
-    domain = (high - low > _SAME * scale) & (patterns.count > 0)
+    domain = (high - low > _SAME * scale) & (patterns.mass > 0)
     exact = _range(added, domain, patterns) if known else None
     return Linear(value, influence, domain, exact)
 
 
 def _expected(amount: Floats, patterns: Patterns, belief: Floats) -> float:
-    return float((np.einsum("sh,hs->h", amount, belief) * patterns.count).sum())
+    return float((np.einsum("sh,hs->h", amount, belief) * patterns.mass).sum())
 
 
 def _range(
     added: Floats, domain: npt.NDArray[np.bool_], patterns: Patterns
 ) -> tuple[float, float] | None:
     """Lowest and highest value, if every item of the domain adds one of the same two amounts."""
-    if not domain.any():
+    weights = patterns.weights
+    if not domain.any() or patterns.clusters is not None:
+        return None  # nothing is exact about other clusters
+    if weights is not None and weights.vary[domain].any():
         return None
-    inside = added[:, domain]
+    inside = (added if weights is None else added * weights.mean)[:, domain]
     low, high = inside.min(), inside.max()
     step = _SAME * max(abs(low), abs(high))
     two = (np.abs(inside - low) <= step) | (np.abs(inside - high) <= step)
     if not two.all():
         return None
-    rest = float(added[0, ~domain] @ patterns.count[~domain])
+    rest = float(added[0, ~domain] @ patterns.mass[~domain])
     items = int(patterns.count[domain].sum())
     return float(rest + low * items), float(rest + high * items)

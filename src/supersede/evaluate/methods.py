@@ -71,7 +71,8 @@ class Methods:
         # the index -1 (no stratum) reads the last stratum, which `where` then discards
         share = np.where(strata.of >= 0, (strata.take / strata.items)[strata.of], 0.0)
         items, samples = _items(drawn, samples, share, strata.of)
-        expected = z(problem.confidence) * np.sqrt(strata.usage * problem.budget)
+        variance = strata.usage * problem.budget + problem.between
+        expected = z(problem.confidence) * np.sqrt(variance)
         return Chosen("allocated", items, tuple(samples), strata.of, expected.tolist())
 
     def coordinated(self, problem: Problem) -> Chosen:
@@ -255,7 +256,11 @@ def _joined(parts: list[Drawn]) -> tuple[Drawn, Ints]:
     item = pa.concat_arrays([part.item for part in parts]).take(pa.array(keep))
     number = [number for part in parts for number in part.number]
     pattern = np.concatenate([part.pattern for part in parts])
-    return Drawn(item, [number[k] for k in keep], pattern[keep]), rows
+    weights = [part.weight for part in parts if part.weight is not None]
+    clusters = [part.cluster for part in parts if part.cluster is not None]
+    weight = np.concatenate(weights)[keep] if weights else None
+    cluster = np.concatenate(clusters)[keep] if clusters else None
+    return Drawn(item, [number[k] for k in keep], pattern[keep], weight, cluster), rows
 
 
 def _items(
@@ -294,4 +299,7 @@ def _items(
             "pattern": pattern,
         }
     )
+    for name, values in (("weight", drawn.weight), ("cluster", drawn.cluster)):
+        if values is not None:
+            items = items.append_column(name, pa.array(values[kept]))
     return items, moved

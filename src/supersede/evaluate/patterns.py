@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from supersede.errors import ArgumentError
 from supersede.evaluate.classes import known_classes
+from supersede.evaluate.clusters import CLUSTER, Clusters, cluster_cells, cluster_of
 from supersede.evaluate.estimands import Estimand, Term, terms_of
 from supersede.evaluate.judges import (
     JUDGE,
@@ -28,6 +30,16 @@ from supersede.evaluate.judges import (
     judge_kind,
     judged_class,
     opinion,
+)
+from supersede.evaluate.weights import (
+    TOP,
+    WEIGHT,
+    Weights,
+    weight_bin,
+    weight_edges,
+    weight_of,
+    weight_sums,
+    weights_counted,
 )
 from supersede.metrics.cells import Ask, N, counted_rows, once
 from supersede.table.outcomes import plain
@@ -44,7 +56,8 @@ Ints = npt.NDArray[np.int64]
 
 OTHER = "any other class"
 _SCORE_BINS = 25  # of the mean score; finer bins gained nothing on make_classification data
-_MOST_GRADED = 6  # models with graded outcomes in one plan: 2^6 states
+_MOST_GRADED = 10  # models with graded outcomes in one plan: 2^10 states
+_FINELY_GRADED = 6  # up to so many models, a grade has ten bins; beyond, two, as patterns multiply
 _WORD = 2**62  # what fits a signed 64-bit integer
 
 
@@ -57,8 +70,8 @@ class Key:
             score of class 1), ``"confidence"`` (bin of the mean score of the predicted classes,
             where there are more than two), ``"condition"`` (met or not), ``"judge"`` (code of the
             class that a judge names) or ``"judge_score"`` (bin of its score of class 1); of judges
-            the last code means that it has none.
-        of: The model, the condition, or the judge.
+            the last code means that it has none; or ``"weight"`` (bin of the item's weight).
+        of: The model, the condition, the judge, or the lower limits of the bins of weights.
         size: The number of codes; a code is in 0..size-1.
     """
 
@@ -80,6 +93,8 @@ class Patterns:
         graded: Models with graded outcomes; empty for classes.
         positive: The only class that matters, if all others form one state; otherwise None.
         classes: The classes that a label may be: those that models predict, or that the caller named.
+        weights: What their items count for; None where every item counts once.
+        clusters: Which clusters their items are of; None where items are independent.
     """
 
     states: tuple[Any, ...]
@@ -89,6 +104,8 @@ class Patterns:
     graded: tuple[str, ...] = ()
     positive: Any = None
     classes: tuple[Any, ...] = ()
+    weights: Weights | None = None
+    clusters: Clusters | None = None
 
     def __len__(self) -> int:
         return len(self.count)
@@ -97,6 +114,18 @@ class Patterns:
     def size(self) -> int:
         """The number of items."""
         return int(self.count.sum())
+
+    @property
+    def mass(self) -> Floats:
+        """What the items of each pattern count for together, shape ``(h,)``; in all, `size`."""
+        if self.weights is None:
+            return self.count.astype(float)
+        return np.asarray(self.count * self.weights.mean)
+
+    @property
+    def square(self) -> Floats:
+        """The mean square of what an item of each pattern counts for, shape ``(h,)``."""
+        return np.ones(len(self)) if self.weights is None else self.weights.square
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -110,7 +139,10 @@ class Patterns:
 
     def take(self, rows: Ints) -> "Patterns":
         """One entry for each row number, counted once: the patterns of chosen items."""
-        return replace(self, codes=self.codes[:, rows], count=np.ones(len(rows), np.int64))
+        return replace(
+            self, codes=self.codes[:, rows], count=np.ones(len(rows), np.int64), weights=None,
+            clusters=None,
+        )  # fmt: skip
 
     def key(self, kind: str, of: Any = None) -> npt.NDArray[np.int16] | None:
         """Codes for one key, shape ``(h,)``; None where there is no such key."""
@@ -129,6 +161,19 @@ class Patterns:
     def open_ended(self) -> bool:
         """Whether a label may be a class that has no state of its own."""
         return OTHER in self.states and not self.graded
+
+    def parts_by_state(self, term: Term) -> tuple[Floats, Floats]:
+        """`parts` in every state, each of shape ``(states, h)``."""
+        kinds = list(self.states)
+        if self.graded:  # only the grades of the term's models matter
+            places = [self.graded.index(model) for model in term.models]
+            kinds = [tuple(state[place] for place in places) for state in self.states]
+        first = {kind: at for at, kind in reversed(list(enumerate(kinds)))}
+        number = {kind: k for k, kind in enumerate(first)}
+        found = [self.parts(term, at) for at in first.values()]
+        chosen = np.array([number[kind] for kind in kinds])
+        above, below = (np.stack(side)[chosen] for side in zip(*found, strict=True))
+        return above, below
 
     def parts(self, term: Term, state: int) -> tuple[Floats, Floats]:
         """Contribution of each pattern's item to a ratio's numerator and denominator in a state."""
@@ -194,14 +239,38 @@ def count_patterns(
     """
     empty = read_keys(table, estimands, classes, judges)
     packed = words(table, empty)
-    rows = table.rows.select(**packed)
+    weight = {} if table.weight is None else {WEIGHT: weight_of(table)}
+    cluster = {} if table.cluster is None else {CLUSTER: cluster_of(table)}
+    rows = table.rows.select(**packed, **weight, **cluster)
     # an alias in the select list makes the engine compute each word once, not once per use
-    ask = Ask(keys={name: rows[name] for name in packed}, margins=[tuple(packed)])
+    names = (*packed, *cluster)
+    ask = Ask(keys={name: rows[name] for name in names}, margins=[names])
+    if weight:
+        ask = replace(ask, sums=weight_sums(rows[WEIGHT]), ends={TOP: rows[WEIGHT]})
     ((cells,),) = counted_rows(rows, once(ask))
     columns = [cells[name].to_numpy().astype(np.int64) for name in packed]
+    if cluster:
+        return _in_clusters(empty, cells, columns)
     order = np.lexsort(columns[::-1])  # engines return groups in any order
     codes = _unpack([column[order] for column in columns], empty.keys)
-    return replace(empty, codes=codes, count=cells[N].to_numpy().astype(np.int64)[order])
+    count = cells[N].to_numpy().astype(np.int64)[order]
+    weights = weights_counted(cells.take(order), count) if weight else None
+    return replace(empty, codes=codes, count=count, weights=weights)
+
+
+def _in_clusters(empty: Patterns, cells: pa.Table, columns: Sequence[Ints]) -> Patterns:
+    """Patterns from counts of their combinations with clusters."""
+    words, pattern = np.unique(np.stack(columns), axis=1, return_inverse=True)
+    pattern = pattern.reshape(-1).astype(np.int64)
+    each = cells[N].to_numpy().astype(np.int64)
+    count = np.bincount(pattern, each).astype(np.int64)
+    weights, mass = None, each.astype(float)
+    if any(key.kind == WEIGHT for key in empty.keys):
+        by_cell = weights_counted(cells, each)
+        weights, mass = by_cell.merged(each, pattern), each * by_cell.mean
+    clusters = cluster_cells(cells[CLUSTER], pattern, each, mass)
+    codes = _unpack(list(words), empty.keys)
+    return replace(empty, codes=codes, count=count, weights=weights, clusters=clusters)
 
 
 def read_keys(
@@ -219,6 +288,9 @@ def read_keys(
         msg = f"models {graded} have graded outcomes and others classes; plan them separately"
         raise ArgumentError(msg)
     met = [Key("condition", condition, 2) for condition in conditions]
+    if table.weight is not None:
+        edges = weight_edges(table)
+        met.append(Key(WEIGHT, edges, len(edges) + 1))
     if graded and judges:
         msg = (
             f"models {graded} have graded outcomes: their grades are a judge's opinions already, and"
@@ -343,6 +415,8 @@ def _code(table: "Table", key: Key, patterns: Patterns) -> "ir.Value":
         return _bin(total / len(known), key.size)
     if key.kind == "grade":
         return _bin(table.right(key.of), key.size)
+    if key.kind == WEIGHT:
+        return weight_bin(table, key.of)
     if key.kind in {JUDGE, JUDGE_SCORE}:
         return opinion(table, key, patterns)
     if key.kind == "all":
@@ -379,6 +453,7 @@ def _graded(
         )
         raise ArgumentError(msg)
     states = tuple(itertools.product((0, 1), repeat=len(graded)))
-    keys = (*(Key("grade", model, 10) for model in graded), *met)
+    bins = 10 if len(graded) <= _FINELY_GRADED else 2
+    keys = (*(Key("grade", model, bins) for model in graded), *met)
     nothing = np.zeros((len(keys), 0), np.int16)
     return Patterns(states, keys, nothing, np.zeros(0, np.int64), tuple(graded))

@@ -19,9 +19,11 @@ import pyarrow as pa
 
 from supersede.errors import ReportError, SourceError
 from supersede.evaluate.belief import Calibration
+from supersede.evaluate.clusters import Clusters
 from supersede.evaluate.design import Expectation, Plan, Sample
 from supersede.evaluate.estimands import Condition, Estimand
 from supersede.evaluate.patterns import Key, Patterns
+from supersede.evaluate.weights import WEIGHT, Weights
 
 __all__ = ["load_plan", "write_plan", "write_rows"]
 
@@ -93,7 +95,11 @@ def load_plan(path: str | Path) -> Plan:
 
 
 def _array(data: bytes) -> npt.NDArray[Any]:
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    found = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    if found.dtype.kind not in "biuf":  # texts of numbers would have the same hash
+        msg = f"an array of {found.dtype}"
+        raise TypeError(msg)
+    return found
 
 
 def _header(arrays: dict[str, Any]) -> dict[str, Any]:
@@ -164,6 +170,7 @@ def _arrays(plan: Plan) -> dict[str, Any]:
         ],
         "earlier": plan.earlier,
         "notes": plan.notes,
+        "unit": None if patterns.weights is None else patterns.weights.unit,
     }
     arrays: dict[str, Any] = {
         "header": np.frombuffer(json.dumps(header, default=str).encode(), np.uint8),
@@ -174,6 +181,15 @@ def _arrays(plan: Plan) -> dict[str, Any]:
     }
     for name in ("order", "inclusion", "stratum", "reserve", "pattern"):
         arrays[f"item_{name}"] = plan.items[name].to_numpy(zero_copy_only=False)
+    if patterns.weights is not None:
+        amounts = patterns.weights
+        arrays["weights"] = np.stack([amounts.mean, amounts.square, amounts.top])
+        arrays["item_weight"] = plan.items["weight"].to_numpy()
+    if patterns.clusters is not None:
+        cells = patterns.clusters
+        arrays["clusters"] = np.stack([cells.number, cells.pattern, cells.count])
+        arrays |= {"cluster_mass": cells.mass, "cluster_size": np.array([cells.size])}
+        arrays["item_cluster"] = plan.items["cluster"].to_numpy()
     for at, sample in enumerate(plan.samples):
         arrays[f"sample{at}"] = sample.rows
         if sample.repeats is not None:
@@ -189,11 +205,17 @@ def _plan(arrays: dict[str, Any]) -> Plan:
     patterns = Patterns(
         states, keys, arrays["codes"], arrays["count"], graded, header["positive"],
         tuple(header["classes"]),
+        _weights(arrays, header.get("unit")),
+        _clusters(arrays),
     )  # fmt: skip
     items = {"item": header["ids"], "order": arrays["item_order"]}
     items |= {name: arrays[f"item_{name}"] for name in ("inclusion", "stratum")}
     items |= {"number": header["numbers"]}
     items |= {name: arrays[f"item_{name}"] for name in ("reserve", "pattern")}
+    if patterns.weights is not None:
+        items |= {"weight": arrays["item_weight"]}
+    if patterns.clusters is not None:
+        items |= {"cluster": arrays["item_cluster"]}
     samples = tuple(
         Sample(arrays[f"sample{at}"], take, of, arrays[f"repeats{at}"] if again else None)
         for at, (take, of, again) in enumerate(header["takes"])
@@ -219,6 +241,20 @@ def _plan(arrays: dict[str, Any]) -> Plan:
     )
 
 
+def _weights(arrays: dict[str, Any], unit: float | None) -> Weights | None:
+    if unit is None:
+        return None
+    mean, square, top = arrays["weights"]
+    return Weights(mean, square, top, unit)
+
+
+def _clusters(arrays: dict[str, Any]) -> Clusters | None:
+    if "clusters" not in arrays:
+        return None
+    number, pattern, count = arrays["clusters"]
+    return Clusters(number, pattern, count, arrays["cluster_mass"], int(arrays["cluster_size"][0]))
+
+
 def _key_out(key: Key) -> list[Any]:
     of = [key.of.column, key.of.relation, key.of.value] if key.kind == "condition" else key.of
     return [key.kind, of, key.size]
@@ -226,4 +262,6 @@ def _key_out(key: Key) -> list[Any]:
 
 def _key_in(values: list[Any]) -> Key:
     kind, of, size = values
-    return Key(kind, Condition(*of) if kind == "condition" else of, size)
+    if kind == "condition":
+        return Key(kind, Condition(*of), size)
+    return Key(kind, tuple(of) if kind == WEIGHT else of, size)

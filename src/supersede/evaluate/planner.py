@@ -18,6 +18,7 @@ from supersede.evaluate.hypergeometric import check_confidence
 from supersede.evaluate.methods import Chosen, Methods, optimal_strata
 from supersede.evaluate.patterns import Patterns, count_patterns
 from supersede.evaluate.problem import Problem, margins
+from supersede.metrics.intervals import z
 from supersede.table.coerce import as_table
 from supersede.table.table import Table
 
@@ -95,8 +96,8 @@ def plan(
 
     Raises:
         ArgumentError: An argument is out of range or not one of the allowed values, the method
-            cannot serve an estimand, the table has weights or clusters, or `after` is a plan of
-            another table or seed.
+            cannot serve an estimand, the table has weights or clusters that the method cannot
+            heed, or only one cluster, or `after` is a plan of another table or seed.
         ItemError: An item id occurs twice.
         MissingColumnError: A model or column is not in the table.
         TooFewLabelsError: There is nothing to label for any estimand.
@@ -127,7 +128,7 @@ def plan(
     # without a model, the share of a class is estimated with the judge alone
     table = as_table(table, models or judges or None, labelled=False, item=ids, keep=judges)
     asked = checked(named, table)
-    _refuse_weights(table)
+    _refuse_uses(table, method)
     check_confidence(confidence)
     column = item_column(table, item)
     if budget is not None and not _is_count(budget):
@@ -224,28 +225,18 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
 
 
-def _refuse_weights(table: Table) -> None:
-    """Refuse tables whose items do not count alike, or come in clusters.
+def _refuse_uses(table: Table, method: str) -> None:
+    """Refuse a method that cannot heed the table's weights or clusters.
 
     Raises:
-        ArgumentError: The table has weights or clusters.
+        ArgumentError: It cannot.
     """
-    if table.weight is not None:
+    uses = {"weight": "item weights", "cluster": "clusters"}
+    used = next((use for use in uses if getattr(table, use) is not None), None)
+    if method == "parent_child" and used is not None:
         msg = (
-            f"the table has item weights (weight={table.weight!r}), and a plan's estimands count every"
-            " item once, so that its figures would contradict a review's. Read the table without"
-            f" weight={table.weight!r} to plan and estimate figures of the items as they are; for"
-            " figures of the weighted population, hand that plan and its labels to the review,"
-            f" which heeds both: supersede.compare(…, weight={table.weight!r}, labels=<plan>)"
-        )
-        raise ArgumentError(msg)
-    if table.cluster is not None:
-        msg = (
-            f"the table has clusters (cluster={table.cluster!r}), and a plan draws single items, so"
-            " that its intervals would be about these items and not about other clusters. Read the"
-            f" table without cluster={table.cluster!r} for figures of just these items; for figures"
-            " of all clusters, label whole clusters chosen at random and review them:"
-            f" supersede.compare(…, cluster={table.cluster!r}, labels='random')"
+            f"the table has {uses[used]} ({used}={getattr(table, used)!r}), and the parent/child method"
+            " is for items that are independent and count once; use method='allocated'"
         )
         raise ArgumentError(msg)
 
@@ -347,7 +338,27 @@ def _notes(problem: Problem, chosen: Chosen, asked: Method, mix: Mix) -> tuple[s
                 f"{estimand.name} is unaffordable by random sampling: {problem.alone[k]:,} of"
                 f" {problem.items[k]:,} items; {_cheaper(estimand)} would help"
             )
+    if problem.patterns.clusters is not None:
+        notes += _of_clusters(problem)
     return tuple(notes)
+
+
+def _of_clusters(problem: Problem) -> list[str]:
+    """What clusters leave unknown however many labels there are."""
+    clusters = problem.patterns.clusters
+    assert clusters is not None  # noqa: S101  # the caller has them
+    notes = [
+        f"intervals are about clusters like these {clusters.size:,}, and wider than expected where mistakes"
+        " come together in clusters, which only labels show"
+    ]
+    least = z(problem.confidence) * problem.between**0.5
+    for estimand, margin, half in zip(problem.estimands, problem.margin, least, strict=True):
+        if 0 < margin < half:
+            notes.append(
+                f"{estimand.name}: {clusters.size:,} clusters leave ± {half:.3g} if all items are labelled,"
+                f" so that no number of labels gives ± {margin:.3g}; more clusters would"
+            )
+    return notes
 
 
 def _cheaper(estimand: Estimand) -> str:

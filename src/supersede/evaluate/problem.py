@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.errors import ArgumentError
+from supersede.evaluate.clusters import between_clusters
 from supersede.evaluate.estimands import Estimand
 from supersede.evaluate.hypergeometric import half_width, sample_size
 from supersede.evaluate.linear import Linear, linearise
@@ -18,6 +19,7 @@ __all__ = ["Problem"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_ADDED = 0.25  # times the variance between clusters, where that alone exceeds a margin
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,33 @@ class Problem:
     @cached_property
     def variance(self) -> Floats:
         """Variance of an item's contribution to each estimand, by pattern, shape ``(k, h)``."""
-        return np.stack([linear.variance(self.belief) for linear in self.linear])
+        square = self.patterns.square
+        return np.stack([linear.variance(self.belief) * square for linear in self.linear])
 
     @property
     def budget(self) -> Floats:
-        """Largest variances of the estimates that keep the margins, shape ``(k,)``."""
-        return np.asarray((self.margin / z(self.confidence)) ** 2)
+        """Largest variances by the choice of items that keep the margins, shape ``(k,)``.
+
+        What clusters leave is no longer available; where they leave nothing, labels may add a little.
+        """
+        allowed = (self.margin / z(self.confidence)) ** 2
+        left = np.maximum(allowed - self.between, _ADDED * self.between)
+        return np.asarray(np.where(self.margin > 0, left, 0.0))
+
+    @cached_property
+    def between(self) -> Floats:
+        """Variance of each estimate if all items are labelled, shape ``(k,)``; 0 without clusters."""
+        clusters = self.patterns.clusters
+        if clusters is None:
+            return np.zeros(len(self.estimands))
+        anything = np.full_like(self.belief, 1 / self.belief.shape[1])
+        return np.array([
+            between_clusters(
+                clusters, linear.mean(self.belief), noise * self.patterns.count,
+                linear.variance(anything) ** 0.5,
+            )
+            for linear, noise in zip(self.linear, self.variance, strict=True)
+        ])  # fmt: skip
 
     @cached_property
     def items(self) -> list[int]:
@@ -78,12 +101,14 @@ class Problem:
     def expected_alone(self, k: int) -> float:
         """Expected half-width from estimand k's own random sample."""
         linear, items, take = self.linear[k], self.items[k], self.alone[k]
+        between = float(self.between[k])
         if not items or take >= items:
-            return 0.0
+            return float(z(self.confidence) * np.sqrt(between))
         if linear.exact is not None:
             low, high = linear.exact
             return (high - low) * half_width(take, items, self.confidence)
-        return z(self.confidence) * items * float(np.sqrt(self._spread(k) * (1 / take - 1 / items)))
+        within = items**2 * self._spread(k) * (1 / take - 1 / items)
+        return z(self.confidence) * float(np.sqrt(within + between))
 
     def _alone(self, k: int) -> int:
         linear, items, margin = self.linear[k], self.items[k], float(self.margin[k])
@@ -94,17 +119,20 @@ class Problem:
             return sample_size(items, min(margin / (high - low), 1.0), self.confidence)
         if margin == 0:
             return items
-        n0 = (z(self.confidence) * items / margin) ** 2 * self._spread(k)
+        n0 = items**2 / float(self.budget[k]) * self._spread(k)
         return min(items, max(2, int(np.ceil(n0 / (1 + n0 / items)))))
 
     def _spread(self, k: int) -> float:
         """Variance of the contribution of an item of estimand k's domain, pooled over patterns."""
         linear = self.linear[k]
-        inside = linear.influence[:, linear.domain]
-        weight = (self.patterns.count[linear.domain, None] * self.belief[linear.domain]).T
-        weight = weight / weight.sum()
-        mean = float((inside * weight).sum())
-        return float(((inside - mean) ** 2 * weight).sum())
+        patterns, domain = self.patterns, linear.domain
+        inside, items = linear.influence[:, domain], int(patterns.count[domain].sum())
+        first, second = (
+            (amount[domain, None] * self.belief[domain]).T / items
+            for amount in (patterns.mass, patterns.count * patterns.square)
+        )
+        mean = float((inside * first).sum())
+        return max(float((inside**2 * second).sum()) - mean**2, 0.0)
 
 
 def margins(estimands: Sequence[Estimand], margin: float) -> Floats:

@@ -58,17 +58,26 @@ def read_manifest(path: str | Path, attribute: str) -> Labels:
         if "supersede-item" not in row:
             msg = f"line {number} of {path} has no supersede-item; was another manifest labelled?"
             raise LabelError(msg)
-        designs.add(row.get("supersede-design"))
+        if isinstance(row["supersede-item"], dict | list | None):
+            msg = f"line {number} of {path}: supersede-item is {row['supersede-item']!r}, not an id"
+            raise LabelError(msg)
+        if row.get("supersede-design") is not None:
+            designs.add(str(row["supersede-design"]))
         metadata = row.get(f"{attribute}-metadata") or {}
         if not isinstance(metadata, dict):
             msg = f"line {number} of {path}: {attribute}-metadata is not an object but {metadata!r}"
             raise LabelError(msg)
-        if str(metadata.get("human-annotated", "yes")).strip().lower() in {"no", "false"}:
+        if not _by_people(metadata, f"line {number} of {path}"):
             machine += 1
             continue
-        failed = "failure-reason" in metadata
+        failed = bool(metadata.get("failure-reason"))
         if attribute in row or failed:
             label = None if failed else metadata.get("class-name", row.get(attribute))
+            if label is None and not failed:
+                msg = (
+                    f"line {number} of {path}: the label has no value, and no reason why it failed"
+                )
+                raise LabelError(msg)
             found.append(Annotation(row["supersede-item"], label))
     if machine and not found:
         msg = (
@@ -76,11 +85,38 @@ def read_manifest(path: str | Path, attribute: str) -> Labels:
             " no); a plan needs people's: run the job with automated data labelling off"
         )
         raise LabelError(msg)
-    designs.discard(None)
     if len(designs) > 1:
         msg = f"lines of {len(designs)} plans in one manifest; read them one by one"
         raise LabelError(msg)
     return Labels(tuple(found), designs.pop() if designs else None)
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which no key occurs twice.
+
+    Raises:
+        ValueError: One does, so that it is unclear which value holds.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        msg = f"key {twice!r} occurs twice in one object"
+        raise ValueError(msg)
+    return found
+
+
+def _by_people(metadata: dict[str, Any], where: str) -> bool:
+    """Whether people gave a label.
+
+    Raises:
+        LabelError: The metadata says neither yes nor no.
+    """
+    said = str(metadata.get("human-annotated", "yes")).strip().lower()
+    if said not in {"yes", "true", "no", "false"}:
+        msg = f"{where}: human-annotated is {said!r}; expected yes or no"
+        raise LabelError(msg)
+    return said in {"yes", "true"}
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -94,8 +130,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError as error:
+            row = json.loads(line, object_pairs_hook=once)
+        except (ValueError, RecursionError) as error:
             msg = f"line {number} of {path} is not JSON: {error}; was the file cut off?"
             raise SourceError(msg) from error
         if not isinstance(row, dict):

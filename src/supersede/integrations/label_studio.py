@@ -11,6 +11,7 @@ from typing import Any
 from supersede.errors import LabelError, SourceError
 from supersede.evaluate.design import Plan
 from supersede.evaluate.labels import Annotation, Labels
+from supersede.integrations.ground_truth import once
 
 __all__ = ["read_annotations", "write_tasks"]
 
@@ -64,21 +65,22 @@ def read_annotations(path: str | Path, *, control: str | None = None) -> Labels:
     small = bool(tasks) and not any("annotations" in task or "data" in task for task in tasks)
     if small:
         return Labels(*_small(tasks, control))
-    found, designs = [], set()
+    found, designs = [], []
     for task in tasks:
         meta, data = _part(task, "meta"), _part(task, "data")
         item = _item(task, meta.get("item", data.get("item")))
-        designs.add(meta.get("design", data.get("design")))
-        for said in task.get("annotations") or []:
-            label = None if said.get("was_cancelled") else _choice(said, task, control)
+        designs.append(meta.get("design", data.get("design")))
+        for said in _objects(task.get("annotations"), "annotations", task):
+            _refuse_rejected(said, task)
+            label = None if _cancelled(said, task) else _choice(said, task, control)
             found.append(Annotation(item, label, _person(said.get("completed_by"))))
     return Labels(tuple(found), _one(designs))
 
 
 def _tasks(path: Path) -> list[dict[str, Any]]:
     try:
-        tasks = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        tasks = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"cannot read {path}: {error}; export the project from Label Studio as JSON"
         raise SourceError(msg) from error
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
@@ -118,7 +120,7 @@ def _small(
             choices = said.get("choices", said) if isinstance(said, Mapping) else said
             label = _single(choices if isinstance(choices, list) else [choices], task)
             found.append(Annotation(item, label, _person(task.get("annotator"))))
-    return tuple(found), _one({task.get("design") for task in tasks})
+    return tuple(found), _one([task.get("design") for task in tasks])
 
 
 def _part(task: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -126,8 +128,50 @@ def _part(task: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
+def _objects(found: Any, name: str, task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A list of objects, which may be missing.
+
+    Raises:
+        LabelError: It is something else.
+    """
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(part, Mapping) for part in found):
+        msg = f"task {task.get('id')}: {name} is not a list of objects; export the project again as JSON"
+        raise LabelError(msg)
+    return found
+
+
+def _cancelled(said: Mapping[str, Any], task: Mapping[str, Any]) -> bool:
+    """Whether an annotator gave up on a task.
+
+    Raises:
+        LabelError: That is not said by a flag.
+    """
+    flag = said.get("was_cancelled")
+    if not isinstance(flag, bool | int | None):
+        msg = f"task {task.get('id')}: was_cancelled is {flag!r}; expected true or false"
+        raise LabelError(msg)
+    return bool(flag)
+
+
+def _refuse_rejected(said: Mapping[str, Any], task: Mapping[str, Any]) -> None:
+    """Refuse an annotation that a reviewer rejected last.
+
+    Raises:
+        LabelError: One was.
+    """
+    reviews = _objects(said.get("reviews"), "reviews", task)
+    if reviews and reviews[-1].get("accepted") is False:
+        msg = (
+            f"task {task.get('id')}: a reviewer rejected its annotation; have it corrected, or delete the"
+            " annotation (it is then not labelled yet)"
+        )
+        raise LabelError(msg)
+
+
 def _item(task: Mapping[str, Any], item: Any) -> Any:
-    if item is None:
+    if item is None or isinstance(item, Mapping | list):
         msg = f"task {task.get('id')} has no item; export it with its meta, as it was imported"
         raise LabelError(msg)
     return item
@@ -138,8 +182,8 @@ def _person(who: Any) -> Any:
     return who.get("id", who.get("email")) if isinstance(who, Mapping) else who
 
 
-def _one(designs: set[Any]) -> Any:
-    designs.discard(None)
+def _one(found: list[Any]) -> Any:
+    designs = {str(design) for design in found if design is not None}
     if len(designs) > 1:
         msg = f"tasks of {len(designs)} plans in one export; export them one by one"
         raise LabelError(msg)
@@ -149,8 +193,9 @@ def _one(designs: set[Any]) -> Any:
 def _choice(said: Mapping[str, Any], task: Mapping[str, Any], control: str | None) -> Any:
     parts = [
         part
-        for part in said.get("result") or []
-        if _part(part, "value").get("choices") and control in {None, part.get("from_name")}
+        for part in _objects(said.get("result"), "result", task)
+        if _part(part, "value").get("choices")
+        and (control is None or part.get("from_name") == control)
     ]
     if not parts:
         of = "" if control is None else f" of the control {control!r}"
@@ -159,14 +204,18 @@ def _choice(said: Mapping[str, Any], task: Mapping[str, Any], control: str | Non
             " Label Studio"
         )
         raise LabelError(msg)
-    names = {part.get("from_name") for part in parts}
+    names = {str(part.get("from_name")) for part in parts}
     if len(names) > 1:
         msg = (
             f"task {task.get('id')} has choices of several controls"
-            f" ({', '.join(sorted(map(str, names)))}); pass read_annotations(…, control='<one>')"
+            f" ({', '.join(sorted(names))}); pass read_annotations(…, control='<one>')"
         )
         raise LabelError(msg)
-    return _single([choice for part in parts for choice in part["value"]["choices"]], task)
+    found: list[Any] = []
+    for part in parts:
+        choices = part["value"]["choices"]
+        found += choices if isinstance(choices, list) else [choices]
+    return _single(found, task)
 
 
 def _single(choices: list[Any], task: Mapping[str, Any]) -> Any:
@@ -174,6 +223,11 @@ def _single(choices: list[Any], task: Mapping[str, Any]) -> Any:
         msg = (
             f"task {task.get('id')} has {len(choices)} choices ({', '.join(map(str, choices))}), and"
             " a plan takes one class per item: use a Choices control with choice='single'"
+        )
+        raise LabelError(msg)
+    if choices[0] is None:
+        msg = (
+            f"task {task.get('id')} has an answer without a value; label it, or cancel it (skipped)"
         )
         raise LabelError(msg)
     return choices[0]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from supersede.table.internal import internal
 from supersede.table.source import collect
@@ -34,6 +35,7 @@ __all__ = [
     "condensed",
     "counted",
     "counted_rows",
+    "few",
     "merge",
     "once",
     "together",
@@ -82,6 +84,11 @@ def counted(table: Table, *work: Counting) -> list[Any]:
         What they return, in order.
     """
     return _in_step(table.rows, work, few=table.size <= _FEW)
+
+
+def few(table: Table) -> bool:
+    """Whether `counted` adds up the table's rows here, so that cells may be as many as rows."""
+    return table.size <= _FEW or _TIMES in table.rows.columns
 
 
 def counted_rows(rows: "ir.Table", *work: Counting) -> list[Any]:
@@ -239,7 +246,7 @@ def _added(rows: pa.Table, ask: Ask, names: Mapping[str, Any]) -> list[pa.Table]
     times: Any = np.ones(len(rows))
     if _TIMES in rows.column_names:
         times = rows[_TIMES].to_numpy().astype(float)
-    data = {key: rows[name] for key, name in names["keys"].items()}
+    data = {key: _unsigned_zero(rows[name]) for key, name in names["keys"].items()}
     data[N] = times
     for key, name in names["sums"].items():
         data[key] = np.nan_to_num(_floats(rows[name])) * times
@@ -250,6 +257,11 @@ def _added(rows: pa.Table, ask: Ask, names: Mapping[str, Any]) -> list[pa.Table]
         data = {key: pa.nulls(1, pa.table(data)[key].type) for key in data}  # a total of nothing
     cells = pa.table(data)
     return [_merged(cells, margin, _columns(ask)) for margin in ask.margins]
+
+
+def _unsigned_zero(key: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Keys as engines see them: 0 and -0 are one number, which Arrow would keep apart."""
+    return pc.add(key, 0.0) if pa.types.is_floating(key.type) else key
 
 
 def _floats(column: pa.ChunkedArray) -> Any:

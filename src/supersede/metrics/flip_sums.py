@@ -97,7 +97,11 @@ def sums_with_agreement(
         "positive": (known, gained),
         "gain": (known, gained - lost),
     }
-    sums = {"labelled": labelled, "agree": agree, "agree labelled": agree * labelled}
+    drawn = (labelled == 1).ifelse(weight, 0) * (1 - agree)
+    sums = {
+        "labelled": labelled, "agree": agree, "agree labelled": agree * labelled,
+        "drawn.w1": drawn, "drawn.w2": drawn**2,
+    }  # fmt: skip
     for name, (scale, value) in values.items():
         sums |= {f"{name}.w{power}": scale**power for power in _POWERS}
         sums |= _powers(name, value, scale)
@@ -127,6 +131,11 @@ def from_cells(cells: pa.Table) -> dict[str, Moments]:
         for name in ("old", "new"):
             x = np.where(hidden, np.nan, moments[name].x)
             moments[name] = replace(moments[name], x=x, units=moments[name].n, rows=None)
+        for name in ("negative", "positive", "gain"):  # items of agreement add nothing to these
+            moments[name] = replace(
+                moments[name], drawn=np.stack([column["drawn.w1"], column["drawn.w2"]], axis=1),
+                uncertain=column["rows"] - column["agree"],
+            )  # fmt: skip
     return moments
 
 

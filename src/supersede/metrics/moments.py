@@ -52,6 +52,10 @@ class Moments:
         fourth: Sums of ``W⁴, W³X, W²X², WX³, X⁴``, shape ``(k, 5)``, from which the degrees of
             freedom of an estimated variance follow; where they are None, Kish's size less one.
         rows: Items that stand behind the sums, where they are more than `n`; None otherwise.
+        drawn: Where the value of many items is known to be 0 even if unlabelled: sums of the weights
+            and of their squares over the labelled ones of all others, shape ``(k, 2)``; None
+            otherwise.
+        uncertain: The number of these others, labelled or not; None otherwise.
 
     Assumes: units are independent draws; a weighted mean is a ratio estimator, its variance
     linearised (Särndal, Swensson & Wretman 1992, eq. 5.7.10).
@@ -66,6 +70,8 @@ class Moments:
     units: Floats | None = None
     fourth: Floats | None = None
     rows: Floats | None = None
+    drawn: Floats | None = None
+    uncertain: Floats | None = None
 
     def __add__(self, other: "Moments") -> "Moments":
         pairs = {name: (mine, getattr(other, name)) for name, mine in self._known().items()}
@@ -128,8 +134,18 @@ class Moments:
 
     @property
     def kish(self) -> Floats:
-        """Kish's effective sizes: what the weights, or unequal clusters, leave of the units."""
-        return np.nan_to_num(ratio(self.w**2, self.w2))
+        """Kish's effective sizes: what the weights, or unequal clusters, leave of the units.
+
+        Items whose value is known to be 0 say nothing of the others. Of these, Kish's size counts,
+        times the share of all items that they stand for: if none of 20 drawn from 200 flips, among
+        10,000 items, that bounds the flips as 20 of 200 do, not as 10,000 would.
+        """
+        if self.drawn is None or self.uncertain is None:
+            return np.nan_to_num(ratio(self.w**2, self.w2))
+        weight, square = self.drawn.T
+        known = self.n if self.rows is None else self.rows
+        drawn = np.nan_to_num(ratio(self.w * weight, square))  # 0 where none was drawn
+        return np.asarray(np.where(self.uncertain > 0, np.minimum(drawn, known), known))
 
     def effective_n(self, variance_of_one: Floats) -> Floats:
         """Sizes of simple random samples with the same variances of the means.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["NoGroupRegresses"]
 
 _RANK = {"fail": 0, "undecided": 1, "pass": 2, None: 3}
+_NAMED = 3  # groups that are gone
 _SHOWN = 200  # groups that the finding carries; the others are counted
 
 
@@ -69,12 +70,12 @@ class NoGroupRegresses:
             )
             raise ArgumentError(msg)
         found = regressions(self._before(), self.after, tolerance=self.tolerance)
-        judged = [regression for regression in found if not math.isnan(regression.change)]
-        judged.sort(key=lambda regression: _RANK[regression.verdict])
-        if not judged:
+        judged = [r for r in found if not math.isnan(r.change) or r.verdict is not None]
+        judged.sort(key=lambda r: (_RANK[r.verdict], math.isnan(r.change)))
+        if all(math.isnan(regression.change) for regression in judged):
             msg = "the two audits have no group in common; split by the same columns"
             raise ArgumentError(msg)
-        worst = judged[0]
+        worst = next(r for r in judged if not math.isnan(r.change))
         share = self.after.unit == "share"
         return Finding(
             check="no_group_regresses",
@@ -108,7 +109,7 @@ class NoGroupRegresses:
         failed = sum(regression.verdict == "fail" for regression in judged)
         open_ = sum(regression.verdict == "undecided" for regression in judged)
         small = sum(regression.verdict is None for regression in judged)
-        worst = judged[0]
+        worst = next(r for r in judged if not math.isnan(r.change))
         said = [
             f"{count(number)} of {count(len(judged))} groups {words}"
             for number, words in ((failed, "are worse off"), (open_, "cannot be decided yet"))
@@ -116,10 +117,12 @@ class NoGroupRegresses:
         ] or [f"all {count(len(judged) - small)} groups keep the tolerance"]
         text = "; ".join(said)
         few = f" Too small to judge: {count(small)}." if small else ""
+        gone = [regression.group for regression in judged if math.isnan(regression.change)]
+        lost = f" No longer in the audit: {', '.join(gone[:_NAMED])}." if gone else ""
         return (
             f"{text[0].upper()}{text[1:]} ({self.after.loss}, at most {form(self.tolerance)} worse); the"
             f" largest change for the worse is {form(worst.change, worst.low, worst.high)} in"
-            f" {worst.group}.{few}"
+            f" {worst.group}.{lost}{few}"
         )
 
 

@@ -97,7 +97,7 @@ class MinGain:
             unit="points",
             more_labels=more,
             more_labels_random=more,
-            steps=_accept("min_gain", more, f"accuracy may change by {points(low)}"),
+            steps=_accept("min_gain", verdict, more, f"accuracy may change by {points(low)}"),
         )
 
 
@@ -142,7 +142,7 @@ class MaxNFR:
             limit=self.limit,
             more_labels=more,
             more_labels_random=more,
-            steps=_accept("max_nfr", more, f"up to {share(high)} of the items may break"),
+            steps=_accept("max_nfr", verdict, more, f"up to {share(high)} of the items may break"),
         )
 
 
@@ -183,7 +183,9 @@ class MaxChurn:
             steps=(
                 "max_churn: labels do not decide it; review more items, or accept that up to"
                 f" {share(high)} of the answers may change.",
-            ),
+            )
+            if verdict == "undecided"
+            else (),
         )
 
 
@@ -235,7 +237,9 @@ class MaxFlipCost:
             unit="cost",
             more_labels=more,
             more_labels_random=more,
-            steps=_accept("max_flip_cost", more, f"flips may cost {amount(high)} per item"),
+            steps=_accept(
+                "max_flip_cost", verdict, more, f"flips may cost {amount(high)} per item"
+            ),
         )
 
 
@@ -272,7 +276,9 @@ def _bounded(
     return f"{level(confidence)} sure that fewer than {form(high, resolution=(high - low) / 10, against=limit)}"
 
 
-def _accept(check: str, more: int | None, risk: str) -> tuple[str, ...]:
-    """What to do besides labelling."""
+def _accept(check: str, verdict: Verdict, more: int | None, risk: str) -> tuple[str, ...]:
+    """What to do besides labelling, where it is undecided."""
+    if verdict != "undecided":
+        return ()
     none = "" if more is not None else "no number of labels will do, the estimate is at the limit; "
     return (f"{check}: {none}accept it with a named risk: {risk}.",)

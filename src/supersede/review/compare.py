@@ -12,7 +12,7 @@ from supersede.review.evidence import Evidence, collect_evidence
 from supersede.review.finding import Finding, Verdict, combined
 from supersede.review.judged import judged_checks, judged_note, refuse_flip_checks
 from supersede.review.limits import checked_confidence
-from supersede.review.planned import INCLUSION, planned_table
+from supersede.review.planned import INCLUSION, planned_table, with_returned
 from supersede.review.review import CandidateReview, Review
 from supersede.review.slice_checks import NoSliceWorse
 from supersede.review.sources import reviewed
@@ -53,6 +53,7 @@ def compare(
     models: Mapping[str, str | Outcome] | None = None,
     where: str | None = None,
     labels: "str | Plan | None" = None,
+    returned: object = None,
     chosen: str | None = None,
     confidence: float = 0.95,
     metric: str | None = None,
@@ -89,6 +90,8 @@ def compare(
             column with each item's probability of having been chosen, none of them 0; or the
             `supersede.evaluate.Plan` by which they were. Where that is not said, the review speaks
             of the labelled items only and never passes.
+        returned: With a plan, the labels that came back: the filled file, or anything else that
+            `supersede.evaluate.estimate` takes. They stand in place of the label column.
         chosen: The candidate whose verdict is the review's; the first by default.
         confidence: Two-sided confidence of every interval, in (0, 1).
         metric: Of runs: the metric, or the column of grades, that says whether an item is right.
@@ -143,11 +146,14 @@ def compare(
         progress("reading the table")
     split = [*groups, *(name for names in cross for name in names)]
     weighed = [labels] if isinstance(labels, str) and labels != "random" else []
+    if returned is not None and (table is None or labels is None or isinstance(labels, str)):
+        msg = "returned= holds the labels of a plan for a table: pass both, and labels=<plan>"
+        raise ArgumentError(msg)
     table, old, candidates = reviewed(
         table, old, several, columns=RunColumns(item, label, answer, metric, attempt, by),
         format=format, changed=changed, models=models or {}, groups=groups, weight=weight,
         cost=cost, cluster=cluster, missing=missing, same=same, where=where,
-        keep=[*split, *weighed],
+        keep=[*split, *weighed], labelled=returned is None,
     )  # fmt: skip
     chosen = candidates[0] if chosen is None else chosen
     _check_names(old, candidates, chosen, confidence)
@@ -157,6 +163,8 @@ def compare(
     if labels is None or isinstance(labels, str):
         inclusion = _inclusion(table, labels)
     else:
+        if returned is not None:
+            table = with_returned(table, labels, returned)
         table = planned_table(table, labels, old, candidates)
         inclusion = INCLUSION
     slices = list(dict.fromkeys([*((g,) for g in (*table.groups, *groups)), *map(tuple, cross)]))

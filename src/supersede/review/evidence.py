@@ -35,6 +35,8 @@ __all__ = [
 _COST = internal("cost")
 CLASS = internal("true class")
 """The key of slices by the label; no group column can have its name."""
+TRUE_CLASS = "true class"
+"""How that key is written; a group column of this name is another key."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Margin:
     @property
     def words(self) -> tuple[str, ...]:
         """The columns as they are written."""
-        return tuple("true class" if column == CLASS else column for column in self.columns)
+        return tuple(TRUE_CLASS if column == CLASS else column for column in self.columns)
 
     @property
     def names(self) -> list[str]:
@@ -66,7 +68,10 @@ class Margin:
 
     def name(self, place: int) -> str:
         """One slice in words."""
-        return slice_name(self.values(place))
+        if TRUE_CLASS not in self.columns:
+            return slice_name(self.values(place))
+        twin = {TRUE_CLASS: f"{TRUE_CLASS} (column)"}
+        return slice_name({twin.get(c, c): v for c, v in self.values(place).items()})
 
     def values(self, place: int) -> dict[str, Any]:
         """One slice as columns and values."""

@@ -58,7 +58,8 @@ class Finding:
             true rates are those observed; None where it is decided, or where no number of labels
             decides it.
         more_labels_random: The same for labels of items drawn at random from all.
-        steps: What to do where it is undecided, the cheapest first.
+        steps: What to do besides labelling where it is undecided, the cheapest first; none where it is
+            decided.
         slices: The slices, those furthest beyond the limit first; at most `SHOWN`.
         slice_count: How many slices were judged.
         figures: More pictures for the report, as safe markup; not part of the plain data.

@@ -1,16 +1,17 @@
 """Items on which not one flip is allowed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from supersede.errors import ArgumentError, TableError
 from supersede.look.numbers import count, items
-from supersede.review.evidence import Evidence, graded
+from supersede.metrics.cells import Ask, Counting, counted, few
+from supersede.review.evidence import Evidence
 from supersede.review.finding import Finding, Verdict
 from supersede.table.condition import where
-from supersede.table.internal import internal
 from supersede.table.source import collect
+from supersede.table.table import Table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -48,19 +49,26 @@ class MustNotBreak:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Look at each of the items."""
+        (finding,) = counted(evidence.counting, self.judging(evidence))
+        return finding  # type: ignore[no-any-return]
+
+    def judging(self, evidence: Evidence) -> Counting:
+        """The same; a list is looked up together with what other checks ask."""
         table = evidence.table
-        everybody = self._chosen(table.rows, evidence)
-        rows = self._chosen(graded(table, evidence.old, evidence.new), evidence)
-        broken = rows.filter(rows[internal("new")] < rows[internal("old")])
-        flips, labelled, present = _size(broken), _size(rows), _size(everybody)
-        absent = self._absent(everybody, table.item)
+        if self.where is not None:
+            found = self._where(evidence)
+            absent: list[str] = []
+        else:
+            found = yield from self._looked_up(evidence)
+            absent = [name for name in self._ids() if name not in found.known]
+        flips, labelled, present = found.broken, found.labelled, found.present
         listed = present + len(absent)
         what = "on the list" if self.items is not None else f"where {self.where}"
         steps: list[str] = []
         verdict: Verdict = "undecided"
         if flips:
             verdict, said = "fail", f"{count(flips)} of {items(listed)} {what} break{_s(flips)}"
-            reason = f"{said}{_named(broken, table.item)}."
+            reason = f"{said}{_named(found.shown)}."
         elif listed == 0:
             reason = f"There is no item {what}, so nothing was checked."
             steps.append(f"must_not_break: correct the condition {self.where!r}.")
@@ -91,47 +99,78 @@ class MustNotBreak:
             steps=tuple(steps),
         )
 
-    def _chosen(self, rows: "ir.Table", evidence: Evidence) -> "ir.Table":
-        if self.where is not None:
-            chosen = where(rows, self.where)
-            try:
-                _size(chosen)
-            except (TableError, ValueError) as error:
-                reason = str(error).split("\n")[0]
-                msg = f"the condition {self.where!r} of MustNotBreak cannot be evaluated: {reason}"
-                raise ArgumentError(msg) from error
-            return chosen
+    def _where(self, evidence: Evidence) -> "_Items":
+        """The items on which the condition, which is the engine's own text, holds."""
         item = evidence.table.item
-        if item is None:
+        chosen = replace(evidence.table, rows=where(evidence.table.rows, self.where or ""))
+        labelled, broken = _fates(chosen, evidence)
+        facts = chosen.rows.aggregate(
+            present=chosen.rows.count(), labelled=labelled.sum(), broken=broken.sum()
+        )
+        try:
+            numbers = {name: int(n or 0) for name, n in collect(facts).to_pylist()[0].items()}
+        except (TableError, ValueError) as error:
+            reason = str(error).split("\n")[0]
+            msg = f"the condition {self.where!r} of MustNotBreak cannot be evaluated: {reason}"
+            raise ArgumentError(msg) from error
+        shown: list[object] = []
+        if numbers["broken"] and item is not None:
+            lost = chosen.rows.filter(broken == 1).select(item).order_by(item)
+            shown = collect(lost.limit(_NAMED + 1))[item].to_pylist()
+        return _Items(**numbers, shown=shown, known=frozenset())
+
+    def _looked_up(self, evidence: Evidence) -> Counting:
+        """The items on the list."""
+        table = evidence.table
+        if table.item is None:
             msg = "MustNotBreak(items=…) needs item ids: supersede.read(…, item='<column>')"
             raise ArgumentError(msg)
-        return rows.filter(rows[item].cast("string").isin(self._ids()))
+        labelled, broken = _fates(table, evidence)
+        item, sums = table.rows[table.item], {"labelled": labelled, "broken": broken}
+        keys = {"item": item, "id": item.cast("string")}
+        listed = keys["id"].isin(self._ids())
+        if few(evidence.counting) and evidence.counting is table:
+            ((cells,),) = yield [Ask(sums, keys, [tuple(keys)], listed)]
+        else:  # the rows at hand are counts without ids
+            cells = collect(table.rows.filter(listed).select(**keys, **sums))
+        rows = cells.to_pylist()
+        lost = sorted(row["item"] for row in rows if row["broken"])
+        return _Items(
+            present=len(rows),
+            labelled=sum(row["labelled"] > 0 for row in rows),
+            broken=len(lost),
+            shown=lost[: _NAMED + 1],
+            known=frozenset(row["id"] for row in rows),
+        )
 
     def _ids(self) -> list[str]:
         return list(dict.fromkeys(str(item) for item in self.items or ()))
 
-    def _absent(self, present: "ir.Table", item: str | None) -> list[str]:
-        """Listed items that the table does not have."""
-        if item is None or self.items is None:
-            return []
-        found = collect(present.select(**{internal("id"): present[item].cast("string")}))
-        known = set(found[internal("id")].to_pylist())
-        return [name for name in self._ids() if name not in known]
+
+@dataclass(frozen=True)
+class _Items:
+    """How many of the items there are, have a label, and break; some that do; ids that are there."""
+
+    present: int
+    labelled: int
+    broken: int
+    shown: Sequence[object]
+    known: frozenset[str]
 
 
-def _size(rows: "ir.Table") -> int:
-    return int(collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
+def _fates(table: Table, evidence: Evidence) -> "tuple[ir.Value, ir.Value]":
+    """1 if an item is labelled, and 1 if it breaks."""
+    before, after = table.compared(evidence.old, evidence.new)
+    graded = before.notnull() & after.notnull()
+    return graded.ifelse(1, 0), (graded & (after < before)).ifelse(1, 0)
 
 
 def _s(number: int) -> str:
     return "s" if number == 1 else ""
 
 
-def _named(rows: "ir.Table", item: str | None) -> str:
-    if item is None:
-        return ""
-    ids = collect(rows.select(item).order_by(item).limit(_NAMED + 1))[item].to_pylist()
-    return f": {_listing(ids)}"
+def _named(shown: Sequence[object]) -> str:
+    return f": {_listing(shown)}" if shown else ""
 
 
 def _listing(ids: Sequence[object]) -> str:

@@ -23,10 +23,49 @@ from supersede.table.table import Table
 if TYPE_CHECKING:
     from supersede.evaluate.design import Plan
 
-__all__ = ["INCLUSION", "planned_table"]
+__all__ = ["INCLUSION", "planned_table", "with_returned"]
 
 Bools = npt.NDArray[np.bool_]
 INCLUSION = internal("inclusion")
+RETURNED = "label that came back"  # its name shows in notes
+
+
+def with_returned(table: Table, plan: "Plan", returned: object) -> Table:
+    """The table with the labels that came back for a plan, in place of a label column.
+
+    Args:
+        table: Predictions, with item ids.
+        plan: The plan by which they were requested.
+        returned: The labels, as `supersede.evaluate.estimate` takes them.
+
+    Raises:
+        ArgumentError: The table has no item ids, or the models have no classes.
+        LabelError: The labels are for another plan, are not classes, or contradict each other.
+    """
+    import ibis
+
+    from supersede.evaluate.labels import read_labels, settle
+
+    if table.item is None:
+        msg = "labels that came back are joined by item id: name its column, item='<column>'"
+        raise ArgumentError(msg)
+    if plan.patterns.graded:
+        msg = (
+            f"{', '.join(plan.patterns.graded)} are graded one by one; join the grades that came back"
+            " to the table, a column a model"
+        )
+        raise ArgumentError(msg)
+    settled = settle(plan, read_labels(returned), same=table.same)
+    classes, at = plan.patterns.classes, np.flatnonzero(settled.labelled)
+    key = internal("item")
+    labels = pa.table(
+        {
+            key: plan.items["item"].take(pa.array(at)),
+            RETURNED: pa.array([classes[state] for state in settled.state[at]]),
+        }
+    )
+    rows = table.rows.left_join(ibis.memtable(labels), [(table.item, key)]).drop(key)
+    return replace(table, rows=rows, label=RETURNED)
 
 
 def planned_table(table: Table, plan: "Plan", old: str, candidates: Sequence[str]) -> Table:

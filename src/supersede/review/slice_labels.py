@@ -98,15 +98,21 @@ def labels_for_slices(
     if sum(len(places) for places in judged) <= _SIMULATED:
 
         def chance(more: int) -> float:
-            # the same futures for each number, and for columns that split the items alike
-            kept = [
-                all(
+            """The share of futures that are kept; no more of them than show if it is large enough."""
+            kept = lost = 0
+            enough = round(CHANCE * _DRAWS)
+            for draw in range(_DRAWS):
+                # the same futures for each number, and for columns that split the items alike
+                good = all(
                     future(places, 1 + more / total, np.random.default_rng(draw))
                     for (_, _, future), places in zip(margins, judged, strict=True)
                 )
-                for draw in range(_DRAWS)
-            ]
-            return float(np.mean(kept))
+                kept, lost = kept + good, lost + (not good)
+                if kept >= enough:
+                    return kept / _DRAWS
+                if lost > _DRAWS - enough:
+                    return 1 - lost / _DRAWS
+            return kept / _DRAWS
 
         random = labels_needed(chance)
     chosen = None
@@ -122,15 +128,16 @@ def _alike(
     margin: Margin, needs: Needs, places: Places, wanted: float, level: float
 ) -> list[tuple[Margin, int, int | None]]:
     """What each slice needs; slices with the same counts need the same."""
-    flips, known = margin.flips, {}
+    flips = margin.flips
+    known: dict[bytes, int | None] = {}
+    found = []
     for i in places.tolist():
-        kind = (flips.n[i], flips.nfr[i], flips.pfr[i], flips.gain.variance[i])
+        counts = (flips.n[i], flips.nfr[i], flips.pfr[i], flips.gain.variance[i])
+        kind = np.array(counts).tobytes()  # NaN equals itself in bytes
         if kind not in known:
             known[kind] = needs(i, wanted, level)
-    return [
-        (margin, i, known[flips.n[i], flips.nfr[i], flips.pfr[i], flips.gain.variance[i]])
-        for i in places.tolist()
-    ]
+        found.append((margin, i, known[kind]))
+    return found
 
 
 def _largest(numbers: Sequence[int | None]) -> int | None:

@@ -6,9 +6,9 @@ model that keeps every limit stays below ``(1 - confidence) / 2``. It *passes* i
 the limit. Passing the check takes every slice: each by its own interval, where no correction is needed
 since all of them must (an intersection-union test, Berger 1982), or all slices of a margin together,
 where there are enough of them to borrow strength from each other (`alike`). A slice with fewer than
-`min_items` items, labelled or not, can fail but does not hold up the verdict: it is named as too small to
-judge. A larger one of which few items or none are labelled does hold it up, and so does it if no slice is
-large enough.
+`min_items` items, labelled or not, can fail but does not hold up the verdict, and one whose items all have
+weight 0 can do neither: both are named as too small to judge. A larger one of which few items or none are
+labelled does hold it up, and so does it if no slice is large enough.
 """
 
 from collections.abc import Callable, Sequence
@@ -131,7 +131,8 @@ def slices_finding(
     alpha = (1 - evidence.confidence) / 2
     fails = adjusted < alpha
     passes = (high <= asked.limit) if asked.sense > 0 else (low >= asked.limit)
-    small = np.concatenate([part.margin.items for part in judged]) < asked.min_items
+    items_of = np.concatenate([part.margin.items for part in judged])
+    small = (items_of < asked.min_items) | np.isnan(estimate)  # without weight, items say nothing
     silent = [
         (values, size)
         for part in judged

@@ -24,6 +24,7 @@ def reviewed(
     models: Mapping[str, str | Outcome],
     format: str | None = None,
     changed: Changed = "refuse",
+    labelled: bool = True,
     **uses: Any,
 ) -> tuple[Table, str, list[str]]:
     """The table to review, and the names of the old and the new models in it.
@@ -36,6 +37,7 @@ def reviewed(
         models: How models are graded, where their values do not say it; by name, or by run.
         format: The format of the runs, where it is not to be found by content.
         changed: What is done with items that are not the same in all runs.
+        labelled: Whether the labels are in the table.
         **uses: Passed on to `read` or `join_runs`.
 
     Returns:
@@ -59,7 +61,9 @@ def reviewed(
         return split_run(table, names, **runs, **uses), old, names[1:]  # type: ignore[arg-type]
     said = {name: models.get(name, name) for name in names}
     try:
-        wide = as_table(table, said, item=columns.item, label=columns.label, **uses)
+        wide = as_table(
+            table, said, item=columns.item, label=columns.label, labelled=labelled, **uses
+        )
     except (MissingColumnError, SourceError):
         if not _is_log(table) and set(names).isdisjoint(models_in(table, columns)):
             raise

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from supersede.look.numbers import items
+from supersede.review.evidence import TRUE_CLASS
 from supersede.review.finding import Finding
 
 __all__ = ["labelling_step", "other_steps"]
@@ -46,7 +47,8 @@ def other_steps(findings: Sequence[Finding]) -> list[str]:
 
 def _of(findings: Sequence[Finding]) -> str:
     """The slices that chosen labels should come from."""
-    open_ = [s.slice for f in findings for s in f.slices if s.verdict == "undecided"]
-    names = list(dict.fromkeys(open_))
-    more = f" and {len(names) - 3} more slices" if len(names) > 3 else ""
+    open_ = [s for f in findings for s in f.slices if s.verdict == "undecided"]
+    # the class of an item is unknown before it is labelled
+    names = list(dict.fromkeys(s.slice for s in open_ if TRUE_CLASS not in s.values))
+    more = f" and {items(len(names) - 3, 'more slice')}" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more if names else "the table"

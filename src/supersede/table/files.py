@@ -306,8 +306,12 @@ def _header(path: str) -> tuple[tuple[str, ...], str]:
     bare = Counter(re.sub(r'"[^"]*"', "", line))
     delimiter = "\t" if _ending(path) in {".tsv", ".tab"} else ","
     delimiter = max(_DELIMITERS, key=lambda d: (bare[d], d == delimiter))
-    rows = csv.reader(io.StringIO(first.lstrip("\r\n")), delimiter=delimiter)
-    return tuple(next(rows)), delimiter
+    rows = csv.reader(io.StringIO(first.lstrip("\r\n"), newline=None), delimiter=delimiter)
+    try:
+        return tuple(next(rows)), delimiter
+    except csv.Error as error:
+        msg = f"cannot read the header of {Path(path).name}: {error} (is it CSV?)"
+        raise SourceError(msg) from error
 
 
 def not_utf8(name: str) -> str:

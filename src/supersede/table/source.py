@@ -189,7 +189,11 @@ def _root(column: str, columns: Sequence[str]) -> str | None:
 def _names(frame: Any) -> tuple[str, ...]:
     """The names of a frame's columns."""
     if isinstance(frame, dict):
-        return tuple(map(str, frame))
+        odd = next((name for name in frame if not isinstance(name, str)), None)
+        if odd is not None:
+            msg = f"a dict of columns has names that are text, and this one has {odd!r}"
+            raise SourceError(msg)
+        return tuple(frame)
     if hasattr(frame, "column_names"):  # Arrow
         return tuple(frame.column_names)
     if hasattr(frame, "columns") and not callable(frame.columns):
@@ -259,7 +263,7 @@ def _to_arrow(frame: Any, columns: Sequence[str]) -> "pa.Table":
             places = {name: at for at, name in reversed(list(enumerate(frame.column_names)))}
             return frame.select([places[column] for column in columns])
         if isinstance(frame, dict):
-            return pa.table({column: frame[column] for column in columns})
+            return pa.table({column: _column(frame[column], column) for column in columns})
         if hasattr(frame, "to_arrow"):
             return frame.select(list(columns)).to_arrow()
         if hasattr(frame, "iloc"):
@@ -270,6 +274,18 @@ def _to_arrow(frame: Any, columns: Sequence[str]) -> "pa.Table":
         return pa.table(frame).select(list(columns))
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ColumnTypeError(_mixes(error)) from error
+
+
+def _column(values: Any, name: str) -> Any:
+    """The values of a column, which are many.
+
+    Raises:
+        SourceError: There is one value in place of a column.
+    """
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+        msg = f"column {name!r} is {values!r}; give a list, with one value for each row"
+        raise SourceError(msg)
+    return values
 
 
 def _is_engine_error(error: Exception) -> bool:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["refuse_summary_rows", "validate"]
 
 _SHOWN = 5  # rows named in a message
+_ROW = 0x9E3779B97F4A7C15  # what a row adds to the fingerprint besides its hash; odd
+_LEAST, _MOST = 1e-50, 1e50  # weights and costs
 
 
 _SUMMARIES = (
@@ -74,6 +76,8 @@ def validate(table: Table, *, fingerprint: bool = True) -> Table:
         ColumnTypeError: Classes, scores or grades are out of their range.
         TableError: A weight or cost is missing, negative or infinite, or all weights are 0.
     """
+    for use in ("weight", "cost"):
+        _check_number(table, use, getattr(table, use))
     facts = _facts(table, fingerprint=fingerprint)
     size = int(facts["size"])
     if size == 0:
@@ -94,8 +98,17 @@ def validate(table: Table, *, fingerprint: bool = True) -> Table:
             raise EmptyTableError(msg)
         table = replace(table, rows=table.rows.filter(_complete(table)))
     found = facts.get("fingerprint")
-    stamp = None if found is None else f"{int(found) & (2**64 - 1):016x}"
+    stamp = None
+    if found is not None:  # the engine's hash of a row of zeros is 0, so that rows count as well
+        stamp = f"{(int(found) + _ROW * int(facts['size'])) & (2**64 - 1):016x}"
     return replace(table, size=size, fingerprint=stamp, notes=(*table.notes, *notes))
+
+
+def _check_number(table: Table, use: str, column: str | None) -> None:
+    kind = None if column is None else table.rows[column].type()
+    if kind is not None and not (kind.is_numeric() or kind.is_boolean()):
+        msg = f"{use} column {column!r} holds {kind}; every item needs a number, so cast it to one"
+        raise ColumnTypeError(msg)
 
 
 def _complete(table: Table) -> "ir.BooleanValue":
@@ -135,7 +148,8 @@ def _check_amounts(table: Table, facts: dict[str, Any], size: int) -> None:
         if column is not None and facts[use]:
             msg = (
                 f"{facts[use]:,} of {size:,} items have a missing or negative {use} in column"
-                f" {column!r}, or an infinite one; every item needs a number of 0 or more"
+                f" {column!r}, or an infinite one; every item needs a number that is 0, or from"
+                f" {_LEAST:g} to {_MOST:g}"
             )
             raise TableError(msg)
     if table.weight is not None and not facts["weight sum"]:
@@ -189,7 +203,7 @@ def _facts(table: Table, *, fingerprint: bool) -> dict[str, Any]:
         column = getattr(table, use)
         if column is not None:
             value = plain(rows[column])
-            facts[use] = (value.isnull() | (value < 0) | _infinite(value)).sum()
+            facts[use] = (value.isnull() | (value < 0) | _out_of_range(value)).sum()
             facts[f"{use} sum"] = value.sum()
     number = _fingerprint(table) if fingerprint else None
     if number is not None:
@@ -208,6 +222,13 @@ def _infinite(value: "ir.Value") -> "ir.BooleanValue":
     return value.isinf() if value.type().is_floating() else value.isnull()
 
 
+def _out_of_range(value: "ir.Value") -> "ir.BooleanValue":
+    """Whether its fourth power, which variances need, would be infinite or vanish."""
+    if not value.type().is_floating():
+        return value.isnull()
+    return value.isinf() | (value > _MOST) | ((value > 0) & (value < _LEAST))
+
+
 def _fingerprint(table: Table) -> "ir.Value | None":
     """A hash of the rows that does not depend on their order."""
     import ibis
@@ -224,7 +245,12 @@ def _fingerprint(table: Table) -> "ir.Value | None":
     def hashed(row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         """The engine's hash of a row."""
 
-    return hashed(row).bit_xor()
+    # a sum, as rows that occur twice would cancel each other in an exclusive or
+    @ibis.udf.agg.builtin(name="sum", signature=(("uint64",), "decimal(38, 0)"))
+    def added(hashes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        """The engine's sum, which has room for all of them."""
+
+    return added(hashed(row))
 
 
 def _check_items(table: Table, facts: dict[str, Any], size: int) -> None:

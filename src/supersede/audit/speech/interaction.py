@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from supersede.audit.speech.speaker_bootstrap import Speakers, log_contrast
+from supersede.audit.speech.speaker_bootstrap import Contrast, Speakers, log_contrast
 from supersede.errors import ArgumentError
 
 __all__ = ["Interaction", "interactions"]
@@ -21,6 +21,7 @@ __all__ = ["Interaction", "interactions"]
 Texts = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
 _MOST_DRAWS = 19_999
+_POWER = 0.8416  # standard normal quantile of .8
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Interaction:
         speakers: Speakers of the group in the two cells.
         other_speakers: Speakers of the groups that it is compared with.
         reason: Why there is no interval; empty where there is one.
+        detectable: The smallest ratio that would stand out in 80 % of tables like this one; more
+            words and more speakers bring it down. NaN where there is no interval.
     """
 
     group: str
@@ -57,6 +60,7 @@ class Interaction:
     speakers: int
     other_speakers: int
     reason: str = ""
+    detectable: float = float("nan")
 
     @property
     def stands_out(self) -> bool:
@@ -145,10 +149,17 @@ def interactions(
                 "all others" if bases[0] is None else f"{names[0]} = {bases[0]}",
                 "all others" if bases[1] is None else f"{names[1]} = {bases[1]}",
                 alone.ratio, alone.low, alone.high, together.low, together.high, effect,
-                len(mine.errors), len(theirs.errors), _reason(alone.low, mine, theirs),
+                len(mine.errors), len(theirs.errors), _reason(alone.low, mine, theirs), _detectable(together),
             )
         )  # fmt: skip
     return found
+
+
+def _detectable(found: Contrast) -> float:
+    """The ratio whose estimate lies above the lower half of the interval with a chance of 80 %."""
+    if np.isnan(found.low) or not found.low > 0:
+        return float("nan")
+    return float(np.exp(np.log(found.ratio / found.low) + _POWER * found.spread))
 
 
 def _draws(confidence: float) -> int:

@@ -49,7 +49,11 @@ def headline(audit: SpeechAudit) -> str:
     if out:
         return f"{first} {_sentence(out[0])}{' and others' if len(out) > 1 else ''}."
     if judged:
-        return f"{first} No condition hurts one group more than the others, beyond what chance explains."
+        missed = max((found.detectable for found in judged), default=math.nan)
+        power = (
+            "" if math.isnan(missed) else f"; a ratio below {missed:.2g} may well be missed here"
+        )
+        return f"{first} No condition hurts one group more than the others, beyond what chance explains{power}."
     if audit.interactions:
         return f"{first} Whether a condition hurts one group more than others cannot be determined: {audit.interactions[0].reason}."
     return first

@@ -68,11 +68,13 @@ class Contrast:
         ratio: The estimate; NaN where a cell has no error or no word.
         low: Lower end; NaN where the speakers do not support an end.
         high: Upper end.
+        spread: Linearised standard error of the ratio's logarithm; NaN where there is no interval.
     """
 
     ratio: float
     low: float
     high: float
+    spread: float = float("nan")
 
 
 def log_contrast(
@@ -121,7 +123,8 @@ def log_contrast(
         return Contrast(float(np.exp(centre)), float("nan"), float("nan"))
     t.sort()
     low, high = centre - t[len(t) - 1 - rank] * spread, centre - t[rank] * spread
-    return Contrast(*(float(np.exp(min(v, 700.0))) for v in (centre, low, high)))
+    point, below, above = (float(np.exp(min(v, 700.0))) for v in (centre, low, high))
+    return Contrast(point, below, above, spread)
 
 
 def _summed(parts: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

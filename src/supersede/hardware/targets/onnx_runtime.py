@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supersede.errors import MissingExtraError
+from supersede.hardware.onnx_session import import_onnxruntime
 from supersede.hardware.targets.measurement import Measurement
 from supersede.hardware.targets.timing import interleaved, processor, refuse_too_few
 
@@ -78,8 +79,7 @@ class OnnxRuntime:
         ]
 
     def _session(self, path: Path) -> Any:
-        import onnxruntime
-
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1

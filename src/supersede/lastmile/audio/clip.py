@@ -17,7 +17,7 @@ RATE = 16_000
 """Samples per second that clips are brought to: what recognisers of speech expect."""
 
 _SLOWEST, _FASTEST = 4_000, 384_000  # Hz
-_SHORTEST = 0.05  # seconds
+_SHORTEST, _LONGEST = 0.05, 300.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def read_clip(path: str | Path, rate: int = RATE) -> Clip:
         rate: Samples per second of the result.
 
     Raises:
-        AudioError: The file is not audio, is empty, all zero or truncated, or its header
-            contradicts itself.
+        AudioError: The file is not audio, is empty, all zero, truncated or longer than five
+            minutes, or its header contradicts itself.
         MissingExtraError: soundfile is not installed.
 
     Assumes: the header's rate is right where nothing in the file contradicts it.
@@ -82,6 +82,10 @@ def read_clip(path: str | Path, rate: int = RATE) -> Clip:
         msg = f"{path}: no such file; paths are relative to the table's folder"
         raise AudioError(msg)
     _check_header(path)
+    if path.suffix.lower() == ".raw":  # libsndfile would have to be told rate and type
+        msg = f"{path}: samples without a header; write them as WAV with their true rate and type"
+        raise AudioError(msg)
+    _check_length(path, soundfile)
     try:
         samples, found = soundfile.read(path, dtype="float64", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -169,6 +173,17 @@ def _check_format(path: Path, data: bytes, length: int) -> None:
             f" but {per_second} bytes per second in blocks of {block}); the rate may be wrong, so"
             " write the file again with its true rate"
         )
+        raise AudioError(msg)
+
+
+def _check_length(path: Path, soundfile: Any) -> None:
+    """Refuse whole sessions before they fill the memory: spectra take a hundred times the file."""
+    try:
+        seconds = soundfile.info(path).duration
+    except (soundfile.LibsndfileError, RuntimeError):
+        return  # what cannot be read is refused when it is read
+    if seconds > _LONGEST:
+        msg = f"{path}: {seconds:.0f} seconds; expected one utterance of at most {_LONGEST:.0f}: cut the recording into utterances"
         raise AudioError(msg)
 
 

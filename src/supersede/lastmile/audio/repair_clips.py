@@ -14,6 +14,7 @@ from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.lastmile.audio.clip import Clip
 from supersede.lastmile.audio.site import SiteReport, describe_site
 from supersede.lastmile.audio.tone_removal import ClipRepair, Notch, SubtractTones
+from supersede.look.numbers import worded
 from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
@@ -137,9 +138,9 @@ def repair_clips(
     references: Sequence[str | None],
     recogniser: Recogniser,
     *,
-    groups: Sequence[str] | None = None,
+    groups: Sequence[object] | None = None,
     clean: Sequence[tuple[Clip, str]] = (),
-    clean_groups: Sequence[str] | None = None,
+    clean_groups: Sequence[object] | None = None,
     repairs: Sequence[ClipRepair] = (),
     normaliser: Normaliser = PLAIN,
     synthetic: bool = False,
@@ -156,7 +157,7 @@ def repair_clips(
         clips: The site's clips, at one rate.
         references: What was said in each; None where that is unknown.
         recogniser: The recogniser in service.
-        groups: The group of each clip.
+        groups: The group of each clip; None is unknown, and a row of its own.
         clean: Clips without the condition and what was said, to see whether the repair does harm.
         clean_groups: Their groups.
         repairs: Further repairs to try, cheapest first; they follow those for tones found.
@@ -167,7 +168,7 @@ def repair_clips(
         progress: Called with a line of text before each step.
 
     Raises:
-        ArgumentError: Lengths differ.
+        ArgumentError: Lengths differ, or no reference has a word.
         TooFewLabelsError: Fewer than six clips have a reference.
 
     Assumes: clips are independent draws from the site.
@@ -179,10 +180,18 @@ def repair_clips(
     if len(known) < _FEWEST:
         msg = f"{len(known)} clips have a reference; at least {_FEWEST} are needed to choose a repair and to measure it"
         raise TooFewLabelsError(msg)
+    if not any(normaliser(references[i] or "") for i in known):
+        msg = f"every reference is empty after {normaliser.label}; a word error rate needs words"
+        raise ArgumentError(msg)
+    if clean_groups is not None and len(clean_groups) != len(clean):
+        msg = (
+            f"{len(clean)} clean clips and {len(clean_groups)} groups of theirs; expected one each"
+        )
+        raise ArgumentError(msg)
     say = progress or (lambda _: None)
     say("looking for tones, noise, clipping")
     site = describe_site(clips)
-    named = list(groups) if groups is not None else ["all"] * len(clips)
+    named = [""] * len(clips) if groups is None else list(map(worded, groups))
     choosing, measuring = _split(known, named, seed)
     candidates: list[ClipRepair] = []
     if site.tones:
@@ -206,7 +215,7 @@ def repair_clips(
     unhurt: list[ChangeRow] = []
     if clean and chosen is not None:
         say(f"looking for harm on {len(clean)} clean clips")
-        homes = list(clean_groups) if clean_groups is not None else ["all"] * len(clean)
+        homes = [""] * len(clean) if clean_groups is None else list(map(worded, clean_groups))
         unhurt = job.rows([c for c, _ in clean], [t for _, t in clean], homes, chosen, confidence)
     return AudioRepair(
         recogniser.name, site, chosen, tried, tuple(rows), tuple(unhurt), confidence, synthetic,
@@ -229,13 +238,11 @@ class _Job:
     ) -> list[ChangeRow]:  # fmt: skip
         before = self.edits(clips, said)
         after = before if repair is None else self.edits([repair.apply(c) for c in clips], said)
-        names = ["all", *([] if len(set(groups)) < 2 else sorted(set(groups)))]
         home = np.array(groups, object)
-        return [
-            _row(name, before.take(inside), after.take(inside), confidence)
-            for name in names
-            for inside in [np.ones(len(home), bool) if name == "all" else home == name]
-        ]
+        cells = [("all", np.ones(len(home), bool))]
+        if len(set(groups)) > 1:
+            cells += [(name, np.asarray(home == name, bool)) for name in sorted(set(groups))]
+        return [_row(name, before.take(i), after.take(i), confidence) for name, i in cells]
 
 
 def _row(name: str, before: EditCounts, after: EditCounts, confidence: float) -> ChangeRow:

@@ -2,21 +2,23 @@
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from supersede.audit import Audit, audit_losses
+from supersede.audit import audit_losses
 from supersede.bounty import Sample
-from supersede.bounty.artefacts import Column
-from supersede.errors import ArgumentError, MissingColumnError, TooFewLabelsError
+from supersede.errors import AnswerError, ArgumentError, TooFewLabelsError
+from supersede.lastmile.loop.stacked import texts_of
+from supersede.lastmile.loop.watched import Watched, watch
 from supersede.look.numbers import points, share
 from supersede.metrics.mover import difference_interval
 
 __all__ = ["Evaluation", "GapTarget", "evaluate_gap"]
 
 Floats = npt.NDArray[np.float64]
+Texts = npt.NDArray[np.object_]
 Verdict = Literal["pass", "fail", "undecided"]
 Metric = Literal["false negative rate", "false positive rate", "error rate"]
 
@@ -30,10 +32,15 @@ class GapTarget:
         gap: The largest difference of the metric between two of its groups.
         metric: ``false negative rate``, ``false positive rate`` or ``error rate``.
         accuracy_loss: The most accuracy that the repair may cost against the first model.
-        watch: Columns whose combinations with ``group`` must not get worse in the metric.
+        watch: Columns whose combinations with ``group`` must not get worse in the metric. The
+            groups themselves must not either: a gap that closes because the better group got worse
+            is not a repair.
+        worsening: By how much each of these may get worse after all, as a share; some constraints
+            bring groups together only by giving and taking.
         positive: The label that counts as positive.
         min_rows: Smaller groups are not compared.
-        confidence: Two-sided confidence of every interval.
+        confidence: Two-sided confidence of every interval; in `repair_until`, of all intervals of a
+            run together.
     """
 
     group: str
@@ -41,20 +48,37 @@ class GapTarget:
     metric: Metric = "false negative rate"
     accuracy_loss: float = 0.01
     watch: tuple[str, ...] = ()
+    worsening: float = 0.0
     positive: object = 1
     min_rows: int = 30
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        if not 0 < self.gap < 1 or not 0 <= self.accuracy_loss < 1 or not 0 < self.confidence < 1:
-            msg = f"GapTarget(gap={self.gap}, accuracy_loss={self.accuracy_loss}, confidence={self.confidence}): expected shares, the gap above 0"
+        if (
+            not 0 < self.gap < 1
+            or not 0 <= self.accuracy_loss < 1
+            or not 0 <= self.worsening < 1
+            or not 0 < self.confidence < 1
+        ):
+            msg = f"GapTarget(gap={self.gap}, accuracy_loss={self.accuracy_loss}, worsening={self.worsening}, confidence={self.confidence}): expected shares, the gap above 0"
+            raise ArgumentError(msg)
+        if self.metric not in {"false negative rate", "false positive rate", "error rate"}:
+            msg = f"GapTarget(metric={self.metric!r}): expected false negative rate, false positive rate or error rate"
             raise ArgumentError(msg)
 
     def counted(self, labels: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
-        """The rows that the metric is out of."""
+        """The rows that the metric is out of.
+
+        Raises:
+            ArgumentError: No label is the positive one.
+        """
         positive = np.asarray(labels == self.positive, bool)
         if self.metric == "error rate":
             return np.ones(len(positive), bool)
+        if not positive.any():
+            listed = ", ".join(map(repr, list(dict.fromkeys(labels.tolist()))[:5]))
+            msg = f"no label is the positive one, {self.positive!r}; labels are {listed}: name one of them with positive="
+            raise ArgumentError(msg)
         return positive if self.metric == "false negative rate" else ~positive
 
 
@@ -65,6 +89,7 @@ class Evaluation:
     Attributes:
         sample: Name of the sample.
         rows: Its rows.
+        confidence: Two-sided confidence of the intervals.
         gap: Largest difference of the metric between two groups.
         low: Lower end of its interval.
         high: Upper end.
@@ -75,15 +100,16 @@ class Evaluation:
         accuracy_change: Change against the first model, at most 0 where it got worse.
         accuracy_low: Lower end of its paired interval.
         accuracy_high: Upper end.
-        worse: Watched combinations that got worse beyond chance.
+        watched: The groups and the watched combinations, before and after.
         verdict: ``pass`` only if every interval lies on the right side.
         reasons: What stands against a pass.
-        needed: Rows with which the gap would be decided if it stays where it is; None where it is
-            decided.
+        needed: Rows with which gap and accuracy would be decided if they stay where they are; None
+            where they are decided, or lie on a limit.
     """
 
     sample: str
     rows: int
+    confidence: float
     gap: float
     low: float
     high: float
@@ -94,91 +120,124 @@ class Evaluation:
     accuracy_change: float
     accuracy_low: float
     accuracy_high: float
-    worse: tuple[str, ...]
+    watched: tuple[Watched, ...]
     verdict: Verdict
     reasons: tuple[str, ...]
     needed: int | None
+
+    @property
+    def worse(self) -> tuple[str, ...]:
+        """Watched groups and combinations that got worse beyond chance."""
+        return tuple(w.group for w in self.watched if w.worse)
 
     def __str__(self) -> str:
         return f"{self.sample}: {self.verdict}; gap {points(self.gap, self.low, self.high)}, accuracy {share(self.accuracy)}, change {points(self.accuracy_change, self.accuracy_low, self.accuracy_high)}"
 
 
 def evaluate_gap(
-    answers: npt.NDArray[np.object_],
-    first: npt.NDArray[np.object_],
+    answers: npt.NDArray[Any],
+    first: npt.NDArray[Any],
     sample: Sample,
     target: GapTarget,
+    *,
+    confidence: float | None = None,
 ) -> Evaluation:
     """Compare answers with a target.
 
     Args:
         answers: The model's answers, shape ``(n,)``.
         first: The first model's, that accuracy and watched groups are compared with.
-        sample: The rows, with the columns of the target.
+        sample: The rows, with the columns of the target; weighted if it has weights.
         target: What has to hold.
+        confidence: Two-sided confidence of the intervals, if another than the target's.
 
     Raises:
+        AnswerError: Most answers are not labels at all, such as scores or other names of classes.
+        ArgumentError: No label is the positive one, or there is not one answer per row.
         MissingColumnError: The sample lacks a column of the target.
         TooFewLabelsError: Fewer than two groups have enough rows.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> sample = Sample("rows", {"sex": rng.choice(["f", "m"], 900)}, rng.integers(0, 2, 900))
+        >>> evaluate_gap(sample.labels, sample.labels, sample, GapTarget("sex")).verdict
+        'pass'
     """
     labels = np.asarray(sample.labels, object)
+    answers, first = (_checked(a, labels, sample.name) for a in (answers, first))
+    level = target.confidence if confidence is None else confidence
     counted = target.counted(labels)
     missed, before = ((a != labels)[counted].astype(float) for a in (answers, first))
-    attributes = {name: _texts(sample, name)[counted] for name in (target.group, *target.watch)}
-    audit = audit_losses(
-        missed, attributes, old=before, cross=[(target.group, name) for name in target.watch],
-        confidence=target.confidence, min_items=target.min_rows,
-    )  # fmt: skip
-    gap, low, high, worst, best, rates = _gap(audit, target, missed, attributes[target.group])
-    right, was = (np.asarray(a == labels, float) for a in (answers, first))
+    weight = None if sample.weight is None else sample.weight[counted]
+    attributes = {name: texts_of(sample, name)[counted] for name in (target.group, *target.watch)}
+    gap = _gap(missed, attributes[target.group], weight, target, level)
+    wrong, was = (np.asarray(a != labels, float) for a in (answers, first))
     overall = audit_losses(
-        1 - right, {"all": np.zeros(len(right), int)}, old=1 - was, confidence=target.confidence
+        wrong, {"all": np.zeros(len(wrong), int)}, old=was, weight=sample.weight, confidence=level
     ).overall
-    lost = (-overall.change_high, -overall.change_low)
-    worse = _worse(missed, before, attributes, target)
-    reasons, verdicts = [], [_against(low, high, target.gap)]
+    change, low, high = (-float(v) for v in (overall.change, overall.change_high, overall.change_low))  # fmt: skip
+    watched = watch(
+        missed, before, attributes, group=target.group, others=target.watch,
+        min_rows=target.min_rows, confidence=level, weight=weight, allowed=target.worsening,
+    )  # fmt: skip
+    verdicts = [
+        _against(gap.low, gap.high, target.gap), _against(-high, -low, target.accuracy_loss),
+    ]  # fmt: skip
+    reasons = []
     if verdicts[0] != "pass":
         reasons.append(
-            f"the gap between {worst} and {best} is {points(gap, low, high)}, the limit {points(target.gap, exact=True)}"
+            f"the gap between {gap.worst} and {gap.best} is {points(gap.gap, gap.low, gap.high)}, the limit {points(target.gap, exact=True)}"
         )
-    verdicts.append(_against(-lost[1], -lost[0], target.accuracy_loss))
     if verdicts[1] != "pass":
         reasons.append(
-            f"accuracy changes by {points(-overall.change, *lost)}, the limit is {points(-target.accuracy_loss, exact=True)}"
+            f"accuracy changes by {points(change, low, high)}, the limit is {points(-target.accuracy_loss, exact=True)}"
         )
-    if worse:
+    if any(w.worse for w in watched):
         verdicts.append("fail")
-        reasons.append(f"worse than before in {', '.join(worse)}")
+        reasons.append(f"worse than before in {', '.join(w.group for w in watched if w.worse)}")
     verdict: Verdict = (
         "fail" if "fail" in verdicts else "undecided" if "undecided" in verdicts else "pass"
     )
-    room = abs(target.gap - gap)
-    half = high - gap if gap <= target.gap else gap - low
-    needed = (
-        int(np.ceil(len(sample) * (half / room) ** 2))
-        if verdicts[0] == "undecided" and room
-        else None
-    )
+    shares = [
+        _more(value, ends, limit)
+        for value, ends, limit, said in (
+            (gap.gap, (gap.low, gap.high), target.gap, verdicts[0]),
+            (-change, (-high, -low), target.accuracy_loss, verdicts[1]),
+        )
+        if said == "undecided"
+    ]
+    known = [s for s in shares if s is not None]
+    needed = int(np.ceil(len(sample) * max(known))) if known and len(known) == len(shares) else None
     return Evaluation(
-        sample.name, len(sample), gap, low, high, worst, best, rates, float(right.mean()),
-        -float(overall.change), *lost, worse, verdict, tuple(reasons), needed,
+        sample.name, len(sample), level, gap.gap, gap.low, gap.high, gap.worst, gap.best, gap.rates,
+        1 - float(overall.value), change, low, high, watched, verdict, tuple(reasons), needed,
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Gap:
+    gap: float
+    low: float
+    high: float
+    worst: str
+    best: str
+    rates: dict[str, float]
+
+
 def _gap(
-    audit: Audit, target: GapTarget, missed: Floats, home: npt.NDArray[np.object_]
-) -> tuple[float, float, float, str, str, dict[str, float]]:
+    missed: Floats, home: Texts, weight: Floats | None, target: GapTarget, confidence: float
+) -> _Gap:
     """The largest gap of two groups; its interval accounts for the choice among pairs."""
-    large = [
-        r for r in audit.rows if r.split == target.group and r.known and r.n >= target.min_rows
-    ]
-    if len(large) < 2:
+    _, sizes = np.unique(home[home != None].astype(str), return_counts=True)  # noqa: E711
+    large = int((sizes >= target.min_rows).sum())
+    if large < 2:
         msg = f"fewer than two groups of {target.group!r} have {target.min_rows} rows that the {target.metric} counts"
         raise TooFewLabelsError(msg)
-    pairs = len(large) * (len(large) - 1) // 2
-    each = 1 - (1 - target.confidence) / pairs
-    again = audit_losses(missed, {target.group: home}, confidence=each, min_items=target.min_rows)
-    rows = [again.row(r.group) for r in large]
+    each = 1 - (1 - confidence) / (large * (large - 1) // 2)
+    audit = audit_losses(
+        missed, {target.group: home}, weight=weight, confidence=each, min_items=target.min_rows
+    )
+    rows = [r for r in audit.rows if r.split == target.group and r.known and r.n >= target.min_rows]
     found = []
     for a, b in combinations(rows, 2):
         more, less = (a, b) if a.value >= b.value else (b, a)
@@ -189,48 +248,30 @@ def _gap(
     gap, low_end, _, worst, best = max(found)
     # the largest true gap is below the largest upper end of |gap|
     high_end = max(max(high, -low) for _, low, high, _, _ in found)
-    return gap, max(low_end, 0.0), high_end, worst, best, {r.group: r.value for r in rows}
+    return _Gap(gap, max(low_end, 0.0), high_end, worst, best, {r.group: r.value for r in rows})
 
 
-def _worse(
-    missed: Floats,
-    before: Floats,
-    attributes: dict[str, npt.NDArray[np.object_]],
-    target: GapTarget,
-) -> tuple[str, ...]:
-    """Watched combinations whose rate rose, beyond chance over all of them."""
-    if not target.watch:
-        return ()
-    cells = [
-        (
-            f"{target.group} = {g} × {name} = {v}",
-            (attributes[target.group] == g) & (attributes[name] == v),
-        )
-        for name in target.watch
-        for g in sorted(set(attributes[target.group]) - {None})
-        for v in sorted(set(attributes[name]) - {None})
-    ]
-    cells = [(name, inside) for name, inside in cells if inside.sum() >= target.min_rows]
-    each = 1 - (1 - target.confidence) / max(len(cells), 1)
-    found = []
-    for name, inside in cells:
-        row = audit_losses(
-            missed[inside], {"all": np.zeros(int(inside.sum()), int)}, old=before[inside], confidence=each
-        ).overall  # fmt: skip
-        if row.change_low > 0:
-            found.append(name)
-    return tuple(found)
+def _checked(answers: npt.ArrayLike, labels: Texts, sample: str) -> Texts:
+    """Refuse answers that are not labels: all groups would err alike, and the gap would be 0."""
+    found = np.asarray(answers, object)
+    if found.shape != labels.shape:
+        msg = f"a model answered with shape {found.shape} for {len(labels)} rows of {sample!r}; expected one answer per row"
+        raise ArgumentError(msg)
+    known = set(labels.tolist())
+    strange = [a for a in found.tolist() if a not in known]
+    if len(strange) > len(found) / 2:
+        listed = ", ".join(map(repr, sorted(known, key=str)[:5]))
+        msg = f"{len(strange)} of {len(found)} answers on {sample!r} are not labels, such as {strange[0]!r}; labels are {listed}: answer with them (no scores, no other names)"
+        raise AnswerError(msg)
+    return found
+
+
+def _more(value: float, ends: tuple[float, float], limit: float) -> float | None:
+    """How many times as many rows would decide it, if the estimate stays; None on the limit."""
+    room = abs(limit - value)
+    half = ends[1] - value if value <= limit else value - ends[0]
+    return (half / room) ** 2 if room else None
 
 
 def _against(low: float, high: float, limit: float) -> Verdict:
     return "pass" if high <= limit else "fail" if low > limit else "undecided"
-
-
-def _texts(sample: Sample, name: str) -> npt.NDArray[np.object_]:
-    if name not in sample.columns:
-        raise MissingColumnError.of(name, sample.columns, "the target of a repair")
-    column: Column = sample.columns[name]
-    found = column.texts() if column.kind == "text" else column.values.astype(str).astype(object)
-    if column.missing is not None:
-        found[column.missing] = None
-    return np.asarray(found, object)

@@ -11,6 +11,7 @@ from supersede.bounty import Passport, Sample
 from supersede.errors import ArgumentError
 from supersede.lastmile.loop.evaluation import Evaluation, GapTarget, evaluate_gap
 from supersede.lastmile.loop.repairs import ModelRepair, Predictor, seen
+from supersede.lastmile.loop.stacked import stacked
 from supersede.look.numbers import count, items, points
 from supersede.look.result import ResultMixin, frame_of
 
@@ -28,13 +29,22 @@ class Round:
 
     Attributes:
         repair: The repair that was applied before it; empty for the first model.
-        evaluation: The model on rows that nothing was chosen by.
-        tried: Gap on validation rows of each candidate of the round.
+        evaluation: The model on rows that nothing about it was chosen by.
+        tried: Gap on validation rows of each candidate of the repair.
+        look: Which look at this model it is; above 1 where a sample left it undecided, and the next
+            one judged it again.
     """
 
     repair: str
     evaluation: Evaluation
     tried: dict[str, float] = field(default_factory=dict)
+    look: int = 1
+
+    @property
+    def model(self) -> str:
+        """The model in words."""
+        again = f", look {self.look}" if self.look > 1 else ""
+        return f"{self.repair or 'first model'}{again}"
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class RepairRun(ResultMixin, named="a repair run"):
 
     Attributes:
         target: What had to hold.
-        rounds: The evaluations in order.
+        rounds: The evaluations in order; several of one model where a sample left it undecided.
         end: ``passed`` or ``did not pass``.
         needed: What a pass would need; empty after a pass.
         model: The last model, which reads no protected column.
@@ -65,8 +75,8 @@ class RepairRun(ResultMixin, named="a repair run"):
         return self.end == "passed"
 
     def __str__(self) -> str:
-        lines = [f"{'SYNTHETIC rows: ' if self.synthetic else ''}{self.end} after {items(len(self.rounds), 'round')}: gap of the {self.target.metric} by {self.target.group} at most {points(self.target.gap, exact=True)}"]  # fmt: skip
-        lines += [f"  {r.repair or 'first model'}: {r.evaluation}" for r in self.rounds]
+        lines = [f"{'SYNTHETIC rows: ' if self.synthetic else ''}{self.end} after {items(len(self.rounds), 'evaluation')}: gap of the {self.target.metric} by {self.target.group} at most {points(self.target.gap, exact=True)}"]  # fmt: skip
+        lines += [f"  {r.model}: {r.evaluation}" for r in self.rounds]
         return "\n".join([*lines, *(f"  → {text}" for text in self.needed)])
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,7 +86,7 @@ class RepairRun(ResultMixin, named="a repair run"):
         found: dict[str, Any] = json_values(
             {
                 "target": vars(self.target),
-                "rounds": [{"repair": r.repair, "tried": r.tried, **vars(r.evaluation)} for r in self.rounds],
+                "rounds": [{"repair": r.repair, "tried": r.tried, "look": r.look, **vars(r.evaluation)} for r in self.rounds],
                 "end": self.end, "needed": list(self.needed), "synthetic": self.synthetic,
                 "spent": self.spent.to_dict(),
             }
@@ -85,9 +95,23 @@ class RepairRun(ResultMixin, named="a repair run"):
 
     def to_frame(self) -> "pa.Table":
         """One record per round."""
-        names = ("rows", "gap", "low", "high", "accuracy", "accuracy_change", "verdict")
+        names = (
+            "rows",
+            "confidence",
+            "gap",
+            "low",
+            "high",
+            "accuracy",
+            "accuracy_change",
+            "verdict",
+        )
         return frame_of(
-            {"round": i, "repair": r.repair, **{n: getattr(r.evaluation, n) for n in names}}
+            {
+                "round": i,
+                "repair": r.repair,
+                "look": r.look,
+                **{n: getattr(r.evaluation, n) for n in names},
+            }
             for i, r in enumerate(self.rounds)
         )
 
@@ -98,7 +122,7 @@ class RepairRun(ResultMixin, named="a repair run"):
 
         figure = dot_plot(
             [
-                Dot(f"{i}: {r.repair or 'first model'}"[:48], e.gap, e.low, e.high, e.rows,
+                Dot(f"{i}: {r.model}"[:48], e.gap, e.low, e.high, e.rows,
                     {"pass": "pass", "fail": "fail"}.get(e.verdict, "undecided"))
                 for i, r in enumerate(self.rounds) for e in [r.evaluation]
             ],
@@ -127,12 +151,23 @@ def repair_until(
     """Repair a model until it meets a target on fresh rows, or until there is nothing left to try.
 
     A quarter of the training rows is held out to choose among candidates. Every evaluation spends a
-    fresh sample: rows that have judged are never used to judge again, which the passport enforces.
+    fresh sample. What happens next depends on the verdict:
+
+    - Undecided, and the next sample is large enough to decide it if the estimates stay where they
+      are: the next sample judges the same model again, alone.
+    - Otherwise the model is repaired. Rows that have judged never judge again, which the passport
+      enforces; half of them join the training rows, half the validation rows.
+    - Undecided, with nothing left to try: the next sample judges the same model again.
+
+    The risk that the target's confidence leaves is divided among the fresh samples by their rows, and
+    whatever model a sample judges was chosen without it. So over a whole run the chance that a model
+    passes although it misses the target is at most ``1 - confidence``.
 
     Args:
         model: The model in service: columns in, answers out.
         train: Rows to train and to choose on.
-        fresh: Labelled samples, one per evaluation; the first judges the model as it is.
+        fresh: Labelled samples, one per evaluation; the first judges the model as it is. A small one
+            is enough to see a large gap; to show that a gap is small takes a large one.
         target: What has to hold.
         repairs: What to try, the cheapest first; each is used in one round at most.
         rounds: The most repairs to apply.
@@ -156,82 +191,111 @@ def repair_until(
     blind = frozenset(guarded) - set(allow)
     passport = (spent or Passport()).with_sample(train)
     say = progress or (lambda _: None)
-    order = np.random.default_rng(seed).permutation(len(train))
-    cut = len(train) // 4
-    choosing, learning = (
-        train.take(np.sort(order[:cut]), "validation"),
-        train.take(np.sort(order[cut:])),
-    )
+    choosing, learning = _parted(train, 1 / 4, seed)
 
     def answers(predict: Predictor, rows: Sample) -> Array:
-        said = np.asarray(predict(seen(rows.columns, blind)), object)
-        if said.shape != (len(rows),):
-            msg = f"a model answered with shape {said.shape} for {len(rows)} rows; expected one answer per row"
-            raise ArgumentError(msg)
-        return said
+        return np.asarray(predict(seen(rows.columns, blind)), object)
 
-    first, current = model, model
+    current, applied, tried = model, "", {}  # type: Predictor, str, dict[str, float]
     found: list[Round] = []
-    left = list(repairs)
-    applied, tried = "", {}  # type: tuple[str, dict[str, float]]
-    for number, sample in enumerate(fresh[: rounds + 1]):
+    left, judges = list(repairs), []  # type: list[ModelRepair], list[Sample]
+    total = sum(map(len, fresh))
+    repaired_times, look = 0, 1
+    for number, sample in enumerate(fresh):
         if passport.knows(sample):
             msg = f"sample {sample.name!r} is not fresh: its rows were used for training or in an earlier round; bring rows that were never used"
             raise ArgumentError(msg)
-        say(f"judging on {count(len(sample))} fresh rows")
-        judged = evaluate_gap(answers(current, sample), answers(first, sample), sample, target)
         passport = passport.with_sample(sample)
-        found.append(Round(applied, judged, tried))
-        if judged.verdict == "pass" or number == rounds or not left:
+        judges.append(sample)
+        say(f"judging on {count(len(sample))} fresh rows")
+        risk = (1 - target.confidence) * len(sample) / total
+        judged = evaluate_gap(answers(current, sample), answers(model, sample), sample, target, confidence=1 - risk)  # fmt: skip
+        found.append(Round(applied, judged, tried, look))
+        if judged.verdict == "pass" or number + 1 == len(fresh):
             break
-        say(f"repairing, round {number + 1} of {rounds}")
-        applied, current, tried, left = _repaired(current, first, learning, choosing, target, left, blind, answers)  # fmt: skip
-        if not applied:
+        better = None
+        if left and repaired_times < rounds and not _decides(fresh[number + 1], judged):
+            say(f"repairing, round {repaired_times + 1} of {rounds}")
+            parts = [_parted(s, 1 / 2, seed + 1 + number) for s in judges]
+            choosing = stacked([choosing, *(part[0] for part in parts)], "validation")
+            learning = stacked([learning, *(part[1] for part in parts)], "train")
+            judges = []
+            better = _repaired(current, model, learning, choosing, target, left, blind, answers)
+        if better is not None:
+            current, applied, tried, left = better.model, better.name, better.tried, better.left
+            repaired_times, look = repaired_times + 1, 1
+        elif judged.verdict == "fail":
             break
+        else:
+            look += 1
     passed = found[-1].evaluation.verdict == "pass"
     return RepairRun(
         target, tuple(found), "passed" if passed else "did not pass",
-        () if passed else _needed(found, left, applied, len(fresh)), current, passport, synthetic,
+        () if passed else _needed(found, left, len(fresh)), current, passport, synthetic,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Better:
+    name: str
+    model: Predictor
+    tried: dict[str, float]
+    left: list[ModelRepair]
+
+
+def _parted(rows: Sample, part: float, seed: int) -> tuple[Sample, Sample]:
+    """A random part of the rows, and the others."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    cut = int(part * len(rows))
+    return rows.take(np.sort(order[:cut]), "validation"), rows.take(np.sort(order[cut:]), "train")
+
+
+def _decides(following: Sample, judged: Evaluation) -> bool:
+    """Whether the next sample would decide an undecided evaluation, if its estimates stay."""
+    undecided = judged.verdict == "undecided" and judged.needed is not None
+    return undecided and len(following) >= (judged.needed or 0)
 
 
 def _repaired(
     current: Predictor, first: Predictor, learning: Sample, choosing: Sample, target: GapTarget,
     left: list[ModelRepair], blind: frozenset[str], answers: Callable[[Predictor, Sample], Array],
-) -> tuple[str, Predictor, dict[str, float], list[ModelRepair]]:  # fmt: skip
-    """The candidate that comes closest to the target on validation rows, and what is left to try."""
+) -> _Better | None:  # fmt: skip
+    """The candidate closest to the target on validation rows; None if none is closer than now."""
     as_first = answers(first, choosing)
-    scored: list[tuple[float, int, str, Predictor]] = []
+
+    def cost(judged: Evaluation) -> float:
+        """The gap, and what exceeds the limits; accuracy and watched groups weigh as the gap does."""
+        lost = max(-judged.accuracy_change - target.accuracy_loss, 0.0)
+        return judged.gap + 2 * lost + len(judged.worse)
+
+    best: tuple[float, int, str, Predictor] | None = None
     tried: dict[str, float] = {}
     for place, repair in enumerate(left):
         for name, candidate in repair.candidates(current, learning, target, blind):
             judged = evaluate_gap(answers(candidate, choosing), as_first, choosing, target)
             tried[name] = judged.gap
-            # excess over the limits; accuracy and watched groups weigh as the gap does
-            cost = max(-judged.accuracy_change - target.accuracy_loss, 0.0)
-            scored.append((judged.gap + 2 * cost + len(judged.worse), place, name, candidate))
+            if best is None or cost(judged) < best[0]:
+                best = cost(judged), place, name, candidate
     now = evaluate_gap(answers(current, choosing), as_first, choosing, target)
-    if not scored:
-        return "", current, tried, left
-    score, place, name, chosen = min(scored, key=lambda s: (s[0], s[1]))
-    if score >= now.gap:
-        return "", current, tried, left
-    return name, chosen, tried, [r for i, r in enumerate(left) if i != place]
+    if best is None or best[0] >= cost(now):
+        return None
+    _, place, name, chosen = best
+    return _Better(name, chosen, tried, [r for i, r in enumerate(left) if i != place])
 
 
-def _needed(found: Sequence[Round], left: Sequence[ModelRepair], applied: str, samples: int) -> tuple[str, ...]:  # fmt: skip
+def _needed(found: Sequence[Round], left: Sequence[ModelRepair], samples: int) -> tuple[str, ...]:
     last = found[-1].evaluation
     texts = [f"not passed: {reason}" for reason in last.reasons]
     if last.needed is not None:
         texts.append(
-            f"if the gap stays where it is, about {count(last.needed)} fresh rows decide it ({count(last.rows)} were used)"
+            f"if the estimates stay where they are, about {count(last.needed)} fresh rows decide it ({count(last.rows)} were used)"
         )
-    elif last.verdict == "fail" and not applied and len(found) < samples:
+    elif last.verdict == "fail" and len(found) < samples:
         texts.append(
             "no repair brings the validation rows closer to the target: other features, better labels or more rows of the worse group are needed"
         )
-    elif not left:
+    if not left:
         texts.append("every repair was used; add others")
-    if len(found) == samples and last.verdict != "pass":
+    if len(found) == samples:
         texts.append("no fresh sample is left: bring rows that were never used")
     return tuple(texts)

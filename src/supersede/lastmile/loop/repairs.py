@@ -12,6 +12,7 @@ from supersede.bounty import Sample
 from supersede.bounty.artefacts import Column
 from supersede.errors import ArgumentError, MissingExtraError
 from supersede.lastmile.loop.evaluation import GapTarget
+from supersede.lastmile.loop.stacked import stacked, texts_of
 
 __all__ = ["Constrained", "Fit", "ModelRepair", "Patched", "Predictor", "Reweighted", "Targeted"]
 
@@ -94,10 +95,13 @@ class Targeted:
             more = self.reserve.take(failed[: int(part * len(failed))]) if len(failed) else None
             if more is None or not len(more):
                 continue
-            columns = {n: _joined(train.columns[n], more.columns[n]) for n in train.columns if n not in blind}  # fmt: skip
-            labels = np.concatenate([train.labels, more.labels])
+            rows = stacked([train, more], "train")
+            weight = np.ones(len(rows)) if rows.weight is None else rows.weight
             found.append(
-                (f"{self.name}, {len(more)} rows", self.fit(columns, labels, np.ones(len(labels))))
+                (
+                    f"{self.name}, {len(more)} rows",
+                    self.fit(seen(rows.columns, blind), rows.labels, weight),
+                )
             )
         return found
 
@@ -143,7 +147,7 @@ class Constrained:
             msg = "fairlearn's constraint needs labels of 0 and 1"
             raise ArgumentError(msg)
         matrix = self.encode(seen(train.columns, blind))
-        who = _home(train, target.group)
+        who = texts_of(train, target.group).astype(str)
         found: list[tuple[str, Predictor]] = []
         for bound in self.bounds:
             made = reductions.ExponentiatedGradient(
@@ -190,23 +194,9 @@ def _failed(
     """Rows that the metric counts, of the group with the highest rate."""
     counted = target.counted(np.asarray(rows.labels, object))
     wrong = np.asarray(model(seen(rows.columns, blind))) != rows.labels
-    home = _home(rows, target.group)
+    home = texts_of(rows, target.group).astype(str)
     names = [g for g in sorted(set(home[counted]) - {"None"}) if (counted & (home == g)).sum() >= target.min_rows]  # fmt: skip
     if not names:
         return np.zeros(len(rows), bool)
     worst = max(names, key=lambda g: wrong[counted & (home == g)].mean())
     return np.asarray(counted & (home == worst), bool)
-
-
-def _home(rows: Sample, name: str) -> Array:
-    from supersede.lastmile.loop.evaluation import _texts
-
-    return _texts(rows, name).astype(str)
-
-
-def _joined(one: Column, other: Column) -> Column:
-    from supersede.bounty.artefacts import column_of
-
-    if one.kind == "text":
-        return column_of([text or None for text in (*one.texts(), *other.texts())])
-    return column_of(np.concatenate([one.numbers(), other.numbers()]))

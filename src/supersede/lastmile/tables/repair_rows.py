@@ -13,6 +13,7 @@ from supersede.bounty.artefacts import Column, columns_of
 from supersede.bounty.sample import as_columns
 from supersede.errors import ArgumentError
 from supersede.lastmile.tables.suspects import Suspect, find_suspects
+from supersede.look.numbers import worded
 from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def repair_rows(
         labels: What is right, shape ``(n,)``; None or NaN where it is unknown. With a model, a
             third of the labelled rows decides for each suspect whether undoing it is kept, and
             the others measure the result.
-        groups: The group of each row.
+        groups: The group of each row; None is unknown, and a row of its own.
         keep: Columns that are left as they are, whatever is found.
         confidence: Two-sided confidence of the intervals.
         synthetic: Whether rows were made up; the result is then marked.
@@ -184,7 +185,7 @@ def repair_rows(
         if rate <= errors:  # where labels do not object, the column looks as before again
             fixed, errors = trial, rate
             undone.append(suspect)
-    homes = None if groups is None else np.array([str(g) for g in groups], object)[measuring]
+    homes = None if groups is None else np.array(list(map(worded, groups)), object)[measuring]
     changes = _changes(wrong(rows, measuring), wrong(fixed, measuring), homes, confidence)
     return RowsRepair(tuple(suspects), tuple(undone), tuple(changes), confidence, fixed, synthetic)
 
@@ -193,10 +194,11 @@ def _changes(
     before: npt.NDArray[np.float64], after: npt.NDArray[np.float64],
     homes: npt.NDArray[Any] | None, confidence: float,
 ) -> list[ErrorChange]:  # fmt: skip
-    names = ["all", *([] if homes is None else sorted(set(homes)))]
+    cells = [("all", np.ones(len(before), bool))]
+    if homes is not None:
+        cells += [(name, np.asarray(homes == name, bool)) for name in sorted(set(homes))]
     found = []
-    for name in names:
-        inside = np.ones(len(before), bool) if homes is None or name == "all" else homes == name
+    for name, inside in cells:
         low = high = math.nan
         if inside.sum() > 1:
             paired = audit_losses(

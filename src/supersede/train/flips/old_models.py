@@ -118,8 +118,10 @@ def old_onnx(
         SourceError: The file cannot be read.
         ArgumentError: The model has several inputs, or no such output.
     """
+    from supersede.hardware.onnx_session import import_onnxruntime
+
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except ImportError as error:
         raise MissingExtraError.of(
             package="onnxruntime", extra="onnx", purpose="an old model in an ONNX file"

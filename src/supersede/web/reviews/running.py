@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from supersede.errors import InputError, SourceError
+from supersede.errors import InputError
 from supersede.evaluate import Labels, Plan, labelled_part, latest_look
 from supersede.evaluate.labels import settle
 from supersede.look.numbers import level, points
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CONFIDENCE", "WORST_SLICE", "Outcome", "run", "source_of"]
 
-LABEL = "label of the task"  # the column of a task's labels
 CONFIDENCE = 0.95
 WORST_SLICE = 0.05  # the largest fall of accuracy in a group
 
@@ -90,8 +87,8 @@ def run(
         given["labels"] = settings["labels"] or None
     else:
         plan, labels = labelled
-        table = _with_labels(table, settings["item"], plan, labels)
-        given = {"label": LABEL, "labels": labelled_part(plan, labels, disagreement="majority")}
+        part = labelled_part(plan, labels, disagreement="majority")
+        given = {"labels": part, "returned": _returned(plan, labels)}
     checks: list[Any] = [MinGain(settings["limit"])]
     checks += [NoSliceWorse(WORST_SLICE)] if groups else []
     found = compare(
@@ -135,24 +132,13 @@ def _decided_by(plan: Plan, labels: Labels, limit: float) -> Outcome:
     return Outcome(verdict, told, seen.estimates.to_html(), seen.labels)
 
 
-def _with_labels(table: Any, item: str, plan: Plan, labels: Labels) -> pa.Table:
-    """The table with the labels of a task in a column of their own."""
-    if isinstance(table, str):
-        from supersede.table.source import collect, open_source
-
-        opened = open_source(table)
-        table = collect(opened.rows(opened.columns, (), ()))
-    if item not in table.column_names:
-        msg = f"the table has no column {item!r} any more"
-        raise SourceError(msg)
+def _returned(plan: Plan, labels: Labels) -> dict[str, list[Any]]:
+    """The label of each item on which most annotators agree."""
     settled = settle(plan, labels, "majority")
+    ids = plan.items["item"].to_pylist()
+    at = settled.labelled.nonzero()[0].tolist()
     classes = plan.patterns.classes
-    states = dict(
-        zip(map(str, plan.items["item"].to_pylist()), settled.state.tolist(), strict=True)
-    )
-    known = [states.get(str(i), -2) for i in table[item].to_pylist()]
-    column = pa.array([classes[s] if s >= 0 else None for s in known])
-    return table.append_column(LABEL, column)
+    return {"item": [ids[i] for i in at], "label": [classes[settled.state[i]] for i in at]}
 
 
 def _told(found: "Review") -> dict[str, Any]:

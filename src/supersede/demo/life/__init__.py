@@ -1,0 +1,5 @@
+"""The life of one model on census records: found, trained, reviewed, attacked, patched, reviewed."""
+
+from supersede.demo.life.live import Life, Step, live
+
+__all__ = ["Life", "Step", "live"]

@@ -1,0 +1,279 @@
+"""One life of a model: seven steps, each a command that is run as a user would type it."""
+
+import os
+import resource
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from supersede.demo.life import told
+from supersede.demo.life.people import prepare
+from supersede.errors import MissingExtraError, ReportError, SourceError
+from supersede.look.result import ResultMixin, frame_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Life", "Step", "live"]
+
+GROUPS = "--group sex --group race --group age_band"
+LIMITS = f"{GROUPS} --min-items 100 --max-slice-nfr 5% --max-slice-drop 5%"
+PLAN = (
+    "supersede plan today.parquet --item id --model {old} --model {new}"
+    " --estimand negative_flip_rate --estimand accuracy_difference --margin {margin}%"
+    " --tasks {name}.csv --json {name}.json --out {name}.html"
+)
+# two looks at most, each at 97.5 %, so that all verdicts of a review together hold at 95 %
+REVIEW = (
+    "supersede review today.parquet --old {old} --new {new} --label employed --labels {plan}.csv"
+    " {limits} --confidence 97.5% --json {name}.json --out {name}.html"
+)
+AUDIT = (
+    f"supersede audit last-year.parquet --model congruent --old deployed --label employed {GROUPS}"
+    " --cross sex,race,age_band --json audit.json --out audit.html"
+)
+HUNT = (
+    "supersede hunt last-year.parquet --model congruent --label employed --feature AGEP"
+    " --feature SCHL --feature MAR --feature RELP --feature DIS --feature sex --feature race"
+    f" {GROUPS} --protect 'sex == \"female\"' --protect 'race == \"Black\"' --specialists 20"
+    " --cost-sensitive 4 --alternating 3 --folder hunt --out hunt.html --credit hunt.json"
+)
+_SCRIPTS = ("search", "train", "label", "patch")
+_UNDECIDED = 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the life.
+
+    Attributes:
+        name: What it does.
+        commands: The commands, as they were run in the demonstration's folder.
+        headline: What came out, in a sentence.
+        text: The same in detail.
+        page: The step's own page.
+        seconds: CPU time, in seconds.
+        figure: The picture, as markup.
+    """
+
+    name: str
+    commands: tuple[str, ...]
+    headline: str
+    text: str
+    page: str
+    seconds: float
+    figure: str
+
+
+@dataclass(frozen=True)
+class Life(ResultMixin, named="a life"):
+    """All steps, and how they ended.
+
+    Attributes:
+        steps: The steps, in order.
+        verdict: The first review's verdict: ``"pass"``, ``"fail"`` or ``"undecided"``.
+        patched: The verdict of the patched model's review.
+        labels: Labels that were revealed in total.
+        items: Items that could have been labelled.
+    """
+
+    steps: tuple[Step, ...]
+    verdict: str
+    patched: str
+    labels: int
+    items: int
+
+    @property
+    def seconds(self) -> float:
+        """CPU time of all steps, in seconds."""
+        return sum(step.seconds for step in self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pictures, as JSON values."""
+        return {
+            "verdict": self.verdict,
+            "patched": self.patched,
+            "labels": self.labels,
+            "items": self.items,
+            "steps": [
+                {
+                    "name": step.name,
+                    "commands": list(step.commands),
+                    "headline": step.headline,
+                    "text": step.text,
+                    "page": step.page,
+                    "seconds": step.seconds,
+                }
+                for step in self.steps
+            ],
+        }
+
+    def to_frame(self) -> "pa.Table":
+        """One row per step."""
+        return frame_of(self.to_dict()["steps"])
+
+    def to_html(self) -> str:
+        """One page: each step with its commands, its picture and a link to its own page."""
+        from supersede.look.page import environment
+
+        return environment().get_template("demo/life.html").render(life=self)
+
+    def __str__(self) -> str:
+        return (
+            f"deployed → congruent: {self.verdict}; congruent → patched: {self.patched};"
+            f" {self.labels:,} of {self.items:,} items were labelled"
+        )
+
+
+def live(folder: Path, *, every: int = 1, progress: Callable[[str], None] = lambda _: None) -> Life:
+    """Live one life in a folder; what every command reads and writes stays there.
+
+    Args:
+        folder: The folder; made if it does not exist.
+        every: Keep one person in this many, for a quick look; 1 keeps everybody.
+        progress: Called with a line of text about what comes next.
+
+    Returns:
+        The steps and the verdicts.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+        ReportError: The folder cannot be written to.
+        SourceError: A command failed; the message has its output.
+    """
+    try:
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError.of(
+            package="scikit-learn", extra="demo", purpose="the demonstration"
+        ) from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "labels.csv").unlink(missing_ok=True)  # a new life starts without labels
+        for log in (folder / "hunt").glob("**/*"):  # and without an earlier hunt to resume
+            if log.is_file():
+                log.unlink()
+        for script in _SCRIPTS:
+            source = files("supersede.demo.life") / "scripts" / f"{script}.py"
+            (folder / f"{script}.py").write_text(source.read_text("utf-8"), encoding="utf-8")
+        prepare(folder, every=every)
+    except OSError as error:
+        msg = f"cannot write to {folder}: {error.strerror}; choose another one: --folder"
+        raise ReportError(msg) from error
+    run = _Shell(folder, progress)
+    steps = [
+        run.step("Search, and stop", ["python search.py"], "search", told.search),
+        run.step("Train to agree", ["python train.py"], "train", told.training),
+        run.step("Plan the labels", _asked("deployed", "congruent", 0.4, "plan"), "plan", told.plan),
+        run.step("Audit by group", [AUDIT], "audit", told.audit),
+        run.review(
+            "Review, and decide", "deployed", "congruent", ("plan", "plan-2"), "review",
+            f"{LIMITS} --min-gain -1% --max-nfr 2.5%", 0.2,
+        ),
+        run.step("Attack, and patch", [HUNT, "python patch.py"], "hunt", told.hunt),
+        run.review(
+            "Review the patch", "congruent", "patched", ("patch-plan", "patch-plan-2"),
+            "patch-review", f"{GROUPS} --min-items 100 --min-gain 0% --max-nfr 0.5% --max-slice-drop 5%", 0.05,
+            first=_asked("congruent", "patched", 0.1, "patch-plan"),
+        ),
+    ]  # fmt: skip
+    labels = sum(1 for _ in (folder / "labels.csv").open(encoding="utf-8")) - 1
+    made = Life(
+        tuple(steps), told.verdict(folder, "review"), told.verdict(folder, "patch-review"),
+        labels, told.items(folder),
+    )  # fmt: skip
+    made.save(folder / "index.html")
+    return made
+
+
+def _asked(old: str, new: str, margin: float, name: str) -> list[str]:
+    """The commands that plan labels and get them."""
+    return [PLAN.format(old=old, new=new, margin=margin, name=name), f"python label.py {name}.csv"]
+
+
+@dataclass(frozen=True)
+class _Shell:
+    """Runs commands in the folder, with this environment's programs first."""
+
+    folder: Path
+    progress: Callable[[str], None]
+
+    def step(
+        self,
+        name: str,
+        commands: Sequence[str],
+        page: str,
+        tell: Callable[[Path], told.Told],
+    ) -> Step:
+        before = _spent()
+        for command in commands:
+            self.run(command)
+        return self._told(name, commands, page, tell(self.folder), _spent() - before)
+
+    def review(
+        self,
+        name: str,
+        old: str,
+        new: str,
+        plans: tuple[str, str],
+        result: str,
+        limits: str,
+        margin: float,
+        first: Sequence[str] = (),
+    ) -> Step:
+        """Review, and if that is undecided, ask for more labels and review again."""
+        before = _spent()
+        commands = [
+            *first,
+            REVIEW.format(old=old, new=new, plan=plans[0], name=result, limits=limits),
+        ]
+        code = [self.run(command) for command in commands][-1]
+        if code == _UNDECIDED:
+            plan, labels = _asked(old, new, margin, plans[1])
+            more = [
+                f"{plan} --after {plans[0]}.csv",
+                labels,
+                REVIEW.format(old=old, new=new, plan=plans[1], name=result, limits=limits),
+            ]
+            for command in more:
+                self.run(command)
+            commands += more
+        found = told.review(self.folder, result, plans)
+        return self._told(name, commands, result, found, _spent() - before)
+
+    def run(self, command: str) -> int:
+        """Run a command as a user would type it; returns its exit code, which may be a verdict."""
+        self.progress(command)
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        done = subprocess.run(  # noqa: S603  # commands of this file
+            shlex.split(command), cwd=self.folder, env={**os.environ, "PATH": path},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        verdict = command.startswith(("supersede review", "supersede hunt"))
+        if done.returncode and not (verdict and done.returncode in {1, _UNDECIDED}):
+            msg = f"in {self.folder}, {command!r} ended with {done.returncode}:\n{done.stderr}"
+            raise SourceError(msg)
+        lines = [*done.stdout.strip().splitlines(), ""]
+        self.progress(
+            f"  {next((line for line in lines if ': ' in line and '→' in line), lines[0])}"
+        )
+        return done.returncode
+
+    @staticmethod
+    def _told(
+        name: str, commands: Sequence[str], page: str, said: told.Told, seconds: float
+    ) -> Step:
+        return Step(
+            name, tuple(commands), said.headline, said.text, f"{page}.html", seconds, said.figure
+        )
+
+
+def _spent() -> float:
+    """CPU time of all commands that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,1 @@
+"""Steps of the demonstration that are Python: copied into its folder, and run there."""
