@@ -31,4 +31,6 @@ def test_no_flip_among_few_labels_does_not_bound_the_flips_of_all_items(lost, si
             checks=[MaxNFR(0.5)],
         )  # fmt: skip
         missed += review.candidate.findings[0].high < lost / ITEMS
-    assert missed <= 0.025 * runs + 3 * np.sqrt(0.025 * runs), f"{missed} of {runs}; {made.size} labels"
+    assert missed <= 0.025 * runs + 3 * np.sqrt(0.025 * runs), (
+        f"{missed} of {runs}; {made.size} labels"
+    )
