@@ -9,8 +9,8 @@ from benchmarks.flips_rows import SEEDS, Row
 from benchmarks.flips_tabular import census
 from supersede.train.flips import (
     Chain,
-    Confusion,
-    Evidence,
+    ClassEvidence,
+    ConfusionMatrix,
     PositiveCongruentClassifier,
     Predictions,
     chain,
@@ -72,7 +72,7 @@ WAYS = (
 )
 
 
-def evidence(probabilities, confusion: Confusion, source: str) -> Evidence:
+def evidence(probabilities, confusion: ConfusionMatrix, source: str) -> ClassEvidence:
     """What a network's answers say, or its probabilities as they are, not calibrated."""
     if source == "answers":
         return confusion.evidence(probabilities.argmax(1))
@@ -94,7 +94,7 @@ def prediction_updates() -> list[Row]:
                 [model(part)[0].softmax(-1).double().numpy() for part in (x[known], x_test)]
             )
         confusions = [
-            Confusion.of(y[known].numpy(), p.argmax(1), classes=range(10)) for p, _ in models
+            ConfusionMatrix.of(y[known].numpy(), p.argmax(1), classes=range(10)) for p, _ in models
         ]
         for budget in BUDGETS:
             for by, rule, source in WAYS:

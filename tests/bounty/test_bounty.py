@@ -16,8 +16,8 @@ from supersede.bounty import (
     audit_round,
     credit,
     digest,
-    load,
-    save,
+    load_list,
+    save_list,
 )
 from supersede.bounty.artefacts import (
     Compare,
@@ -381,7 +381,7 @@ def test_scalars_of_numpy_are_numbers_and_can_be_read_again(kind, tmp_path):
     assert bounty.submit("ada", group, Constant((kind(1),))).accepted
     again = Bounty(START, [people()], folder=tmp_path / "bounty")
     assert again.digest == bounty.digest
-    assert digest(load(save(bounty.model, tmp_path / "saved"))) == bounty.digest
+    assert digest(load_list(save_list(bounty.model, tmp_path / "saved"))) == bounty.digest
 
 
 @pytest.mark.parametrize("value", [np.str_("f"), np.bool_(True)])
@@ -413,7 +413,7 @@ def test_what_is_judged_is_what_is_written(tmp_path):
     with pytest.raises(ArtefactError):
         bounty.submit("ada", "age >= 60", Grumpy())
     with pytest.raises(ArtefactError):
-        save(START.patched(parse("age >= 60"), Grumpy()), tmp_path / "saved")
+        save_list(START.patched(parse("age >= 60"), Grumpy()), tmp_path / "saved")
     assert not (tmp_path / "saved").exists()
     # its mask is everyone over 60, but it is written, and so judged, as everyone under 20
     assert not bounty.submit("ada", Forged("age < 20"), ONE).accepted

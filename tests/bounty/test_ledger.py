@@ -17,9 +17,9 @@ from supersede.bounty import (
     Sample,
     credit,
     digest,
-    load,
+    load_list,
     rerun,
-    save,
+    save_list,
 )
 from supersede.bounty.artefacts import Constant, OnnxModel
 from supersede.errors import (
@@ -204,7 +204,7 @@ def test_a_withdrawn_model_serves_no_longer_and_stays_counted(tmp_path):
     again = opened(folder=tmp_path)
     assert again.digest == bounty.digest
     assert again.checker.transcript == bounty.checker.transcript
-    assert digest(load(save(bounty.model, tmp_path / "saved"))) == bounty.digest
+    assert digest(load_list(save_list(bounty.model, tmp_path / "saved"))) == bounty.digest
     rows = people(2000, seed=8, name="fresh rows")
     gains = credit(bounty.model, rows).by_team()
     wrong = [(m.predict(rows.columns) != rows.labels).mean() for m in (FIRST, bounty.model)]

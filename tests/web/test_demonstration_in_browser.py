@@ -12,7 +12,6 @@ import pytest
 from supersede.web.serving import free_port
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
-BROKEN = (Path(__file__).parents[1] / "look" / "broken.js").read_text("utf-8")
 MOST = 150_000  # bytes of a page, with all that it loads
 
 pytestmark = pytest.mark.browser
@@ -117,4 +116,3 @@ def test_pages_are_small_fit_the_phone_and_axe_finds_nothing_serious(page, name)
         assert page.evaluate(wide) <= 0, path
         assert not said or path == "/nowhere", (path, said)
         assert serious(page) == [], path
-        assert page.evaluate(BROKEN) == [], path

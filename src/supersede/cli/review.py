@@ -247,7 +247,7 @@ def _listed(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        msg = f"--must-not-break: cannot read {path}: {error.strerror}; it has an item id a line"
+        msg = f"--must-not-break: cannot read {path}: {error.strerror}; it has an item id per line"
         raise SourceError(msg) from error
     return [line.strip() for line in lines if line.strip()]
 

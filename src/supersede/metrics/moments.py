@@ -52,7 +52,7 @@ class Moments:
         fourth: Sums of ``W⁴, W³X, W²X², WX³, X⁴``, shape ``(k, 5)``, from which the degrees of
             freedom of an estimated variance follow; where they are None, Kish's size less one.
         rows: Items that stand behind the sums, where they are more than `n`; None otherwise.
-        drawn: Where the value of many items is known to be 0 without a label: sums of the weights
+        drawn: Where the value of many items is known to be 0 even if unlabelled: sums of the weights
             and of their squares over the labelled ones of all others, shape ``(k, 2)``; None
             otherwise.
         uncertain: The number of these others, labelled or not; None otherwise.

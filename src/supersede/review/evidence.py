@@ -36,7 +36,7 @@ _COST = internal("cost")
 CLASS = internal("true class")
 """The key of slices by the label; no group column can have its name."""
 TRUE_CLASS = "true class"
-"""How that key is written; a group column of this name is told apart."""
+"""How that key is written; a group column of this name is another key."""
 
 
 @dataclass(frozen=True)

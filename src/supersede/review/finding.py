@@ -7,6 +7,7 @@ from typing import Any, Literal
 __all__ = ["EXIT_CODES", "Finding", "SliceFinding", "Verdict", "combined"]
 
 Verdict = Literal["pass", "fail", "undecided"]
+"""Undecided: the labels so far support neither of the others; a finding says how many more do."""
 
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "undecided": 3}
 """The command line's exit codes; 2 is a usage or data error."""

@@ -159,7 +159,7 @@ class _Items:
 
 
 def _fates(table: Table, evidence: Evidence) -> "tuple[ir.Value, ir.Value]":
-    """1 where an item is labelled, and where it breaks."""
+    """1 if an item is labelled, and 1 if it breaks."""
     before, after = table.compared(evidence.old, evidence.new)
     graded = before.notnull() & after.notnull()
     return graded.ifelse(1, 0), (graded & (after < before)).ifelse(1, 0)

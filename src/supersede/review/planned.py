@@ -40,7 +40,7 @@ def with_returned(table: Table, plan: "Plan", returned: object) -> Table:
 
     Raises:
         ArgumentError: The table has no item ids, or the models have no classes.
-        LabelError: The labels are for another plan, are no classes, or contradict each other.
+        LabelError: The labels are for another plan, are not classes, or contradict each other.
     """
     import ibis
 

@@ -48,7 +48,7 @@ def other_steps(findings: Sequence[Finding]) -> list[str]:
 def _of(findings: Sequence[Finding]) -> str:
     """The slices that chosen labels should come from."""
     open_ = [s for f in findings for s in f.slices if s.verdict == "undecided"]
-    # nobody knows the class of an item before it is labelled
+    # the class of an item is unknown before it is labelled
     names = list(dict.fromkeys(s.slice for s in open_ if TRUE_CLASS not in s.values))
     more = f" and {items(len(names) - 3, 'more slice')}" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more if names else "the table"
