@@ -115,6 +115,9 @@ class Life:
 
 def main(folder: Path, seeds: int) -> None:
     """Measure, and write the table."""
+    if not (folder / "sealed.parquet").exists():
+        print(f"skipped: {folder} is not the folder of a demonstration; run make demo first")
+        return
     life, rows = Life(folder), []
     for question in QUESTIONS:
         begin = time.process_time()
