@@ -11,7 +11,7 @@ help:  ## list the commands
 .venv/ready-dev: pyproject.toml constraints.txt tools/environment
 	tools/environment dev
 
-demo: .venv/ready-demo  ## review a deployed model against its successors, on real data
+demo: .venv/ready-demo  ## the life of one model on real data, in minutes: out/index.html
 	.venv/bin/supersede demo --folder out
 
 test: .venv/ready-dev  ## run all tests

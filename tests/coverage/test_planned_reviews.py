@@ -20,7 +20,7 @@ def test_no_flip_among_few_labels_does_not_bound_the_flips_of_all_items(lost, si
     old[lost:DIFFER] = 1
     rows = {"id": np.arange(ITEMS), "old": old, "new": new}
     table = supersede.read(rows, models=["old", "new"], item="id", labelled=False)
-    runs = max(40, simulations // 10)
+    runs = max(20, simulations // 20)
     missed = 0
     for seed in range(runs):
         made = plan(table, [negative_flips("old", "new")], margin=0.01, seed=seed)

@@ -52,7 +52,7 @@ def test_a_slice_without_weight_cannot_be_judged(odd):
 
 
 @pytest.mark.parametrize(
-    "check", [MaxSliceNFR(0.05), NoSliceWorse(0.05), MinMetric("accuracy", 0.1, by="g")]
+    "check", [MaxSliceNFR(0.05), NoSliceWorse(0.05), MinMetric("accuracy", 0.1, groups="g")]
 )
 def test_slices_that_are_all_too_small_show_nothing(odd, check):
     rows = {"a": np.ones(400), "b": np.ones(400), "g": np.arange(400) // 20}

@@ -16,7 +16,7 @@ def demo(*, folder: Path = Path("out")) -> int:
     attacked by hunters, patched, and reviewed again. It takes a few minutes. Each step is a command
     that the page shows; the files stay in the folder, so that each can be typed again there.
 
-    Exit codes: 0 done, 1 fail, 2 a usage or data error, 3 undecided.
+    Exit codes: 0 done, 2 a usage or data error.
 
     Args:
         folder: Folder of what is written: the page index.html, and what each command reads and
@@ -38,4 +38,4 @@ def demo(*, folder: Path = Path("out")) -> int:
         f'  cd {folder} && export PATH="{programs}:$PATH"',
         file=sys.stderr,
     )
-    return {"pass": 0, "fail": 1}.get(life.verdict, 3)
+    return 0

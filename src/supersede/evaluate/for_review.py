@@ -25,7 +25,8 @@ def open_questions(result: str | Path | Mapping[str, Any]) -> tuple[Estimand, ..
     Returns:
         One estimand for each undecided gain or negative flip rate, overall or in a group, with a
         margin that decides it if the estimate does not move. Where only groups are undecided, the
-        overall one is among them, so that the labels serve the whole review.
+        overall one is among them, and so is each decided one, so that the labels serve the whole
+        review.
 
     Raises:
         SourceError: The file is missing, or is not the result of a review.
@@ -44,9 +45,14 @@ def open_questions(result: str | Path | Mapping[str, Any]) -> tuple[Estimand, ..
             result if isinstance(result, Mapping) else json.loads(Path(result).read_text("utf-8"))
         )
         for candidate in review["candidates"]:
-            for finding in candidate["findings"]:
-                if finding["verdict"] == "undecided" and finding["estimate"] is not None:
-                    found += _estimands(finding, review["old"], candidate["name"])
+            judged = [f for f in candidate["findings"] if f["estimate"] is not None]
+            names = review["old"], candidate["name"]
+            open_ = [
+                e for f in judged if f["verdict"] == "undecided" for e in _estimands(f, *names)
+            ]
+            # the plan's labels replace those of the review, so they must decide its other checks again
+            decided = [f for f in judged if f["verdict"] != "undecided" and not f.get("slices")]
+            found += open_ + [e for f in decided if open_ for e in _estimands(f, *names)]
     except (OSError, ValueError, LookupError, TypeError) as error:
         msg = f"cannot read a review's result from {where}: {error}; write it with review --json"
         raise SourceError(msg) from error

@@ -1,7 +1,6 @@
 """One life of a model: seven steps, each a command that is run as a user would type it."""
 
 import os
-import resource
 import shlex
 import subprocess
 import sys
@@ -22,16 +21,19 @@ if TYPE_CHECKING:
 __all__ = ["Life", "Step", "live"]
 
 GROUPS = "--group sex --group race --group age_band"
-LIMITS = f"{GROUPS} --min-items 100 --max-slice-nfr 5% --max-slice-drop 5%"
+# three looks at most, so that all verdicts of one review together hold at 95 %
+CONFIDENCE = "--confidence 98.4%"
 PLAN = (
-    "supersede plan today.parquet --item id --model {old} --model {new}"
-    " --estimand negative_flip_rate --estimand accuracy_difference --margin {margin}%"
+    f"supersede plan today.parquet --item id {{asked}} {CONFIDENCE}"
     " --tasks {name}.csv --json {name}.json --out {name}.html"
 )
-# two looks at most, each at 97.5 %, so that all verdicts of a review together hold at 95 %
+QUESTION = (
+    "--model {old} --model {new} --estimand negative_flip_rate --estimand accuracy_difference"
+    " --margin {margin}"
+)
 REVIEW = (
-    "supersede review today.parquet --old {old} --new {new} --label employed --labels {plan}.csv"
-    " {limits} --confidence 97.5% --json {name}.json --out {name}.html"
+    f"supersede review today.parquet --old {{old}} --new {{new}} --label employed {GROUPS} {CONFIDENCE}"
+    " {limits} --labels {plan}.csv --json {name}.json --out {name}.html"
 )
 AUDIT = (
     f"supersede audit last-year.parquet --model congruent --old deployed --label employed {GROUPS}"
@@ -43,8 +45,61 @@ HUNT = (
     f" {GROUPS} --protect 'sex == \"female\"' --protect 'race == \"Black\"' --specialists 20"
     " --cost-sensitive 4 --alternating 3 --folder hunt --out hunt.html --credit hunt.json"
 )
+ROUNDS = 3
 _SCRIPTS = ("search", "train", "label", "patch")
 _UNDECIDED = 3
+
+
+@dataclass(frozen=True)
+class _Question:
+    """May a model replace another, by these limits?"""
+
+    old: str
+    new: str
+    margin: str
+    limits: str
+    prefix: str = ""
+
+    @property
+    def result(self) -> str:
+        """The review's file, without its ending."""
+        return f"{self.prefix}review"
+
+    def plan(self, number: int) -> str:
+        """The file of the plan of a round, without its ending."""
+        return f"{self.prefix}plan" + (f"-{number}" if number > 1 else "")
+
+    @property
+    def commands(self) -> list[str]:
+        """Plan the first labels, and get them."""
+        asked = QUESTION.format(old=self.old, new=self.new, margin=self.margin)
+        return _answered(PLAN.format(asked=asked, name=self.plan(1)), self.plan(1))
+
+    def more(self, number: int) -> list[str]:
+        """Plan the labels that an undecided review lacks, and get them."""
+        before = self.plan(number - 1)
+        asked = f"--for-review {self.result}.json --after {before}.csv --after-labels labels.csv"
+        return _answered(PLAN.format(asked=asked, name=self.plan(number)), self.plan(number))
+
+    def review(self, number: int) -> str:
+        """Review with the labels of a round."""
+        return REVIEW.format(
+            old=self.old, new=self.new, limits=self.limits, plan=self.plan(number), name=self.result
+        )
+
+
+def _answered(plan: str, name: str) -> list[str]:
+    return [plan, f"python label.py {name}.csv"]
+
+
+FIRST = _Question(
+    "deployed", "congruent", "0.4%",
+    "--min-gain -1% --max-nfr 2.5% --max-slice-nfr 5% --max-slice-drop 5% --min-items 100",
+)  # fmt: skip
+PATCHED = _Question(
+    "congruent", "patched", "0.1%", "--min-gain 0% --max-nfr 0.5% --max-slice-drop 5% --min-items 100",
+    "patch-",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,7 +132,7 @@ class Life(ResultMixin, named="a life"):
     Attributes:
         steps: The steps, in order.
         verdict: The first review's verdict: ``"pass"``, ``"fail"`` or ``"undecided"``.
-        patched: The verdict of the patched model's review.
+        patched: The verdict of the patched model's review; ``"none"`` without a patch.
         labels: Labels that were revealed in total.
         items: Items that could have been labelled.
     """
@@ -169,31 +224,19 @@ def live(folder: Path, *, every: int = 1, progress: Callable[[str], None] = lamb
     steps = [
         run.step("Search, and stop", ["python search.py"], "search", told.search),
         run.step("Train to agree", ["python train.py"], "train", told.training),
-        run.step("Plan the labels", _asked("deployed", "congruent", 0.4, "plan"), "plan", told.plan),
+        run.step("Plan the labels", FIRST.commands, "plan", told.plan),
         run.step("Audit by group", [AUDIT], "audit", told.audit),
-        run.review(
-            "Review, and decide", "deployed", "congruent", ("plan", "plan-2"), "review",
-            f"{LIMITS} --min-gain -1% --max-nfr 2.5%", 0.2,
-        ),
+        run.review("Review, and decide", FIRST, asked=True),
         run.step("Attack, and patch", [HUNT, "python patch.py"], "hunt", told.hunt),
-        run.review(
-            "Review the patch", "congruent", "patched", ("patch-plan", "patch-plan-2"),
-            "patch-review", f"{GROUPS} --min-items 100 --min-gain 0% --max-nfr 0.5% --max-slice-drop 5%", 0.05,
-            first=_asked("congruent", "patched", 0.1, "patch-plan"),
-        ),
-    ]  # fmt: skip
+    ]
+    if told.patches(folder):
+        steps.append(run.review("Review the patch", PATCHED))
     labels = sum(1 for _ in (folder / "labels.csv").open(encoding="utf-8")) - 1
-    made = Life(
-        tuple(steps), told.verdict(folder, "review"), told.verdict(folder, "patch-review"),
-        labels, told.items(folder),
-    )  # fmt: skip
+    patched = told.verdict(folder, PATCHED.result) if told.patches(folder) else "none"
+    first = told.verdict(folder, FIRST.result)
+    made = Life(tuple(steps), first, patched, labels, told.items(folder))
     made.save(folder / "index.html")
     return made
-
-
-def _asked(old: str, new: str, margin: float, name: str) -> list[str]:
-    """The commands that plan labels and get them."""
-    return [PLAN.format(old=old, new=new, margin=margin, name=name), f"python label.py {name}.csv"]
 
 
 @dataclass(frozen=True)
@@ -215,36 +258,22 @@ class _Shell:
             self.run(command)
         return self._told(name, commands, page, tell(self.folder), _spent() - before)
 
-    def review(
-        self,
-        name: str,
-        old: str,
-        new: str,
-        plans: tuple[str, str],
-        result: str,
-        limits: str,
-        margin: float,
-        first: Sequence[str] = (),
-    ) -> Step:
-        """Review, and if that is undecided, ask for more labels and review again."""
+    def review(self, name: str, of: _Question, *, asked: bool = False) -> Step:
+        """Review, and as long as that is undecided, ask for the labels that it lacks."""
         before = _spent()
-        commands = [
-            *first,
-            REVIEW.format(old=old, new=new, plan=plans[0], name=result, limits=limits),
-        ]
-        code = [self.run(command) for command in commands][-1]
-        if code == _UNDECIDED:
-            plan, labels = _asked(old, new, margin, plans[1])
-            more = [
-                f"{plan} --after {plans[0]}.csv",
-                labels,
-                REVIEW.format(old=old, new=new, plan=plans[1], name=result, limits=limits),
-            ]
-            for command in more:
-                self.run(command)
-            commands += more
-        found = told.review(self.folder, result, plans)
-        return self._told(name, commands, result, found, _spent() - before)
+        commands: list[str] = []
+
+        def run(more: Sequence[str]) -> int:
+            commands.extend(more)
+            return [self.run(command) for command in more][-1]
+
+        code = run([*([] if asked else of.commands), of.review(1)])
+        used = 1
+        while code == _UNDECIDED and used < ROUNDS:
+            used += 1
+            code = run([*of.more(used), of.review(used)])
+        found = told.review(self.folder, of.result, of.plan(used))
+        return self._told(name, commands, of.result, found, _spent() - before)
 
     def run(self, command: str) -> int:
         """Run a command as a user would type it; returns its exit code, which may be a verdict."""
@@ -275,5 +304,5 @@ class _Shell:
 
 def _spent() -> float:
     """CPU time of all commands that have ended, in seconds."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    used = os.times()
+    return used.children_user + used.children_system
