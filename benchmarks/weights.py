@@ -2,7 +2,7 @@
 
     python -m benchmarks.weights [REPLICATIONS [OF CLUSTERS]]      writes docs/benchmarks/weights.md
 
-What is done is kept in the folder that SUPERSEDE_STATE names, so that a run that was ended goes on.
+With 0, it prints what earlier runs have done. What is done is kept in the folder that SUPERSEDE_STATE names, so that a run that was ended goes on.
 Each replication draws the plan's sample anew and calls `supersede.evaluate.estimate` with the labels.
 Of tables with clusters, the clusters are drawn anew too, from a population of clusters whose figures are
 the truth, and the plan is made for each table (by `supersede.evaluate.plan`).
@@ -160,11 +160,14 @@ def clustered(alike: float, clusters: int, margin: float, seed: int) -> Chunk:
 
 
 def replicated(name: str, cell: Callable[[int], Chunk], reps: int) -> dict[str, np.ndarray]:
-    """Chunks of replications, those of an earlier run read from their files."""
-    chunks = []
-    for seed in range(-(-reps // CHUNK)):
+    """Chunks of replications, those of earlier runs read from their files, even beyond `reps`."""
+    chunks: list[dict[str, np.ndarray]] = []
+    while True:
+        seed = len(chunks)
         path = STATE / f"{name}-{seed}.npz"
         if not path.exists():
+            if seed * CHUNK >= reps:
+                break
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.with_suffix(".part").open("wb") as file:
                 np.savez(file, **vars(cell(seed)))
