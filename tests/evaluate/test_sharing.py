@@ -1,7 +1,9 @@
 """What a plan's labels share, and what other methods would take."""
 
+import numpy as np
 import pytest
 
+import supersede
 from supersede.evaluate import (
     labels_by_method,
     load_plan,
@@ -10,6 +12,7 @@ from supersede.evaluate import (
     shared_labels,
     write_plan,
 )
+from supersede.evaluate.costs import costs
 from tests.evaluate.cases import ensemble
 
 CASE = ensemble()
@@ -50,3 +53,21 @@ def test_a_plan_read_back_has_the_same_picture(tmp_path):
     assert page == made._repr_html_()
     assert "coordinated random samples" in page
     assert "serve two estimands" in page
+
+
+def test_the_page_says_what_drives_the_cost_and_its_map_is_not_cut(browser, tmp_path):
+    rare = {**CASE.columns, "rare": np.where(np.arange(len(CASE.truth)) % 200 == 0, "yes", "no")}
+    table = supersede.read(rare, models=CASE.models, labelled=False)
+    asked = [*(precision(m) for m in CASE.models[:2]), precision("m0").within(rare="yes")]
+    found = {cost.name: cost for cost in costs(plan(table, asked, margin=0.05))}
+    assert found["precision(m0) | rare=yes"].saved > 0
+    assert "nearly all of its" in found["precision(m0) | rare=yes"].why
+    wide = ensemble(models=6)
+    many = plan(wide.table(), [precision(m).within(sex=s) for m in wide.models for s in "fm"])
+    many.save(tmp_path / "plan.html")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((tmp_path / "plan.html").as_uri())
+    cut = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
+    assert page.evaluate(cut) == 0
+    assert page.get_by_role("heading", name="What drives the cost").count() == 1
+    page.close()

@@ -194,3 +194,24 @@ def test_users_who_turn_warnings_into_errors_can_review():
         warnings.simplefilter("error")
         for source in (ROWS, pd.DataFrame(ROWS), pl.DataFrame(ROWS)):
             assert supersede.compare(source, old="a", new="b").verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("ids", "twice"),
+    [
+        (np.arange(600_000) - 300_000, None),
+        (np.arange(600_000) * 20, None),
+        (np.r_[np.arange(599_999), 7], 7),
+        (np.r_[np.arange(599_999) * 3, 0], 0),
+        ((np.arange(600_000) + 2**62).astype(np.uint64), None),
+    ],
+)
+def test_ids_of_many_items_are_compared_one_by_one(ids, twice):
+    rows = pa.table({"item": ids, "a": np.arange(600_000) % 2})
+    if twice is None:
+        assert supersede.read(rows, models=["a"], item="item", labelled=False).size == 600_000
+        return
+    with pytest.raises(
+        errors.ItemError, match=rf"1 of 600,000 rows repeat .*: {twice} \(2 times\)"
+    ):
+        supersede.read(rows, models=["a"], item="item", labelled=False)

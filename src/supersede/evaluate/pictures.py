@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from supersede.evaluate.costs import costs
 from supersede.evaluate.sharing import labels_by_method, shared_labels
 from supersede.look import Cell, Dot, amount, count, dot_plot, environment, heat_map
 
@@ -54,6 +55,10 @@ def plan_picture(plan: "Plan") -> str:
             for e in plan.expectations
         ],
         notes=plan.notes,
+        drivers=[
+            (cost.name, "" if cost.saved is None else count(cost.saved), cost.why)
+            for cost in sorted(costs(plan), key=lambda cost: -(cost.saved or 0))[:_SHOWN]
+        ],
         shared=_shared_map(plan) if len(plan.estimands) > 1 else None,
     )
 
@@ -148,6 +153,7 @@ def _page(
     rows: Sequence[Sequence[str]],
     notes: Sequence[str] = (),
     shared: Markup | None = None,
+    drivers: Sequence[tuple[str, str, str]] = (),
 ) -> str:
     figure = dot_plot(dots, title=title, description=caption, form=amount)
     template = environment().get_template("evaluate/figure.html")
@@ -159,4 +165,5 @@ def _page(
         rows=rows,
         notes=notes,
         shared=shared,
+        drivers=drivers,
     )
