@@ -316,6 +316,8 @@ if __name__ == "__main__":
             f"15,625 cells are {len(different_cells()):,} different networks, and 341 cells that are not"
             " connected. MAPE and worst are of latency, on fresh cells; weights and SRAM are mean"
             f" relative errors. Measuring took {spent:.0f} CPU seconds in this run (what is kept is"
-            f" not measured again), everything else {cpu() - start:.0f}. Accelerators that are missing here have"
+            f" not measured again), everything else {cpu() - start:.0f}. With 100 cells to learn from,"
+            " u85-1024 was 3.19 % off and u85-2048 3.67 %, so these two learn from 200; the fresh cells"
+            " are the same. Accelerators that are missing here have"
             " not been measured yet; the same command continues.",
         )

@@ -5,6 +5,7 @@ sleep, so this says nothing about speed: it counts what was evaluated twice or l
 much. Every start and end of an evaluation is a line in a file that the workers append to.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.measure import kept, write
+from benchmarks.measure import STATE, kept, write
 from benchmarks.web import postgresql
 from supersede.hardware import Declared
 from supersede.search.architecture import RandomSearch, Reward, search, seven_blocks
@@ -76,19 +77,23 @@ def run(kills: int) -> dict[str, object]:
             workers[slot].wait()
             workers[slot] = started(url, log, slot)
         codes = [worker.wait() for worker in workers.values()]
-        told = [row[1] for row in lines(log) if row[0] == "told"]
-        begun = Counter(row[2] for row in lines(log) if row[0] == "start")
+        return counted(url, log, codes)
 
-        def nothing(network, seed):
-            raise AssertionError("all is done")
 
-        found = searched(url, Reward("capacity", nothing))
-        shares = Counter(told)
-        return {
-            "codes": codes, "trained": len(found.trained), "failed": len(found.failed),
-            "different": len({e.key for e in found.trained}),
-            "again": sum(n - 1 for n in begun.values()), "shares": [shares["a"], shares["b"]],
-        }  # fmt: skip
+def counted(url: str, log: Path, codes: list[int]) -> dict[str, object]:
+    """Numbers of a search that is over: from the study, and from what the workers wrote."""
+
+    def nothing(network, seed):
+        raise AssertionError("all is done")
+
+    found = searched(url, Reward("capacity", nothing))
+    shares = Counter(row[1] for row in lines(log) if row[0] == "told")
+    begun = Counter(row[2] for row in lines(log) if row[0] == "start")
+    return {
+        "codes": codes, "trained": len(found.trained), "failed": len(found.failed),
+        "different": len({e.key for e in found.trained}),
+        "again": sum(n - 1 for n in begun.values()), "shares": [shares["a"], shares["b"]],
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -96,7 +101,11 @@ def main() -> None:
         "kills", "workers ended well", "trained", "different networks", "failed", "begun again",
         "told by each slot", "apart",
     )]  # fmt: skip
-    for kills in (0, KILLS):
+    done = STATE / "search_workers.json"
+    counts = [0, KILLS]
+    if "table" in sys.argv:  # what has been run, with however many kills
+        counts = sorted(map(int, json.loads(done.read_text())))
+    for kills in counts:
         found = kept("search_workers", str(kills), lambda kills=kills: run(kills))
         a, b = found["shares"]
         rows.append((
@@ -113,7 +122,8 @@ def main() -> None:
         " killed with SIGKILL in turn, each after it has told a few results, and replaced at once."
         " Begun again are trainings that a killed worker had begun: at most one for each kill. Nothing is"
         " lost if all are trained and different. A slot is a worker and those that replace it; the"
-        " goal is shares within 20 % of each other.",
+        " goal is shares within 20 % of each other. The full size is ten kills; a row with fewer is of a"
+        " run that was cut short after that number, whose last workers then finished.",
     )
 
 
