@@ -32,6 +32,8 @@ OUT = Path(cells_file.__file__).with_name("nas_bench_201.parquet")
 CLASSES = {32: 10, 16: 120}  # CIFAR and ImageNet16-120; CIFAR-100 differs by 90 outputs
 LEARN = {32: 100, 16: 50}
 CHECK = {32: 50, 16: 50}
+MORE = {"u85-1024": 100, "u85-2048": 100}
+"""Further cells of 32 pixels to learn from, where 100 were too few; the fresh ones stay the same."""
 FIRST = ("u85-512", "u55-256")  # the targets of the replay, which also has the smaller images
 TARGETS = (*FIRST, *(name for name in ETHOS_U if name not in FIRST))
 LIMIT = 0.03
@@ -61,6 +63,18 @@ def places_of(pixels: int) -> tuple[list[int], list[int]]:
     raise KeyError(pixels)
 
 
+def more(name: str) -> list[int]:
+    """Places of the further cells of an accelerator, after all others."""
+    order = np.random.default_rng(0).permutation(len(different_cells())).tolist()
+    start = sum(LEARN.values()) + sum(CHECK.values())
+    return order[start : start + MORE.get(name, 0)]
+
+
+def more_networks(name: str) -> list[Network]:
+    cells = different_cells()
+    return [cell_network(cells[i], pixels=32, classes=CLASSES[32]) for i in more(name)]
+
+
 def drawn() -> dict[int, tuple[list[Network], list[Network]]]:
     """Networks to learn from and fresh ones to check on, by size of the image."""
     cells = different_cells()
@@ -87,6 +101,7 @@ def measure() -> float:
         for pixels in sizes_of(name):
             before = cpu()
             measure_all(EthosU(name), [*networks[pixels][0], *networks[pixels][1]], cache=CACHE)
+            measure_all(EthosU(name), more_networks(name), cache=CACHE)
             print(f"{name} {pixels} px: {cpu() - before:.0f} CPU-s", flush=True)
     return cpu() - start
 
@@ -250,6 +265,7 @@ def make() -> list[tuple[str, ...]]:
     ]
     for name in sorted(TARGETS, key=ETHOS_U.index):
         learn = [net for pixels in sizes_of(name) for net in networks[pixels][0]]
+        learn += more_networks(name)
         known = kept(name, learn)
         if known is None:
             continue
@@ -271,8 +287,11 @@ def make() -> list[tuple[str, ...]]:
                 "met" if missed.mean() <= LIMIT else "**missed**",
             ))  # fmt: skip
             some = kept(name, networks[pixels][0]) or []
+            others = kept(name, more_networks(name)) or []
             # what is known stays as it is
-            for i, found in zip([*places, *learnt_at], [*truth, *some], strict=True):
+            for i, found in zip(
+                [*places, *learnt_at, *more(name)], [*truth, *some, *others], strict=True
+            ):
                 seconds[i] = found.seconds
                 bytes_[i] = found.weight_bytes or 0, found.peak_bytes or 0
             columns |= {
@@ -297,6 +316,8 @@ if __name__ == "__main__":
             f"15,625 cells are {len(different_cells()):,} different networks, and 341 cells that are not"
             " connected. MAPE and worst are of latency, on fresh cells; weights and SRAM are mean"
             f" relative errors. Measuring took {spent:.0f} CPU seconds in this run (what is kept is"
-            f" not measured again), everything else {cpu() - start:.0f}. Accelerators that are missing here have"
+            f" not measured again), everything else {cpu() - start:.0f}. With 100 cells to learn from,"
+            " u85-1024 was 3.19 % off and u85-2048 3.67 %, so these two learn from 200; the fresh cells"
+            " are the same. Accelerators that are missing here have"
             " not been measured yet; the same command continues.",
         )

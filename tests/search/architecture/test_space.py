@@ -115,6 +115,18 @@ def test_mistakes_are_named(mistake, words):
         mistake()
 
 
+def test_neighbours_in_a_space_of_listed_networks_belong_to_it():
+    cells = cell_space()
+    rng = np.random.default_rng(0)
+    drawn = [cells.sample(rng) for _ in range(400)]
+    few = Space(cells.choices, cells.builder, frozenset(cells.key(p) for p in drawn))
+    for params in drawn[:20]:
+        near = few.neighbour(params, rng)
+        assert few.belongs(near)
+    alone = Space(cells.choices, cells.builder, frozenset({"x"}))  # one function, many cells
+    assert alone.belongs(alone.neighbour(alone.sample(rng), rng))
+
+
 def test_no_neighbours_in_a_space_of_one():
     space = seven_blocks()
     one = space.limited(**{c.name.replace(".", "__"): c.values[:1] for c in space.choices})

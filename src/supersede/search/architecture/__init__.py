@@ -27,7 +27,7 @@ from supersede.search.architecture.candidates import (
     Task,
 )
 from supersede.search.architecture.cells_space import cell_space
-from supersede.search.architecture.curate import Curated, Removed, curate
+from supersede.search.architecture.curate import Curated, Removed, curate, undominated
 from supersede.search.architecture.found import Found
 from supersede.search.architecture.front import hypervolume, nondominated
 from supersede.search.architecture.landscape import Landscape, landscape
@@ -35,7 +35,7 @@ from supersede.search.architecture.rules import EXPERT
 from supersede.search.architecture.search import search
 from supersede.search.architecture.space import Choice, Space
 from supersede.search.architecture.stop import Stop
-from supersede.search.architecture.strategies.combined import Combined, Pool, make_pool
+from supersede.search.architecture.strategies.combined import Combined, Pool, make_pool, shortlist
 from supersede.search.architecture.strategies.evolution import Evolution
 from supersede.search.architecture.strategies.nsga2 import NSGA2
 from supersede.search.architecture.strategies.random_search import RandomSearch
@@ -78,5 +78,7 @@ __all__ = [
     "nondominated",
     "search",
     "seven_blocks",
+    "shortlist",
     "transferred",
+    "undominated",
 ]

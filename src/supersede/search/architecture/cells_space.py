@@ -9,6 +9,8 @@ from supersede.search.architecture.space import Choice, Params, Space
 
 __all__ = ["CellBuilder", "cell_of", "cell_space"]
 
+NAMES = tuple(f"edge{i}" for i in range(len(EDGES)))
+
 
 @dataclass(frozen=True)
 class CellBuilder:
@@ -28,18 +30,18 @@ class CellBuilder:
 
     def key(self, params: Params) -> str:
         """The cell's canonical form: cells that compute the same are one candidate."""
-        return _canonical(cell_of(params).operations) or "nothing"
+        return _canonical(tuple(str(params[name]) for name in NAMES)) or "nothing"
 
 
 @cache
-def _canonical(operations: tuple[int, ...]) -> str:
+def _canonical(words: tuple[str, ...]) -> str:
     """There are few cells, and searches ask for the same ones again and again."""
-    return Cell(operations).canonical
+    return cell_of(dict(zip(NAMES, words, strict=True))).canonical
 
 
 def cell_of(params: Params) -> Cell:
     """The cell of a candidate."""
-    return Cell(tuple(OPERATIONS.index(str(params[f"edge{i}"])) for i in range(len(EDGES))))
+    return Cell(tuple(OPERATIONS.index(str(params[name])) for name in NAMES))
 
 
 def cell_space(*, pixels: int = 32, classes: int = 10) -> Space:
@@ -54,5 +56,5 @@ def cell_space(*, pixels: int = 32, classes: int = 10) -> Space:
         >>> space.size
         15625
     """
-    choices = tuple(Choice(f"edge{i}", OPERATIONS, "kind") for i in range(len(EDGES)))
+    choices = tuple(Choice(name, OPERATIONS, "kind") for name in NAMES)
     return Space(choices, CellBuilder(pixels, classes))

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from supersede.hardware.targets.measurement import Target
     from supersede.search.architecture.space import Choice, Space, Value
+    from supersede.search.architecture.strategies.combined import Pool
 
-__all__ = ["Curated", "Removed", "curate"]
+__all__ = ["Curated", "Removed", "curate", "undominated"]
 
 CAPACITY = ("ibn", "group", "fused")
 """Kinds of block in the order of their weights; "standard" is not comparable."""
@@ -173,6 +174,30 @@ def curate(
         smaller, dominated = _without_dominated(smaller, estimator, seed)
         removed += dominated
     return Curated(smaller, space, target.fingerprint(), granule, tuple(removed), queries)
+
+
+def undominated(pool: Pool) -> frozenset[str]:
+    """Keys of a pool without networks that another one makes superfluous, for `Space.only`.
+
+    One is superfluous where another one is faster by more than estimates are off (2 %), and has at least
+    as many parameters and paths from input to output, a longest path at least as deep, a shortest one
+    at most as deep, and no more pools on its paths.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from supersede.hardware import Declared
+        >>> from supersede.search.architecture import TargetCosts, make_pool, seven_blocks
+        >>> target = Declared(lanes=256, clock=1e9, bandwidth=4e9, granule=16)
+        >>> space = seven_blocks(channels=(16, 64), step=16)
+        >>> kept = undominated(make_pool(space, TargetCosts(target), size=100))
+        >>> smaller = replace(space, only=kept)
+    """
+    kept = []
+    for key, able, seconds in zip(pool.keys, pool.able, pool.latency, strict=True):
+        faster = pool.latency < (1 - ESTIMATED) * seconds
+        if not (pool.able[faster] >= able).all(axis=1).any():
+            kept.append(key)
+    return frozenset(kept)
 
 
 def _on_granule(space: Space, granule: int) -> tuple[Space, list[Removed]]:

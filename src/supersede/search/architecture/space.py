@@ -29,7 +29,7 @@ Value = int | float | str
 Params = Mapping[str, Value]
 """One value for each choice, by its name."""
 
-NEAR, TRIES = 200, 10_000
+TRIES = 10_000
 """Random candidates that are tried for one that belongs to a space."""
 
 Role = Literal["channels", "width", "kind", "kernel", "expansion", "depth", "size", "other"]
@@ -168,13 +168,19 @@ class Space:
         if not free:
             msg = "the space has one candidate, which has no neighbours"
             raise SpaceError(msg)
-        for _ in range(NEAR):
+        if self.only is None:
             choice = free[int(rng.integers(len(free)))]
             others = [value for value in choice.values if value != params[choice.name]]
-            changed = {**params, choice.name: others[int(rng.integers(len(others)))]}
-            if self.belongs(changed):
-                return changed
-        return self.sample(rng)  # an island: nothing that belongs is one choice away
+            return {**params, choice.name: others[int(rng.integers(len(others)))]}
+        near = [
+            {**params, choice.name: value}
+            for choice in free
+            for value in choice.values
+            if value != params[choice.name]
+        ]
+        able = [changed for changed in near if self.belongs(changed)]
+        # an island has nothing that belongs one choice away
+        return able[int(rng.integers(len(able)))] if able else self.sample(rng)
 
     def check(self, params: Params) -> dict[str, Value]:
         """The same values in the space's order, if they are a candidate of it.

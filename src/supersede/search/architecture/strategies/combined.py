@@ -5,7 +5,7 @@
 2. **First trainings**: spread over the costs, in each part the one that ranks best untrained.
 3. **Ranking**: a Gaussian process learns the error from what has been trained, with the untrained
    ranks as its inputs, and the candidate with the largest expected gain of hypervolume comes next.
-   A supernet's ranks can take the place of the untrained ones: give `ranks`.
+   In between, `shortlist` lets a supernet rank the hundred that are best untrained.
 4. **Verification** is the search's own: it asks its costs about what is proposed, so give the compiler
    there and an estimator here.
 
@@ -15,7 +15,7 @@ that it is an integral over one axis.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -27,17 +27,20 @@ from supersede.errors import ArgumentError, EstimateError, MeasurementError
 from supersede.search.architecture.candidates import Candidate
 from supersede.search.architecture.front import nondominated
 from supersede.search.architecture.strategies.view import View, fresh
+from supersede.search.architecture.zero_shot.expected import PARAMETERS, SYNFLOW, ability
 
 if TYPE_CHECKING:
     from supersede.search.architecture.candidates import Costs
     from supersede.search.architecture.space import Space, Value
 
-__all__ = ["Combined", "Pool", "make_pool"]
+__all__ = ["Combined", "Pool", "assembled", "make_pool", "shortlist"]
 
 Floats = NDArray[np.float64]
 LENGTHS = (1.0, 2.0, 4.0, 8.0)
 NOISES = (0.01, 0.1)
-BEYOND, CLIPPED = 0.1, 2.0
+BEYOND, CLIPPED = 0.3, 2.0
+CHOICES, RANK = 0.2, 3.0
+"""Weight of what was chosen against what it makes, and of the untrained rank, in the features."""
 QUANTILES = np.array([-1.28, -0.67, -0.25, 0.25, 0.67, 1.28])
 
 
@@ -51,6 +54,7 @@ class Pool:
         latency: Seconds, shape (n,).
         features: Standardised numbers, shape (n, k).
         rank: Untrained rank of each in [0, 1], larger is better, shape (n,).
+        able: What a network is able to express, larger is more, shape (n, 5); see `ability`.
     """
 
     params: tuple[dict[str, Value], ...]
@@ -58,6 +62,7 @@ class Pool:
     latency: Floats
     features: Floats
     rank: Floats
+    able: Floats
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -86,8 +91,6 @@ def make_pool(
     Raises:
         ArgumentError: Fewer than two candidates are left.
     """
-    from scipy.stats import rankdata
-
     from supersede.search.architecture.zero_shot.expected import described
 
     rng = np.random.default_rng([seed, 7])
@@ -103,20 +106,77 @@ def make_pool(
             continue
         kept.append(candidate)
         seconds.append(cost.seconds)
-        rows.append([*described(candidate.network), *space.features(candidate.params)])
+        rows.append(described(candidate.network))
         given.append(0.0 if ranks is None else ranks(candidate))
     if len(kept) < 2:
         msg = f"only {len(kept)} of {size} draws have costs; the pool needs two"
         raise ArgumentError(msg)
-    table = np.column_stack([np.array(rows), np.log(seconds)])
-    scores = [table[:, 7], table[:, 0]] if ranks is None else [np.array(given)]
-    rank = np.mean([rankdata(s) for s in scores], axis=0) / len(kept)
-    spread = table.std(axis=0)
-    table = (table - table.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return assembled(
+        kept, np.array(seconds), np.array(rows), None if ranks is None else np.array(given)
+    )
+
+
+def assembled(
+    candidates: Sequence[Candidate],
+    seconds: Floats,
+    described: Floats,
+    scores: Floats | None = None,
+) -> Pool:
+    """A pool of candidates that have been described already.
+
+    Args:
+        candidates: All different.
+        seconds: Their latencies, shape (n,).
+        described: What `zero_shot.expected.described` says of each, shape (n, k).
+        scores: Larger is better, shape (n,); the mean rank of expected synflow and parameters if left out.
+    """
+    from scipy.stats import rankdata
+
+    judges = [described[:, PARAMETERS], described[:, SYNFLOW]] if scores is None else [scores]
+    rank = np.mean([rankdata(s) for s in judges], axis=0) / len(candidates)
+    seen = _standardised(np.column_stack([described, np.log(seconds)]))
+    choices = _standardised(np.array([c.space.features(c.params) for c in candidates]))
+    # equal networks may be written in several ways, so what was chosen counts less than what it makes
+    choices *= (CHOICES * seen.var(axis=0).sum() / max(choices.var(axis=0).sum(), 1.0)) ** 0.5
     return Pool(
-        tuple(dict(c.params) for c in kept), tuple(c.key for c in kept), np.array(seconds),
-        np.column_stack([table, 3 * (rank - 0.5)]), rank,
+        tuple(dict(c.params) for c in candidates), tuple(c.key for c in candidates), seconds,
+        np.column_stack([seen, choices, RANK * (rank - 0.5)]), rank, ability(described),
     )  # fmt: skip
+
+
+def shortlist(
+    pool: Pool, space: Space, ranks: Callable[[Candidate], float], *, most: int = 100
+) -> Pool:
+    """The best of a pool along its latencies, ranked anew by something that takes longer.
+
+    Args:
+        pool: What was screened.
+        space: The space.
+        ranks: Scores a candidate, larger is better, such as `Supernet.rank`.
+        most: How many are kept: the best rank in each of that number of equal parts of the latencies.
+
+    Raises:
+        ArgumentError: `most` is below 2.
+    """
+    from scipy.stats import rankdata
+
+    if most < 2:
+        msg = f"most is {most}; a pool needs two"
+        raise ArgumentError(msg)
+    parts = np.array_split(np.argsort(pool.latency, kind="stable"), min(most, len(pool.keys)))
+    at = np.array([part[pool.rank[part].argmax()] for part in parts])
+    params = tuple(pool.params[i] for i in at)
+    scores = np.array([ranks(Candidate(space, chosen)) for chosen in params])
+    rank = rankdata(scores) / len(at)
+    features = pool.features[at].copy()
+    features[:, -1] = RANK * (rank - 0.5)
+    keys = tuple(pool.keys[i] for i in at)
+    return Pool(params, keys, pool.latency[at], features, rank, pool.able[at])
+
+
+def _standardised(table: Floats) -> Floats:
+    spread = table.std(axis=0)
+    return np.asarray((table - table.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +189,7 @@ class Combined:
     """
 
     pool: Pool
-    first: int = 6
+    first: int = 3
 
     def propose(self, view: View, rng: np.random.Generator) -> dict[str, Value]:
         """The candidate with the largest expected gain; a random one once the pool is used up."""
@@ -199,7 +259,7 @@ def _learnt(features: Floats, at: NDArray[np.intp], values: Floats) -> tuple[Flo
 def _gains(guesses: Floats, latency: Floats, errors: Floats, spent: Floats) -> Floats:
     """Area that each guess of an error adds to the front, shape of the guesses.
 
-    The corner is a tenth beyond the worst error and latency on the front, so that its ends count.
+    The corner is three tenths of its range beyond the worst error and latency on the front, so that its ends count.
     """
     front = np.array(nondominated(np.column_stack([errors, spent])))
     front = front[np.argsort(spent[front], kind="stable")]

@@ -80,11 +80,9 @@ def tournament(entrants: Sequence[Evaluated], view: View, rng: np.random.Generat
     least = min(e.violation for e in entrants)
     able = [e for e in entrants if e.violation <= least]
     points = np.array([e.values(view.objectives) for e in able])
-    known = np.array([e.values(view.objectives) for e in view.settled])
-    finite = known[np.isfinite(known).all(axis=1)]
-    if not len(finite):
+    if view.span is None:
         return able[int(rng.integers(len(able)))]
-    low, high = finite.min(axis=0), finite.max(axis=0)
+    low, high = view.span
     scaled = (points - low) / np.where(high > low, high - low, 1.0)
     weights = rng.dirichlet(np.ones(points.shape[1]))
     return able[int(np.argmin((weights * scaled).max(axis=1)))]

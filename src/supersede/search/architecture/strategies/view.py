@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -41,6 +42,13 @@ class View:
     def known(self) -> frozenset[str]:
         """Keys of all candidates that need not be evaluated again."""
         return self.running | {evaluated.key for evaluated in self.settled}
+
+    @cached_property
+    def span(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Least and largest of each objective where all are known; None where nothing is."""
+        known = np.array([e.values(self.objectives) for e in self.settled])
+        finite = known[np.isfinite(known).all(axis=1)] if len(known) else known
+        return (finite.min(axis=0), finite.max(axis=0)) if len(finite) else None
 
     @cached_property
     def trained(self) -> tuple[Evaluated, ...]:

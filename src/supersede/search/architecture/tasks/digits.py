@@ -18,7 +18,7 @@ from supersede.search.architecture.candidates import Candidate, Score
 
 if TYPE_CHECKING:
     from supersede.hardware.description.network import Network
-    from supersede.search.architecture.tasks.training import Recipe, Trained
+    from supersede.search.architecture.tasks.training import Recipe, Supervised, Trained
 
 __all__ = ["Digits"]
 
@@ -98,12 +98,16 @@ class Digits:
         """Every number that a score depends on."""
         return repr(self)
 
-    def train(self, network: Network, seed: int) -> Trained:
-        """Train a network of this input size."""
+    def supervised(self, network: Network) -> Supervised:
+        """What a network of this input size is trained on.
+
+        Raises:
+            ArgumentError: The network has another input.
+        """
         import torch
         from torch.nn import functional
 
-        from supersede.search.architecture.tasks.training import train
+        from supersede.search.architecture.tasks.training import Supervised
 
         images, labels = self.part("train")
         if tuple(network.input) != (self.pixels, self.pixels, 1):
@@ -113,10 +117,16 @@ class Digits:
                 " image_channels=1"
             )
             raise ArgumentError(msg)
-        return train(
-            network, torch.from_numpy(images), torch.from_numpy(labels),
-            functional.cross_entropy, self.recipe, seed,
-        )  # fmt: skip
+        return Supervised(
+            torch.from_numpy(images), torch.from_numpy(labels), functional.cross_entropy
+        )
+
+    def train(self, network: Network, seed: int) -> Trained:
+        """Train a network of this input size."""
+        from supersede.search.architecture.tasks.training import train
+
+        given = self.supervised(network)
+        return train(network, given.images, given.targets, given.loss, self.recipe, seed)
 
     def error(self, trained: Trained, part: Part = "validation") -> tuple[float, float]:
         """Share of wrong answers, and its standard error over scans."""

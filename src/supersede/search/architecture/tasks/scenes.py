@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from supersede.hardware.description.network import Network
-    from supersede.search.architecture.tasks.training import Recipe, Trained
+    from supersede.search.architecture.tasks.training import Recipe, Supervised, Trained
 
 __all__ = ["CLASSES", "Detection", "Scenes", "Segmentation", "mean_iou"]
 
@@ -146,6 +146,17 @@ class _SceneTask:
         """Every number that a score depends on."""
         return repr(self)
 
+    def supervised(self, network: Network) -> Supervised:
+        """What a network is trained on; each task has its own."""
+        raise NotImplementedError
+
+    def train(self, network: Network, seed: int) -> Trained:
+        """Train a network."""
+        from supersede.search.architecture.tasks.training import train
+
+        given = self.supervised(network)
+        return train(network, given.images, given.targets, given.loss, self.recipe, seed)
+
     def _check(self, network: Network, outputs: tuple[str, ...]) -> None:
         if network.outputs != outputs or network.input.channels != 3:
             msg = (
@@ -169,12 +180,16 @@ class _SceneTask:
 class Segmentation(_SceneTask):
     """Mean intersection over union of ground and three shapes; the error is one minus it."""
 
-    def train(self, network: Network, seed: int) -> Trained:
-        """Train with the cross entropy of pixels, the output enlarged to the scene's size."""
+    def supervised(self, network: Network) -> Supervised:
+        """Scenes, masks, and the cross entropy of pixels, the output enlarged to the scene's size.
+
+        Raises:
+            ArgumentError: The network has another input or other outputs.
+        """
         import torch
         from torch.nn import functional
 
-        from supersede.search.architecture.tasks.training import train
+        from supersede.search.architecture.tasks.training import Supervised
 
         self._check(network, ("classes",))
 
@@ -182,9 +197,8 @@ class Segmentation(_SceneTask):
             large = functional.interpolate(outputs, size=masks.shape[-2:], mode="bilinear")
             return functional.cross_entropy(large, masks)
 
-        images = self._images("train", network.input.height)
         masks = torch.from_numpy(self.part("train").masks)
-        return train(network, images, masks, loss, self.recipe, seed)
+        return Supervised(self._images("train", network.input.height), masks, loss)
 
     def error(self, trained: Trained, part: Part = "validation") -> tuple[float, float]:
         """One minus the mean IoU, and its standard error over scenes by the jackknife."""
@@ -244,16 +258,20 @@ class Detection(_SceneTask):
     positive for the smallest such box; cross entropy of classes and an IoU loss of boxes.
     """
 
-    def train(self, network: Network, seed: int) -> Trained:
-        """Train on both losses."""
+    def supervised(self, network: Network) -> Supervised:
+        """Scenes, what each place of the grid should say, and both losses.
+
+        Raises:
+            ArgumentError: The network has another input or other outputs.
+        """
         from supersede.search.architecture.tasks.boxes import detection_loss, place_targets
-        from supersede.search.architecture.tasks.training import train
+        from supersede.search.architecture.tasks.training import Supervised
 
         self._check(network, ("classes", "boxes"))
         grid = network.shapes["classes"].height
         targets = place_targets(self.part("train").boxes, self.pixels, grid)
         images = self._images("train", network.input.height)
-        return train(network, images, targets, detection_loss, self.recipe, seed)
+        return Supervised(images, targets, detection_loss)
 
     def error(self, trained: Trained, part: Part = "validation") -> tuple[float, float]:
         """One minus the mAP, and its standard error over ten groups of scenes by the jackknife."""

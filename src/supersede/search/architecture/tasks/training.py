@@ -20,7 +20,7 @@ from supersede.hardware.formats.torch_module import TorchNetwork, to_torch
 if TYPE_CHECKING:
     from supersede.hardware.description.network import Network
 
-__all__ = ["Recipe", "Trained", "train"]
+__all__ = ["Recipe", "Supervised", "Trained", "train"]
 
 Loss = Callable[[Any, Tensor], Tensor]
 FORMAT = 1
@@ -51,6 +51,21 @@ class Recipe:
         if min(self.epochs, self.batch) < 1 or not self.rate > 0 or not self.decay >= 0:
             msg = f"epochs, batch and rate must be above zero, got {self}"
             raise ArgumentError(msg)
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """What a network is trained on.
+
+    Args:
+        images: Shape (n, channels, height, width).
+        targets: What the loss takes, first dimension n.
+        loss: Of the network's outputs and the targets.
+    """
+
+    images: Tensor
+    targets: Tensor
+    loss: Loss
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,17 @@ from supersede.hardware.description.shapes import MULTIPLYING
 if TYPE_CHECKING:
     from supersede.hardware.description.network import Network
 
-__all__ = ["described", "expected_synflow"]
+__all__ = ["PARAMETERS", "SYNFLOW", "ability", "described", "expected_synflow"]
+
+PARAMETERS, SYNFLOW = 0, -1
+"""Columns of `described`."""
 
 SUMMED = frozenset({"add"})
 PASSED = frozenset({
     "avg_pool", "max_pool", "global_avg_pool", "activation", "upsample_nearest", "upsample_bilinear",
     "rearrange", "slice",
 })  # fmt: skip
+POOLING = frozenset({"avg_pool", "max_pool"})
 COUNTED = ("conv", "depthwise", "add", "avg_pool")
 
 
@@ -65,19 +69,49 @@ def expected_synflow(network: "Network") -> float:
 
 
 def described(network: "Network") -> NDArray[np.float64]:
-    """Numbers for a regression of the error: sizes, counts of layers, depth, and the expected synflow.
+    """Numbers for a regression of the error: sizes, paths from input to output, and expected synflow.
+
+    They are the logarithms of parameters, multiply-adds and paths; the least, mean and largest number
+    of layers with weights on a path; the mean number of pools on a path; counts of four kinds of
+    layers; and `expected_synflow`.
 
     Example:
         >>> from supersede.hardware import Block, mobile_net
         >>> described(mobile_net([Block(8)], resolution=16, head=16, classes=4)).shape
-        (8,)
+        (12,)
     """
-    depth: dict[str, int] = {"input": 0}
-    for layer in network.layers:
-        before = max((depth[name] for name in layer.inputs), default=0)
-        depth[layer.name] = before + (layer.kind in MULTIPLYING)
     counts = [sum(layer.kind == kind for layer in network.layers) for kind in COUNTED]
     return np.array([
-        log(network.parameters + 1), log(network.macs + 1), max(depth.values()), *counts,
+        log(network.parameters + 1), log(network.macs + 1), *_paths(network), *counts,
         expected_synflow(network),
     ])  # fmt: skip
+
+
+def ability(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of rows of `described`, what more of may help and never hurts: five columns, larger is more.
+
+    Parameters, paths, how short the shortest path is, how deep the deepest, and how few pools there are.
+    """
+    return np.column_stack([table[:, 0], table[:, 2], -table[:, 3], table[:, 5], -table[:, 6]])
+
+
+def _paths(network: "Network") -> tuple[float, float, float, float, float]:
+    """Logarithm of their number; least, mean and largest depth; mean number of pools."""
+    least, most = {"input": 0}, {"input": 0}
+    paths, depth, pools = {"input": 1.0}, {"input": 0.0}, {"input": 0.0}
+    for layer in network.layers:
+        name, given = layer.name, layer.inputs
+        weighted = layer.kind in MULTIPLYING
+        pooled = layer.kind in POOLING
+        if not given:  # a constant starts paths of its own, which carry no image
+            paths[name], depth[name], pools[name], least[name], most[name] = 0.0, 0.0, 0.0, 0, 0
+            continue
+        paths[name] = sum(paths[i] for i in given)
+        # means, not sums: a deep network has more paths than a number can say
+        shares = [paths[i] / paths[name] if paths[name] else 0.0 for i in given]
+        depth[name] = weighted + sum(s * depth[i] for s, i in zip(shares, given, strict=True))
+        pools[name] = pooled + sum(s * pools[i] for s, i in zip(shares, given, strict=True))
+        least[name] = weighted + min(least[i] for i in given)
+        most[name] = weighted + max(most[i] for i in given)
+    last = network.outputs[0]
+    return log(max(paths[last], 1.0)), least[last], depth[last], most[last], pools[last]

@@ -1,0 +1,1 @@
+"""Networks of a space that share one set of weights; torch is needed."""
