@@ -45,8 +45,10 @@ def half_width(values: Sequence[float]) -> float:
 
 def alone(code: str) -> dict[str, float]:
     """Run a program in a fresh process; its CPU seconds, and peak memory in MB."""
+    # ru_maxrss would start from what this process had at its own peak
     program = f"{code}\nimport resource, json\nu = resource.getrusage(resource.RUSAGE_SELF)\n" + (
-        "print(json.dumps({'cpu': u.ru_utime + u.ru_stime, 'mb': u.ru_maxrss / 1024}))"
+        "kb = next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1]\n"
+        "print(json.dumps({'cpu': u.ru_utime + u.ru_stime, 'mb': int(kb) / 1024}))"
     )
     out = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,

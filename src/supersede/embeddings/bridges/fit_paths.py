@@ -24,7 +24,7 @@ from supersede.embeddings.report.ranking import AT_ONCE, ROUNDING
 from supersede.embeddings.vectors import Array, Floats, checked, comparable, unit
 from supersede.errors import ArgumentError, TooFewLabelsError, VectorError
 
-__all__ = ["Held", "PairedSample", "folds_for", "folds_of", "held_out", "with_fewer"]
+__all__ = ["Held", "PairedSample", "held_out"]
 
 Rows = npt.NDArray[np.intp]
 SAME = Identity()
