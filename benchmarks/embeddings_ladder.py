@@ -21,8 +21,18 @@ import numpy as np
 
 from benchmarks.measure import cpu, write
 from supersede.embeddings import PairedSample, Prices, fit_ridge
-from supersede.embeddings.bridges.fit_paths import SAME, Held, _ranks, held_out
+from supersede.embeddings.bridges.fit_paths import (
+    SAME,
+    Held,
+    _Fits,
+    _ranks,
+    folds_for,
+    folds_of,
+    held_out,
+    with_fewer,
+)
 from supersede.embeddings.bridges.forecast import forecast_held
+from supersede.embeddings.bridges.learning_curve import Fewer, growth_of
 from supersede.embeddings.bridges.maps import Identity, LinearMap
 from supersede.embeddings.bridges.path import Part
 from supersede.embeddings.bridges.path import Path as UpdatePath
@@ -74,9 +84,43 @@ def fitted(
     return {
         "told": json.dumps(told),
         "held": np.array([h.first for h in held], np.int16),
+        **fewer_of(held),
         "test": np.array(ranks, np.int16),
         "ridge": _ranks(plain.apply(qn[test]), unit(go), test).astype(np.int16),
     }
+
+
+def fewer_of(held: list[Held]) -> dict[str, np.ndarray]:
+    """Ranks under fits to fewer pairs, of the paths that have them."""
+    having = {h.name: h.fewer for h in held if h.fewer is not None}
+    if not having:
+        return {"fewer_names": np.array([], str)}
+    some = next(iter(having.values()))
+    return {
+        "fewer_names": np.array(list(having)), "fewer_rows": some.rows.astype(np.int16),
+        "fewer": np.array([f.first for f in having.values()], np.int16),
+    }  # fmt: skip
+
+
+def again(kept: Mapping[str, Any], *, pool: np.ndarray = POOL) -> dict[str, Any]:
+    """A cell that was kept before fits to fewer pairs were tried, with them."""
+    told = json.loads(str(kept["told"]))
+    qo, go, qn, gn = (unit(v) for v in all_vectors(told["old"], told["new"]))
+    rows = rows_of(told["pairs"], told["seed"], pool)
+    sample = PairedSample(qo[rows], qn[rows], gn[rows], rows, go)
+    fits = _Fits(sample, told["seed"], network=False)
+    fold = folds_of(sample.answers, folds_for(len(rows)), told["seed"])
+    parts = [np.flatnonzero(fold == part) for part in np.unique(fold)]
+    stands = Identity()
+    held = []
+    for path in told["paths"]:
+        fit = fits.by_name()[path["name"]]
+        nothing = path["in_sample"] or path["name"] == "stay"
+        few = None if nothing else with_fewer(fit, sample, parts, path["taken"])
+        whole = UpdatePath(path["name"], (Part("old", stands, "old", stands),))
+        held.append(Held(path["name"], whole, rows, taken=path["taken"], fewer=few))
+        fits.taken[path["name"]] = held[-1]
+    return {**kept, **fewer_of(held)}
 
 
 def rows_of(pairs: int, seed: int, pool: np.ndarray = POOL) -> np.ndarray:
@@ -95,10 +139,17 @@ def judged(kept: Mapping[str, Any], *, pool: np.ndarray = POOL) -> dict[str, Any
     rows = rows_of(told["pairs"], told["seed"], pool)
     sample = PairedSample(qo[rows], qn[rows], gn[rows], rows, go)
     held, hits = [], {}
+    names = list(kept["fewer_names"]) if "fewer_names" in kept else []
     for path, first, ranks in zip(told["paths"], kept["held"], kept["test"], strict=True):
         parts = [Part(q, SAME, g, MAPPED if mapped else SAME) for q, g, mapped in path["parts"]]
         whole = UpdatePath(path["name"], tuple(parts), path["variant"])
-        held.append(Held(path["name"], whole, first.astype(int), path["in_sample"], path["taken"]))
+        name, few = path["name"], None
+        if name in names:
+            ranks_then = kept["fewer"][names.index(name)].astype(int)
+            few = Fewer(
+                kept["fewer_rows"].astype(int), ranks_then, growth_of(folds_for(told["pairs"]))
+            )
+        held.append(Held(name, whole, first.astype(int), path["in_sample"], path["taken"], few))
         hits[path["name"]] = ranks.astype(int)
     found = forecast_held(held, sample, seed=told["seed"], draws=2)  # values only
     stay, head = hits["stay"] <= 10, hits["old head"] <= 10
@@ -130,6 +181,13 @@ def judged(kept: Mapping[str, Any], *, pool: np.ndarray = POOL) -> dict[str, Any
         out["advice"][name] = {"taken": advice.name, "best": best, "regret": regret,
                                "told": bool(regret > half)}  # fmt: skip
     return out
+
+
+def keep(path: Path, made: Mapping[str, Any]) -> None:
+    scratch = path.with_suffix(".part.npz")
+    np.savez_compressed(scratch, **made)
+    scratch.rename(path)
+    print(path.stem, file=sys.stderr, flush=True)
 
 
 def table(cells: list[dict]) -> list[list[str]]:
@@ -186,11 +244,9 @@ def main() -> None:
         if not kept.exists():
             if given.table_only:
                 continue
-            made = fitted(old, new, pairs, seed, test=test, pool=pool)
-            scratch = kept.with_suffix(".part.npz")
-            np.savez_compressed(scratch, **made)
-            scratch.rename(kept)
-            print(kept.stem, file=sys.stderr, flush=True)
+            keep(kept, fitted(old, new, pairs, seed, test=test, pool=pool))
+        elif not given.table_only and "fewer_names" not in np.load(kept).files:
+            keep(kept, again(dict(np.load(kept)), pool=pool))
         cells.append(judged(np.load(kept), pool=pool))
     if given.validation:
         print(by_path(cells))
@@ -261,10 +317,19 @@ def notes(cells: list[dict]) -> str:
         f" {verdict(large[2000] >= 4)} from 2,000 pairs, {verdict(large[4000] >= 4)} from 4,000.\n\n"
         "## Forecasts within 3 points, by path\n\n"
         "Recall@10 / lost searches, % of cells.\n\n" + by_path(cells) + "\n\n"
-        "Bridges are forecast too low by 1.5 points on average: each fold's map is fitted to fewer pairs (two"
-        " thirds of 2,000) than the map that is used in the end. Smoothing over ranks was chosen on other draws, judged on"
-        " rows 4,000 to 5,999 (`--validation`).\n"
+        "Forecast less what the test queries show, recall@10, the four paths that map or train across the spaces: "
+        + ", ".join(f"{bias(cells, size):+.1f} points from {size:,} pairs" for size in SIZES)
+        + ". Smoothing over ranks and the form of the learning curve were chosen on other draws, judged on rows 4,000 to"
+        " 5,999 (`--validation`). Of 500 held-out queries, a share of a half has a standard error of 2.2 points, and of the"
+        " 2,000 test queries 1.1: with those alone, 77 % of the differences lie within 3 points.\n"
     )  # fmt: skip
+
+
+def bias(cells: list[dict], size: int) -> float:
+    """Mean error of the forecasts of recall@10, in points, over the paths across the spaces."""
+    across = ("bridge", "new head", "gallery bridge", "gallery bridge + head")
+    paths = [c["paths"][name] for c in cells if c["pairs"] == size for name in across]
+    return float(np.mean([100 * (p["forecast"]["value"] - p["recall"][1]) for p in paths]))
 
 
 def gain_over_head(cells: list[dict], path: str, size: int) -> list[float]:

@@ -51,7 +51,8 @@ def alone(code: str) -> dict[str, float]:
     """
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(STATE / "bytecode")}
     program = f"{code}\nimport resource, json\nu = resource.getrusage(resource.RUSAGE_SELF)\n" + (
-        "print(json.dumps({'cpu': u.ru_utime + u.ru_stime, 'mb': u.ru_maxrss / 1024}))"
+        "kb = next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1]\n"
+        "print(json.dumps({'cpu': u.ru_utime + u.ru_stime, 'mb': int(kb) / 1024}))"
     )
     out = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,

@@ -90,3 +90,83 @@ def test_galleries_may_be_indexes(folder, tmp_path, capsys):
         main(["compatibility", *names, *galleries, *options])
         told.append(json.loads(out.read_text())["criterion"])
     assert told[0] == told[1]
+
+
+def _write(path, values, **columns):
+    rows = [None if row is None else list(row) for row in values]
+    pq.write_table(pa.table({"vector": pa.array(rows), **columns}), path)
+    return str(path)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Files of 40 queries in a gallery of 90; a third of the answers are lists of two items."""
+    rng = np.random.default_rng(0)
+    gallery, turn = rng.normal(size=(90, 6)), np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    answers = rng.permutation(90)[:40]
+    asked = gallery[answers] + 0.4 * rng.normal(size=(40, 6))
+    names = [f"g{i}" for i in range(90)]
+    ids = [f"q{i}" for i in range(40)]
+    right = [[names[a], names[(a + 1) % 90]][: 1 + (i % 3 == 0)] for i, a in enumerate(answers)]
+    files = {
+        "qo": _write(tmp_path / "qo.parquet", asked, id=ids, right=right, stamp=["old"] * 40),
+        "qn": _write(tmp_path / "qn.parquet", asked @ turn, id=ids),
+        "go": _write(tmp_path / "go.parquet", gallery, id=names, stamp=["old"] * 90),
+        "gn": _write(tmp_path / "gn.parquet", gallery @ turn, id=names),
+    }
+    return tmp_path, files, gallery, turn, names
+
+
+def _told(files, tmp_path, **other):
+    out = tmp_path / "r.json"
+    code = main(
+        ["compatibility", *({**files, **other}[n] for n in ("qo", "qn", "go", "gn")), "--relevant", "right",
+         "--json", str(out)]
+    )  # fmt: skip
+    return code, json.loads(out.read_text()) if code != 2 else None
+
+
+def test_several_answers_and_items_without_a_new_vector(small, capsys):
+    tmp_path, files, gallery, turn, names = small
+    code, whole = _told(files, tmp_path)
+    assert code == 1
+    assert whole["tests"][0]["recall"]["1"]["n"] == 40
+    assert whole["tests"][0]["map"]["value"] < whole["tests"][0]["mrr"]["value"]
+    short = [None if i in {3, 7} else row for i, row in enumerate(gallery @ turn)]
+    lacking = _write(tmp_path / "short.parquet", short, id=names)
+    assert _told(files, tmp_path, gn=lacking)[0] == 2
+    assert "2 items have an old vector only" in capsys.readouterr().err
+    args = [files["qo"], files["qn"], files["go"], lacking, "--relevant", "right", "--common"]
+    assert main(["compatibility", *args]) == 1
+    assert "in a gallery of 88" in capsys.readouterr().out
+
+
+def test_answers_that_are_not_there_are_told(small, capsys):
+    tmp_path, files, gallery, *_ = small
+    ids = [f"q{i}" for i in range(40)]
+    right = ["nobody" if i < 5 else None if i < 8 else f"g{i}" for i in range(40)]
+    odd = _write(tmp_path / "odd.parquet", gallery[:40], id=ids, right=right)
+    assert _told(files, tmp_path, qo=odd)[1]["skipped"] == 8
+    assert "5 answers are not in the gallery, such as 'nobody'" in capsys.readouterr().out
+
+
+def test_spaces_are_not_mixed_silently(small, capsys):
+    tmp_path, files, gallery, turn, names = small
+    mixed = _write(tmp_path / "m.parquet", gallery, id=names, stamp=["old"] * 60 + ["new"] * 30)
+    assert _told(files, tmp_path, go=mixed)[0] == 2
+    assert "several models ('new': 30, 'old': 60 rows)" in capsys.readouterr().err
+    other = _write(tmp_path / "o.parquet", gallery, id=names, stamp=["older"] * 90)
+    assert _told(files, tmp_path, go=other)[0] == 2
+    assert "queries are of 'old' and the old gallery of 'older'" in capsys.readouterr().err
+    keyed = _write(tmp_path / "k.parquet", gallery, key=names)
+    turned = _write(tmp_path / "t.parquet", (gallery @ turn)[::-1], key=names[::-1])
+    assert _told(files, tmp_path, go=keyed, gn=turned)[0] == 2
+    assert "--item key" in capsys.readouterr().err
+
+
+def test_a_gallery_no_longer_than_the_list_is_told(small, capsys):
+    tmp_path, files, gallery, turn, names = small
+    few = _write(tmp_path / "f.parquet", gallery[:8], id=names[:8])
+    new = _write(tmp_path / "fn.parquet", (gallery @ turn)[:8], id=names[:8])
+    _told(files, tmp_path, go=few, gn=new)
+    assert "recall@10 says nothing: the gallery has 8 items" in capsys.readouterr().out

@@ -74,7 +74,7 @@ def test_vectors_from_a_file(tmp_path, old, capsys):
     assert "--stamp" in capsys.readouterr().err
     assert main([*plan, "--stamp", "file-1"]) == 0
     assert main(["migrate", "run", folder, "--quiet"]) == 0
-    assert "d89: its content is empty" in capsys.readouterr().out
+    assert "d89: there is no content (or vector) for it" in capsys.readouterr().out
     assert main(["migrate", "cutover", folder]) == 1
     assert "--retry" in capsys.readouterr().out
 
@@ -103,3 +103,31 @@ def test_bad_input_is_said(tmp_path, old, capsys):
         == 2
     )
     assert "no embedder 'no:where'" in capsys.readouterr().err
+
+
+def test_an_embedder_of_the_folder_one_works_in(tmp_path, old, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")  # restores the path afterwards
+    (tmp_path / "folders_own.py").write_text(
+        "class Ones:\n    stamp, dimensions = 'ones', 2\n"
+        "    def embed(self, contents):\n        return [[1.0, 1.0] for _ in contents]\n"
+        "def missing_key():\n    raise KeyError('API_KEY')\n"
+    )
+    (tmp_path / "order.txt").write_text("\n".join(f"d{i}" for i in reversed(range(90))) + "\n")
+    _texts(tmp_path)
+    args = [
+        "--old-index",
+        "faiss:old.log",
+        "--new-index",
+        "faiss:new.log",
+        "--items",
+        "docs.parquet",
+    ]
+    assert main(["migrate", "plan", "move", *args, "--embedder", "folders_own:missing_key"]) == 2
+    assert "could not be made: KeyError: 'API_KEY'" in capsys.readouterr().err
+    named = ["--embedder", "folders_own:Ones", "--order", "order.txt"]
+    assert main(["migrate", "plan", "move", *args, *named]) == 0
+    monkeypatch.chdir(tmp_path.parent)  # addresses are found from anywhere
+    assert main(["migrate", "run", str(tmp_path / "move"), "--limit", "3"]) == 0
+    assert open_index(f"faiss:{tmp_path}/new.log").ids() == ["d87", "d88", "d89"]
+    assert main(["migrate", "run", str(tmp_path / "move"), "--cap", "nan"]) == 2

@@ -306,7 +306,7 @@ def _migration_plan():
 def _progress():
     from supersede.embeddings.migration.journal import Progress
 
-    return Progress("running", 5, 5, {"7": SCRIPT}, 0, 0, 12, 0.5)
+    return Progress("running", 5, 5, {"7": SCRIPT}, 1, 0, 0, 12, 0.5)
 
 
 def _index_loss():

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from supersede.embeddings import read_vectors
+from supersede.embeddings import VectorSet, matched, read_vectors
 from supersede.embeddings.indexes.opening import open_index
 from supersede.errors import (
     ArgumentError,
@@ -53,7 +53,7 @@ def test_bad_files_are_refused(tmp_path):
     np.savez(tmp_path / "twice.npz", a=np.eye(2), id=np.array([1, 1]))
     with pytest.raises(ItemError, match="ids repeat"):
         read_vectors(tmp_path / "twice.npz")
-    ragged = pa.table({"v": pa.array([[1.0, 2.0], [1.0], None])})
+    ragged = pa.table({"v": pa.array([[1.0, 2.0], None, [1.0]])})
     pq.write_table(ragged, tmp_path / "ragged.parquet")
     with pytest.raises(VectorError, match="row 1 has 1 values and row 0 2"):
         read_vectors(tmp_path / "ragged.parquet", vector="v")
@@ -85,3 +85,70 @@ def test_an_index_of_two_models_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(type(index), "contents", lambda _: counts)
     with pytest.raises(StampError, match=r"'new-1': 1, 'old-1': 1"):
         read_vectors(address)
+
+
+def test_rows_without_a_vector_are_left_out(tmp_path):
+    table = {"v": pa.array([None, [1.0, 2.0], None, [3.0, 4.0], None])}
+    pq.write_table(pa.table(table), tmp_path / "v.parquet")
+    found = read_vectors(tmp_path / "v.parquet")
+    assert found.values.tolist() == [[1, 2], [3, 4]]
+    assert (found.ids.tolist(), found.numbered) == ([1, 3], 5)
+    pq.write_table(pa.table(table | {"id": list("abcde")}), tmp_path / "v.parquet")
+    found = read_vectors(tmp_path / "v.parquet")
+    assert (found.ids.tolist(), found.numbered) == (["b", "d"], None)
+    pq.write_table(
+        pa.table({"v": pa.array([None], pa.list_(pa.float32()))}), tmp_path / "v.parquet"
+    )
+    with pytest.raises(VectorError, match="holds no vectors"):
+        read_vectors(tmp_path / "v.parquet")
+
+
+def test_columns_keep_what_they_hold(tmp_path):
+    table = {
+        "v": pa.array([[1.0, 2.0], [3.0, 4.0]]),
+        "words": pa.array([["x"], ["y", "z"]]),
+        "whole": pa.array([7, None]),
+    }
+    pq.write_table(pa.table(table), tmp_path / "v.parquet")
+    found = read_vectors(tmp_path / "v.parquet")
+    assert found.columns["words"].tolist() == [["x"], ["y", "z"]]
+    assert found.columns["whole"].tolist() == [7, None]
+    pq.write_table(pa.table(table | {"id": [None, "b"]}), tmp_path / "v.parquet")
+    with pytest.raises(ItemError, match="1 vectors have no id, first in row 0"):
+        read_vectors(tmp_path / "v.parquet")
+    np.save(tmp_path / "one.npy", np.float32(3))
+    with pytest.raises(VectorError, match="holds one number"):
+        read_vectors(tmp_path / "one.npy")
+
+
+def _set(values, ids=None, **columns):
+    named = {name: np.asarray(column) for name, column in columns.items()}
+    n = len(values)
+    if ids is None:
+        return VectorSet(np.asarray(values), np.arange(n), named, n)
+    return VectorSet(np.asarray(values), np.asarray(ids), named)
+
+
+def test_rows_are_matched_by_id_or_where_nothing_speaks_against_it():
+    plain, turned = np.eye(3), np.eye(3)[::-1]
+    a, b = matched(_set(plain, ["a", "b", "c"]), _set(turned, ["c", "b", "a"]))
+    np.testing.assert_array_equal(a.values, b.values)
+    assert matched(_set(plain, [0, 1, 2]), _set(turned))[1].values is turned
+    assert matched(_set(plain), _set(turned), common=True)[1].values is turned
+    with pytest.raises(ItemError, match="3 old and 2 new rows without ids"):
+        matched(_set(plain), _set(plain[:2]), common=True)
+    with pytest.raises(ItemError, match="the new vectors have no ids"):
+        matched(_set(plain, [1, 0, 2]), _set(turned))
+    with pytest.raises(ItemError, match="--item key"):
+        matched(_set(plain, key=[1, 2, 3]), _set(turned, key=[3, 2, 1]))
+    held = VectorSet(plain[:2], np.array([0, 2]), {}, 3)  # the model did not embed row 1
+    a, b = matched(_set(plain), held, common=True)
+    assert a.ids.tolist() == b.ids.tolist() == [0, 2]
+
+
+def test_a_column_of_stamps_names_one_model():
+    assert _set(np.eye(2), stamp=["a", "a"]).stamp == "a"
+    assert _set(np.eye(2)).stamp is None
+    assert _set(np.eye(30), stamp=[f"2026-01-{i}" for i in range(30)]).stamp is None
+    with pytest.raises(StampError, match="several models"):
+        _ = _set(np.eye(2), stamp=["a", "b"]).stamp

@@ -8,7 +8,7 @@ from supersede.errors import ArgumentError, ItemError, VectorError
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ([[1.0, np.nan]], "row 0 has NaN"),
+        ([[1.0, np.nan]], "row 0 has values that are NaN"),
         ([[1.0, 0.0], [0.0, 0.0]], "row 1 is all zeros"),
         ([1.0, 2.0], "expected \\(n, d\\)"),
         ([[1.0, 2.0], [3.0]], "cannot be read|holds object"),
@@ -64,3 +64,13 @@ def test_ids_that_repeat_or_do_not_match_are_refused():
     with pytest.raises(ItemError, match="no id is common"):
         aligned(["a"], ["b"], common=True)
     assert aligned(["a", "b"], ["a", "c"], common=True)[0].tolist() == [0]
+
+
+def test_codes_and_lengths_beyond_float32_are_refused():
+    with pytest.raises(VectorError, match="packed bits"):
+        checked(np.ones((2, 3), np.uint8), "queries_old")
+    with pytest.raises(VectorError, match="beyond float32"):
+        checked(np.full((2, 3), 1e300), "queries_old")
+    assert checked(np.full((2, 3), 1e30), "queries_old").shape == (2, 3)
+    with pytest.raises(VectorError, match="row 1 has the length"):
+        checked([[1.0, 0.0], [1e30, 0.0]], "queries_old", metric="dot")

@@ -56,7 +56,8 @@ def compatibility(
         gallery_old: Gallery embedded by the old model, a file or an index.
         gallery_new: Gallery embedded by the new model, for the self test.
         label: Column of labels. Here: of classes in the old queries' and the old gallery's files.
-        relevant: Column of the old queries' file with the id of the gallery item that answers.
+        relevant: Column of the old queries' file with the id of the gallery item that answers, or
+            with a list of ids.
         group: Column whose values are groups; repeat it for several. Here: of the old queries' file.
         cluster: Column of clusters of items that are not independent. Here: of the old queries'
             file, such as a person or session.
@@ -75,11 +76,13 @@ def compatibility(
         json: Write the result here, as JSON.
         quiet: Do not show progress.
     """
+    from dataclasses import replace
+
     import numpy as np
 
     from supersede.embeddings import compatibility as compare
     from supersede.embeddings import load_map, read_vectors
-    from supersede.errors import ArgumentError
+    from supersede.errors import ArgumentError, ItemError
 
     written = outputs(out=out, json=json)
     if (label is None) == (relevant is None):
@@ -95,23 +98,36 @@ def compatibility(
             held, renewed = _matched(
                 gallery_old, gallery_new, vector, item, "gallery", common=common
             )
+        _one_model(old, held, "old")
+        if renewed is not None:
+            _one_model(new, renewed, "new")
         rows = {str(name): row for row, name in enumerate(held.ids)}
         right: dict[str, Any] = {}
+        notes: list[str] = []
         if label is not None:
             right["query_labels"] = old.column(label, "the queries' classes")
             right["gallery_labels"] = held.column(label, "the gallery's classes")
         else:
-            wanted = old.column(relevant or "", "the answers")
-            right["pairs"] = np.array([rows.get(str(name), -1) for name in wanted])
+            right["pairs"], notes = _answers(old.column(relevant or "", "the answers"), rows)
+        own = None
+        if same_items:
+            own = np.array([rows.get(str(name), -1) for name in old.ids])
+            if (own < 0).all():
+                msg = (
+                    f"--same-items: no query is in the gallery; query ids look like {str(old.ids[0])!r}, ids in the"
+                    f" gallery like {str(held.ids[0])!r}"
+                )
+                raise ItemError(msg)
         progress("searching the galleries")
         found = compare(
             old.values, new.values, held.values, None if renewed is None else renewed.values,
-            **right, own=np.array([rows.get(str(name), -1) for name in old.ids]) if same_items else None,
+            **right, own=own,
             bridge=None if bridge is None else load_map(bridge), cross=cross_test,
             groups={name: old.column(name, "the groups") for name in group or ()},
             clusters=None if cluster is None else old.column(cluster, "the clusters"),
             names=old.ids, ks=k, measure=criterion, far=far, metric=distance, confidence=confidence,
         )  # fmt: skip
+        found = replace(found, notes=(*found.notes, *notes))
     written.write(found)
     print(found)
     return {"met": 0, "not met": 1, "undecided": 3, None: 3}[found.criterion]
@@ -127,9 +143,36 @@ def _matched(
     common: bool,
 ) -> tuple["VectorSet", "VectorSet"]:
     """Both files' vectors of the same items in the same order."""
-    from supersede.embeddings import aligned, read_vectors
+    from supersede.embeddings import matched, read_vectors
 
     first, second = (read_vectors(path, vector=vector, item=item) for path in (old, new))
-    rows, others = aligned(first.ids, second.ids, what=what, common=common)
-    whole = len(rows) == len(first.ids) == len(second.ids) and (rows == others).all()
-    return (first, second) if whole else (first.take(rows), second.take(others))
+    return matched(first, second, what=what, common=common)
+
+
+def _one_model(queries: "VectorSet", gallery: "VectorSet", side: str) -> None:
+    """Refuse queries and a gallery whose stamps name different models."""
+    from supersede.errors import StampError
+
+    asked, held = queries.stamp, gallery.stamp
+    if asked is not None and held is not None and asked != held:
+        msg = f"the {side} queries are of {asked!r} and the {side} gallery of {held!r}; give both of one model"
+        raise StampError(msg)
+
+
+def _answers(named: Any, rows: dict[str, int]) -> tuple[Any, list[str]]:
+    """Rows of queries and of the gallery items that answer them, and what was left out."""
+    import numpy as np
+
+    pairs: set[tuple[int, int]] = set()
+    unknown: list[str] = []
+    for query, answer in enumerate(named.tolist()):
+        several = answer if isinstance(answer, list | tuple) else [answer]
+        names = [str(one) for one in several if one is not None and one == one]
+        pairs.update((query, rows[name]) for name in names if name in rows)
+        unknown += [name for name in names if name not in rows]
+    notes = []
+    if unknown:
+        notes.append(
+            f"{len(unknown):,} answers are not in the gallery, such as {unknown[0]!r}, and are left out."
+        )
+    return np.array(sorted(pairs), np.intp).reshape(-1, 2), notes

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["migrate"]
 
+VECTORS = (".npz", ".parquet")  # endings of files of vectors
+
 
 def migrate(
     action: Literal["plan", "run", "status", "cutover", "rollback"],
@@ -75,8 +77,9 @@ def migrate(
     told: Any
     if action == "plan":
         facts = {
-            "old_address": old_index, "new_address": new_index, "embedder": embedder, "old_embedder": old_embedder,
-            "stamp": stamp, "items": None if items is None else str(items), "content": content,
+            "old_address": _anywhere(old_index), "new_address": _anywhere(new_index), "embedder": _anywhere(embedder),
+            "old_embedder": _anywhere(old_embedder), "stamp": stamp,
+            "items": None if items is None else str(items.resolve()), "content": content,
         }  # fmt: skip
         told = _plan(folder, facts, order, price_per_embedding=price_per_embedding,
                      price_per_token=price_per_token, cap=cap, rate=rate)  # fmt: skip
@@ -106,6 +109,16 @@ def migrate(
     return code
 
 
+def _anywhere(named: str | None) -> str | None:
+    """An address or file as it is found from any folder."""
+    if named is None:
+        return None
+    kind, _, rest = named.partition(":")
+    if kind in {"faiss", "lancedb"} and rest:
+        return f"{kind}:{Path(rest).resolve()}"
+    return str(Path(named).resolve()) if named.endswith(VECTORS) else named
+
+
 def _plan(folder: Path, facts: dict[str, Any], order: Path | None, **prices: Any) -> Any:
     from supersede.embeddings.indexes.opening import open_index
     from supersede.embeddings.migration.plan import plan_migration
@@ -123,7 +136,8 @@ def _plan(folder: Path, facts: dict[str, Any], order: Path | None, **prices: Any
     listed = None
     if order is not None:
         try:
-            listed = order.read_text(encoding="utf-8").split()
+            lines = order.read_text(encoding="utf-8").splitlines()
+            listed = [line.strip() for line in lines if line.strip()]
         except OSError as error:
             msg = f"cannot read {order}: {error}"
             raise SourceError(msg) from error
@@ -137,7 +151,7 @@ def _model(named: str, facts: dict[str, Any], stamp: str | None = None) -> tuple
     from supersede.embeddings.migration.sources import FromFile, ItemsFile, load_embedder
     from supersede.errors import ArgumentError
 
-    if named.endswith((".npz", ".parquet")):
+    if named.endswith(VECTORS):
         stamp = stamp or facts["stamp"]
         if stamp is None:
             msg = f"which model made the vectors of {named}? say so with --stamp"
@@ -154,12 +168,16 @@ def _open(folder: Path) -> "Migration":
     from supersede.embeddings.indexes.opening import open_index
     from supersede.embeddings.migration.journal import Journal
     from supersede.embeddings.migration.migration import Migration
+    from supersede.errors import MigrationError
 
     journal = Journal(folder / "migration.db")
     names = ("old_address", "new_address", "embedder", "old_embedder", "stamp", "items", "content")
     facts = {name: journal.fact(name) for name in names}
     old_stamp = journal.fact("old")
     journal.end()
+    if not (facts["old_address"] and facts["new_address"] and facts["embedder"]):
+        msg = f"{folder} was planned from Python, without addresses; open it there: Migration({str(folder)!r}, …)"
+        raise MigrationError(msg)
     embedder, items = _model(facts["embedder"], facts)
     before = None
     if facts["old_embedder"]:
@@ -181,7 +199,7 @@ def _run(
 ) -> tuple[Any, int]:
 
     if cap is not None:
-        migration.journal.remember(cap=cap)
+        migration.allow(cap)
     if retry:
         migration.journal.retry_failed()
     with Progress(quiet=quiet) as say:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from supersede.embeddings.bridges.path import Path as Path
     from supersede.embeddings.bridges.residual_mlp import fit_residual_mlp as fit_residual_mlp
     from supersede.embeddings.reading import VectorSet as VectorSet
+    from supersede.embeddings.reading import matched as matched
     from supersede.embeddings.reading import read_vectors as read_vectors
     from supersede.embeddings.report.compatibility import compatibility as compatibility
     from supersede.embeddings.report.dependants import Head as Head
@@ -54,6 +55,7 @@ _HOMES = {
     "fit_ridge": "bridges.linear_fits",
     "forecast_paths": "bridges.forecast",
     "load_map": "bridges.maps",
+    "matched": "reading",
     "read_vectors": "reading",
     "save_map": "bridges.maps",
 }

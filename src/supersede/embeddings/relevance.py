@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, ItemError, TooFewLabelsError
 
-__all__ = ["Relevance", "relevance_of"]
+__all__ = ["Relevance", "alike", "relevance_of"]
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -142,10 +142,37 @@ def _from_labels(
         if np.any(missing):
             msg = f"{name}: {int(np.sum(missing))} labels are missing, first in row {int(np.argmax(missing))}"
             raise ArgumentError(msg)
-    if asked.dtype.kind != held.dtype.kind and {asked.dtype.kind, held.dtype.kind} & set("OUS"):
-        asked, held = asked.astype(str), held.astype(str)
+    asked, held = alike(asked, held)
     _, codes = np.unique(np.concatenate([asked, held]), return_inverse=True)
     return _ByLabel(codes[:n_queries], codes[n_queries:], own)
+
+
+def alike(first: Any, second: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Labels of both sides in one type: as text where one side is text.
+
+    Example:
+        >>> alike([1, 2], ["1", "2"])[0].tolist()
+        ['1', '2']
+    """
+    one, other = np.asarray(first), np.asarray(second)
+    if {one.dtype.kind, other.dtype.kind} & set("OUS"):
+        return _as_text(one), _as_text(other)
+    return one, other
+
+
+def _as_text(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels as text; numbers that are whole are written as such, and bytes are decoded."""
+    if labels.dtype.kind == "S":
+        return np.char.decode(labels, "utf-8")
+    return np.array([_written(label) for label in labels.tolist()], str)
+
+
+def _written(label: Any) -> str:
+    if isinstance(label, bytes):
+        return label.decode()
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label)
 
 
 def _from_pairs(pairs: Any, n_queries: int, n_gallery: int, own: Rows | None) -> Relevance:

@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float32]
 Metric = Literal["cosine", "dot", "euclidean"]
 
 BLOCK = 1 << 14  # rows that are converted at a time
+LONGEST = 1e15  # beyond this length, products leave the range of float32
 
 
 def checked(values: Any, what: str, *, metric: Metric = "cosine") -> Array:
@@ -67,10 +68,14 @@ def checked(values: Any, what: str, *, metric: Metric = "cosine") -> Array:
         broken = ~np.isfinite(block).all(1)
         if broken.any():
             row = start + int(broken.argmax())
-            msg = f"{what}: row {row} has NaN or infinite values; embed that item again, or leave it out"
+            msg = (
+                f"{what}: row {row} has values that are NaN, infinite or beyond float32; embed that item"
+                " again, or leave it out"
+            )
             raise VectorError(msg)
+        squares = np.square(block, dtype=np.float64).sum(1)
         if metric == "cosine":
-            zero = ~np.square(block, dtype=np.float64).sum(1).astype(bool)
+            zero = squares == 0
             if zero.any():
                 row = start + int(zero.argmax())
                 msg = (
@@ -78,6 +83,13 @@ def checked(values: Any, what: str, *, metric: Metric = "cosine") -> Array:
                     " item out"
                 )
                 raise VectorError(msg)
+        elif (squares > LONGEST**2).any():
+            row = start + int(squares.argmax())
+            msg = (
+                f"{what}: row {row} has the length {squares.max() ** 0.5:.3g}, which is too large for"
+                f" {metric!r} in float32; scale the vectors, or use metric='cosine'"
+            )
+            raise VectorError(msg)
     return array
 
 
@@ -87,6 +99,13 @@ def _plain(values: Any, what: str) -> Array:
     except (TypeError, ValueError) as error:
         msg = f"{what} cannot be read as an array of numbers: {error}; expected shape (n, d)"
         raise VectorError(msg) from error
+    if array.dtype == np.uint8:
+        msg = (
+            f"{what} holds uint8: packed bits, codes around a zero point, or plain numbers? Decode them"
+            " (np.unpackbits, or minus the zero point), or say that they are the coordinates with"
+            " .astype(np.float32)"
+        )
+        raise VectorError(msg)
     if array.dtype.kind not in "fiu":
         msg = f"{what} holds {array.dtype}; expected floats or int8, every row of the same length"
         raise VectorError(msg)
@@ -94,9 +113,10 @@ def _plain(values: Any, what: str) -> Array:
 
 
 def blocks(values: Array, rows: int = BLOCK) -> Iterator[tuple[int, Floats]]:
-    """Consecutive rows in float32, with the number of the first."""
+    """Consecutive rows in float32, with the number of the first; what is too large becomes infinite."""
     for start in range(0, len(values), rows):
-        yield start, np.asarray(values[start : start + rows], np.float32)
+        with np.errstate(over="ignore"):
+            yield start, np.asarray(values[start : start + rows], np.float32)
 
 
 def unit(values: Any) -> Floats:
@@ -130,8 +150,9 @@ def comparable(queries: Array, gallery: Array, what: str, gallery_name: str) -> 
     if queries.shape[1] != gallery.shape[1]:
         msg = (
             f"{what} has {queries.shape[1]} dimensions and {gallery_name} {gallery.shape[1]}: they cannot be"
-            " compared without a map between the spaces (bridge=…, from supersede.embeddings.fit_ridge"
-            " and the like)"
+            " compared without a map between the spaces (bridge=… or --bridge, from"
+            " supersede.embeddings.fit_ridge and the like), or leave the cross test out (cross=False or"
+            " --no-cross-test)"
         )
         raise VectorError(msg)
 

@@ -54,8 +54,17 @@ def test_files_are_mapped_block_by_block(spaces, tmp_path):
     made = fit_ridge(new, old)
     written = apply_to_file(made, tmp_path / "new.npy", tmp_path / "mapped.npy")
     np.testing.assert_allclose(written, made.apply(new.astype(np.float16)), atol=1e-6)
+    np.save(tmp_path / "columns.npy", np.asfortranarray(new))
+    np.testing.assert_allclose(
+        apply_to_file(made, tmp_path / "columns.npy", tmp_path / "columns.npy"),
+        made.apply(new), atol=1e-6,
+    )  # fmt: skip
     with pytest.raises(IndexAccessError, match="cannot read vectors"):
         apply_to_file(made, tmp_path / "none.npy", tmp_path / "mapped.npy")
+    np.save(tmp_path / "new.npy", np.where(np.arange(len(new))[:, None] == 5, np.nan, new))
+    with pytest.raises(VectorError, match="row 5"):
+        apply_to_file(made, tmp_path / "new.npy", tmp_path / "half.npy")
+    assert not (tmp_path / "half.npy").exists()
 
 
 def test_misfits_are_refused(spaces, tmp_path):

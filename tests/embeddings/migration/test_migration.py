@@ -3,6 +3,7 @@ import pytest
 
 from supersede.embeddings.indexes.opening import open_index
 from supersede.embeddings.migration.curve import backfill_curve
+from supersede.embeddings.migration.journal import Journal
 from supersede.embeddings.migration.migration import Migration
 from supersede.embeddings.migration.order import (
     area_under_curve,
@@ -20,6 +21,7 @@ from supersede.errors import (
     TooFewLabelsError,
     VectorError,
 )
+from supersede.look.numbers import count
 from tests.embeddings.made import world
 
 
@@ -74,7 +76,7 @@ def test_the_cap_stops_and_a_new_cap_goes_on(setting):
         migration.run(batch=50)
     assert migration.status().done == 100
     assert migration.status().spent == after.calls == 164
-    migration.journal.remember(cap=1000)
+    migration.allow(1000)
     assert migration.run().phase == "complete"
     assert migration.status().spent == 564
 
@@ -165,6 +167,78 @@ def test_an_index_that_changed_behind_our_back_stops_the_cutover(setting):
         migration.cutover()
 
 
+def test_what_changed_past_the_migration_is_found_and_embedded_again(setting):
+    made, begin, after = setting
+    _, migration = begin()
+    migration.run()
+    old, new = migration.old, migration.new
+    old.write(["7"], made.gallery_old[8:9], [0], stamp="old")  # the version says nothing
+    old.write(["8"], made.gallery_old[9:10], [99], stamp="old")
+    old.remove(["9"], [0])
+    against = "; ".join(migration.check())
+    assert "2 items changed in the old index after they were embedded, such as '7'" in against
+    assert "1 items are in the new index only, such as '9'" in against
+    migration.items.fetch = lambda ids: [{"7": "8", "8": "9"}.get(i, i) for i in ids]
+    after.calls = 0
+    assert migration.run().phase == "complete"
+    assert after.calls == 2
+    assert migration.check() == []
+    np.testing.assert_allclose(
+        new.read(["7", "8"]).vectors, unit(made.gallery_new[8:10]), atol=1e-6
+    )
+    assert migration.cutover().phase == "cut over"
+
+
+def test_live_writes_do_not_look_like_changes_past_the_migration(setting):
+    _, begin, after = setting
+    _, migration = begin()
+    migration.run()
+    migration.put(["7", "a new one"], ["8", "9"])
+    migration.delete(["3"])
+    migration.put(["3"], ["4"])
+    after.calls = 0
+    migration.run()
+    assert after.calls == 0
+    assert migration.check() == []
+
+
+def test_every_failure_is_counted(setting):
+    _, begin, after = setting
+    _, migration = begin()
+    migration.journal.reopen([f"extra {i}" for i in range(1500)])
+    migration.old.write(
+        [f"extra {i}" for i in range(1500)], np.ones((1500, 10)), np.zeros(1500), stamp="old"
+    )
+    after.fetch = lambda ids: ["" if i.startswith("extra") else i for i in ids]
+    found = migration.run()
+    assert (found.done, found.failures, len(found.failed)) == (500, 1500, 1000)
+    assert "500 of 2,000 items done" in str(found)
+    assert f"{count(1450)} more are not shown" in found.to_html()
+    assert len(migration.check()) == 1  # what failed is not also called missing
+
+
+def test_two_processes_may_pay_at_a_time(setting, tmp_path):
+    _, begin, _ = setting
+    _, migration = begin(price_per_embedding=0.1)
+    other = Journal(tmp_path / "move" / "migration.db")
+    for journal in (migration.journal, other) * 5:
+        journal.pay(1, 0.1)
+    assert migration.status().embeddings == 74
+    assert migration.status().spent == pytest.approx(7.4)
+    other.end()
+
+
+def test_half_a_plan_and_other_files_are_no_migration(setting, tmp_path):
+    (tmp_path / "cut").mkdir()
+    Journal(tmp_path / "cut" / "migration.db", create=True).end()
+    with pytest.raises(MigrationError, match="cut off before it was whole"):
+        Journal(tmp_path / "cut" / "migration.db")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "migration.db").write_bytes(b"no database" * 100)
+    with pytest.raises(MigrationError, match="is not the journal"):
+        Journal(tmp_path / "other" / "migration.db")
+
+
 def test_bad_plans_are_refused(setting, tmp_path):
     made, begin, after = setting
     with pytest.raises(ArgumentError, match="cap=-1"):
@@ -193,6 +267,19 @@ def test_a_model_that_breaks_its_promise_is_refused(setting):
     after.embed = lambda contents: np.ones((len(contents), 3))
     with pytest.raises(VectorError, match="returned shape"):
         migration.run()
+
+    def down(_):
+        raise TimeoutError("no answer")
+
+    after.embed = down
+    with pytest.raises(
+        MigrationError, match="'new' failed on 256 contents: TimeoutError: no answer"
+    ):
+        migration.run()
+    with pytest.raises(ArgumentError, match="batch=0"):
+        migration.run(batch=0)
+    with pytest.raises(ArgumentError, match="cap=nan"):
+        migration.allow(float("nan"))
 
 
 def test_orders():

@@ -44,6 +44,29 @@ def test_blocks_change_nothing(labelled, monkeypatch):
     np.testing.assert_allclose(whole.precision, parts.precision)
 
 
+@pytest.mark.parametrize("metric", ["dot", "euclidean"])
+def test_one_long_vector_makes_no_ties_of_the_others(labelled, metric):
+    q, g, a, b = labelled
+    far = np.vstack([g, np.full((1, 6), 1e6)])
+    plain = rank(q, g, relevance_of(40, 90, query_labels=a, gallery_labels=b), metric=metric)
+    relevance = relevance_of(40, 91, query_labels=a, gallery_labels=[*b, 99])
+    with_it = rank(q, far, relevance, metric=metric)
+    ahead = (q.sum(1) > 0) if metric == "dot" else np.zeros(40, bool)
+    np.testing.assert_array_equal(with_it.first, plain.first + ahead)
+    long = q.copy()
+    long[0] *= 1e6
+    again = rank(long, g, relevance_of(40, 90, query_labels=a, gallery_labels=b), metric=metric)
+    np.testing.assert_array_equal(again.first[1:], plain.first[1:])
+
+
+def test_distances_keep_their_digits_far_from_the_origin(labelled):
+    q, g, a, b = labelled
+    relevance = relevance_of(40, 90, query_labels=a, gallery_labels=b)
+    near = rank(q, g, relevance, metric="euclidean")
+    far = rank(q + 3000, g + 3000, relevance, metric="euclidean")
+    assert (near.first != far.first).mean() < 0.05
+
+
 def test_a_model_that_says_the_same_of_everything_finds_nothing():
     same = np.ones((50, 4))
     found = rank(same, same, relevance_of(50, 50, pairs=np.arange(50)))

@@ -3,8 +3,9 @@
 Each fold's queries are searched in the whole old gallery with maps that never saw them. Among a
 path's candidates (penalties, numbers of epochs, weights) the one with the best mean reciprocal rank
 is taken. What is forecast of a fold uses the candidate that the *other* folds would take, so that
-choosing is not paid for with optimism. (What a later path builds on, such as the old head in a fused
-query, is chosen over all folds: one choice among four.)
+choosing is not paid for with optimism. How much a fit gains from more pairs is seen from fits to about
+half as many. (What a later path builds on, such as the old head in a fused query, is chosen over all
+folds: one choice among four.)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.embeddings.bridges.heads import head_path
+from supersede.embeddings.bridges.learning_curve import Fewer, growth_of, half_of
 from supersede.embeddings.bridges.linear_fits import fit_clusters, fit_procrustes, ridge_path
 from supersede.embeddings.bridges.maps import Identity, LinearMap, Map
 from supersede.embeddings.bridges.path import Part, Path
@@ -29,6 +31,8 @@ SAME = Identity()
 WEIGHTS = (0.0, 0.1, 0.25, 0.5)  # of the mapped gallery's scores beside the old ones
 MIN_PAIRS = 50
 CHOOSE_AMONG = 1000  # gallery items among which candidates are compared
+CURVE = 3  # folds of which fits to fewer pairs are tried
+LITTLE = 0.15  # growth below which that is not worth it
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +98,8 @@ class Held:
             documents could be searched, among those.
         in_sample: Whether ranks are among the sampled documents only.
         taken: Number of the candidate.
+        fewer: Ranks under fits to fewer pairs; None where nothing is fitted, folds hold back little, or
+            only sampled documents are searched.
     """
 
     name: str
@@ -101,6 +107,7 @@ class Held:
     first: Rows
     in_sample: bool = False
     taken: int = 0
+    fewer: Fewer | None = None
 
 
 Fit = Callable[[Rows], Sequence[Path]]
@@ -127,31 +134,17 @@ def held_out(
         seed: Of folds and fits.
         progress: Called with a line before each path.
     """
-    folds = int(np.clip(6000 // len(sample), 3, 12)) if folds is None else folds
+    folds = folds_for(len(sample)) if folds is None else folds
     if folds < 2:
         msg = f"folds={folds!r}; it must be at least 2"
         raise ArgumentError(msg)
     given = {name: value for name, value in vars(sample).items() if name != "answers"}
     units: dict[str, Any] = {n: unit(value) for n, value in given.items() if value is not None}
     sample = replace(sample, **units)
-    rng = np.random.default_rng(seed)
-    # folds by document: a document with several queries must not be on both sides
-    documents, code = np.unique(sample.answers, return_inverse=True)
-    fold = (rng.permutation(len(documents)) % folds)[code]
+    fold = folds_of(sample.answers, folds, seed)
     fits = _Fits(sample, seed, network=network)
     found: list[Held] = []
-    for name, fit in (
-        ("stay", fits.stay),
-        ("old head", fits.old_head),
-        ("bridge", fits.bridge),
-        ("new head", fits.new_head),
-        ("gallery bridge", fits.gallery_bridge),
-        ("gallery bridge + head", fits.gallery_head),
-        ("fused", fits.fused),
-        ("fused + mapped gallery", fits.fused_mapped),
-        ("re-index", fits.reindex),
-        ("re-index + head", fits.reindex_head),
-    ):
+    for name, fit in fits.by_name().items():
         if progress is not None:
             progress(f"fitting {name}")
         held = _held(name, fit, sample, fold)
@@ -166,6 +159,17 @@ def held_out(
         path = Path(name, (Part("new", SAME, side, SAME),))
         found.append(Held(name, path, _ranks(unit(asked), unit(searched), sample.answers)))
     return found
+
+
+def folds_for(pairs: int) -> int:
+    """How many folds: more for fewer pairs."""
+    return int(np.clip(6000 // pairs, 3, 12))
+
+
+def folds_of(answers: Rows, folds: int, seed: int) -> Rows:
+    """The fold of each pair; those of one document are in one, so that it is never on both sides."""
+    documents, code = np.unique(answers, return_inverse=True)
+    return np.asarray((np.random.default_rng(seed).permutation(len(documents)) % folds)[code])
 
 
 class _Fits:
@@ -183,6 +187,15 @@ class _Fits:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
+
+    def by_name(self) -> dict[str, Fit]:
+        """Every path's fits, in the order in which they build on each other."""
+        return {
+            "stay": self.stay, "old head": self.old_head, "bridge": self.bridge, "new head": self.new_head,
+            "gallery bridge": self.gallery_bridge, "gallery bridge + head": self.gallery_head,
+            "fused": self.fused, "fused + mapped gallery": self.fused_mapped, "re-index": self.reindex,
+            "re-index + head": self.reindex_head,
+        }  # fmt: skip
 
     def stay(self, _: Rows) -> list[Path]:
         return [Path("stay", (Part("old", SAME, "old", SAME),))]
@@ -332,7 +345,23 @@ def _held(name: str, fit: Fit, sample: PairedSample, fold: Rows) -> Held:
         others = np.delete(quality, out, axis=1)
         first[out], in_sample = _search(paths[int(others.mean(1).argmax())], sample, out)
     taken = int(quality.mean(1).argmax())
-    return Held(name, whole[taken], first, in_sample, taken)
+    fewer = None if in_sample else with_fewer(fit, sample, parts, taken)
+    return Held(name, whole[taken], first, in_sample, taken, fewer)
+
+
+def with_fewer(fit: Fit, sample: PairedSample, parts: Sequence[Rows], taken: int) -> Fewer | None:
+    """Ranks of some folds' queries under the candidate taken, fitted to half of the other folds."""
+    folds = len(parts)
+    growth = growth_of(folds)
+    if growth < LITTLE:
+        return None
+    rows, ranks = [], []
+    for number, out in enumerate(parts[:CURVE]):
+        among = [parts[(number + step) % folds] for step in range(1, half_of(folds) + 1)]
+        path = list(fit(np.sort(np.concatenate(among))))[taken]
+        rows.append(out)
+        ranks.append(_search(path, sample, out)[0])
+    return Fewer(np.concatenate(rows), np.concatenate(ranks), growth)
 
 
 def _search(

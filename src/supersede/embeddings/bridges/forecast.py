@@ -1,7 +1,7 @@
 """What each path of an update would keep, lose and cost, forecast before anybody migrates.
 
 Recall and lost searches come from held-out queries searched in the whole old gallery, smoothed over
-their ranks. Paths that embed the gallery again are searched among the sampled documents and carried
+their ranks and carried to all pairs along the learning curve. Paths that embed the gallery again are searched among the sampled documents and carried
 to the whole gallery's size (`supersede.embeddings.bridges.gallery_size`).
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from supersede.embeddings.bridges.fit_paths import Held, PairedSample, held_out
 from supersede.embeddings.bridges.gallery_size import recall_in, smoothed_recall
+from supersede.embeddings.bridges.learning_curve import Gain, grown, to_come
 from supersede.embeddings.bridges.path import Path
 from supersede.embeddings.bridges.reasons import reasons
 from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
@@ -332,6 +333,7 @@ def _forecast(
 ) -> Forecast:
     before = (old.first <= k).astype(float)
     fitted = (head.first <= k).astype(float)
+    everyone = np.ones(len(before))
     gallery = len(sample.gallery_old)
     had = before == 1
     share = float(before.mean())
@@ -344,12 +346,17 @@ def _forecast(
         if lost.value > 0:
             kept = smoothed_recall(gallery, held.first[had] - 1, k, confidence=confidence)
             lost = _within(lost, share * (1 - kept.value))
+        against = mean_difference(fitted, after, confidence=confidence)
+        more, of_head = (to_come(h.first, h.fewer, k, everyone) for h in (held, head))
+        kept_more = to_come(held.first, held.fewer, k, before)
+        found_more = to_come(held.first, held.fewer, k, 1 - before)
+        apart = Gain(more.value - of_head.value, float(np.hypot(more.error, of_head.error)))
         return Forecast(
             held.name,
-            recall,
-            lost,
-            found,
-            mean_difference(fitted, after, confidence=confidence),
+            grown(recall, more, confidence=confidence),
+            grown(lost, kept_more, sign=-1, confidence=confidence),
+            grown(found, found_more, confidence=confidence),
+            against if held is head else grown(against, apart, least=-1.0, confidence=confidence),
             held.path,
         )
     documents = len(np.unique(sample.answers))

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -199,7 +200,12 @@ def load_map(path: str | Path) -> Map:
 
 
 def apply_to_file(made: Map, source: str | Path, out: str | Path) -> npt.NDArray[Any]:
-    """Map a `.npy` file into another, block by block; both are memory-mapped.
+    """Map a `.npy` file into another, block by block, in the memory of a few blocks.
+
+    The file appears once it is whole; `out` may be the source.
+
+    Returns:
+        The mapped vectors, memory-mapped.
 
     Raises:
         VectorError: The file's vectors are not finite, or of another dimension.
@@ -211,11 +217,33 @@ def apply_to_file(made: Map, source: str | Path, out: str | Path) -> npt.NDArray
         msg = f"cannot read vectors from {source}: {error}; expected a .npy file of shape (n, d)"
         raise IndexAccessError(msg) from error
     first = made.apply(checked(stored[:1], str(source)))
-    written = np.lib.format.open_memmap(
-        out, mode="w+", dtype=np.float32, shape=(len(stored), first.shape[1])
-    )
-    for start in range(0, len(stored), BLOCK):
-        rows = slice(start, start + BLOCK)
-        written[rows] = made.apply(checked(stored[rows], f"{source}, rows from {start}"))
-    written.flush()
+    shape = (len(stored), first.shape[1])
+    out = Path(out)
+    handle, scratch = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, head)
+            for start, rows in _from_disk(stored, Path(source)):
+                mapped = made.apply(checked(rows, f"{source}, rows from {start}"))
+                file.write(mapped.astype("<f4", copy=False).data)
+        del stored
+        Path(scratch).replace(out)
+    finally:
+        Path(scratch).unlink(missing_ok=True)
+    written: npt.NDArray[Any] = np.load(out, mmap_mode="r")
     return written
+
+
+def _from_disk(stored: Any, path: Path) -> Iterator[tuple[int, Array]]:
+    """Blocks of rows, read rather than mapped: pages of a map count as memory until it is closed."""
+    if not stored.flags.c_contiguous:  # columns lie together: only a map reaches single rows
+        for start in range(0, len(stored), BLOCK):
+            yield start, stored[start : start + BLOCK]
+        return
+    width = stored.shape[1]
+    with path.open("rb") as file:
+        file.seek(stored.offset)
+        for start in range(0, len(stored), BLOCK):
+            rows = min(BLOCK, len(stored) - start)
+            yield start, np.fromfile(file, stored.dtype, rows * width).reshape(rows, width)

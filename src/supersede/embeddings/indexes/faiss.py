@@ -8,6 +8,7 @@ dropped, together with nothing else: it was never acknowledged.
 import json
 import os
 import struct
+import threading
 import weakref
 import zlib
 from collections.abc import Sequence
@@ -53,6 +54,7 @@ class FaissIndex:
                 package="faiss-cpu", extra="faiss", purpose="a FAISS index"
             ) from error
         self._path = Path(path)
+        self._turn = threading.RLock()  # threads of this process: one at a time
         self._versions: dict[str, tuple[int, bool]] = {}
         self._number: dict[str, int] = {}
         self._names: list[str] = []
@@ -100,10 +102,11 @@ class FaissIndex:
     ) -> None:
         told = json.dumps({"ids": names, "versions": versions, "deleted": deleted}).encode()
         body = told + b"\n" + made.astype("<f4").tobytes()
-        self._log.write(HEAD.pack(len(body), zlib.crc32(body)) + body)
-        self._log.flush()
-        os.fsync(self._log.fileno())
-        self._apply(names, made, versions, deleted=deleted)
+        with self._turn:
+            self._log.write(HEAD.pack(len(body), zlib.crc32(body)) + body)
+            self._log.flush()
+            os.fsync(self._log.fileno())
+            self._apply(names, made, versions, deleted=deleted)
 
     def _apply(
         self, names: Sequence[str], made: Floats, versions: Sequence[int], *, deleted: bool
@@ -139,27 +142,33 @@ class FaissIndex:
     def search(self, queries: Any, k: int) -> Neighbours:
         """The nearest items of each query by cosine."""
         asked = unit(checked(queries, "queries"))
-        score, number = self._index.search(asked, k)
+        with self._turn:
+            score, number = self._index.search(asked, k)
         ids = tuple(tuple(self._names[n] for n in row if n >= 0) for row in number)
         return Neighbours(ids, tuple(s[n >= 0] for s, n in zip(score, number, strict=True)))
 
     def read(self, ids: Sequence[str]) -> Stored:
         """Stored rows."""
-        names = [str(name) for name in ids if str(name) in self._versions]
-        vectors = np.zeros((len(names), self.dimensions), np.float32)
-        for row, name in enumerate(names):
-            if not self._versions[name][1]:
-                vectors[row] = self._index.reconstruct(self._number[name])
-        versions = np.array([self._versions[name][0] for name in names], np.int64)
-        deleted: npt.NDArray[np.bool_] = np.array([self._versions[name][1] for name in names], bool)
+        with self._turn:
+            names = [str(name) for name in ids if str(name) in self._versions]
+            vectors = np.zeros((len(names), self.dimensions), np.float32)
+            for row, name in enumerate(names):
+                if not self._versions[name][1]:
+                    vectors[row] = self._index.reconstruct(self._number[name])
+            versions = np.array([self._versions[name][0] for name in names], np.int64)
+            deleted: npt.NDArray[np.bool_] = np.array(
+                [self._versions[name][1] for name in names], bool
+            )
         return Stored(tuple(names), vectors, (self.stamp,) * len(names), versions, deleted)
 
     def ids(self) -> list[str]:
         """Ids of all items that are not deleted, sorted."""
-        return sorted(name for name, (_, deleted) in self._versions.items() if not deleted)
+        with self._turn:
+            return sorted(name for name, (_, deleted) in self._versions.items() if not deleted)
 
     def contents(self) -> Contents:
         """Counts of everything stored."""
-        deleted = sum(gone for _, gone in self._versions.values())
-        rows = int(self._index.ntotal) + deleted
-        return Contents(rows, len(self._versions), deleted, {self.stamp: rows} if rows else {})
+        with self._turn:
+            deleted = sum(gone for _, gone in self._versions.values())
+            rows = int(self._index.ntotal) + deleted
+            return Contents(rows, len(self._versions), deleted, {self.stamp: rows} if rows else {})

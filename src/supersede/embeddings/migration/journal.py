@@ -9,7 +9,7 @@ import json
 import sqlite3
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "Progress"]
 
+PARAMETERS = 500  # ids in one statement: SQLite limits them
+
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE items (id TEXT PRIMARY KEY, place INTEGER NOT NULL, state TEXT NOT NULL, why TEXT);
+CREATE TABLE items (id TEXT PRIMARY KEY, place INTEGER NOT NULL, state TEXT NOT NULL, why TEXT,
+                    version INTEGER, checksum INTEGER);
 CREATE INDEX open_items ON items (place) WHERE state = 'open';
 CREATE TABLE intents (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL);
 CREATE TABLE events (at INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL);
@@ -40,7 +43,8 @@ class Progress(ResultMixin, named="the progress of a migration", height="20rem")
         phase: ``"planned"``, ``"running"``, ``"complete"``, ``"cut over"`` or ``"rolled back"``.
         done: Items whose new vector is in place.
         open: Items still to do.
-        failed: Items that could not be embedded, with the reason.
+        failed: Items that could not be embedded, with the reason; the first 1,000.
+        failures: Number of all that could not be embedded.
         gone: Items that were deleted before they were reached.
         intents: Live writes that a crash cut off; they are repeated when the migration is opened.
         embeddings: Embeddings paid for so far, repeats after crashes included.
@@ -51,25 +55,26 @@ class Progress(ResultMixin, named="the progress of a migration", height="20rem")
     done: int
     open: int
     failed: dict[str, str]
+    failures: int
     gone: int
     intents: int
     embeddings: int
     spent: float
 
     def to_frame(self) -> "pa.Table":
-        """One row: counts and price; ``failed`` is a count here."""
-        return frame_of([self.to_dict() | {"failed": len(self.failed)}])
+        """One row: counts and price, without the reasons of failures."""
+        return frame_of([{name: v for name, v in self.to_dict().items() if name != "failed"}])
 
     def to_html(self) -> str:
-        """A page with the counts."""
-        from supersede.look.table_page import table_page
+        """A page with the counts, and what could not be embedded."""
+        from supersede.embeddings.migration.pages import progress_page
 
-        return table_page("How far the migration is", f"{self}.", self.to_frame())
+        return progress_page(self)
 
     def __str__(self) -> str:
-        total = self.done + self.open + len(self.failed) + self.gone
+        total = self.done + self.open + self.failures + self.gone
         lines = [
-            f"{self.phase}: {self.done:,} of {total:,} items done, {self.open:,} open, {len(self.failed):,}"
+            f"{self.phase}: {self.done:,} of {total:,} items done, {self.open:,} open, {self.failures:,}"
             f" failed, {self.gone:,} deleted meanwhile",
             f"{self.embeddings:,} embeddings paid for, {self.spent:,.2f} spent",
         ]
@@ -85,7 +90,7 @@ class Journal:
         create: Whether to make a new one; without it the file must exist.
 
     Raises:
-        MigrationError: The file is missing, or exists already.
+        MigrationError: The file is missing, exists already, is no journal, or holds half a plan.
     """
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
@@ -101,10 +106,18 @@ class Journal:
             path, timeout=60, isolation_level=None, check_same_thread=False
         )
         weakref.finalize(self, self._base.close)
-        self._base.execute("PRAGMA journal_mode = WAL")
-        self._base.execute("PRAGMA synchronous = FULL")
-        if create:
-            self._base.executescript(SCHEMA)
+        try:
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base.execute("PRAGMA synchronous = FULL")
+            if create:
+                self._base.executescript(SCHEMA)
+            whole = create or self.fact("phase") is not None
+        except sqlite3.DatabaseError as error:
+            msg = f"{path} is not the journal of a migration: {error}"
+            raise MigrationError(msg) from error
+        if not whole:
+            msg = f"the plan in {path.parent} was cut off before it was whole; delete the folder and plan again"
+            raise MigrationError(msg)
 
     def _write(self, *statements: tuple[str, Sequence[Any]]) -> None:
         with self._lock:
@@ -140,7 +153,7 @@ class Journal:
         with self._lock:
             self._base.execute("BEGIN IMMEDIATE")
             self._base.executemany(
-                "INSERT INTO items VALUES (?, ?, 'open', NULL)",
+                "INSERT INTO items (id, place, state) VALUES (?, ?, 'open')",
                 ((name, i) for i, name in enumerate(ids)),
             )
             self._base.execute("COMMIT")
@@ -160,18 +173,62 @@ class Journal:
         rows = self._rows("SELECT id FROM items WHERE state = 'open' ORDER BY place LIMIT ?", count)
         return [row[0] for row in rows]
 
-    def close(self, states: dict[str, tuple[str, str | None]]) -> None:
-        """Set items' states: ``"done"``, ``"failed"`` with a reason, or ``"gone"``."""
+    def close(
+        self,
+        states: dict[str, tuple[str, str | None]],
+        seen: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
+        """Set items' states: ``"done"``, ``"failed"`` with a reason, or ``"gone"``.
+
+        Args:
+            states: State and reason of each item.
+            seen: Version and checksum of the old vector that each was embedded beside.
+        """
+        known = seen or {}
         self._write(
             *[
                 # a live write may have done an item meanwhile: only open ones change
                 (
-                    "UPDATE items SET state = ?, why = ? WHERE id = ? AND state = 'open'",
-                    (state, why, item),
+                    "UPDATE items SET state = ?, why = ?, version = ?, checksum = ?"
+                    " WHERE id = ? AND state = 'open'",
+                    (state, why, *known.get(item, (None, None)), item),
                 )
                 for item, (state, why) in states.items()
             ]
         )
+
+    def known(self, ids: Sequence[str]) -> dict[str, tuple[str, tuple[int, int | None] | None]]:
+        """State of each item, and version and checksum of its old vector when it was done."""
+        found: dict[str, tuple[str, tuple[int, int | None] | None]] = {}
+        for start in range(0, len(ids), PARAMETERS):
+            part = ids[start : start + PARAMETERS]
+            marks = ",".join("?" * len(part))
+            text = f"SELECT id, state, version, checksum FROM items WHERE id IN ({marks})"  # noqa: S608  # marks only
+            for item, state, version, checksum in self._rows(text, *part):
+                found[item] = (state, None if version is None else (version, checksum))
+        return found
+
+    def reopen(self, ids: Sequence[str]) -> None:
+        """Items to be embedded again, or for the first time, after all others."""
+        self._write(
+            *[
+                (
+                    "INSERT INTO items (id, place, state) VALUES"
+                    " (?, (SELECT coalesce(max(place), -1) + 1 FROM items), 'open')"
+                    " ON CONFLICT (id) DO UPDATE SET state = 'open', why = NULL",
+                    (item,),
+                )
+                for item in ids
+            ]
+        )
+
+    def drop(self, ids: Sequence[str]) -> None:
+        """Items that are no longer there."""
+        self._write(*[("UPDATE items SET state = 'gone' WHERE id = ?", (item,)) for item in ids])
+
+    def with_state(self, state: str) -> set[str]:
+        """All items of one state."""
+        return {row[0] for row in self._rows("SELECT id FROM items WHERE state = ?", state)}
 
     def retry_failed(self) -> int:
         """Open failed items again; returns how many."""
@@ -181,11 +238,14 @@ class Journal:
 
     def pay(self, embeddings: int, cost: float) -> None:
         """Add to what was spent; before the embeddings are made, so that a crash cannot hide them."""
-        with self._lock:
-            self.remember(
-                embeddings=self.fact("embeddings", 0) + embeddings,
-                spent=self.fact("spent", 0.0) + cost,
-            )
+        add = (
+            "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
+            " json(CAST(value AS NUMERIC) + CAST(excluded.value AS NUMERIC))"
+        )
+        # one statement each: two processes may pay at a time
+        self._write(
+            (add, ("embeddings", json.dumps(embeddings))), (add, ("spent", json.dumps(cost)))
+        )
 
     def intend(self, ids: Sequence[str], kind: str) -> list[int]:
         """State the intent to write or delete items; their versions, larger than all before."""
@@ -213,8 +273,9 @@ class Journal:
                 list(zip(ids, versions, strict=True)),
             )
             self._base.executemany(
-                "INSERT INTO items VALUES (?, -1, ?, NULL) ON CONFLICT (id) DO UPDATE SET state = ?, why = NULL",
-                [(item, state, state) for item in ids],
+                "INSERT INTO items (id, place, state, version) VALUES (?, -1, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " state = excluded.state, why = NULL, version = excluded.version, checksum = NULL",
+                [(item, state, version) for item, version in zip(ids, versions, strict=True)],
             )
             self._base.execute("COMMIT")
 
@@ -227,9 +288,7 @@ class Journal:
 
     def migrated(self, ids: Sequence[str]) -> set[str]:
         """Which of these items are done."""
-        marks = ",".join("?" * len(ids))
-        text = f"SELECT id FROM items WHERE state = 'done' AND id IN ({marks})"  # noqa: S608  # marks only
-        return {row[0] for row in self._rows(text, *ids)}
+        return {item for item, (state, _) in self.known(ids).items() if state == "done"}
 
     def progress(self) -> Progress:
         """How far it is."""
@@ -238,15 +297,10 @@ class Journal:
             self._rows("SELECT id, why FROM items WHERE state = 'failed' ORDER BY place LIMIT 1000")
         )
         return Progress(
-            self.phase(),
-            counts.get("done", 0),
-            counts.get("open", 0),
-            failed,
+            self.phase(), counts.get("done", 0), counts.get("open", 0), failed, counts.get("failed", 0),
             counts.get("gone", 0),
-            len(self.intents()),
-            int(self.fact("embeddings", 0)),
-            float(self.fact("spent", 0.0)),
-        )
+            len(self.intents()), int(self.fact("embeddings", 0)), float(self.fact("spent", 0.0)),
+        )  # fmt: skip
 
     def end(self) -> None:
         """Close the file."""

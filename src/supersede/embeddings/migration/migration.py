@@ -15,11 +15,18 @@ from typing import Any
 import numpy as np
 
 from supersede.embeddings.indexes.index import Neighbours, VectorIndex
+from supersede.embeddings.migration.drift import Drift, drift, seen
 from supersede.embeddings.migration.journal import Journal, Progress
-from supersede.embeddings.migration.plan import embed_each
+from supersede.embeddings.migration.plan import check_prices, embed_each
 from supersede.embeddings.migration.serving import ScoreCalibration
 from supersede.embeddings.migration.sources import Embedder, Items
-from supersede.errors import MigrationError, SpendCapError, StampError, VectorError
+from supersede.errors import (
+    ArgumentError,
+    MigrationError,
+    SpendCapError,
+    StampError,
+    VectorError,
+)
 
 __all__ = ["Migration"]
 
@@ -89,6 +96,8 @@ class Migration:
     ) -> Progress:
         """Embed what is open, in order, until all is done, a limit or the spend cap is reached.
 
+        Then what was written to the old index past the migration is looked for, and embedded too.
+
         Args:
             batch: Items per embedding call and write.
             limit: Most items in this run.
@@ -101,7 +110,11 @@ class Migration:
             SpendCapError: The next batch would exceed the cap. What is done stays done.
             MigrationError: The migration is cut over or rolled back, or the new index did not keep
                 what was written.
+            ArgumentError: The batch is smaller than 1, or the limit negative.
         """
+        if batch < 1 or (limit is not None and limit < 0):
+            msg = f"batch={batch!r} must be 1 or more and limit={limit!r} 0 or more"
+            raise ArgumentError(msg)
         phase = self.journal.phase()
         if phase not in {"planned", "running", "complete"}:
             msg = f"the migration is {phase}; plan a new one in another folder to embed again"
@@ -113,6 +126,8 @@ class Migration:
         began, made, left = time.monotonic(), 0, limit
         while left is None or left > 0:
             ids = self.journal.following(batch if left is None else min(batch, left))
+            if not ids and self._catch_up():
+                continue
             if not ids:
                 break
             cost = price * len(ids)
@@ -135,14 +150,20 @@ class Migration:
             self.journal.phase("complete")
         return self.journal.progress()
 
+    def allow(self, cap: float) -> None:
+        """Set another spend cap, for all that the migration spends.
+
+        Raises:
+            ArgumentError: It is negative or not finite.
+        """
+        check_prices(None, None, None, cap)
+        self.journal.remember(cap=cap)
+
     def _batch(self, ids: list[str], price: float) -> None:
         # versions first, contents after: a content may be newer than its version, never older
         stored = self.old.read(ids)
-        version = {
-            item: int(v)
-            for item, v, gone in zip(stored.ids, stored.versions, stored.deleted, strict=True)
-            if not gone
-        }
+        before = seen(stored)
+        version = {item: number for item, (number, _) in before.items()}
         contents = self.items.fetch(ids)
         live = {item: c for item, c in zip(ids, contents, strict=True) if item in version}
         self.journal.pay(len(live), price * len(live))
@@ -157,7 +178,32 @@ class Migration:
         states: dict[str, tuple[str, str | None]] = dict.fromkeys(ids, ("gone", None))
         states.update({item: ("failed", why) for item, why in failed.items()})
         states.update(dict.fromkeys(names, ("done", None)))
-        self.journal.close(states)
+        self.journal.close(states, {name: before[name] for name in names})
+
+    def drift(self) -> Drift:
+        """What changed in the old index past the migration."""
+        found = drift(self.old, self.new, self.journal)
+        if not found.items:
+            return found
+        with self._writing():  # live writes meanwhile look like it: look again without them
+            return drift(self.old, self.new, self.journal, found.items)
+
+    def _catch_up(self) -> bool:
+        """Open what changed past the migration; returns whether there is anything."""
+        found = drift(self.old, self.new, self.journal)
+        if not found.items:
+            return False
+        with self._writing():
+            found = drift(self.old, self.new, self.journal, found.items)
+            if found.removed:
+                stored = self.new.read(found.removed)
+                self.new.remove(stored.ids, stored.versions)
+                self.journal.drop(found.removed)
+            again = [*found.added, *found.changed]
+            self.journal.reopen(again)
+        if again and self.journal.phase() == "complete":
+            self.journal.phase("running")
+        return bool(again)
 
     def _read_back(self, names: list[str], vectors: Any, versions: Sequence[int]) -> None:
         stored = self.new.read(names)
@@ -244,7 +290,9 @@ class Migration:
 
     def calibrate(self, calibration: ScoreCalibration) -> None:
         """Serve the mixed gallery from now on, by what `calibrate` learnt from pairs."""
-        (self.folder / "calibration.json").write_text(calibration.to_json())
+        scratch = self.folder / "calibration.part"
+        scratch.write_text(calibration.to_json())
+        scratch.replace(self.folder / "calibration.json")
         self.calibration = calibration
 
     def search(self, queries_old: Any, queries_new: Any = None, k: int = 10) -> Neighbours:
@@ -282,14 +330,17 @@ class Migration:
 
     def check(self) -> list[str]:
         """What stands against the cutover, in sentences; empty if nothing does."""
+        return [*self._counted(), *self._drifted()]
+
+    def _counted(self) -> list[str]:
         progress = self.journal.progress()
         found = []
         if progress.open:
             found.append(f"{progress.open:,} items are not embedded yet; run the backfill")
-        if progress.failed:
+        if progress.failures:
             item, why = next(iter(progress.failed.items()))
             found.append(
-                f"{len(progress.failed):,} items could not be embedded, such as {item!r}: {why}; fix them, then"
+                f"{progress.failures:,} items could not be embedded, such as {item!r}: {why}; fix them, then"
                 " supersede migrate run FOLDER --retry"
             )
         if progress.intents:
@@ -297,13 +348,17 @@ class Migration:
                 f"{progress.intents:,} live writes were cut off; run the backfill, which repeats them"
             )
         old, new = set(self.old.ids()), set(self.new.ids())
-        lacking, extra = old - new - set(progress.failed), new - old
+        lacking, extra = old - new - self.journal.with_state("failed"), new - old
         if lacking and not progress.open:
             found.append(
-                f"{len(lacking):,} items are in the old index only, such as {min(lacking)!r}"
+                f"{len(lacking):,} items are in the old index only, such as {min(lacking)!r}; run the"
+                " backfill, which embeds them"
             )
         if extra:
-            found.append(f"{len(extra):,} items are in the new index only, such as {min(extra)!r}")
+            found.append(
+                f"{len(extra):,} items are in the new index only, such as {min(extra)!r}; run the backfill,"
+                " which removes them"
+            )
         for name, index in (("old", self.old), ("new", self.new)):
             held = index.contents()
             if held.rows != held.distinct:
@@ -315,6 +370,15 @@ class Migration:
                 found.append(f"vectors of other models are in the {name} index: {foreign}")
         return found
 
+    def _drifted(self) -> list[str]:
+        changed = self.drift().changed
+        if not changed:
+            return []
+        return [
+            f"{len(changed):,} items changed in the old index after they were embedded, such as"
+            f" {changed[0]!r}; run the backfill, which embeds them again, and write through `put`"
+        ]
+
     def cutover(self) -> Progress:
         """Serve from the new index from now on.
 
@@ -324,8 +388,9 @@ class Migration:
         if self.journal.phase() == "cut over":
             return self.journal.progress()
         self.recover()
+        drifted = self._drifted()  # reads all vectors: not while live writes wait
         with self._writing():  # no live write between the check and the cutover
-            against = self.check()
+            against = [*self._counted(), *drifted]
             if against:
                 msg = "no cutover: " + "; ".join(against)
                 raise MigrationError(msg)

@@ -19,7 +19,7 @@ from supersede.look.result import ResultMixin, frame_of, plain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MigrationPlan", "plan_migration"]
+__all__ = ["MigrationPlan", "check_prices", "embed_each", "plan_migration"]
 
 SAMPLE = 64  # items embedded to measure time and tokens
 
@@ -74,10 +74,9 @@ class MigrationPlan(ResultMixin, named="the plan of a migration", height="20rem"
 
     def to_html(self) -> str:
         """A page with the numbers of the plan."""
-        from supersede.look.table_page import table_page
+        from supersede.embeddings.migration.pages import plan_page
 
-        title = f"{self.rows:,} items to embed"
-        return table_page(title, f"{self}.", self.to_frame())
+        return plan_page(self)
 
     def __str__(self) -> str:
         tokens = (
@@ -133,7 +132,7 @@ def plan_migration(
         ArgumentError: A price, rate or cap is negative, or both prices are given.
         SpendCapError: The sample alone would exceed the cap.
     """
-    _check(price_per_embedding, price_per_token, rate, cap)
+    check_prices(price_per_embedding, price_per_token, rate, cap)
     if new.stamp != embedder.stamp or new.dimensions != embedder.dimensions:
         msg = (
             f"the new index is of {new.stamp!r} ({new.dimensions} dimensions) and the embedder of"
@@ -197,12 +196,24 @@ def embed_each(
     Raises:
         VectorError: The embedder returns another number of vectors than contents, or another
             dimension.
+        MigrationError: It raises an error of its own.
     """
-    failed = {item: "its content is empty" for item, c in contents.items() if _empty(c)}
+    failed = {
+        item: "there is no content (or vector) for it" if c is None else "its content is empty"
+        for item, c in contents.items()
+        if _empty(c)
+    }
     left = {item: c for item, c in contents.items() if item not in failed}
     if not left:
         return {}, failed
-    made = np.asarray(embedder.embed(list(left.values())), np.float32)
+    try:
+        made = np.asarray(embedder.embed(list(left.values())), np.float32)
+    except Exception as error:  # somebody else's code, and its own errors
+        msg = (
+            f"the embedder {embedder.stamp!r} failed on {len(left)} contents: {type(error).__name__}: {error};"
+            " nothing of them was written, so mend it and run again"
+        )
+        raise MigrationError(msg) from error
     if made.shape != (len(left), embedder.dimensions):
         msg = (
             f"the embedder {embedder.stamp!r} returned shape {made.shape} for {len(left)} contents; expected"
@@ -265,9 +276,14 @@ def _largest(old: VectorIndex, names: list[str]) -> int:
     return max(int(part.max()) for part in parts)
 
 
-def _check(
+def check_prices(
     per_embedding: float | None, per_token: float | None, rate: float | None, cap: float | None
 ) -> None:
+    """Refuse prices, rates and caps that are negative or not finite.
+
+    Raises:
+        ArgumentError: One is, or both prices are given.
+    """
     if per_embedding is not None and per_token is not None:
         msg = "give price_per_embedding or price_per_token, not both"
         raise ArgumentError(msg)

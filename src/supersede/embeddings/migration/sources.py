@@ -1,6 +1,7 @@
 """Where contents and embeddings come from, as the user's own code or files."""
 
 import importlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,19 +95,36 @@ class FromFile:
         return [name if name in self._rows else None for name in ids]
 
 
+def _called(found: Any, named: str) -> Any:
+    if not callable(found):
+        msg = f"{named!r} is a {type(found).__name__}, not an embedder or a function that makes one"
+        raise ArgumentError(msg)
+    try:
+        return found()
+    except Exception as error:  # somebody else's code, and its own errors
+        msg = f"{named!r} could not be made: {type(error).__name__}: {error}"
+        raise ArgumentError(msg) from error
+
+
 def load_embedder(named: str) -> Embedder:
     """The embedder of ``module:name``, called first where it has no method `embed`.
 
     Raises:
-        ArgumentError: It cannot be imported, or is not an embedder.
+        ArgumentError: It cannot be imported or made, or is not an embedder.
     """
     module, _, name = named.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:  # an installed command does not look in the folder it is run in
+        sys.path.insert(0, here)
+    importlib.invalidate_caches()
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        msg = f"no embedder {named!r}: {error}; expected module:name, importable from here"
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+        msg = f"no embedder {named!r}: {error}; expected module:name, importable from {here}"
         raise ArgumentError(msg) from error
-    made = found if hasattr(found, "embed") and not isinstance(found, type) else found()
+    made = (
+        found if hasattr(found, "embed") and not isinstance(found, type) else _called(found, named)
+    )
     lacking = [part for part in ("stamp", "dimensions", "embed") if not hasattr(made, part)]
     if lacking:
         msg = f"{named!r} is not an embedder: it lacks {', '.join(lacking)}"

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.relevance import Relevance, relevance_of
+from supersede.embeddings.relevance import Relevance, alike, relevance_of
 from supersede.embeddings.report.dependants import Head, by_centroids, by_head
 from supersede.embeddings.report.paired import PairedEstimate, gain_ratio, mean, mean_difference
 from supersede.embeddings.report.ranking import Ranks, rank
@@ -125,6 +125,13 @@ def compatibility(
     if paragon is not None:
         ranks["paragon"] = search(*_paragon(paragon, parts, metric))
     notes = _notes(crossing is not None, parts.gallery_new is not None, bridge)
+    idle = [k for k in ks if k >= len(parts.gallery_old)]
+    if idle:
+        notes = (
+            *notes,
+            f"recall@{min(idle)} says nothing: the gallery has {len(parts.gallery_old)} items, so every"
+            " search finds.",
+        )
 
     measured = {name: _measured(found, ks) for name, found in ranks.items()}
     differences = _apart(measured, "old", "cross", confidence, by_query.clusters)
@@ -151,6 +158,15 @@ def compatibility(
     if head is not None and not labelled:
         msg = "an old head is judged with labels and a cross test: give query_labels and gallery_labels"
         raise ArgumentError(msg)
+    centroids = None
+    if labelled and crossing is not None:
+        asked, held = alike(query_labels, gallery_labels)
+        try:
+            centroids = by_centroids(
+                parts.queries_old, crossing, asked, parts.gallery_old, held, **judged
+            )
+        except VectorError as error:
+            notes = (*notes, f"Centroids were not judged: {error}.")
     return Compatibility(
         tests=tuple(
             _test(name, values, bridge is not None, confidence, by_query.clusters)
@@ -167,16 +183,7 @@ def compatibility(
         reindexed=lost_and_found(ranks["old"], ranks["self"], k, **split)
         if "self" in ranks
         else None,
-        centroids=by_centroids(
-            parts.queries_old,
-            crossing,
-            np.asarray(query_labels),
-            parts.gallery_old,
-            np.asarray(gallery_labels),
-            **judged,
-        )
-        if labelled and crossing is not None
-        else None,
+        centroids=centroids,
         head=by_head(head, parts.queries_old, crossing, np.asarray(query_labels), **judged)
         if head is not None and crossing is not None
         else None,
@@ -259,7 +266,7 @@ def _check_arguments(ks: Sequence[int], measure: str, confidence: float) -> None
         raise ArgumentError(msg)
     known = [*(f"recall@{k}" for k in ks), "mrr", "map"]
     if measure not in known:
-        msg = f"measure={measure!r}; it must be one of {', '.join(known)} (ks=… adds others)"
+        msg = f"measure={measure!r}; it must be one of {', '.join(known)} (ks=… or --k adds others)"
         raise ArgumentError(msg)
     if not 0 < confidence < 1:
         msg = f"confidence={confidence!r} must be between 0 and 1, such as 0.95"

@@ -13,13 +13,14 @@ import numpy.typing as npt
 from supersede.embeddings.relevance import Relevance
 from supersede.embeddings.vectors import Array, Floats, Metric, comparable, prepared
 
-__all__ = ["Ranks", "nearest", "rank", "scores"]
+__all__ = ["Gallery", "Ranks", "nearest", "rank"]
 
 Rows = npt.NDArray[np.intp]
 Wide = npt.NDArray[np.float64]
 
 AT_ONCE = 1 << 23  # scores that are held at a time
-ROUNDING = 1e-6  # scores closer than this, relative to the lengths, are ties
+ROUNDING = 1e-6  # scores closer than this, relative to the vectors' own lengths, are ties
+CENTRE = 1001  # rows that a gallery's middle is taken from
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +50,45 @@ class Ranks:
         return np.where(self.asked, 1 / np.maximum(self.first, 1), np.nan)
 
 
-def scores(queries: Floats, gallery: Floats, metric: Metric) -> Floats:
-    """Similarities, shape ``(q, g)``; larger is nearer."""
-    made = queries @ gallery.T
-    if metric == "euclidean":  # −½ |q − g|² up to a constant of the query
-        made -= 0.5 * np.square(gallery).sum(1)
-    return made
+class Gallery:
+    """A gallery made ready for scores with one metric; larger scores are nearer.
+
+    The score is the cosine, the dot product, or minus half the squared distance. Distances are taken
+    from the middle of the gallery (the median of some rows, which no outlier moves), so that vectors
+    far from the origin keep their digits.
+
+    Args:
+        vectors: Shape ``(g, d)``.
+        metric: How two vectors are compared.
+    """
+
+    def __init__(self, vectors: Array, metric: Metric) -> None:
+        self.metric = metric
+        held = prepared(vectors, metric)
+        self._middle: Floats | None = None
+        if metric == "euclidean":
+            some = np.unique(np.linspace(0, len(held) - 1, CENTRE).astype(np.intp))
+            self._middle = np.asarray(np.median(held[some], axis=0), np.float32)
+            held = held - self._middle
+        self._held = held
+        self._lengths = np.linalg.norm(held, axis=1)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def scores(self, queries: Array) -> tuple[Floats, Floats]:
+        """Scores, shape ``(q, g)``, and how far each may be off by rounding, broadcastable to it."""
+        asked = prepared(queries, self.metric)
+        if self._middle is not None:
+            asked = asked - self._middle
+        made = asked @ self._held.T
+        if self.metric == "cosine":
+            return made, np.full((1, 1), ROUNDING, np.float32)
+        lengths = np.linalg.norm(asked, axis=1)[:, None]
+        if self.metric == "dot":
+            return made, ROUNDING * lengths * self._lengths
+        made -= 0.5 * np.square(lengths) + 0.5 * np.square(self._lengths)
+        return made, 0.5 * ROUNDING * np.square(lengths + self._lengths)
 
 
 def rank(
@@ -88,51 +122,43 @@ def rank(
         array([1, 1, 1])
     """
     comparable(queries, gallery, "the query side", "the gallery side")
-    held = prepared(gallery, metric)
-    slack = _slack(held, metric)
+    held = Gallery(gallery, metric)
     first = np.zeros(len(queries), np.intp)
     average = np.full(len(queries), np.nan)
     step = max(1, AT_ONCE // len(gallery))
     for start in range(0, len(queries), step):
         stop = min(start + step, len(queries))
-        asked = prepared(queries[start:stop], metric)
-        made = scores(asked, held, metric)
+        made, slack = held.scores(queries[start:stop])
         if own is not None:
             has = np.flatnonzero(own[start:stop] >= 0)
             made[has, own[start:stop][has]] = -np.inf
-        near = slack if metric == "cosine" else slack * np.linalg.norm(asked, axis=1).max()
         right = relevance.rows(start, stop)
         if relevance.single or not precision:
-            first[start:stop] = _first(made, right, near)
+            first[start:stop] = _first(made, right, slack)
             if relevance.single:
                 known = first[start:stop] > 0
                 average[start:stop][known] = 1 / first[start:stop][known]
         else:
+            most = np.broadcast_to(slack, made.shape)
             for row in range(stop - start):
-                first[start + row], average[start + row] = _one(made[row], right[row], near)
+                first[start + row], average[start + row] = _one(made[row], right[row], most[row])
     return Ranks(first, average)
 
 
-def _slack(gallery: Floats, metric: Metric) -> float:
-    return (
-        ROUNDING if metric == "cosine" else ROUNDING * float(np.linalg.norm(gallery, axis=1).max())
-    )
-
-
-def _first(made: Floats, right: npt.NDArray[np.bool_], near: float) -> Rows:
+def _first(made: Floats, right: npt.NDArray[np.bool_], slack: Floats) -> Rows:
     best = np.where(right, made, -np.inf).max(1)
-    ahead = ((made >= best[:, None] - near) & ~right & np.isfinite(made)).sum(1)
+    ahead = ((made + slack >= best[:, None]) & ~right & np.isfinite(made)).sum(1)
     return np.where(np.isfinite(best), ahead + 1, 0)
 
 
-def _one(made: Floats, right: npt.NDArray[np.bool_], near: float) -> tuple[int, float]:
+def _one(made: Floats, right: npt.NDArray[np.bool_], slack: Floats) -> tuple[int, float]:
     """Rank of the first right answer and average precision of one query."""
     wanted = np.sort(made[right])[::-1]
     if not len(wanted):
         return 0, float("nan")
-    wrong = np.sort(made[~right])
+    wrong = np.sort((made + slack)[~right])
     wrong = wrong[np.isfinite(wrong)]
-    ahead = len(wrong) - np.searchsorted(wrong, wanted - near)
+    ahead = len(wrong) - np.searchsorted(wrong, wanted)
     found = np.arange(1, len(wanted) + 1)
     return int(ahead[0]) + 1, float((found / (found + ahead)).mean())
 
@@ -150,13 +176,13 @@ def nearest(
     """
     comparable(queries, gallery, "the query side", "the gallery side")
     k = min(k, len(gallery))
-    held = prepared(gallery, metric)
+    held = Gallery(gallery, metric)
     rows = np.empty((len(queries), k), np.intp)
     best = np.empty((len(queries), k), np.float32)
     step = max(1, AT_ONCE // len(gallery))
     for start in range(0, len(queries), step):
         stop = min(start + step, len(queries))
-        made = scores(prepared(queries[start:stop], metric), held, metric)
+        made, _ = held.scores(queries[start:stop])
         top = np.argpartition(-made, k - 1, axis=1)[:, :k]
         value = np.take_along_axis(made, top, 1)
         order = np.argsort(-value, axis=1, kind="stable")

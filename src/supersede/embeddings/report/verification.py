@@ -1,8 +1,9 @@
 """The old verification threshold under new queries: true accepts at a rate of false accepts.
 
-A pair is accepted if its score reaches the threshold. The threshold at a false accept rate (FAR) is
-the smallest score that no more than that share of the wrong pairs reaches; the true accept rate
-(TAR) is the share of right pairs that reach it.
+A pair is accepted if its score exceeds the threshold by more than rounding, so pairs that tie are
+accepted all or none. The threshold at a false accept rate (FAR) is the smallest score that no more
+than that share of the wrong pairs exceeds; the true accept rate (TAR) is the share of right pairs
+that exceed it.
 
 Assumes: queries are independent draws or come in clusters; both rates are ratios of sums by query,
 their variance linearised (Särndal, Swensson & Wretman 1992, eq. 5.7.10).
@@ -18,8 +19,8 @@ import numpy.typing as npt
 
 from supersede.embeddings.relevance import Relevance
 from supersede.embeddings.report.paired import PairedEstimate
-from supersede.embeddings.report.ranking import AT_ONCE, scores
-from supersede.embeddings.vectors import Array, Floats, Metric, comparable, prepared
+from supersede.embeddings.report.ranking import AT_ONCE, Gallery
+from supersede.embeddings.vectors import Array, Floats, Metric, comparable
 from supersede.errors import TooFewLabelsError
 from supersede.metrics.intervals import wilson
 
@@ -34,7 +35,8 @@ class Verification:
     """What one threshold accepts.
 
     Attributes:
-        threshold: The score from which a pair is accepted.
+        threshold: The score above which a pair is accepted: a cosine, a dot product, or minus half
+            the squared Euclidean distance.
         tar: Share of right pairs that are accepted.
         far: Share of wrong pairs that are accepted.
         right: Number of right pairs.
@@ -80,13 +82,13 @@ def threshold_at(
             f" are {wrong:,}; choose a larger rate (far=…)"
         )
         raise TooFewLabelsError(msg)
-    keep = int(far * wrong) + 1  # the first score that must not be accepted
+    keep = int(far * wrong * (1 + 1e-12)) + 1  # the first score that must not be accepted
     top = np.empty(0, np.float32)
-    for made, mask in _wrong(queries, gallery, relevance, metric, own):
+    for made, _, mask in _pairs(queries, gallery, relevance, metric, own):
         top = np.concatenate([top, made[mask]])
         if len(top) > keep:
             top = np.partition(top, len(top) - keep)[-keep:]
-    return float(np.nextafter(top.min(), np.float32(np.inf)))
+    return float(top.min())
 
 
 def accepted_at(
@@ -104,9 +106,9 @@ def accepted_at(
     right_yes, wrong_yes, wrong_n = (np.zeros(len(queries)) for _ in range(3))
     right_n = relevance.counts().astype(float)
     row = 0
-    for made, mask in _wrong(queries, gallery, relevance, metric, own):
+    for made, slack, mask in _pairs(queries, gallery, relevance, metric, own):
         rows = slice(row, row + len(made))
-        yes = made >= np.float32(threshold)
+        yes = made - slack > np.float32(threshold)
         wrong_yes[rows], wrong_n[rows] = (yes & mask).sum(1), mask.sum(1)
         right_yes[rows] = (yes & relevance.rows(row, row + len(made))).sum(1)
         row += len(made)
@@ -119,20 +121,21 @@ def accepted_at(
     )
 
 
-def _wrong(
+def _pairs(
     queries: Array, gallery: Array, relevance: Relevance, metric: Metric, own: Rows | None
-) -> Iterator[tuple[Floats, npt.NDArray[np.bool_]]]:
+) -> Iterator[tuple[Floats, Floats, npt.NDArray[np.bool_]]]:
+    """By block of queries: scores, their rounding, and which pairs are wrong."""
     comparable(queries, gallery, "the query side", "the gallery side")
-    held = prepared(gallery, metric)
+    held = Gallery(gallery, metric)
     step = max(1, AT_ONCE // len(gallery))
     for start in range(0, len(queries), step):
         stop = min(start + step, len(queries))
-        made = scores(prepared(queries[start:stop], metric), held, metric)
+        made, slack = held.scores(queries[start:stop])
         mask = ~relevance.rows(start, stop)
         if own is not None:
             has = np.flatnonzero(own[start:stop] >= 0)
             mask[has, own[start:stop][has]] = False
-        yield made, mask
+        yield made, slack, mask
 
 
 def _rate(

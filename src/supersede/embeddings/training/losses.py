@@ -8,7 +8,7 @@ References:
     Shen et al. (2020), BCT, arXiv 2003.11942, equations 3 to 5.
     Meng et al. (2021), Learning compatible embeddings (LCE), ICCV, equations 4 to 9.
     Pan et al. (2023), Boundary-aware backward-compatible representation via adversarial learning
-    (AdvBCT), CVPR: the elastic boundary; its adversarial discriminator is left out.
+    (AdvBCT), CVPR: the elastic boundary; its discriminator is `AdversaryLoss`.
 """
 
 import math
