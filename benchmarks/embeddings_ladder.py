@@ -45,7 +45,7 @@ SIZES = (500, 2000, 4000)
 # the committed figures were computed there; run again, take this out
 ELSEWHERE = (
     "Computed on another machine (16 cores of an Intel Xeon, Python 3.12.3, numpy 2.5.2, torch 2.11.0), one thread"
-    " per process."
+    " per process; the fits to fewer pairs, which came later, on the machine of the first line."
 )
 PEERS = "rebasis 0.1.0, aecp 0.2.1; vecshift 0.4.0 has no bridge"
 TEST, POOL = np.arange(2000), np.arange(2000, 6000)
