@@ -47,9 +47,12 @@ def main() -> None:
         for model, fitted in models.items():
             rows = with_column(rows, model, fitted.predict(features(rows)).astype(np.int8))
         pq.write_table(rows, name)
-    congruent.front_.save("train.html")
-    congruent.front_.save("train.json")
-    print(congruent.front_)
+    front = congruent.front_
+    if front is None:
+        raise RuntimeError  # strengths were compared, so there is one
+    front.save("train.html")
+    front.save("train.json")
+    print(front)
 
 
 if __name__ == "__main__":
