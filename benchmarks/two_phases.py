@@ -67,11 +67,11 @@ def main(seeds: int, forests: list[int]) -> None:
             mean = float(np.mean(sizes))
             verdict = "" if goal is None else "met" if mean <= goal else "missed"
             rows.append(
-                f"| {trees} | {f'right on {RIGHT:.0%}' if judged else 'none'} | {'' if goal is None else f'≤ {goal}'} |"
+                f"| {trees} | {f'right on {RIGHT:.0%}' if judged else 'none'} | {seeds} | {'' if goal is None else f'≤ {goal}'} |"
                 f" {mean:.0f} ({min(sizes)} to {max(sizes)}) | {verdict} | {half.mean(axis=0).max():.4f} |"
                 f" {held.mean():.3f} |"
             )
-    DOC.write_text(PAGE.format(seeds=seeds, rows="\n".join(rows)), encoding="utf-8")
+    DOC.write_text(PAGE.format(rows="\n".join(rows)), encoding="utf-8")
 
 
 PAGE = """*Printed by `python -m benchmarks.two_phases`; each figure is measured by that command.*
@@ -80,12 +80,12 @@ PAGE = """*Printed by `python -m benchmarks.two_phases`; each figure is measured
 
 Precision of a random forest and of each of its trees on 15,373 digits, ± .05 at 95 %, planned from the
 votes alone or with a judge whose mistakes are its own. A pilot for ± .12 comes first, and the second
-plan learns from its labels. {seeds} seeds, so that means of labels are rough and coverage is not
+plan learns from its labels. There are few seeds, so that means of labels are rough and coverage is not
 judged here ([that is done](evaluate.md) without a judge, and for [one phase](judge.md) with one). A
 mean half-width above .05 misses the goal of every half-width at most .05.
 
-| trees | judge | goal | labels in both phases | | widest mean half-width | intervals that hold |
-| --- | --- | --- | --- | --- | --- | --- |
+| trees | judge | seeds | goal | labels in both phases | | widest mean half-width | intervals that hold |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 """
 
