@@ -357,6 +357,14 @@ def test_arrays_that_do_not_fit_are_refused():
         audit_losses([0, 2], {"g": ["a", "b"]}, unit="share")
     with pytest.raises(errors.MissingColumnError):
         audit_losses([0, 1], {"g": ["a", "b"]}, cross=[("g", "h")])
+    for cross, words in (
+        (("g", "g"), "twice"),
+        ((), "is empty"),
+        ("g", "names of columns"),
+        (("g", None), "names of columns"),
+    ):
+        with pytest.raises(errors.ArgumentError, match=words):
+            audit_losses([0, 1], {"g": ["a", "b"]}, cross=[cross])
     with pytest.raises(errors.ArgumentError, match="no condition"):
         Group("all", ())
     with pytest.raises(errors.ArgumentError, match="no operation"):

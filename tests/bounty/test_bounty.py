@@ -452,3 +452,29 @@ def test_a_nul_in_a_path_is_refused_with_a_type(tmp_path):
         read_model("a\0b.onnx")
     with pytest.raises(ReportError, match="null"):
         Bounty(START, [people(300)], folder=f"{tmp_path}/a\0b")
+
+
+def test_a_team_cannot_take_part_under_a_name_that_looks_like_anothers():
+    bounty = Bounty(DecisionList(ZERO), [people()], policy=Naive())
+    bounty.submit("Ada", "age >= 60", ONE)
+    for twin in (
+        "ADA",
+        "\N{CYRILLIC CAPITAL LETTER A}da",
+        "\N{FULLWIDTH LATIN CAPITAL LETTER A}da",
+    ):
+        with pytest.raises(SubmissionError, match="could be taken for 'Ada'"):
+            bounty.submit(twin, "age >= 61", ONE)
+    assert bounty.submit("Ada", "age >= 61", ONE).number == 2
+    for name in (5, None, b"Ada"):
+        with pytest.raises(SubmissionError, match="must be texts"):
+            bounty.submit(name, "age >= 62", ONE)
+
+
+@pytest.mark.parametrize("folder", ["a\x00b", "x" * 5000], ids=["NUL", "long"])
+def test_folders_that_cannot_exist_are_refused(folder, tmp_path):
+    with pytest.raises(ReportError):
+        Bounty(DecisionList(ZERO), [people()], policy=Naive(), folder=tmp_path / folder)
+    with pytest.raises(ReportError):
+        save(DecisionList(ZERO), tmp_path / folder)
+    with pytest.raises(ArgumentError, match="whole capacity"):
+        Bounty(DecisionList(ZERO), [people()], policy=Naive(), capacity=1.5)

@@ -63,6 +63,7 @@ def test_reweighting_passes_on_fresh_rows_without_the_protected_column():
     assert len(run.rounds[-1].tried) == 5
     assert str(run).startswith("SYNTHETIC")
     assert "reweighting" in run.to_html()
+    assert run.to_dict()["rounds"][-1]["watched"][0]["group"] == "sex = f"
     assert all(run.spent.knows(people(24_000, 100 + i)) for i in range(2))
 
 

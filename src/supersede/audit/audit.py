@@ -199,6 +199,7 @@ def audit_losses(
     """
     attributes = {column: Attribute(column, inferred=column in inferred) for column in groups}
     splits: list[tuple[Attribute, ...]] = [(a,) for a in attributes.values()]
+    _check_crossed(cross)
     splits += [tuple(_known_attribute(c, attributes) for c in columns) for columns in cross]
     refuse_inferred((c for c in groups if c in inferred), allowed=allow_inferred)
     _check(bool(splits), confidence, min_items)
@@ -224,6 +225,17 @@ def audit_losses(
     return _audit("new", old_name, loss, whole, found, marks, confidence, min_items, notes)
 
 
+def _check_crossed(cross: Sequence[Sequence[str]]) -> None:
+    for columns in cross:
+        if isinstance(columns, str) or not all(isinstance(c, str) for c in columns):
+            msg = f"cross={columns!r} must be names of columns, as in cross=[('sex', 'race')]"
+            raise ArgumentError(msg)
+        if not len(columns) or len(set(columns)) < len(columns):
+            problem = "names a column twice; name different ones" if len(columns) else "is empty"
+            msg = f"cross={tuple(columns)!r} {problem}"
+            raise ArgumentError(msg)
+
+
 def splits_of(
     groups: Columns, conditions: Columns, cross: Sequence[Sequence[str]]
 ) -> list[tuple[Attribute, ...]]:
@@ -231,10 +243,7 @@ def splits_of(
     single = [Attribute(c) if isinstance(c, str) else c for c in groups]
     single += [Attribute(c, protected=False) if isinstance(c, str) else c for c in conditions]
     said = {attribute.column: attribute for attribute in single}
-    for columns in cross:
-        if len(set(columns)) < len(columns):
-            msg = f"cross={tuple(columns)!r} names a column twice; name different ones"
-            raise ArgumentError(msg)
+    _check_crossed(cross)
     crossed = [tuple(said.get(c, Attribute(c)) for c in columns) for columns in cross]
     return list(dict.fromkeys([*((a,) for a in single), *crossed]))
 

@@ -25,7 +25,7 @@ from supersede.bounty.routing import Group
 from supersede.bounty.sample import Sample, same_rows
 from supersede.bounty.saving import digest
 from supersede.bounty.standing import Standing
-from supersede.bounty.submission import Submission, prepared, screen
+from supersede.bounty.submission import Submission, check_twin, prepared, screen
 from supersede.errors import (
     ArgumentError,
     BudgetSpentError,
@@ -222,6 +222,7 @@ class Bounty:
             base=base,
             note=note,
         )
+        check_twin(team, self.charged)
         self._check_version(submission)
         if self.public is not None:
             screen(submission.group, submission.answer, self.public, self.model, self.checker.loss)

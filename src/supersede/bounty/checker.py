@@ -110,10 +110,10 @@ class Checker:
         capacity: int = 100,
         watch: Mapping[str, Group | str] | None = None,
     ) -> None:
-        if not slices or capacity < 1:
+        if not slices or not capacity >= 1 or capacity != int(capacity):
             msg = (
                 f"{len(slices)} slices with capacity={capacity}: expected at least one slice and a"
-                " capacity of at least 1"
+                " whole capacity of at least 1"
             )
             raise ArgumentError(msg)
         names = [sample.name for sample in slices]

@@ -147,8 +147,11 @@ class FileLog:
         self._files: dict[str, bytes] = {}
         self._size = 0  # bytes of the file that were read or written
         self._pending: list[bytes] | None = None
-        if path is not None and path.exists():
-            self._read_on(path)
+        if path is not None:
+            with _typed(path):
+                there = path.exists()
+            if there:
+                self._read_on(path)
 
     def __len__(self) -> int:
         return len(self._entries)

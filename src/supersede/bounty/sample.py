@@ -16,9 +16,11 @@ from supersede.errors import ArgumentError, EmptyTableError
 if TYPE_CHECKING:
     from supersede.table.coerce import Columns
 
-__all__ = ["Sample", "as_columns", "occur_once", "same_rows"]
+__all__ = ["Sample", "as_columns", "occur_once", "same_rows", "some_of"]
 
 _ODD = np.uint64(0xD1B54A32D192ED03)  # labels are hashed otherwise than columns
+_PART = np.uint64(16)  # of the hashes of incomplete rows, one in 16 is kept
+_MANY = 4096  # rows from which that suffices
 _MISSING = np.uint64(0x7FF8000000000001)
 _FEW = 50  # with fewer rows, an overlap cannot be detected reliably
 _MOST = 2 / 3
@@ -183,10 +185,28 @@ class Sample:
         Names, order and types of the columns do not enter, so that the same rows are known again
         when columns are renamed.
         """
-        hashes = self._label_hashes.copy()
+        return _scrambled(self._label_hashes + self._column_sums)
+
+    @cached_property
+    def incomplete_hashes(self) -> tuple[npt.NDArray[np.uint64], ...]:
+        """Hashes of each row without its label, and without each column in turn.
+
+        By these, rows are known again when a column was left out or added, or classes were renamed.
+        Of many rows one in 16 is kept, by the hash itself, so the same ones in every sample.
+        """
+        whole = self._column_sums
+        parts = [whole.copy()]
+        if len(self.columns) > 1:
+            labelled = whole + self._label_hashes
+            parts += [labelled - _scrambled(_bits(column)) for column in self.columns.values()]
+        return tuple(_scrambled(part) for part in parts)
+
+    @cached_property
+    def _column_sums(self) -> npt.NDArray[np.uint64]:
+        sums = np.zeros(len(self), np.uint64)
         for column in self.columns.values():
-            hashes += _scrambled(_bits(column))
-        return _scrambled(hashes)
+            sums += _scrambled(_bits(column))
+        return sums
 
     @cached_property
     def measured_hashes(self) -> npt.NDArray[np.uint64]:
@@ -210,6 +230,11 @@ class Sample:
     @property
     def _label_hashes(self) -> npt.NDArray[np.uint64]:
         return _scrambled(_bits(column_of(self.labels, "labels"))) * _ODD
+
+
+def some_of(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """One in 16 of many hashes, the same ones in every sample."""
+    return hashes if len(hashes) <= _MANY else hashes[hashes % _PART == 0]
 
 
 def occur_once(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

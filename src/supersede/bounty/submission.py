@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from supersede.bounty.artefacts.check_model import check_model
+from supersede.bounty.artefacts.columns import ALIKE
 from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.certificate import certify
@@ -82,6 +83,9 @@ def prepared(
         ArtefactError: The group or the model cannot be read back from what is written of it.
         MissingColumnError: It reads a column that is not in the rows.
     """
+    if not isinstance(team, str) or not isinstance(note, str):
+        msg = f"a team's name and a note must be texts, not {type(team).__name__} and {type(note).__name__}"
+        raise SubmissionError(msg)
     if not team.strip():
         msg = "a submission must name its team, so that it can be rewarded"
         raise SubmissionError(msg)
@@ -116,6 +120,30 @@ def screen(group: Group, answer: Model, public: Sample, model: DecisionList, los
     if not found.holds:
         msg = f"no gain: {found}; a submission must gain on {public.name} to be judged"
         raise SubmissionError(msg)
+
+
+def check_twin(team: str, others: Iterable[str]) -> None:
+    """Refuse a name that differs from another team's only in case or in letters that look alike.
+
+    Raises:
+        SubmissionError: It does.
+
+    Example:
+        >>> check_twin("Ada", ["Bob", "Ada"])
+        >>> check_twin("ADA", ["Bob"])
+    """
+    known = set(others)
+    if team in known:
+        return
+    for other in sorted(known):
+        if _drawn(other) == _drawn(team):
+            msg = f"the team {team!r} could be taken for {other!r}, which takes part; write its name exactly, or choose another one"
+            raise SubmissionError(msg)
+
+
+def _drawn(name: str) -> str:
+    """The name as it looks: in one case, in Latin letters where others are drawn like them."""
+    return unicodedata.normalize("NFKC", name).translate(ALIKE).casefold()
 
 
 def check_text(what: str, text: str, longest: int) -> None:

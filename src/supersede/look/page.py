@@ -81,8 +81,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        msg = f"cannot write {path}: {error.strerror}; choose another location for the report"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = getattr(error, "strerror", None) or error
+        msg = f"cannot write {path}: {why}; choose another location for the report"
         raise ReportError(msg) from error
     try:
         with os.fdopen(handle, "wb") as file:

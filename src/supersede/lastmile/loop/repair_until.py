@@ -86,7 +86,7 @@ class RepairRun(ResultMixin, named="a repair run"):
         found: dict[str, Any] = json_values(
             {
                 "target": vars(self.target),
-                "rounds": [{"repair": r.repair, "tried": r.tried, "look": r.look, **vars(r.evaluation)} for r in self.rounds],
+                "rounds": [{"repair": r.repair, "tried": r.tried, "look": r.look, **vars(r.evaluation), "watched": [vars(w) for w in r.evaluation.watched]} for r in self.rounds],
                 "end": self.end, "needed": list(self.needed), "synthetic": self.synthetic,
                 "spent": self.spent.to_dict(),
             }
@@ -286,7 +286,7 @@ def _repaired(
 def _needed(found: Sequence[Round], left: Sequence[ModelRepair], samples: int) -> tuple[str, ...]:
     last = found[-1].evaluation
     texts = [f"not passed: {reason}" for reason in last.reasons]
-    if last.needed is not None:
+    if last.verdict == "undecided" and last.needed is not None:
         texts.append(
             f"if the estimates stay where they are, about {count(last.needed)} fresh rows decide it ({count(last.rows)} were used)"
         )
