@@ -105,6 +105,6 @@ if __name__ == "__main__":
         f"Spearman correlation with real accuracies (NAS-Bench-201, mean of three trainings) over"
         f" {len(found)} random cells, with 95 % intervals by the bootstrap over cells. Naswot, SNIP, the"
         f" gradient's norm and ZiCo saw {BATCH} images of {PIXELS} × {PIXELS} pixels of noise with random"
-        " labels, for no images come with a package; synflow needs none. {sum(r['cpu'] for r in found.values()):.0f} CPU seconds."
+        f" labels, for no images come with a package; synflow needs none. {sum(r['cpu'] for r in found.values()):.0f} CPU seconds."
         + words,
     )
