@@ -26,7 +26,7 @@ def share(text: str, flag: str = "") -> float:
         (0.05, 0.95)
     """
     try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        return round(float(text[:-1]) / 100, 15) if text.endswith("%") else float(text)
     except ValueError:
         msg = f"{flag or 'the value'} is {text!r}, which is not a share; write 5% or 0.05"
         raise ArgumentError(msg) from None
