@@ -22,10 +22,10 @@ class MetricForm:
     """How a check compares, and how it speaks.
 
     Attributes:
-        kind: What is held against the limit, and on which side it must stay.
+        kind: What is compared with the limit, and on which side it must stay.
         measure: The metric.
         check: The check's name, as on the command line.
-        bound: What the value, or the change, is held against.
+        bound: What the value, or the change, is compared with.
         unit: Of the value, or of the change.
     """
 
@@ -37,7 +37,7 @@ class MetricForm:
 
     @property
     def changes(self) -> bool:
-        """Whether it is the change that is held against the limit."""
+        """Whether the change, not the level, is compared with the limit."""
         return self.kind in {"max_drop", "max_rise"}
 
     @property
@@ -46,7 +46,7 @@ class MetricForm:
         return self.kind in {"min", "max_drop"}
 
     def estimate(self, compared: Comparison) -> Floats:
-        """What is held against the bound."""
+        """What is compared with the bound."""
         return compared.new - compared.old if self.changes else compared.new
 
     def interval(self, compared: Comparison, confidence: float) -> Interval:

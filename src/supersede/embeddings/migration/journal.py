@@ -90,7 +90,7 @@ class Journal:
         create: Whether to make a new one; without it the file must exist.
 
     Raises:
-        MigrationError: The file is missing, exists already, is no journal, or holds half a plan.
+        MigrationError: The file is missing, exists already, is not a journal, or holds half a plan.
     """
 
     def __init__(self, path: Path, *, create: bool = False) -> None:

@@ -211,7 +211,7 @@ def embed_each(
     except Exception as error:  # somebody else's code, and its own errors
         msg = (
             f"the embedder {embedder.stamp!r} failed on {len(left)} contents: {type(error).__name__}: {error};"
-            " nothing of them was written, so mend it and run again"
+            " nothing of them was written, so fix it and run again"
         )
         raise MigrationError(msg) from error
     if made.shape != (len(left), embedder.dimensions):
