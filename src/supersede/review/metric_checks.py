@@ -60,8 +60,8 @@ class MinMetric(_MetricLimit):
         metric: The metric: a name from `supersede.metrics.measures.NAMES`, or a `Measure`.
         limit: The least value: a share in [0, 1] (0.8 for 80 %), or an amount.
         of: The class, for metrics of one class; ``"*"`` is every class in turn.
-        groups: The columns whose values, or combinations of values, are compared with the limit one by
-            one; ``"*"`` is every group of the review. None for all items together.
+        groups: The columns whose values, or combinations of values, are each compared with the
+            limit; ``"*"`` is every group of the review. None for all items together.
         min_items: Smaller slices can fail but do not hold up the verdict.
 
     Example:

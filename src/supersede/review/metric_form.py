@@ -37,7 +37,7 @@ class MetricForm:
 
     @property
     def changes(self) -> bool:
-        """Whether it is the change that is compared with the limit."""
+        """Whether the change, not the level, is compared with the limit."""
         return self.kind in {"max_drop", "max_rise"}
 
     @property

@@ -90,7 +90,7 @@ def plan(folder: Path) -> Told:
         for name, labels, tone in [
             ("this plan", together, "pass"),
             ("a sample per question, where the models differ", separate, "quiet"),
-            ("a random sample of all, per question", everybody, "quiet"),
+            ("a random sample of all people per question", everybody, "quiet"),
         ]
     ]
     figure = dot_plot(
@@ -101,7 +101,7 @@ def plan(folder: Path) -> Told:
         f"{count(together)} labels instead of {count(everybody)}",
         f"No label of this year is known yet. The plan asks for {count(together)} of"
         f" {count(whole)} people, so that the loss of right answers and the change in accuracy are"
-        f" known to ± {100 * found['expectations'][0]['margin']:g} points. Random samples of all, one"
+        f" known to ± {100 * found['expectations'][0]['margin']:g} points. Random samples of all people, one"
         f" for each question, would need {count(everybody)} labels for that.",
         figure,
     )
