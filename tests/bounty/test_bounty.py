@@ -475,6 +475,6 @@ def test_folders_that_cannot_exist_are_refused(folder, tmp_path):
     with pytest.raises(ReportError):
         Bounty(DecisionList(ZERO), [people()], policy=Naive(), folder=tmp_path / folder)
     with pytest.raises(ReportError):
-        save(DecisionList(ZERO), tmp_path / folder)
+        save_list(DecisionList(ZERO), tmp_path / folder)
     with pytest.raises(ArgumentError, match="whole capacity"):
         Bounty(DecisionList(ZERO), [people()], policy=Naive(), capacity=1.5)
