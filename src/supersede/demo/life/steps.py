@@ -92,12 +92,14 @@ def _answered(plan: str, name: str) -> list[str]:
     return [plan, f"python label.py {name}.csv"]
 
 
+# a few hundred labels say little about a small group: these are audited, and hold up no verdict
+LARGE = "--min-items 5000"
 FIRST = _Question(
     "deployed", "congruent", "0.4%",
-    "--min-gain -1% --max-nfr 2.5% --max-slice-nfr 5% --max-slice-drop 5% --min-items 100",
+    f"--min-gain -1% --max-nfr 2.5% --max-slice-nfr 5% --max-slice-drop 5% {LARGE}",
 )  # fmt: skip
 PATCHED = _Question(
-    "congruent", "patched", "0.1%", "--min-gain 0% --max-nfr 0.5% --max-slice-drop 5% --min-items 100",
+    "congruent", "patched", "0.1%", f"--min-gain 0% --max-nfr 0.5% --max-slice-drop 5% {LARGE}",
     "patch-",
 )  # fmt: skip
 
@@ -279,9 +281,11 @@ class _Shell:
         """Run a command as a user would type it; returns its exit code, which may be a verdict."""
         self.progress(command)
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        # on a busy machine, OpenMP's threads spend several times as long waiting for each other
+        patient = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PATH": path}
         done = subprocess.run(  # noqa: S603  # commands of this file
-            shlex.split(command), cwd=self.folder, env={**os.environ, "PATH": path},
-            capture_output=True, text=True, check=False,
+            shlex.split(command), cwd=self.folder, env=patient, capture_output=True, text=True,
+            check=False,
         )  # fmt: skip
         verdict = command.startswith(("supersede review", "supersede hunt"))
         if done.returncode and not (verdict and done.returncode in {1, _UNDECIDED}):
