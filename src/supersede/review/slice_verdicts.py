@@ -228,7 +228,7 @@ def _reason(
     if "open" in states or (failed and open_):
         said.append(f"{count(open_)} of {total} cannot be decided yet")
     elif small == len(verdicts):
-        said.append(f"no slice has {asked.min_items} items, so that none can be judged")
+        said.append(f"none of {total} has enough items to judge")
     elif not failed:
         kept = items(len(verdicts) - small, "slice")
         said.append(f"{level(confidence)} sure that all {kept} keep the limit of {asked.bound}")

@@ -233,7 +233,7 @@ def live(folder: Path, *, every: int = 1, progress: Callable[[str], None] = lamb
     ]
     if told.patches(folder):
         steps.append(run.review("Review the patch", PATCHED))
-    labels = sum(1 for _ in (folder / "labels.csv").open(encoding="utf-8")) - 1
+    labels = len((folder / "labels.csv").read_text("utf-8").splitlines()) - 1
     patched = told.verdict(folder, PATCHED.result) if told.patches(folder) else "none"
     first = told.verdict(folder, FIRST.result)
     made = Life(tuple(steps), first, patched, labels, told.items(folder))

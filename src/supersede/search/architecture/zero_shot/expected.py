@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PARAMETERS", "SYNFLOW", "ability", "described", "expected_synflow"]
 
-PARAMETERS, SYNFLOW = 0, -1
+PARAMETERS = 0
+SYNFLOW = -1
 """Columns of `described`."""
 
 SUMMED = frozenset({"add"})
