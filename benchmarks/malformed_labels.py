@@ -45,7 +45,7 @@ def judged(file: File, made: Plan, right: Mapping[int, Any], folder: Path) -> Ou
             found = _estimated(file, made, right, folder)
     except SupersedeError as error:
         return Outcome(file, "refused", str(error))
-    except Exception as error:  # that is what is looked for
+    except Exception as error:  # an untyped error is the finding that this benchmark counts
         return Outcome(file, "traceback", f"{type(error).__name__}: {error}")
     meant = right if file.ending == ".design" else file.meant
     if meant is not None:

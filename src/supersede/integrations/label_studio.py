@@ -132,7 +132,7 @@ def _objects(found: Any, name: str, task: Mapping[str, Any]) -> list[Mapping[str
     """A list of objects, which may be missing.
 
     Raises:
-        LabelError: It is something else.
+        LabelError: The file is not an export that this reader knows.
     """
     if found is None:
         return []

@@ -208,7 +208,7 @@ def embed_each(
         return {}, failed
     try:
         made = np.asarray(embedder.embed(list(left.values())), np.float32)
-    except Exception as error:  # somebody else's code, and its own errors
+    except Exception as error:  # the user's embedder may raise anything; it becomes our error
         msg = (
             f"the embedder {embedder.stamp!r} failed on {len(left)} contents: {type(error).__name__}: {error};"
             " nothing of them was written, so fix it and run again"

@@ -101,7 +101,7 @@ def _called(found: Any, named: str) -> Any:
         raise ArgumentError(msg)
     try:
         return found()
-    except Exception as error:  # somebody else's code, and its own errors
+    except Exception as error:  # the user's embedder may raise anything; it becomes our error
         msg = f"{named!r} could not be made: {type(error).__name__}: {error}"
         raise ArgumentError(msg) from error
 

@@ -1,4 +1,4 @@
-"""The annotators: label the items of a plan, and nothing else.
+"""Stand in for the annotators: label the items of a plan, and no others.
 
 Labels of earlier plans are kept. Each new one is taken from the sealed file by its item's id, added
 to labels.csv, and written into today's table.
