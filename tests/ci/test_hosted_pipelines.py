@@ -101,7 +101,12 @@ def service():
 def run_file(folder, broken, items=900, gain=0):
     """A run: some items wrong from the start, and some broken."""
     lines = [
-        json.dumps({"id": i, "correct": (i % 9 != 0 or i < gain) and not (broken and i % (items // broken) == 1)})
+        json.dumps(
+            {
+                "id": i,
+                "correct": (i % 9 != 0 or i < gain) and not (broken and i % (items // broken) == 1),
+            }
+        )
         for i in range(items)
     ]
     path = folder / "run.jsonl"
@@ -243,7 +248,11 @@ def gitlab(folder, service, *, request=None, **variables):
 
 def test_the_life_of_a_repository_on_gitlab(service, tmp_path):
     run_file(tmp_path, broken=0)
-    job = {"SUPERSEDE_RUN": "run.jsonl", "SUPERSEDE_FLAGS": "--max-nfr '1%'", "SUPERSEDE_TOKEN": "t"}
+    job = {
+        "SUPERSEDE_RUN": "run.jsonl",
+        "SUPERSEDE_FLAGS": "--max-nfr '1%'",
+        "SUPERSEDE_TOKEN": "t",
+    }
     assert gitlab(tmp_path, service, request="4", **job) == 2
     assert gitlab(tmp_path, service, **job) == 0
     first = dict(service.packages)
