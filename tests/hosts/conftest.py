@@ -2,5 +2,5 @@
 
 from importlib.util import find_spec
 
-_NEEDS = {"test_mlflow.py": "mlflow", "test_argilla.py": "argilla"}
+_NEEDS = {"test_spark.py": "pyspark", "test_mlflow.py": "mlflow", "test_argilla.py": "argilla"}
 collect_ignore = [file for file, package in _NEEDS.items() if find_spec(package) is None]
