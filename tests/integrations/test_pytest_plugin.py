@@ -125,6 +125,18 @@ def test_nothing_new(): ...
     done.stdout.fnmatch_lines(["*no review: *gone.xml*"])
 
 
+def test_the_examples_of_the_page_run(session, pytester):
+    page = (Path(__file__).parents[2] / "docs/how-to/gate-a-pipeline.md").read_text()
+    part = page.split("\n## pytest\n")[1].split("\n## ")[0]
+    blocks = [block.split("```")[0] for block in part.split("```python\n")[1:]]
+    old = (FILES / "junit_old.xml").read_text()
+    (pytester.path / "main.xml").write_text(old)
+    (pytester.path / "branch.xml").write_text(old + "\n")
+    done = session("\n".join(blocks))
+    done.assert_outcomes(passed=1, failed=1)  # of a dozen tests, nothing can be concluded
+    done.stdout.fnmatch_lines(["*main → branch: undecided*"])
+
+
 def test_pytest_starts_without_anything_heavy():
     code = (
         "import sys; import supersede.integrations.pytest_plugin;"
