@@ -24,7 +24,7 @@ __all__ = ["gate", "log_review", "promote", "review_metric"]
 
 
 def gate() -> "dict[str, MetricThreshold]":
-    """Thresholds for ``mlflow.validate_evaluation_results``: the review passes; undecided is no pass."""
+    """Thresholds for ``mlflow.validate_evaluation_results``: the review passes; undecided fails."""
     from mlflow.models import MetricThreshold
 
     return {"supersede/passes": MetricThreshold(threshold=1, greater_is_better=True)}
@@ -70,7 +70,7 @@ def review_metric(
         answers, truth = list(predictions), list(targets)
         if (
             len(truth) == 1 < len(rows[label])
-        ):  # MLflow tries a metric on the first row; it is no pass
+        ):  # MLflow tries a metric on the first row; this never passes
             return MetricValue(scores=[0.0], aggregate_results={"passes": 0.0})
         if truth != rows[label]:
             msg = f"the evaluation's targets are not column {label!r} of data=, row by row"
