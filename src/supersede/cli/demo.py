@@ -9,7 +9,7 @@ from typing import Literal
 __all__ = ["demo"]
 
 
-def demo(which: Literal["life", "answers"] = "life", *, folder: Path = Path("out")) -> int:
+def demo(which: Literal["life", "answers"] = "life", /, *, folder: Path = Path("out")) -> int:
     """Live through the life of one model on census records, and write one page about it.
 
     The task: is a person in Massachusetts employed? A search finds the next model and stops itself;
