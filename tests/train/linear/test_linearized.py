@@ -136,6 +136,15 @@ def test_pickle_and_state_dict_round_trips():
     assert torch.equal(copy.deepcopy(linear)(x), linear(x))
 
 
+def test_the_last_layer_is_fitted_in_full_at_any_rank():
+    network = cnn()
+    ranks = {d.name: d.rank for d in Linearized(network, parameters=LowRank(2)).directions}
+    assert ranks == {
+        "0.weight": 2, "0.bias": None, "1.weight": None, "1.bias": None, "4.weight": 2, "4.bias": None,
+        "5.weight": None, "5.bias": None, "9.weight": None, "9.bias": None, "10.weight": None, "10.bias": None,
+    }  # fmt: skip
+
+
 def test_settings_of_torch_return_even_after_an_error():
     torch.backends.mha.set_fastpath_enabled(True)
     linear = Linearized(seeded(Encoder))

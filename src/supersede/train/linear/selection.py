@@ -44,8 +44,9 @@ class LowRank:
     """Changes of low rank: each weight matrix W may change by B·A with A fixed and B fitted.
 
     A has orthonormal random rows, so that the change is linear in B. Weights of more than two
-    dimensions are read as matrices ``(first dimension, rest)``. Vectors, such as biases, and
-    matrices with at most `rank` columns are fitted in full.
+    dimensions are read as matrices ``(first dimension, rest)``. Vectors, such as biases, matrices
+    with at most `rank` columns and the last layer are fitted in full: at rank 8 a last layer would
+    see 8 random directions of its features, and lose to a linear probe.
 
     Attributes:
         rank: Rows of A.
@@ -113,9 +114,11 @@ def chosen_directions(network: nn.Module, choice: ParameterChoice) -> tuple[Dire
             if choice.rank < 1:
                 msg = f"LowRank({choice.rank}): the rank is 1 or more"
                 raise ArgumentError(msg)
+            found = chosen_directions(network, choice.of)
+            wide = {d.name for d in found if _wide(d.shape, choice.rank)}
+            low = wide - _head(network) if wide else wide
             return tuple(
-                Direction(d.name, d.shape, choice.rank if _wide(d.shape, choice.rank) else None)
-                for d in chosen_directions(network, choice.of)
+                Direction(d.name, d.shape, choice.rank if d.name in low else None) for d in found
             )
         case "all":
             names = set(parameters)
@@ -168,10 +171,12 @@ def head_name(network: nn.Module) -> str:
 
 
 def _head(network: nn.Module) -> set[str]:
+    """First names of the last layer's parameters."""
     name = head_name(network)
     dot = f"{name}." if name else ""
     own = network.get_submodule(name).named_parameters(recurse=False)
-    return {f"{dot}{parameter}" for parameter, _ in own}
+    canonical = _canonical(network)
+    return {canonical[f"{dot}{parameter}"] for parameter, _ in own}
 
 
 def _last(network: nn.Module, count: int) -> set[str]:
