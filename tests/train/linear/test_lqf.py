@@ -197,7 +197,7 @@ def test_influence_adds_up_and_foresees_removal(fitted):
     assert abs(frame["taught"][0]) == np.abs(found.taught).max()
     for bad, words in [
         ({"X": X[:2]}, "one input"), ({"X": x, "output": 10}, "outputs 0 to 9"),
-        ({"X": x, "shown": ["a"]}, "one for each"),
+        ({"X": x, "shown": ["a"]}, "one for each"), ({"X": x, "output": True}, "output=True"),
     ]:  # fmt: skip
         with pytest.raises(ArgumentError, match=words):
             fitted.influence(**bad)
@@ -257,7 +257,9 @@ def test_items_that_do_not_fit_are_refused(X, y, settings, error, words):
 @pytest.mark.parametrize(
     "settings",
     [{"regularization": 0.0}, {"regularization": -1}, {"regularization": float("nan")},
-     {"regularization": "gcv"}, {"scale": 0}, {"solver": "adam"}],
+     {"regularization": "gcv"}, {"regularization": None}, {"regularization": True}, {"scale": 0},
+     {"scale": "15"}, {"solver": "adam"}, {"limit": 0}, {"memory": 0}, {"tolerance": float("nan")},
+     {"max_steps": 0}, {"epochs": 0}, {"batch": 2.5}],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ArgumentError):
@@ -296,6 +298,24 @@ def test_one_item_more_classes_than_items_and_duplicates():
         three.forget([99])
     with pytest.raises(ItemError, match="named twice"):
         three.forget([1, 1])
+    for none in ([], np.array([True, False, False])):
+        with pytest.raises(ItemError, match=r"expected ids.*items\.ids\[mask\]"):
+            three.forget(none)
+    for solver in ("cg", "sgd", "features"):
+        alone = LQF(cnn(width=1), solver=solver, epochs=200).fit(X[:1], y[:1])
+        assert alone.penalty.chosen_by == "default"
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (np.array([["a"], ["b"]]), "expected numbers.*tokenizer"), ([[1.0], [1.0, 2.0]], "pad rows"),
+        (np.array([[None], [1]]), "type object"), (torch.ones(2, 1).to_sparse(), "to_dense"),
+    ],
+)  # fmt: skip
+def test_inputs_that_are_no_numbers_are_refused(X, words):
+    with pytest.raises(ArgumentError, match=words):
+        LQF(nn.Linear(1, 2).eval()).fit(X, [0, 1])
 
 
 def test_inputs_of_other_precision_are_brought_to_the_networks():

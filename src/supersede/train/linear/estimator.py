@@ -96,7 +96,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            msg = f"all labels are {self.classes_[0]!r}; a classifier needs two classes or more"
+            msg = f"all labels are {self.classes_.tolist()[0]!r}; a classifier needs two classes or more"
             raise ArgumentError(msg)
         if self.head not in {"new", "keep"}:
             msg = f"head={self.head!r}; expected 'new' or 'keep'"
@@ -132,12 +132,14 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Classes, ``(m,)``."""
-        made: npt.NDArray[Any] = self.classes_[self.decision_function(X).argmax(1)]
+        outputs = self.decision_function(X)
+        made: npt.NDArray[Any] = self.classes_[outputs.argmax(1)]
         return made
 
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities, ``(m, C)``."""
-        made: Floats = softmax(self.decision_function(X) / self.temperature_, axis=1)
+        outputs = self.decision_function(X)
+        made: Floats = softmax(outputs / self.temperature_, axis=1)
         return made
 
 

@@ -108,10 +108,13 @@ def learning_curve(
         The curve. λ is chosen for each part as it was for the whole.
 
     Raises:
-        ArgumentError: The fit has no kernel, or too few items.
+        ArgumentError: The fit has no kernel, or too few items; or too few points or orders.
     """
     if fit.kernel is None:
         msg = f"a learning curve needs the kernel, and this fit was solved by {fit.solver!r}; fit with solver='kernel'"
+        raise ArgumentError(msg)
+    if points < 2 or orders < 1:
+        msg = f"points={points}, orders={orders}; a curve takes two points or more, and one order or more"
         raise ArgumentError(msg)
     n, outputs = fit.base.shape
     if n < 2 * points:

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
-from supersede.errors import ArgumentError, LinearizationError
+from supersede.errors import LinearizationError, SupersedeError
 from supersede.look import amount, count, share
 from supersede.train.linear.forward_mode import forward_mode
-from supersede.train.linear.probing import check, failing_layer, refuse_modes
+from supersede.train.linear.probing import FAILURES, check, failing_layer, refuse_modes
 from supersede.train.linear.selection import (
     Direction,
     LowRank,
@@ -234,13 +234,18 @@ class Linearized(nn.Module):
         """Do the work; where torch fails in a layer, say in which."""
         try:
             return work()
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, SupersedeError):
             raise
-        except RuntimeError as error:
+        except FAILURES as error:
             layer = failing_layer(self.network, work)
             if layer is None:
                 raise
-            raise LinearizationError.at(layer, str(error).splitlines()[0]) from error
+            said = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+            if "dtype" in said or "scalar type" in said:
+                said += (
+                    " (integers stay integers, for embeddings: pass floats to layers of numbers)"
+                )
+            raise LinearizationError.at(layer, said) from error
 
 
 @dataclass(frozen=True)
@@ -287,7 +292,4 @@ def _copied(network: nn.Module) -> nn.Module:
             " as torch.nn.utils.weight_norm (torch.nn.utils.parametrizations has a copy that works)"
         )
         raise LinearizationError(msg) from error
-    if not isinstance(made, nn.Module):  # pragma: no cover
-        msg = f"expected an nn.Module, got {type(network).__name__}"
-        raise ArgumentError(msg)
     return made.eval().requires_grad_(False)

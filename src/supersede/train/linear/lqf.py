@@ -17,6 +17,7 @@ network; `LinearFit.merge` measures it. The expansion itself needs no such assum
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -30,6 +31,7 @@ from supersede.train.linear.fitted import LinearFit
 from supersede.train.linear.items import inputs, items
 from supersede.train.linear.jacobian import base
 from supersede.train.linear.linearized import Linearized, Output
+from supersede.train.linear.penalty import given_penalty
 from supersede.train.linear.selection import ParameterChoice
 from supersede.train.linear.solving import Settings, Solver, solve
 
@@ -81,12 +83,18 @@ class LQF:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.scale) and self.scale > 0):
-            msg = f"scale={self.scale!r} must be a positive number, such as 15"
-            raise ArgumentError(msg)
-        if self.regularization != "loo" and isinstance(self.regularization, str):
-            msg = f"regularization={self.regularization!r} must be 'loo' or a positive number"
-            raise ArgumentError(msg)
+        for name, kind, usual in [
+            ("scale", Real, 15), ("memory", Real, 2e9), ("tolerance", Real, 1e-6),
+            ("limit", Integral, 2000), ("max_steps", Integral, 500), ("epochs", Integral, 20),
+            ("batch", Integral, 64),
+        ]:  # fmt: skip
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, kind) or not 0 < float(value) < np.inf:
+                number = "number" if kind is Real else "whole number"
+                msg = f"{name}={value!r} must be a positive {number}, such as {usual:g}"
+                raise ArgumentError(msg)
+        if self.regularization != "loo":
+            given_penalty(self.regularization)
         if self.solver != "auto" and self.solver not in get_args(Solver):
             msg = (
                 f"solver={self.solver!r}; expected 'auto', {', '.join(map(repr, get_args(Solver)))}"

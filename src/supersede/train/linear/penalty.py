@@ -6,6 +6,7 @@ whatever changes least. Where no class has three items, a default is used, and t
 """
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -45,7 +46,7 @@ def given_penalty(value: float) -> Penalty:
     Raises:
         ArgumentError: It is not positive.
     """
-    if not (np.isfinite(value) and value > 0):
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
         msg = f"regularization={value!r} must be 'loo' or a positive number: zero has no unique solution"
         raise ArgumentError(msg)
     return Penalty(float(value), "given")

@@ -193,7 +193,7 @@ def _penalty_of_some(
     if settings.regularization != "loo":
         return given_penalty(settings.regularization)
     size = min(len(items), max(settings.limit // base.shape[1], 1))
-    if size < 2:
+    if size < min(2, len(items)):
         msg = (
             f"limit={settings.limit} leaves no two items with {base.shape[1]} outputs to choose λ on;"
             " raise limit, or pass regularization=<a positive number>"
