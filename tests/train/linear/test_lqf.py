@@ -29,6 +29,11 @@ def refit(fit, rows, *, network=None, **settings):
     return LQF(network or cnn(), **settings).fit(X[rows], y[rows], ids=rows)
 
 
+def strengths(fit):
+    """What leave-one-out chose, as settings."""
+    return {"regularization": fit.penalty.value, "body_weight": fit.balance.weight}
+
+
 def apart(one, other) -> float:
     return float((one.change - other.change).norm() / other.change.norm())
 
@@ -85,7 +90,7 @@ def test_leave_one_out_is_as_many_refits(dtype, slack):
     alone = fit.leave_one_out()
     for row in range(14):
         kept = np.delete(np.arange(14), row)
-        other = LQF(cnn(dtype=dtype), regularization=fit.penalty.value).fit(X[kept], y[kept])
+        other = LQF(cnn(dtype=dtype), **strengths(fit)).fit(X[kept], y[kept])
         gap = np.abs(other.outputs(X[row : row + 1])[0] - alone.outputs[row]).max()
         assert gap < slack * np.abs(alone.outputs[row]).max()
     some = fit.leave_one_out([3, 5])
@@ -109,7 +114,66 @@ def test_the_penalty_is_chosen_by_leave_one_out(fitted):
     best = int(np.argmin(fitted.penalty.errors))
     assert fitted.penalty.value == fitted.penalty.tried[best]
     one_each = LQF(cnn()).fit(digits(10)[0], np.arange(10))
-    assert one_each.penalty.chosen_by == "default"
+    assert one_each.penalty.chosen_by == one_each.balance.chosen_by == "default"
+
+
+def test_the_weight_of_the_body_is_chosen_with_it(fitted):
+    assert fitted.balance.chosen_by == "leave-one-out"
+    best = int(np.argmin(fitted.balance.errors))
+    assert fitted.balance.weight == fitted.balance.tried[best]
+    assert fitted.leave_one_out().squared_error == pytest.approx(fitted.balance.errors[best])
+    assert fitted.balance.tried[0] == 0.0
+    assert fitted.balance.tried[-1] == 1.0
+    assert f"weight {fitted.balance.weight:.3g} of the layers before the last" in str(fitted)
+    assert json.loads(fitted.to_json())["body_weight"] == fitted.balance.weight
+    X, y = digits(40)
+    again = LQF(cnn(), body_weight=fitted.balance.weight).fit(X, y)
+    assert apart(again, fitted) < 1e-8
+    given = LQF(cnn(), regularization=0.3).fit(X, y).balance
+    assert (given.weight, given.chosen_by) == (1.0, "default")
+
+
+def test_without_the_body_it_is_the_linear_probe():
+    X, y = digits(40)
+    none = LQF(cnn(), body_weight=0).fit(X, y)
+    probe = LQF(cnn(), parameters="head").fit(X, y)
+    assert np.abs(none.outputs(X) - probe.outputs(X)).max() < 1e-6
+    assert not torch.cat(
+        [v.flatten() for k, v in none.linear.change.items() if k[:3] != "10/"]
+    ).any()
+    assert none.forget([3]).fit.balance.weight == 0
+    assert none.merge(X).error < 1e-10
+    for bad in (-1, float("nan"), "gcv", True, None):
+        with pytest.raises(ArgumentError, match="body_weight"):
+            LQF(cnn(), body_weight=bad)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.2, 7.0])
+def test_solvers_agree_on_weighted_parts(weight):
+    X, y = digits(30)
+    settings = {"regularization": 0.5, "tolerance": 1e-10, "body_weight": weight}
+    network, new = cnn(width=2), digits(6, start=200)[0]
+    kernel = LQF(network, solver="kernel", **settings).fit(X, y)
+    J = rows(kernel.linear, kernel.items.inputs).reshape(300, -1)
+    r = torch.tensor((kernel.items.targets - kernel.base).reshape(-1))
+    exact = torch.linalg.solve(J.T @ J + 0.5 * torch.eye(J.shape[1]).double(), J.T @ r)
+    assert torch.allclose(kernel.change, exact, rtol=1e-8, atol=1e-8)
+    memory = {"memory": 1e5}  # in groups of columns
+    for other in (
+        LQF(network, solver="features", **settings).fit(X, y),
+        LQF(network, solver="cg", **settings).fit(X, y),
+        LQF(network, solver="kernel", **settings, **memory).fit(X, y),
+    ):
+        assert np.abs(other.outputs(new) - kernel.outputs(new)).max() < 1e-6
+        assert np.allclose(other.uncertainty(new[:1]).std, kernel.uncertainty(new[:1]).std)
+        taught = other.influence(new[:1]).taught
+        assert np.allclose(taught, kernel.influence(new[:1]).taught, atol=1e-6)
+    gone = kernel.forget([3]).fit
+    left = np.delete(np.arange(30), 3)
+    refitted = LQF(network, **settings).fit(X[left], y[left])
+    assert apart(gone, refitted) < 1e-8
+    back = gone.add(X[3:4], y[3:4], ids=[30])
+    assert np.abs(back.outputs(new) - kernel.outputs(new)).max() < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -190,7 +254,7 @@ def test_influence_adds_up_and_foresees_removal(fitted):
     assert found.taught.sum() == pytest.approx(found.after - found.before, rel=1e-8)
     for row in found.strongest(2).tolist():
         kept = np.delete(np.arange(40), row)
-        other = refit(fitted, kept, regularization=fitted.penalty.value)
+        other = refit(fitted, kept, **strengths(fitted))
         gap = found.after - other.outputs(x)[0, found.output]
         assert found.without[row] == pytest.approx(gap, rel=1e-6, abs=1e-9)
     frame = found.to_frame().to_pydict()

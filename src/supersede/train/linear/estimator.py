@@ -39,6 +39,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         output: Takes the tensor out of what the network returns; see `Linearized`.
         scale: What the right class's output should be.
         regularization: λ, or ``"loo"``.
+        body_weight: How much the layers before the last count, or ``"loo"``; see `LQF`.
         solver: See `LQF`.
         seed: Seed of a new head, and of the solver.
 
@@ -67,6 +68,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         output: Output | None = None,
         scale: float = 15.0,
         regularization: float | Literal["loo"] = "loo",
+        body_weight: float | Literal["loo"] = "loo",
         solver: Solver | Literal["auto"] = "auto",
         seed: int = 0,
     ) -> None:
@@ -76,6 +78,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.output = output
         self.scale = scale
         self.regularization = regularization
+        self.body_weight = body_weight
         self.solver = solver
         self.seed = seed
 
@@ -110,6 +113,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             output=self.output,
             scale=self.scale,
             regularization=self.regularization,
+            body_weight=self.body_weight,
             solver=self.solver,
             seed=self.seed,
         )

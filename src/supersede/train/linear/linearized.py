@@ -68,6 +68,8 @@ class Linearized(nn.Module):
         ['change.2/bias', 'change.2/weight']
     """
 
+    body_scale: Tensor
+
     def __init__(
         self,
         network: nn.Module,
@@ -89,6 +91,8 @@ class Linearized(nn.Module):
             if direction.rank is not None:
                 fixed = projection(direction, seed + number, weight)
                 self.projections.register_buffer(direction.key, fixed)
+        # coordinates of layers before the last count this much; see `weighted`
+        self.register_buffer("body_scale", self.like.new_ones(()))
         self._checked = False
 
     @property
@@ -100,6 +104,34 @@ class Linearized(nn.Module):
     def like(self) -> Tensor:
         """A chosen parameter, whose type and device the network computes with."""
         return self.network.get_parameter(self.directions[0].name)
+
+    @property
+    def in_two_parts(self) -> bool:
+        """Whether parameters of the last layer may change, and others too."""
+        return len({d.last for d in self.directions}) == 2
+
+    @property
+    def body_weight(self) -> float:
+        """How much the kernel of the layers before the last counts beside the last layer's."""
+        return float(self.body_scale) ** 2
+
+    def weighted(self, body_weight: float) -> "Linearized":
+        """A copy at no change, whose coordinates before the last layer are scaled.
+
+        The kernel of such coordinates counts `body_weight` times; at 0, they do not move.
+
+        Args:
+            body_weight: The weight, 0 or more; up to the network's precision.
+
+        Returns:
+            The copy; the frozen network is shared.
+        """
+        made = self.sharing_network()
+        for part in made.change.values():
+            part.detach().zero_()
+        made._buffers = dict(self._buffers)
+        made.body_scale = torch.full_like(self.body_scale, body_weight**0.5)
+        return made
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The expansion's outputs; arguments as for the network.
@@ -211,6 +243,8 @@ class Linearized(nn.Module):
         return f"{count(self.size)} coordinates of {listed}"
 
     def _in_full(self, direction: Direction, coordinates: Tensor) -> Tensor:
+        if not direction.last:
+            coordinates = coordinates * self.body_scale
         if direction.rank is None:
             return coordinates
         fixed = self.projections.get_buffer(direction.key)

@@ -6,7 +6,7 @@ several name patterns such as ``"encoder.layer.5.*"``.
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -70,11 +70,13 @@ class Direction:
         name: The parameter's name in the network.
         shape: Its shape.
         rank: Rank of the allowed change; None for any change.
+        last: Whether it belongs to the last layer with a weight matrix.
     """
 
     name: str
     shape: torch.Size
     rank: int | None = None
+    last: bool = False
 
     @property
     def key(self) -> str:
@@ -116,9 +118,9 @@ def chosen_directions(network: nn.Module, choice: ParameterChoice) -> tuple[Dire
                 raise ArgumentError(msg)
             found = chosen_directions(network, choice.of)
             wide = {d.name for d in found if _wide(d.shape, choice.rank)}
-            low = wide - _head(network) if wide else wide
             return tuple(
-                Direction(d.name, d.shape, choice.rank if d.name in low else None) for d in found
+                replace(d, rank=choice.rank if d.name in wide and not d.last else None)
+                for d in found
             )
         case "all":
             names = set(parameters)
@@ -130,7 +132,10 @@ def chosen_directions(network: nn.Module, choice: ParameterChoice) -> tuple[Dire
             names = _matching(network, [choice] if isinstance(choice, str) else list(choice))
     canonical = _canonical(network)
     wanted = {canonical[name] for name in names}
-    return tuple(Direction(n, p.shape) for n, p in parameters.items() if n in wanted)
+    last = _head(network) if any(p.dim() >= 2 for p in parameters.values()) else set()
+    return tuple(
+        Direction(n, p.shape, last=n in last) for n, p in parameters.items() if n in wanted
+    )
 
 
 def projection(direction: Direction, seed: int, like: Tensor) -> Tensor:
