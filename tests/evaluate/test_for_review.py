@@ -59,7 +59,7 @@ def test_a_group_with_too_few_items_is_named_before_labels_are_bought():
     (note,) = [n for n in design.notes if "ward=small" in n]
     assert "even if all are labelled" in note
     assert "times as many such items" in note
-    enough = plan(made(small=600)[0], item="id", for_review=result(0.02, -0.03))
+    enough = plan(made(small=600)[0], item="id", for_review=result(0.05, -0.03))
     assert not any("even if all are labelled" in n for n in enough.notes)
 
 
