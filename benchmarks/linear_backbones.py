@@ -150,33 +150,51 @@ def tuned(start, x, y, rate: float, seed: int):
     return net.eval()
 
 
-def compared(seed: int, made) -> dict:
+def prepared(seed: int, made):
+    """The start, inputs and labels of the three parts, and the rows of each number of shots."""
     torch.manual_seed(seed)
-    start, (few, validation, test), (y_few, y_v, y_test) = made(seed)
-    start = start.eval().requires_grad_(False)
+    start, inputs, labels = made(seed)
+    of_shots = {
+        shots: np.concatenate([np.flatnonzero(labels[0] == c)[:shots] for c in range(CLASSES)])
+        for shots in SHOTS
+    }
+    return start.eval().requires_grad_(False), inputs, labels, of_shots
+
+
+def fitted(seed: int, made) -> dict:
+    """LQF, with the weight of the body by leave-one-out and with 1."""
+    start, (few, _, test), (y_few, _, y_test), of_shots = prepared(seed, made)
     result = {}
-    for shots in SHOTS:
-        rows = np.concatenate([np.flatnonzero(y_few == c)[:shots] for c in range(CLASSES)])
-        x, y = tuple(p[rows] for p in few), y_few[rows]
-        fit = LQF(start, parameters=LowRank(8)).fit(x, y)
+    for shots, rows in of_shots.items():
+        fit = LQF(start, parameters=LowRank(8)).fit(tuple(p[rows] for p in few), y_few[rows])
         plain = solve(
             replace(fit.settings, body_weight=1.0), fit.linear, fit.items, fit.base,
             jacobian=fit.jacobian, kernels=fit.kernels,
         )  # fmt: skip
         last, body = fit.kernels.sizes
-        entry = {"lqf": accuracy(fit.predict(test), y_test),
-                 "plain": accuracy(plain.predict(test), y_test),
-                 "share": fit.balance.weight * body / (last + fit.balance.weight * body),
-                 "plain share": body / (last + body)}  # fmt: skip
+        result[str(shots)] = {
+            "lqf": accuracy(fit.predict(test), y_test),
+            "plain": accuracy(plain.predict(test), y_test),
+            "share": fit.balance.weight * body / (last + fit.balance.weight * body),
+            "plain share": body / (last + body),
+        }
+    return result
+
+
+def rivals(seed: int, made) -> dict:
+    """The linear probe, and fine-tuning at three rates."""
+    start, (few, validation, test), (y_few, y_v, y_test), of_shots = prepared(seed, made)
+    result = {}
+    for shots, rows in of_shots.items():
+        x, y = tuple(p[rows] for p in few), y_few[rows]
         inside, inside_test = (batched(start.inside, *p) for p in (x, test))
         probe = LQF(start.head).fit(inside, y)
-        entry["probe"] = accuracy(probe.predict(inside_test), y_test)
+        entry = {"probe": accuracy(probe.predict(inside_test), y_test)}
         nets = [tuned(start, x, torch.tensor(y), rate, seed) for rate in RATES]
         said = [[batched(net, *p).argmax(1).numpy() for p in (validation, test)] for net in nets]
         best = int(np.argmax([accuracy(v, y_v) for v, _ in said]))
         on_test = [accuracy(t, y_test) for _, t in said]
-        entry |= {"tuned": on_test[best], "worst rate": min(on_test)}
-        result[str(shots)] = entry
+        result[str(shots)] = entry | {"tuned": on_test[best], "worst rate": min(on_test)}
     return result
 
 
@@ -187,4 +205,5 @@ if __name__ == "__main__":
         print(f"no folder {WHERE}: unzip the wheels there, or set SUPERSEDE_BACKBONES; skipped")
     else:
         for name, made in (("images", images), ("texts", texts)):
-            kept(name, seeds, lambda seed, made=made: compared(seed, made))
+            kept(f"lqf_{name}", seeds, lambda seed, made=made: fitted(seed, made))
+            kept(name, seeds, lambda seed, made=made: rivals(seed, made))
