@@ -1,5 +1,7 @@
 """The application: its routes, and how errors become answers."""
 
+import errno
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +10,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 import supersede
@@ -16,6 +18,7 @@ from supersede.errors import (
     AccessError,
     BudgetSpentError,
     ConflictError,
+    DatabaseError,
     InputError,
     MissingExtraError,
     NotFoundError,
@@ -42,6 +45,8 @@ from supersede.web.security.visitor import SignInNeeded
 from supersede.web.site import Site
 
 __all__ = ["PARTS", "Limits", "create_app"]
+
+_log = logging.getLogger("supersede.web")
 
 PARTS = (
     accounts,
@@ -95,6 +100,8 @@ def create_app(site: Site, *, demo: bool = False) -> FastAPI:
         app.include_router(routes.router)
     app.add_exception_handler(SupersedeError, _refused)
     app.add_exception_handler(IntegrityError, _clashed)
+    app.add_exception_handler(OperationalError, _unavailable)
+    app.add_exception_handler(OSError, _unwritable)
     app.add_exception_handler(HTTPException, _missing)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_middleware(_guard, settings=settings, measures=app.state.measures)
@@ -115,6 +122,7 @@ _STATUS: tuple[tuple[type[SupersedeError], int, str], ...] = (
     (SizeError, 413, "That is too large"),
     (RateError, 429, "Not now"),
     (ReportError, 507, "The server could not store it"),
+    (DatabaseError, 503, "The database is away"),
     (MissingExtraError, 501, "A part is not installed"),
     (InputError, 422, "Something is missing"),
     (SupersedeError, 422, "That was refused"),
@@ -139,6 +147,28 @@ def _refused(request: Request, error: Exception) -> Response:
 def _clashed(request: Request, _: Exception) -> Response:
     message = "somebody did the same at the same time; load the page again and look"
     return _answer(request, 409, "This was done already", message)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    """The database is full, busy for too long, or gone: nothing of the request was kept."""
+    _log.error("the database refused: %s", getattr(error, "orig", error))
+    if "full" in str(getattr(error, "orig", error)):
+        return _full(request)
+    message = "nothing was changed; try again in a moment"
+    return _answer(request, 503, "The database is away", message, {"retry-after": "5"})
+
+
+def _unwritable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)  # noqa: S101  # it was registered for them
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        raise error
+    _log.error("the data folder refused: %s", error)
+    return _full(request)
+
+
+def _full(request: Request) -> Response:
+    message = "the server's disk is full, and nothing was changed. Its owner has to make room"
+    return _answer(request, 507, "The server could not store it", message)
 
 
 def _missing(request: Request, error: Exception) -> Response:
