@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 import supersede
@@ -100,6 +100,8 @@ def create_app(site: Site, *, demo: bool = False) -> FastAPI:
         app.include_router(routes.router)
     app.add_exception_handler(SupersedeError, _refused)
     app.add_exception_handler(IntegrityError, _clashed)
+    for too_large in (OverflowError, DataError):  # of SQLite's driver, and of PostgreSQL
+        app.add_exception_handler(too_large, _out_of_range)
     app.add_exception_handler(OperationalError, _unavailable)
     app.add_exception_handler(OSError, _unwritable)
     app.add_exception_handler(HTTPException, _missing)
@@ -147,6 +149,13 @@ def _refused(request: Request, error: Exception) -> Response:
 def _clashed(request: Request, _: Exception) -> Response:
     message = "somebody did the same at the same time; load the page again and look"
     return _answer(request, 409, "This was done already", message)
+
+
+def _out_of_range(request: Request, error: Exception) -> Response:
+    """A number or a text that no column of the database could hold, so nothing there has it."""
+    _log.warning("a value does not fit the database: %s", getattr(error, "orig", error))
+    message = "a number in the request is larger than any that there is"
+    return _answer(request, 404, "There is nothing here", message)
 
 
 def _unavailable(request: Request, error: Exception) -> Response:

@@ -164,7 +164,7 @@ def item_page(request: Request, site: SiteOf, who: Annotator, task_id: int) -> R
     """The item that is to be answered now."""
     with site.database.write() as db:
         found = actions.next_item(db, task_id, who.user_id, site.now())
-        return page(request, "web.labels/item.html", who, **_asked(db, task_id, who, found))
+    return page(request, "web.labels/item.html", who, **_asked(site, task_id, who, found))
 
 
 @router.post("/labels/{task_id}/item")
@@ -188,13 +188,12 @@ def give_answer(
                 value = _value(act)
                 actions.answer(db, task_id, item_id, who.user_id, number, value, now)
                 found = actions.next_item(db, task_id, who.user_id, now)
-            values = _asked(db, task_id, who, found)
     except ConflictError as error:
         problem = str(error)
     if problem:
         with site.database.write() as db:
             found = actions.next_item(db, task_id, who.user_id, now)
-            values = _asked(db, task_id, who, found)
+    values = _asked(site, task_id, who, found)
     if "hx-request" not in request.headers:
         if not problem:
             return see_other(f"/labels/{task_id}/item")
@@ -234,17 +233,18 @@ def _task(db: Session, task_id: int) -> LabelTask:
     return task
 
 
-def _asked(db: Session, task_id: int, who: Visitor, item: LabelItem | None) -> dict[str, Any]:
-    """What the page of one item shows."""
-    task = _task(db, task_id)
+def _asked(site: Site, task_id: int, who: Visitor, item: LabelItem | None) -> dict[str, Any]:
+    """What the page of one item shows; read when the task is no longer locked for others."""
     mine = (
         select(func.count())
         .select_from(Label)
         .join(LabelItem, LabelItem.id == Label.item_id)
         .where(LabelItem.task_id == task_id, Label.user_id == who.user_id, Label.undone.is_(None))
     )
-    given = int(db.execute(mine).scalar_one())
-    more = _more(db, task)
+    with site.database.read() as db:
+        task = _task(db, task_id)
+        given = int(db.execute(mine).scalar_one())
+        more = _more(db, task)
     return {"task": task, "item": item, "given": given, "more": more, "said": ""}
 
 
