@@ -228,8 +228,8 @@ def main() -> None:
     write(
         "web_pages", "Long rounds, and many annotators", "python -m benchmarks.web_pages",
         [("what", "target", "here", ""), *rows],
-        "Server, two workers, clients and database share the two cores of this machine, and whatever else runs"
-        " on it: the load average beside each figure says how much that was. A team of the long round has 400"
+        "Server, two workers, clients and database share the two cores of this machine with all other programs"
+        ": the load average beside each figure says how busy it was. A team of the long round has 400"
         " submissions, and 20 more that wait; a page shows the latest 50. Annotators answer every two seconds;"
         " meanwhile a worker brings the estimates up to date after their answers.",
     )  # fmt: skip

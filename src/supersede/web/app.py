@@ -41,7 +41,7 @@ from supersede.web.pages import page, see_other
 from supersede.web.reviews import routes as reviews
 from supersede.web.security.guard import Guard
 from supersede.web.security.limits import Limiter
-from supersede.web.security.visitor import SignInNeeded
+from supersede.web.security.visitor import NOBODY, SignInNeeded
 from supersede.web.site import Site
 
 __all__ = ["PARTS", "Limits", "create_app"]
@@ -208,6 +208,7 @@ def _answer(
     return shown(
         request,
         "web/error.html",
+        getattr(request.state, "visitor", NOBODY),
         status=status,
         headers=headers,
         heading=heading,

@@ -15,11 +15,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment
 
+from supersede.errors import SupersedeError
 from supersede.look import environment
 from supersede.web.security.forms import new_form
 from supersede.web.security.visitor import NOBODY, Visitor
 
-__all__ = ["ASSETS", "asset", "page", "part", "see_other"]
+__all__ = ["ASSETS", "again", "asset", "page", "part", "see_other"]
 
 
 @cache
@@ -61,6 +62,12 @@ def page(
         )
     )
     return HTMLResponse(text, status, headers)
+
+
+def again(error: SupersedeError, typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What a form needs that is shown again, for `page`: its problem, where it is, what was typed."""
+    wrong = getattr(error, "field", "")
+    return {"status": 422, "problem": str(error), "wrong": wrong, "typed": typed}
 
 
 def part(request: Request, template: str, who: Visitor = NOBODY, **values: Any) -> HTMLResponse:

@@ -17,7 +17,7 @@ from supersede.web.bounties.reading import (
     stored_model_file,
 )
 from supersede.web.database import Round
-from supersede.web.pages import page, see_other
+from supersede.web.pages import again, page, see_other
 from supersede.web.security import SignedIn, SiteOf, Visitor
 from supersede.web.site import Site
 
@@ -74,11 +74,8 @@ def try_columns(
                 site,
                 who,
                 round_,
-                status=422,
-                problem=str(error),
-                wrong=getattr(error, "field", ""),
                 picked=picked,
-                typed={"note": posted.get("note", "")},
+                **again(error, {"note": posted.get("note", "")}),
             )
 
 
@@ -115,11 +112,8 @@ def submit_file(
                 request,
                 "web.bounties/model.html",
                 who,
-                status=422,
-                problem=str(error),
-                wrong=getattr(error, "field", ""),
-                typed=typed,
                 round=round_,
+                **again(error, typed),
             )
 
 

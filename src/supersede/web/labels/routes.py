@@ -19,7 +19,7 @@ from supersede.web.labels import actions
 from supersede.web.labels.contents import MEDIA
 from supersede.web.labels.looks import Aim, aims_of, latest
 from supersede.web.labels.opening import Wanted, open_from_file
-from supersede.web.pages import page, part, see_other
+from supersede.web.pages import again, page, part, see_other
 from supersede.web.security import SignedIn, SiteOf, Visitor, needs
 from supersede.web.security.forms import once
 from supersede.web.site import Site
@@ -110,10 +110,7 @@ def open_task(
                 lambda: f"/labels/{open_from_file(site, db, table, wanted, who.user_id).id}",
             )  # fmt: skip
     except SupersedeError as error:
-        wrong = getattr(error, "field", "")
-        return _question(
-            request, site, who, table, status=422, problem=str(error), wrong=wrong, typed=typed
-        )
+        return _question(request, site, who, table, **again(error, typed))
     return see_other(at)
 
 
