@@ -43,6 +43,7 @@ from supersede.errors import (
     ReportError,
     StaleVersionError,
     SubmissionError,
+    SupersedeError,
 )
 from tests.bounty.cases import ONE, ZERO, Grumpy, people
 
@@ -518,5 +519,36 @@ def test_folders_that_cannot_exist_are_refused(folder, tmp_path):
         Bounty(DecisionList(ZERO), [people()], policy=Naive(), folder=tmp_path / folder)
     with pytest.raises(ReportError):
         save_list(DecisionList(ZERO), tmp_path / folder)
-    with pytest.raises(ArgumentError, match="whole capacity"):
+    with pytest.raises(ArgumentError, match="whole number"):
         Bounty(DecisionList(ZERO), [people()], policy=Naive(), capacity=1.5)
+
+
+WRONG = {
+    "one sample": lambda: Bounty(START, people(300)),
+    "no samples": lambda: Bounty(START, None),
+    "a model that is no list": lambda: Bounty(ONE, [people(300)]),
+    "capacity in words": lambda: Bounty(START, [people(300)], capacity="many"),
+    "half a submission": lambda: Bounty(START, [people(300)], capacity=1.5),
+    "half a submission per team": lambda: Bounty(START, [people(300)], per_team=1.5),
+    "watch without names": lambda: Bounty(START, [people(300)], watch=["age >= 60"]),
+    "watch with numbers": lambda: Bounty(START, [people(300)], watch={1: "age >= 60"}),
+    "watch of nothing": lambda: Bounty(START, [people(300)], watch={"old": None}),
+    "a group that is a mask": lambda: Bounty(START, [people(300)]).submit("ada", np.ones(300, bool), ONE),
+    "an answer that is a number": lambda: Bounty(START, [people(300)]).submit("ada", "age >= 60", 1),
+    "an answer that is a class": lambda: Bounty(START, [people(300)]).submit("ada", "age >= 60", Constant),
+    "a base that is a number": lambda: Bounty(START, [people(300)]).submit("ada", "age >= 60", ONE, base=5),
+    "a column called 5": lambda: Sample("rows", {5: [1, 2]}, [0, 1]),
+    "a column that cannot be stored": lambda: Sample("rows", {"\ud800": [1, 2]}, [0, 1]),
+    "a confidence in percent": lambda: Bounty(START, [people(300)]).close(people(300, seed=1), confidence=95),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
+def test_arguments_of_another_kind_are_refused_with_a_type(call):
+    with pytest.raises(SupersedeError):
+        call()
+
+
+def test_a_tree_is_a_group():
+    receipt = Bounty(START, [people()]).submit("ada", Compare("age", ">=", np.float64(60)), ONE)
+    assert receipt.accepted
