@@ -42,6 +42,7 @@ from supersede.web.reviews import routes as reviews
 from supersede.web.security.guard import Guard
 from supersede.web.security.limits import Limiter
 from supersede.web.security.visitor import NOBODY, SignInNeeded
+from supersede.web.shared import Shared
 from supersede.web.site import Site
 
 __all__ = ["PARTS", "Limits", "create_app"]
@@ -94,6 +95,7 @@ def create_app(site: Site, *, demo: bool = False) -> FastAPI:
         Limiter(settings.sign_ins_per_minute),
     )
     app.state.measures = Measures()
+    app.state.standings = Shared()
     if demo:
         app.include_router(demonstration.router)  # before the start page of others
     for routes in PARTS:

@@ -20,7 +20,7 @@ from supersede.look import environment
 from supersede.web.security.forms import new_form
 from supersede.web.security.visitor import NOBODY, Visitor
 
-__all__ = ["ASSETS", "again", "asset", "page", "part", "see_other"]
+__all__ = ["ASSETS", "again", "asset", "page", "part", "part_text", "see_other"]
 
 
 @cache
@@ -52,16 +52,17 @@ def page(
         headers: Headers of the answer.
         **values: What the template names.
     """
+    text = part_text(request, template, who, **values)
+    return HTMLResponse(text, status, headers)
+
+
+def part_text(request: Request, template: str, who: Visitor = NOBODY, **values: Any) -> str:
+    """A template's text; arguments as for `page`."""
     values = {"problem": "", "wrong": "", "typed": {}, **values}
     demo = getattr(request.app.state, "demo", False)
-    text = (
-        _templates()
-        .get_template(template)
-        .render(
-            who=who, here=request.url.path, demo=demo, now=request.app.state.site.now(), **values
-        )
-    )
-    return HTMLResponse(text, status, headers)
+    now = request.app.state.site.now()
+    found = _templates().get_template(template)
+    return found.render(who=who, here=request.url.path, demo=demo, now=now, **values)
 
 
 def again(error: SupersedeError, typed: Mapping[str, Any]) -> dict[str, Any]:

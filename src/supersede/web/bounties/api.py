@@ -101,7 +101,7 @@ def list_rounds(site: SiteOf, who: SignedIn) -> list[RoundOut]:
     """All rounds."""
     with site.database.read() as db:
         query = select(Round).order_by(Round.id.desc()).limit(200)
-        hidden = set() if who.may("judge") else {"draft", "preparing"}
+        hidden = frozenset() if who.may("judge") else rounds.HIDDEN
         found = [r for r in db.execute(query).scalars() if r.state not in hidden]
         return [_round(r, site) for r in found]
 
