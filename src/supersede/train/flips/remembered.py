@@ -82,6 +82,7 @@ def aligned(
     """
     values = np.asarray(output)
     form = form_of(values)
+    old_classes = _named(output, classes) if old_classes is None else _distinct(old_classes)
     if form == "logits":
         sums = values.sum(axis=1)
         msg = (
@@ -91,11 +92,16 @@ def aligned(
         )
         raise ArgumentError(msg)
     if form == "classes":
+        _refuse_unnamed(values, old_classes, classes)
         return (values[:, None] == classes).astype(float), values
     values, names = _probabilities(values, old_classes, classes)
     if np.array_equal(names, classes):
         return values, decided(values, names, threshold)
-    _, here, there = np.intersect1d(classes, names, return_indices=True)
+    if len(names) == len(classes) == 2 and len(set(names.tolist()) & set(classes.tolist())) == 1:
+        _refuse_unnamed(names, None, classes)  # two classes of which one has another name
+    at = {name: i for i, name in enumerate(names.tolist())}
+    here = [i for i, name in enumerate(classes.tolist()) if name in at]
+    there = [at[classes.tolist()[i]] for i in here]
     moved = np.zeros((len(values), len(classes)))
     moved[:, here] = values[:, there]
     mass = moved.sum(axis=1, keepdims=True)
@@ -131,9 +137,49 @@ def from_output(
         )
         raise ArgumentError(msg)
     if np.asarray(output).ndim == 2:
-        taught = classes if old_classes is None else np.asarray(old_classes)
+        taught = _named(output, classes) if old_classes is None else np.asarray(old_classes)
+        taught = classes if taught is None else taught
         moved = np.where(np.isin(y, taught)[:, None], moved, 0.0)
     return Remembered(moved, (said == y).astype(float), np.ones(len(y), bool))
+
+
+def _named(output: Any, classes: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """The names of a frame's columns, where they are the new model's classes in any order."""
+    columns = getattr(output, "columns", None)
+    if columns is None or len(columns) != len(classes):
+        return None
+    names = np.asarray(list(columns))
+    if names.dtype.kind == "U" and classes.dtype.kind not in "UO":  # as CSV files name columns
+        as_text = {str(c): c for c in classes.tolist()}
+        names = np.asarray([as_text.get(str(n), n) for n in names.tolist()])
+    return names if np.isin(names, classes).all() and len(np.unique(names)) == len(names) else None
+
+
+def _distinct(old_classes: npt.ArrayLike) -> npt.NDArray[Any]:
+    names = np.asarray(old_classes)
+    if names.dtype.kind == "U":  # numpy turns numbers beside texts into texts
+        names = np.asarray(old_classes, object)
+    if names.ndim != 1 or len(set(names.tolist())) < len(names):
+        msg = f"old_classes={names.tolist()!r}; expected each class of the old model once"
+        raise ArgumentError(msg)
+    return names
+
+
+def _refuse_unnamed(
+    said: npt.NDArray[Any], old_classes: npt.NDArray[Any] | None, classes: npt.NDArray[Any]
+) -> None:
+    """Refuse answers that are no class of y, unless they are named as classes of the old model."""
+    new = set(classes.tolist())
+    known = new if old_classes is None else new | set(old_classes.tolist())
+    given = set(said.tolist())
+    strange = given - known
+    if strange and given & new:
+        msg = (
+            f"the old answer {min(strange, key=str)!r} is no class of y, {', '.join(map(repr, classes[:5].tolist()))};"
+            " give both the same names, or, if the class was removed, name all classes of the old model with"
+            " old_classes=…"
+        )
+        raise ArgumentError(msg)
 
 
 def _probabilities(

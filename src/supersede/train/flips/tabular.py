@@ -328,7 +328,10 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
     def __sklearn_tags__(self) -> Any:
         """What the estimator accepts, this does."""
         tags = super().__sklearn_tags__()
-        own = get_tags(self.estimator)
+        try:
+            own = get_tags(self.estimator)
+        except AttributeError:  # of estimators without tags, such as CatBoost's, nothing is known
+            return tags
         tags.input_tags, tags.classifier_tags = own.input_tags, own.classifier_tags
         return tags
 
