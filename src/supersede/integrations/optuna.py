@@ -34,6 +34,7 @@ from supersede.search.stopping import (
     Trial,
     decide,
 )
+from supersede.search.stopping.space import covering
 
 if TYPE_CHECKING:
     from supersede.search.stopping.fold_design import Splitter
@@ -182,7 +183,7 @@ class _Reader:
             new = _parameter(distribution)
             known = self.parameters.get(name)
             if known != new:
-                self.parameters[name] = new if known is None else _covering(known, new)
+                self.parameters[name] = new if known is None else covering(known, new)
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
@@ -217,17 +218,6 @@ def _parameter(distribution: BaseDistribution) -> Parameter:
     if isinstance(distribution, IntDistribution):
         return Int(low, high, log, step)
     return Float(low, high, log, step)
-
-
-def _covering(a: Parameter, b: Parameter) -> Parameter:
-    """One parameter that covers two ranges of the same name."""
-    if isinstance(a, Categorical) or isinstance(b, Categorical):
-        choices = [*getattr(a, "choices", ()), *getattr(b, "choices", ())]
-        return Categorical(tuple(dict.fromkeys(choices)))
-    low, high, log = min(a.low, b.low), max(a.high, b.high), a.log and b.log
-    if isinstance(a, Int) and isinstance(b, Int):
-        return Int(int(low), int(high), log, a.step if a.step == b.step else 1)
-    return Float(low, high, log, a.step if a.step == b.step else None)
 
 
 class StopWhen:

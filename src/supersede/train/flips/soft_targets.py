@@ -240,7 +240,8 @@ def _class_weights(
     usual: Params, y: npt.NDArray[Any], classes: npt.NDArray[Any]
 ) -> tuple[Floats, dict[str, Any]]:
     """The weight of each class, and parameters that give it without counting repeated rows."""
-    weights, fixed = np.ones(len(classes)), {}
+    weights = np.ones(len(classes))
+    fixed: dict[str, Any] = {}
     counts = np.array([(y == c).sum() for c in classes], float)
     given = usual.get("class_weight")
     if given is not None and not isinstance(given, list):
