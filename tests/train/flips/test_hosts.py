@@ -237,8 +237,8 @@ def test_the_classes_of_old_outputs_are_not_guessed(rare):
     turned = pd.DataFrame(said[:, ::-1], columns=[1, 0])
     assert new.fit(X, y, old_output=turned).predict_proba(X) == pytest.approx(wanted)
     for output, names, words in (
-        (np.where(old.predict(X) == 1, 1, -1), None, "old answer -1 is no class of y"),
-        (said, [-1, 1], "old answer -1 is no class of y"),
+        (np.where(old.predict(X) == 1, 1, -1), None, "old answer -1 is not a class of y"),
+        (said, [-1, 1], "old answer -1 is not a class of y"),
         (said, [0, 0], "each class of the old model once"),
     ):
         with pytest.raises(ArgumentError, match=words):

@@ -168,14 +168,14 @@ def _distinct(old_classes: npt.ArrayLike) -> npt.NDArray[Any]:
 def _refuse_unnamed(
     said: npt.NDArray[Any], old_classes: npt.NDArray[Any] | None, classes: npt.NDArray[Any]
 ) -> None:
-    """Refuse answers that are no class of y, unless they are named as classes of the old model."""
+    """Refuse answers that are not classes of y, unless they are named as classes of the old model."""
     new = set(classes.tolist())
     known = new if old_classes is None else new | set(old_classes.tolist())
     given = set(said.tolist())
     strange = given - known
     if strange and given & new:
         msg = (
-            f"the old answer {min(strange, key=str)!r} is no class of y, {', '.join(map(repr, classes[:5].tolist()))};"
+            f"the old answer {min(strange, key=str)!r} is not a class of y, {', '.join(map(repr, classes[:5].tolist()))};"
             " give both the same names, or, if the class was removed, name all classes of the old model with"
             " old_classes=…"
         )
