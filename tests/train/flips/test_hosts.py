@@ -225,6 +225,9 @@ def test_an_old_model_reads_its_own_columns_by_name(rare):
             assert given == pytest.approx(old.predict_proba(rows), abs=1e-6)
             with pytest.raises(ArgumentError, match="reads the columns f"):
                 deployed(form).answers(wide.drop(columns="f"))
+    unnamed = clone(BOOSTING).fit(X, y)
+    for form in (unnamed, unnamed.booster_):
+        assert deployed(form).answers(wide)[0] == pytest.approx(unnamed.predict_proba(X))
     with pytest.raises(ArgumentError, match="reads 6 columns, the rows have 3"):
         deployed(clone(BOOSTING).fit(X, y).booster_).answers(test[:, :3])
 

@@ -21,6 +21,7 @@ from supersede.errors import ArgumentError, MissingExtraError, SourceError
 __all__ = ["Deployed", "deployed"]
 
 Array = npt.NDArray[Any]
+_NUMBERED = ("Column_", "f", "x", "")  # names that models give to columns without names
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,7 @@ def _of_old_model(old: Any) -> Deployed:
 def _of_lightgbm(booster: Any, X: Any) -> Array:
     objective = str(booster.dump_model(num_iteration=1).get("objective", "custom")).split()[0]
     _expect_probabilities("LightGBM", objective, ("binary", "multiclass", "cross_entropy"))
-    named = booster.feature_name()
-    X = _its_columns(X, None if named[0] == "Column_0" else named)
+    X = _its_columns(X, booster.feature_name())
     _expect_columns(X, booster.num_feature())
     return _both(np.asarray(booster.predict(X), float))
 
@@ -159,10 +159,11 @@ def _expect_columns(X: Any, count: int) -> None:
 
 def _its_columns(X: Any, names: Any) -> Any:
     """The columns of a frame that a model was trained on, in its order; other rows as they are."""
-    if names is None or not hasattr(X, "columns"):
+    if names is None or not hasattr(X, "columns") or hasattr(X, "column_names"):
         return X
     wanted, there = [str(name) for name in names], [str(name) for name in X.columns]
-    if wanted == there:
+    numbered = [[f"{prefix}{i}" for i in range(len(wanted))] for prefix in _NUMBERED]
+    if wanted == there or (wanted in numbered and not set(wanted) & set(there)):
         return X
     missing = [name for name in wanted if name not in there]
     if missing:

@@ -145,7 +145,7 @@ def from_output(
 
 def _named(output: Any, classes: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
     """The names of a frame's columns, where they are the new model's classes in any order."""
-    columns = getattr(output, "columns", None)
+    columns = None if hasattr(output, "column_names") else getattr(output, "columns", None)
     if columns is None or len(columns) != len(classes):
         return None
     names = np.asarray(list(columns))
