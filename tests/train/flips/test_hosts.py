@@ -111,6 +111,11 @@ def test_arguments_of_fit_reach_the_estimator(rare):
     plain = PositiveCongruentClassifier(BOOSTING, mode="soft", strength=1.0)
     plain.fit(frame, y, old_output=old.predict_proba(X), categorical_feature=["kind"])
     assert len(plain.feature_importances_) == 7
+    by_histograms = HistGradientBoostingClassifier(early_stopping=True, random_state=0, max_iter=20)
+    near = PositiveCongruentClassifier(by_histograms, old, mode="soft", strength=1e-9)
+    near.fit(X, y, X_val=test[0], y_val=test[1])
+    alone = clone(by_histograms).fit(X, y, X_val=test[0], y_val=test[1])
+    assert near.predict_proba(X) == pytest.approx(alone.predict_proba(X))
     pipe = make_pipeline(StandardScaler(), BOOSTING)
     piped = PositiveCongruentClassifier(pipe, old, mode="soft", strength=1.0)
     piped.fit(X, y, lgbmclassifier__init_score=np.zeros(len(X)))

@@ -201,7 +201,7 @@ def _repeated(
     given: dict[str, Any],
 ) -> Any:
     usual = model.get_params(deep=False)
-    aside, extra, changed = _set_aside(model, X, y, sample_weight)
+    aside, extra, changed = _set_aside(model, X, y, sample_weight, given)
     keep = np.setdiff1d(np.arange(len(y)), aside, assume_unique=True)
     total = mass[keep].sum(axis=1, keepdims=True)
     labels = y[keep, None] == classes
@@ -266,7 +266,7 @@ def _class_weights(
 
 
 def _set_aside(
-    model: Any, X: Any, y: npt.NDArray[Any], sample_weight: Floats | None
+    model: Any, X: Any, y: npt.NDArray[Any], sample_weight: Floats | None, given: Params
 ) -> tuple[npt.NDArray[np.intp], dict[str, Any], dict[str, Any]]:
     """Rows on which histogram boosting stops early: those that it would set aside itself."""
     none = np.array([], np.intp)
@@ -276,7 +276,7 @@ def _set_aside(
         return none, {}, {}
     if stopping == "auto" and len(y) <= _MOST_ROWS:
         return none, {}, {"early_stopping": False}
-    if usual["validation_fraction"] is None:
+    if usual["validation_fraction"] is None or "X_val" in given:
         return none, {}, {"early_stopping": True}
     seed = check_random_state(usual["random_state"]).randint(np.iinfo(np.uint32).max, dtype="u8")
     _, aside = train_test_split(

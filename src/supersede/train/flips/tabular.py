@@ -346,9 +346,11 @@ def _per_item(values: npt.ArrayLike | None, name: str, n: int) -> Floats | None:
     if values is None:
         return None
     numbers = np.asarray(values, float)
-    if numbers.shape != (n,) or not np.isfinite(numbers).all() or (numbers < 0).any():
+    broken = 0 if numbers.shape != (n,) else int((~(np.isfinite(numbers) & (numbers >= 0))).sum())
+    if numbers.shape != (n,) or broken:
+        what = f"{broken} numbers that are negative or not finite" if broken else ""
         msg = (
-            f"{name} has shape {numbers.shape}; expected one finite number >= 0 for each of {n}"
+            f"{name} has {what or f'shape {numbers.shape}'}; expected one finite number >= 0 for each of {n}"
             " rows"
         )
         raise ArgumentError(msg)
