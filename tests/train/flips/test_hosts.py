@@ -162,6 +162,10 @@ def test_an_estimator_that_sets_rows_aside_takes_weights_only(rare):
     [
         (CalibratedClassifierCV(LogisticRegression(), cv=2), "cv of Calibrated"),
         (OneVsRestClassifier(GradientBoostingClassifier(n_iter_no_change=3)), "n_iter_no_change"),
+        (
+            OneVsRestClassifier(HistGradientBoostingClassifier(early_stopping=True)),
+            "early_stopping",
+        ),
         (RandomForestClassifier(4, class_weight="balanced_subsample"), "balanced_subsample"),
         (OneVsRestClassifier(LogisticRegression(class_weight="balanced")), "drawn within OneVs"),
     ],

@@ -2,8 +2,8 @@
 
 A fitted classifier, an `OldModel`, a function from rows to probabilities or classes, a booster of
 LightGBM or XGBoost, or the file of one. Of a frame, a model that knows its columns by name reads those,
-in its own order, so that new columns do not disturb it. Files are read by their packages' own formats; pickles run
-code when they are read, so load them yourself.
+in its own order, so that new columns do not disturb it. Files are read by their packages' own formats;
+pickles run code when they are read, so load them yourself.
 """
 
 from collections.abc import Callable

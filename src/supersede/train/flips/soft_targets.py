@@ -9,8 +9,8 @@ Whatever an estimator learns from its rows besides their weights would be distor
 is therefore fixed here, in the one place that repeats: preprocessing is fitted on the rows as they
 are; class weights come from the labels as they are, and weigh a row by its label, whatever class a copy
 teaches; smallest leaves, counted in rows, grow with the number of rows; and rows for early stopping are
-set aside before any is repeated. As the
-penalty goes to zero, no row is repeated any more, and training is that of the estimator alone.
+set aside before any is repeated. As the penalty goes to zero, no row is repeated any more, and training
+is that of the estimator alone.
 """
 
 from collections.abc import Mapping
@@ -118,7 +118,7 @@ def sets_rows_aside(estimator: Any) -> str | None:
     inside = [part for part in last.get_params().values() if hasattr(part, "get_params")]
     for part in (last, *inside):
         params, kind = part.get_params(deep=False), type(part).__name__
-        fault = _aside(part, params)
+        fault = _aside(part, params, takes_rows=part is last)
         if fault is not None:
             return f"{fault} of {kind} sets training rows aside"
         weights = params.get("class_weight")
@@ -127,12 +127,13 @@ def sets_rows_aside(estimator: Any) -> str | None:
     return None
 
 
-def _aside(part: Any, params: Params) -> str | None:
+def _aside(part: Any, params: Params, *, takes_rows: bool) -> str | None:
     if "cv" in params:
         return "cv"
     if params.get("probability") is True:
         return "probability"
-    if has_fit_parameter(part, "X_val") or "validation_fraction" not in params:
+    given = takes_rows and has_fit_parameter(part, "X_val")
+    if given or "validation_fraction" not in params:
         return "eval_fraction" if params.get("eval_fraction") else None
     if params.get("early_stopping") is True:
         return "early_stopping"
