@@ -17,7 +17,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, GroupKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,6 +27,7 @@ from xgboost import XGBClassifier
 from supersede.errors import ArgumentError, SourceError
 from supersede.train.flips import OldModel, PositiveCongruentClassifier
 from supersede.train.flips.deployed import deployed
+from supersede.train.flips.remembered import remember_on
 
 BOOSTING = LGBMClassifier(n_estimators=12, num_leaves=7, n_jobs=1, verbose=-1)
 
@@ -333,6 +334,18 @@ def test_a_threshold_decides_for_old_and_new(rare):
         PositiveCongruentClassifier(BOOSTING, old, threshold=2, mode="weights", strength=1).fit(
             *train
         )
+
+
+def test_the_old_models_own_threshold_counts(rare):
+    _, (X, y), _ = rare
+    old = FixedThresholdClassifier(clone(BOOSTING), threshold=0.15).fit(X[:300], y[:300])
+    seen = np.arange(len(y)) < 300
+    rows = X[300:], y[300:]
+    right = remember_on(deployed(old), *rows, np.unique(y)).right
+    assert right.tolist() == (old.predict(rows[0]) == rows[1]).tolist()
+    assert right.mean() != (old.predict_proba(rows[0]).argmax(axis=1) == rows[1]).mean()
+    new = PositiveCongruentClassifier(BOOSTING, old, mode="weights", strengths=(1.0,))
+    assert new.fit(X, y, seen_by_old=seen).front_.untreated.nfr > 0
 
 
 class Forgetful(PositiveCongruentClassifier):

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from supersede.errors import ArgumentError, MissingExtraError, SourceError
 
-__all__ = ["Deployed", "deployed"]
+__all__ = ["Deployed", "deployed", "its_columns"]
 
 Array = npt.NDArray[Any]
 _NUMBERED = ("Column_", "f", "x", "")  # names that models give to columns without names
@@ -32,10 +32,13 @@ class Deployed:
         answers: From rows to its output, probabilities ``(n, C)`` or classes ``(n,)``, and to the
             names of its classes; None where they are those of the new model.
         estimator: The scikit-learn classifier, of which copies can be trained; None for others.
+        said: From rows to its answers, ``(n,)``, where these need not be the most probable classes, as
+            with a tuned threshold; None if they are.
     """
 
     answers: Callable[[Any], tuple[Array, Array | None]]
     estimator: Any = None
+    said: Callable[[Any], Array] | None = None
 
 
 def deployed(old: Any) -> Deployed:
@@ -89,14 +92,18 @@ def _of_estimator(old: Any) -> Deployed:
         )
         raise ArgumentError(msg)
 
+    def said(X: Any) -> Array:
+        X = its_columns(X, getattr(old, "feature_names_in_", None))
+        return np.asarray(old.predict(X)).reshape(-1)
+
     def answers(X: Any) -> tuple[Array, Array | None]:
         classes = np.asarray(old.classes_)
-        X = _its_columns(X, getattr(old, "feature_names_in_", None))
-        if hasattr(old, "predict_proba"):
-            return np.asarray(old.predict_proba(X), float), classes
-        return np.asarray(old.predict(X)).reshape(-1), classes
+        if not hasattr(old, "predict_proba"):
+            return said(X), classes
+        X = its_columns(X, getattr(old, "feature_names_in_", None))
+        return np.asarray(old.predict_proba(X), float), classes
 
-    return Deployed(answers, old)
+    return Deployed(answers, old, said)
 
 
 def _of_old_model(old: Any) -> Deployed:
@@ -117,7 +124,7 @@ def _of_old_model(old: Any) -> Deployed:
 def _of_lightgbm(booster: Any, X: Any) -> Array:
     objective = str(booster.dump_model(num_iteration=1).get("objective", "custom")).split()[0]
     _expect_probabilities("LightGBM", objective, ("binary", "multiclass", "cross_entropy"))
-    X = _its_columns(X, booster.feature_name())
+    X = its_columns(X, booster.feature_name())
     _expect_columns(X, booster.num_feature())
     return _both(np.asarray(booster.predict(X), float))
 
@@ -132,7 +139,7 @@ def _of_xgboost(booster: Any, X: Any) -> Array:
     named = booster.feature_names
     if isinstance(X, xgboost.DMatrix):
         return _both(np.asarray(booster.predict(X), float))
-    X = _its_columns(X, named)
+    X = its_columns(X, named)
     _expect_columns(X, booster.num_features())
     rows = xgboost.DMatrix(X, feature_names=named, enable_categorical=hasattr(X, "columns"))
     return _both(np.asarray(booster.predict(rows), float))
@@ -157,7 +164,7 @@ def _expect_columns(X: Any, count: int) -> None:
         raise ArgumentError(msg)
 
 
-def _its_columns(X: Any, names: Any) -> Any:
+def its_columns(X: Any, names: Any) -> Any:
     """The columns of a frame that a model was trained on, in its order; other rows as they are."""
     if names is None or not hasattr(X, "columns") or hasattr(X, "column_names"):
         return X

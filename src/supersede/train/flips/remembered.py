@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing as rows_of
 
 from supersede.errors import ArgumentError
 from supersede.train.flips.answers import decided
+from supersede.train.flips.deployed import Deployed, deployed, its_columns
 from supersede.train.flips.output_form import form_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "aligned",
     "from_output",
     "out_of_sample",
+    "remember_on",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -115,8 +117,21 @@ def from_output(
     y: npt.NDArray[Any],
     classes: npt.NDArray[Any],
     threshold: float | None = None,
+    said: npt.NDArray[Any] | None = None,
 ) -> Remembered:
-    """An old model's output on labelled rows; arguments as for `aligned`.
+    """An old model's output on labelled rows.
+
+    Args:
+        output: As for `aligned`.
+        old_classes: As for `aligned`.
+        y: Labels, ``(n,)``.
+        classes: As for `aligned`.
+        threshold: As for `aligned`.
+        said: Its answers, ``(n,)``, where they need not be the most probable classes; ignored if
+            there is a threshold.
+
+    Returns:
+        The old model on these rows.
 
     Raises:
         ArgumentError: The number of rows differs, the output is not finite, its classes are not
@@ -128,7 +143,8 @@ def from_output(
             " row per item, in the same order"
         )
         raise ArgumentError(msg)
-    moved, said = aligned(output, old_classes, classes, threshold)
+    moved, likely = aligned(output, old_classes, classes, threshold)
+    said = likely if said is None or threshold is not None else said
     if len(said) and not np.isin(said, classes).any():
         msg = (
             f"none of the old answers, such as {np.asarray(said).tolist()[0]!r} ({np.asarray(said).dtype}), is one of the"
@@ -245,16 +261,27 @@ def out_of_sample(
             f" of the old model, too few to refit copies on {folds} folds; pass shared='skip'"
         )
         raise ArgumentError(msg)
-    output = cross_val_predict(
-        clone(old),
-        rows_of(X, rows),
-        labels,
-        cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
-        method="predict_proba" if hasattr(old, "predict_proba") else "predict",
-    )
-    again = from_output(output, names, labels, classes, threshold)
     known = hidden.known.copy()
-    known[rows] = True
     probabilities, right = hidden.probabilities.copy(), hidden.right.copy()
-    probabilities[rows], right[rows] = again.probabilities, again.right
+    parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    X = its_columns(X, getattr(old, "feature_names_in_", None))
+    for train, test in parts:
+        copy = deployed(clone(old).fit(rows_of(X, rows[train]), labels[train]))
+        held = rows[test]
+        again = remember_on(copy, rows_of(X, held), y[held], classes, threshold)
+        known[held] = True
+        probabilities[held], right[held] = again.probabilities, again.right
     return replace(hidden, probabilities=probabilities, right=right, known=known)
+
+
+def remember_on(
+    old: Deployed,
+    X: Any,
+    y: npt.NDArray[Any],
+    classes: npt.NDArray[Any],
+    threshold: float | None = None,
+) -> Remembered:
+    """A deployed model on labelled rows; other arguments as for `from_output`."""
+    output, names = old.answers(X)
+    said = None if old.said is None or threshold is not None else old.said(X)
+    return from_output(output, names, y, classes, threshold, said)

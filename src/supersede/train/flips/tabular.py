@@ -14,7 +14,7 @@ from supersede.errors import ArgumentError
 from supersede.train.flips.answers import decided
 from supersede.train.flips.deployed import Deployed, deployed
 from supersede.train.flips.front import Front
-from supersede.train.flips.remembered import Remembered, aligned, from_output
+from supersede.train.flips.remembered import Remembered, aligned, from_output, remember_on
 from supersede.train.flips.remembered import out_of_sample as unseen
 from supersede.train.flips.rows import Rows
 from supersede.train.flips.soft_targets import sets_rows_aside
@@ -270,9 +270,7 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         if output is not None:
             remembered = [from_output(output, old_classes, y, self.classes_, self.threshold)]
         elif olds:
-            remembered = [
-                from_output(*old.answers(X), y, self.classes_, self.threshold) for old in olds
-            ]
+            remembered = [remember_on(old, X, y, self.classes_, self.threshold) for old in olds]
         else:
             msg = "no old model: pass old=<fitted classifier>, or fit(…, old_output=…)"
             raise ArgumentError(msg)
