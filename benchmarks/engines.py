@@ -97,7 +97,7 @@ def page() -> None:
         "*Printed by `python -m benchmarks.engines`; each figure is measured by that command.*\n\n"
         "# The same answers from every engine\n\n"
         "Generated tables of 60 to 900 rows with all kinds of columns are read by DuckDB, and where they\n"
-        "lie in another engine. Each is asked for a review with up to twelve checks, an audit of three\n"
+        "lie in another engine. Each gets a review with up to twelve checks, an audit of three\n"
         "group columns and a combination, and a plan. Whole numbers, words, verdicts, hashes of designs\n"
         "and ids of items must be the same; other numbers may differ by rounding, 1e-9. An error counts\n"
         "as an answer, which must be the same too. Every second table is added up by the engine, as tables\n"
