@@ -17,7 +17,12 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
-from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, GroupKFold
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    GroupKFold,
+    TunedThresholdClassifierCV,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -188,6 +193,9 @@ def test_weights_reach_the_last_step_wherever_it_is(rare):
     ):
         same = PositiveCongruentClassifier(inside, old, mode="weights", strength=1.0).fit(X, y)
         assert same.predict_proba(test) == pytest.approx(wanted.predict_proba(test), abs=1e-6)
+    for without in (FixedThresholdClassifier(plain), TunedThresholdClassifierCV(plain, cv=2)):
+        with pytest.raises(ArgumentError, match="does not accept sample_weight"):
+            PositiveCongruentClassifier(without, old, mode="weights", strength=1.0).fit(X, y)
 
 
 def test_an_old_model_in_every_form(rare, tmp_path):

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.model_selection import train_test_split
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as rows_of
 from sklearn.utils import check_random_state
@@ -102,7 +103,7 @@ def _weights_argument(model: Any) -> str | None:
         inside = [part for _, part in model.estimators if not isinstance(part, str)]
         fine = all(_weights_argument(part) == "sample_weight" for part in inside)
         return "sample_weight" if fine else None
-    if hasattr(model, "estimator") and hasattr(model, "scoring"):  # a search passes arguments on
+    if isinstance(model, BaseSearchCV):  # passes arguments on
         return _weights_argument(model.estimator)
     return None
 
