@@ -104,8 +104,9 @@ def page() -> None:
         "of more than 200,000 rows are.\n\n"
         "| engine | tables | rows | answers | refused alike | tables that differ |\n"
         "|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        "The goal is 200 tables on PostgreSQL and Spark without a difference. Spark takes a minute for\n"
-        "each table on two cores, so fewer were run: `python -m benchmarks.engines spark 200` runs all.\n\n"
+        "The goal is 200 tables on PostgreSQL and on Spark without a difference. Where fewer stand above,\n"
+        "the others were not run: the command resumes, and takes about an hour of two idle cores for\n"
+        "PostgreSQL and three for Spark (`python -m benchmarks.engines spark`, in `.venv-hosts`).\n\n"
         f"Types of columns, and the tables that have one: {listed}.\n"
         f"Roles, and the tables that use one: {used}.\n"
     )  # fmt: skip
