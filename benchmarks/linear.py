@@ -27,13 +27,18 @@ def fewshot() -> str:
     if not results:
         return ""
 
+    weighted = found("weighted")[: len(results)]  # the default, kept by itself
+
     def of(act: str, name: str, shots: str) -> list[float]:
-        return [r[f"{act} {shots}"][name] for r in results]
+        source = weighted if name == "weighted" else results
+        return [r[f"{act} {shots}"][name] for r in source]
 
     names = [
         ("LQF, regularization by leave-one-out", "relu", "lqf"),
+        ("LQF, weight of the layers before the last by leave-one-out too", "relu", "weighted"),
         ("LQF, regularization on the validation images", "relu", "lqf validated"),
-        ("the same by leave-one-out, leaky ReLU .2", "leaky", "lqf"),
+        ("LQF by leave-one-out, leaky ReLU .2", "leaky", "lqf"),
+        ("the same, weight by leave-one-out too", "leaky", "weighted"),
         ("fine-tuning, rate on the validation images", "relu", "tuned"),
         ("the same, leaky ReLU .2", "leaky", "tuned"),
         ("fine-tuning at its worst rate", "relu", "worst rate"),
@@ -54,8 +59,9 @@ def fewshot() -> str:
         ("LQF on leaky ReLU minus fine-tuning on leaky ReLU", leaky - mean("tuned", "leaky"), 0.0),
         ("LQF on leaky ReLU minus fine-tuning on ReLU", leaky - mean("tuned"), 0.0),
         ("LQF on ReLU minus fine-tuning on ReLU", mean("lqf") - mean("tuned"), 0.0),
+        ("The same, weight by leave-one-out", mean("weighted") - mean("tuned"), 0.0),
         ("The same, regularization on the validation images", mean("lqf validated") - mean("tuned"), 0.0),
-        ("LQF minus linear probe, ReLU", mean("lqf") - mean("probe"), 0.03),
+        ("LQF minus linear probe, ReLU, weight by leave-one-out", mean("weighted") - mean("probe"), 0.03),
     ]:  # fmt: skip
         facts.append(
             f"- {words}: {interval(gap)} points on average (target ≥ {goal * 100:g}):"
@@ -155,17 +161,32 @@ def backbones() -> str:
             "MiniLM-L6, five sections of Debian descriptions, 32 tokens; the last layer and a new head",
         ),
     ):
-        results = found(name)
+        fits = found(f"lqf_{name}")
+        results = found(name)[: len(fits)]  # the same seeds
         if not results:
             continue
         rows = [
-            (what, *(interval([r[s][key] for r in results]) for s in ("5", "10", "25")))
-            for what, key in [("LQF, rank 8, leave-one-out", "lqf"), ("linear probe", "probe"),
-                              ("fine-tuning, rate on 100 further items", "tuned"),
-                              ("fine-tuning at its worst rate", "worst rate")]
+            (what, *(interval([r[s][key] for r in of]) for s in ("5", "10", "25")))
+            for what, key, of in [("LQF, rank 8, weight of the layers before the last by leave-one-out", "lqf", fits),
+                                  ("LQF, rank 8, weight 1", "plain", fits),
+                                  ("linear probe", "probe", results),
+                                  ("fine-tuning, rate on 100 further items", "tuned", results),
+                                  ("fine-tuning at its worst rate", "worst rate", results)]
         ]  # fmt: skip
+        gaps = [
+            interval(
+                np.mean([[f[s]["lqf"] - r[s][rival] for s in ("5", "10", "25")] for f, r in zip(fits, results, strict=True)], axis=1)
+            )
+            for rival in ("probe", "tuned")
+        ]  # fmt: skip
+        share, plain = (
+            np.mean([f[s][key] for f in fits for s in ("5", "10", "25")])
+            for key in ("share", "plain share")
+        )
         made += [f"{words}; accuracy in % on 400 test items, {len(results)} seed{'s' * (len(results) > 1)}.", "",
-                 table(("accuracy", "5 shots", "10 shots", "25 shots"), rows)]  # fmt: skip
+                 table(("accuracy", "5 shots", "10 shots", "25 shots"), rows),
+                 f"LQF minus the linear probe, on average over the shots: {gaps[0]} points; minus fine-tuning: {gaps[1]}.",
+                 f"The layers before the last make up {share:.0%} of the kernel's diagonal (at weight 1: {plain:.0%}).", ""]  # fmt: skip
     return "\n".join(["## Real backbones", "", *made]) if made else ""
 
 
@@ -189,12 +210,17 @@ def notes() -> str:
         "  head, other sizes of that head, and rules that prefer a default regularization were tried on seeds 100 to 107 and",
         "  images that no figure uses; none was better by more than .3 points, so nothing was changed. Leaky ReLU is one of",
         "  the article's three ingredients.",
-        "- Real backbones: LQF changes two blocks or one layer at rank 8, fine-tuning all weights of them. On both, LQF loses",
-        "  to fine-tuning, and to the linear probe as well: the closed form is not a safe default there.",
+        "- Real backbones: LQF changes two blocks or one layer at rank 8 and the head in full, fine-tuning all weights of",
+        "  them. Until the head was fitted in full it saw 8 random directions of its features, and LQF lost to the linear",
+        "  probe by up to 13 points (36.7 % against 49.9 %, MiniLM, 5 shots). The kernel of the layers before the head was",
+        "  not the cause: it makes up 4 to 7 % of the diagonal. The shares to choose from, and the rule (least squared",
+        "  error), were chosen on seeds 100 to 105, which no figure uses; preferring the probe within one standard error",
+        "  was tried there and cost 2.7 points on digits. Where fine-tuning wins, the difference is in the first lines.",
         "- Two bounds in the tests were set after what was measured, before they were first committed: the certificate's",
         "  distance in float64 (1e-7; 1.05e-8 was measured) and the gradient that SGD reaches (0.1; 0.054 was measured).",
-        "- Few shots, updates, ingredients and backbones were computed with torch 2.11.0 on one core per seed of an Intel",
-        "  Xeon; the rest with the versions above.",
+        "- Few shots, updates, ingredients and the rivals on backbones were computed with torch 2.11.0 on one core per seed",
+        "  of an Intel Xeon; the rest, and rows with a weight by leave-one-out, with the versions above. Tables of updates",
+        "  and ingredients have weight 1.",
         "- The weights of the backbones were rounded to half precision before they were used.",
         "",
     ]  # fmt: skip

@@ -66,7 +66,7 @@ def one_seed(seed: int) -> dict:
             ]
             best = int(np.argmax([accuracy(answers(m, x_v), y_v) for m in made]))
             result[f"{act}, {name}, plain"] = accuracy(answers(made[best], x_test), y_test)
-        exact = LQF(start).fit(x, y)
+        exact = LQF(start, body_weight=1.0).fit(x, y)
         result[f"{act}, squared, exact"] = accuracy(exact.predict(x_test), y_test)
         near = LQF(
             start, solver="sgd", regularization=exact.penalty.value, epochs=STEPS // 2, batch=BATCH

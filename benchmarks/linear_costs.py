@@ -141,7 +141,9 @@ def equalities() -> dict:
         left = 0.0
         for i in range(n):
             rest = np.delete(np.arange(n), i)
-            other = LQF(net, regularization=fit.penalty.value).fit(x[rest], y[rest])
+            other = LQF(net, regularization=fit.penalty.value, body_weight=fit.balance.weight).fit(
+                x[rest], y[rest]
+            )
             said = other.outputs(x[i : i + 1])[0]
             left = max(left, float(np.abs(said - alone.outputs[i]).max() / np.abs(said).max()))
         gone = [1, 5, 20]

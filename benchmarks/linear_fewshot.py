@@ -120,6 +120,24 @@ def validated(fit, x, y):
     return max(fits, key=lambda f: accuracy(f.predict(x), y))  # the first of equals
 
 
+def weighted(seed: int) -> dict:
+    """LQF with the weight of the layers before the last by leave-one-out, the default."""
+    image, label, test_image, test_label = mnist()
+    rows = np.flatnonzero(test_label >= 5)[:TEST]
+    x_test, y_test = test_image(rows), test_label[rows] - 5
+    result = {}
+    for name, slope in (("relu", 0.0), ("leaky", 0.2)):
+        start = with_head(pretrained(seed, slope, image, label), seed)
+        for shots in SHOTS:
+            x, y, _, _ = few(seed, shots, image, label)
+            begun = time.process_time()
+            fit = LQF(start).fit(x, y)
+            spent = time.process_time() - begun
+            found = accuracy(fit.predict(x_test), y_test)
+            result[f"{name} {shots}"] = {"weighted": found, "weighted seconds": spent}
+    return result
+
+
 def one_seed(seed: int) -> dict:
     image, label, test_image, test_label = mnist()
     rows = np.flatnonzero(test_label >= 5)[:TEST]
@@ -131,7 +149,7 @@ def one_seed(seed: int) -> dict:
             x, y, x_v, y_v = few(seed, shots, image, label)
             start = with_head(net, seed)
             begun = time.process_time()
-            fit = LQF(start).fit(x, y)
+            fit = LQF(start, body_weight=1.0).fit(x, y)
             spent = time.process_time() - begun
             entry = {"lqf": accuracy(fit.predict(x_test), y_test), "lqf seconds": spent}
             entry["lqf validated"] = accuracy(validated(fit, x_v, y_v).predict(x_test), y_test)
@@ -153,4 +171,5 @@ def one_seed(seed: int) -> dict:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    kept("weighted", SEEDS, weighted)
     kept("fewshot", SEEDS, one_seed)

@@ -30,7 +30,7 @@ def one_seed(seed: int) -> dict:
         torch.manual_seed(seed)
         old = network(0.0, outputs=10)
     train(old, image(o), torch.tensor(label[o]), rate=3e-3, steps=200, seed=seed)
-    fit = LQF(old.eval()).fit(image(m), label[m])
+    fit = LQF(old.eval(), body_weight=1.0).fit(image(m), label[m])
     front = fit.keeping_front(image(v), label[v], strengths=STRENGTHS)
     test = np.random.default_rng(seed).permutation(len(test_label))[:TEST]
     x, y = test_image(test), test_label[test]

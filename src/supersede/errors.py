@@ -279,7 +279,7 @@ class LinearizationError(SupersedeError, ValueError):
         where = f"layer {layer!r}" if layer else "the network"
         return cls.of(
             layer,
-            f"{where} cannot be expanded: {problem} If it works on an input in place, or has a gradient"
+            f"{where} cannot be expanded: {problem.rstrip('.')}. If it works on an input in place, or has a gradient"
             " of its own without a jvp, change that; or choose parameters behind it",
         )
 

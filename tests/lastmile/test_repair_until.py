@@ -182,7 +182,8 @@ def test_rows_that_judged_join_the_training_rows_and_an_undecided_model_is_judge
     assert run.rounds[1].evaluation.verdict == "undecided"
     assert run.rounds[1].repair == run.rounds[2].repair
     assert "look 2" in str(run)
-    risks = [1 - r.evaluation.confidence for r in run.rounds]
+    assert [r.evaluation.rows for r in run.rounds] == [2000, 3000, 63_000]  # both judge the second
+    risks = [(1 - r.evaluation.confidence) / 2 for r in run.rounds]  # of one side
     assert sum(risks) == pytest.approx(0.05)
     assert risks[2] == pytest.approx(0.05 * 60 / 65)
 

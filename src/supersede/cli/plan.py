@@ -169,7 +169,8 @@ def plan(
             learnt = estimate(earlier, str(after_labels))
         made = make(
             rows,
-            asked,
+            asked if for_review is None else (),
+            for_review=for_review,
             margin=margin,
             confidence=confidence,
             method=method,

@@ -10,8 +10,9 @@ from supersede.evaluate.estimands import Estimand, accuracy, difference, negativ
 
 __all__ = ["open_questions"]
 
-# an interval this wide, relative to the distance between estimate and limit, excludes the limit
-_SHARE = 0.8
+# half of an interval, relative to the distance between estimate and limit, that excludes the limit with
+# 80 % chance if the truth is the estimate: 1 / (1 + 0.84 / 1.96), normal quantiles of 80 % and 97.5 %
+_SHARE = 0.7
 _NARROWEST, _WIDEST = 0.001, 0.1
 
 
@@ -24,7 +25,9 @@ def open_questions(result: str | Path | Mapping[str, Any]) -> tuple[Estimand, ..
 
     Returns:
         One estimand for each undecided gain or negative flip rate, overall or in a group, with a
-        margin that decides it if the estimate does not move. Where only groups are undecided, the
+        margin that decides it with 80 % chance if the true value is the estimate. The margin is about the
+        population, as in a review: pass the result to ``plan(…, for_review=…)``, since margins of a
+        plan are otherwise about the table, which takes fewer labels. Where only groups are undecided, the
         overall one is among them, and so is each decided one, so that the labels serve the whole
         review.
 
@@ -36,7 +39,7 @@ def open_questions(result: str | Path | Mapping[str, Any]) -> tuple[Estimand, ..
         >>> finding = {"check": "max_nfr", "verdict": "undecided", "estimate": 0.02, "limit": 0.01}
         >>> review = {"old": "a", "candidates": [{"name": "b", "findings": [finding]}]}
         >>> [(e.name, round(e.margin, 3)) for e in open_questions(review)]
-        [('negative_flip_rate(a, b)', 0.008)]
+        [('negative_flip_rate(a, b)', 0.007)]
     """
     where = "the review" if isinstance(result, Mapping) else str(result)
     found: list[Estimand] = []

@@ -43,6 +43,10 @@ class Linear:
         """The expected contribution of an item of weight 1, by pattern, shape ``(h,)``."""
         return np.asarray(np.einsum("sh,hs->h", self.influence, belief))
 
+    def square(self, belief: Floats) -> Floats:
+        """The expected squared contribution of an item of weight 1, by pattern, shape ``(h,)``."""
+        return np.asarray(np.einsum("sh,sh,hs->h", self.influence, self.influence, belief))
+
     def variance(self, belief: Floats) -> Floats:
         """The variance of the contribution of an item of weight 1, by pattern, shape ``(h,)``."""
         centred: Floats = self.influence - self.mean(belief)

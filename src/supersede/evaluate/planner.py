@@ -1,5 +1,6 @@
 """Plan which items to label: one label set for many models and many metrics."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.evaluate.belief import Calibration, Prior, expect
+from supersede.evaluate.counting import count_patterns
 from supersede.evaluate.design import Expectation, Method, Mix, Plan
 from supersede.evaluate.draw import item_column
 from supersede.evaluate.earlier import refuse_other
@@ -16,7 +18,7 @@ from supersede.evaluate.estimands import Estimand, checked, models_of
 from supersede.evaluate.for_review import open_questions
 from supersede.evaluate.hypergeometric import check_confidence
 from supersede.evaluate.methods import Chosen, Methods, optimal_strata
-from supersede.evaluate.patterns import Patterns, count_patterns
+from supersede.evaluate.patterns import Patterns
 from supersede.evaluate.problem import Problem, margins
 from supersede.metrics.intervals import z
 from supersede.table.coerce import as_table
@@ -87,7 +89,8 @@ def plan(
         seed: Key of the permanent random numbers. Keep it to reuse labels.
         for_review: In place of `estimands`, the result of an undecided review, as ``review.to_dict()``
             or the path of its JSON: its undecided checks become estimands, with margins that decide
-            them (`open_questions`).
+            them (`open_questions`). Margins are then those of the review's intervals, which are about
+            the population that the items were drawn from.
         progress: Function that is called with a line of text before each step.
 
     Returns:
@@ -144,7 +147,9 @@ def plan(
     belief = expect(patterns, prior)
     if calibration != Calibration():
         belief = calibration.apply(belief, patterns)
-    problem = Problem(asked, patterns, belief, margins(asked, margin), confidence)
+    problem = Problem(
+        asked, patterns, belief, margins(asked, margin), confidence, for_review is not None
+    )
     if not any(problem.items):
         msg = (
             f"no label affects {asked[0].name!r}: the model predicts the class for no item, or"
@@ -340,6 +345,8 @@ def _notes(problem: Problem, chosen: Chosen, asked: Method, mix: Mix) -> tuple[s
             )
     if problem.patterns.clusters is not None:
         notes += _of_clusters(problem)
+    elif problem.population:
+        notes += _of_items(problem)
     return tuple(notes)
 
 
@@ -357,6 +364,20 @@ def _of_clusters(problem: Problem) -> list[str]:
             notes.append(
                 f"{estimand.name}: {clusters.size:,} clusters leave ± {half:.3g} if all items are labelled,"
                 f" so that no number of labels gives ± {margin:.3g}; more clusters would"
+            )
+    return notes
+
+
+def _of_items(problem: Problem) -> list[str]:
+    """Which questions of a review the items of the table are too few for."""
+    notes = []
+    least = z(problem.confidence) * problem.between**0.5
+    for estimand, margin, half in zip(problem.estimands, problem.margin, least, strict=True):
+        if margin < half:
+            notes.append(
+                f"{estimand.name}: a review of these items has an interval of ± {half:.3g} even if all"
+                f" are labelled, and needs ± {margin:.3g} to decide if the estimate does not move; review"
+                f" a table with about {math.ceil((half / margin) ** 2 * 10) / 10:g} times as many such items"
             )
     return notes
 

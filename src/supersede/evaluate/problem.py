@@ -1,4 +1,15 @@
-"""The planning problem: patterns, beliefs, and the margin of every estimand."""
+"""The planning problem: patterns, beliefs, and the margin of every estimand.
+
+A plan's intervals are about the table as it is, so that all labels leave nothing open. A review takes
+the table's items for draws from a population: labels of all N leave the variance of N draws, and with
+inclusion probabilities π its variance is that of the Horvitz-Thompson estimator, Σ d² / π over all items
+in expectation, with contributions d as in `linearise`. A problem with ``population=True`` keeps the
+margins of such intervals.
+
+References:
+    Särndal, Swensson & Wretman (1992), Model Assisted Survey Sampling, section 2.9 (draws with unequal
+    probabilities).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +43,8 @@ class Problem:
         belief: Probability of each state for each pattern, shape ``(h, states)``.
         margin: Requested half-widths, shape ``(k,)``.
         confidence: Two-sided confidence of the intervals.
+        population: Whether intervals are about the population that the items were drawn from, as those
+            of a review.
     """
 
     estimands: Sequence[Estimand]
@@ -39,23 +52,33 @@ class Problem:
     belief: Floats
     margin: Floats
     confidence: float
+    population: bool = False
 
     @cached_property
     def linear(self) -> list[Linear]:
         """Each estimand, linearised at the belief."""
-        return [linearise(e, self.patterns, self.belief) for e in self.estimands]
+        found = [linearise(e, self.patterns, self.belief) for e in self.estimands]
+        # the exact interval of a share is about the table
+        return [replace(one, exact=None) for one in found] if self.population else found
 
     @cached_property
     def variance(self) -> Floats:
-        """Variance of an item's contribution to each estimand, by pattern, shape ``(k, h)``."""
+        """Variance of an item's contribution to each estimand, by pattern, shape ``(k, h)``.
+
+        A review knows nothing of patterns: to it, a contribution varies around that of all items.
+        """
         square = self.patterns.square
-        return np.stack([linear.variance(self.belief) * square for linear in self.linear])
+        if self.population:
+            squares = [one.square(self.belief) * one.domain for one in self.linear]
+        else:
+            squares = [one.variance(self.belief) for one in self.linear]
+        return np.stack(squares) * square
 
     @property
     def budget(self) -> Floats:
         """Largest variances by the choice of items that keep the margins, shape ``(k,)``.
 
-        What clusters leave is no longer available; where they leave nothing, labels may add a little.
+        What labels of all items leave is no longer available; where nothing is, labels may add a little.
         """
         allowed = (self.margin / z(self.confidence)) ** 2
         left = np.maximum(allowed - self.between, _ADDED * self.between)
@@ -63,8 +86,14 @@ class Problem:
 
     @cached_property
     def between(self) -> Floats:
-        """Variance of each estimate if all items are labelled, shape ``(k,)``; 0 without clusters."""
+        """Variance of each estimate if all items are labelled, shape ``(k,)``.
+
+        It is 0 where intervals are about the table, unless that has clusters.
+        """
         clusters = self.patterns.clusters
+        if clusters is None and self.population:
+            weighted = self.patterns.count * self.patterns.square
+            return np.array([float(one.square(self.belief) @ weighted) for one in self.linear])
         if clusters is None:
             return np.zeros(len(self.estimands))
         anything = np.full_like(self.belief, 1 / self.belief.shape[1])
@@ -131,7 +160,7 @@ class Problem:
             (amount[domain, None] * self.belief[domain]).T / items
             for amount in (patterns.mass, patterns.count * patterns.square)
         )
-        mean = float((inside * first).sum())
+        mean = 0.0 if self.population else float((inside * first).sum())
         return max(float((inside**2 * second).sum()) - mean**2, 0.0)
 
 

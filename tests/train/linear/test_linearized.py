@@ -136,6 +136,31 @@ def test_pickle_and_state_dict_round_trips():
     assert torch.equal(copy.deepcopy(linear)(x), linear(x))
 
 
+def test_weighted_parts_round_trip():
+    linear, x = Linearized(cnn()).weighted(0.25), digits(4)[0]
+    with torch.no_grad():
+        for key, step in direction(linear).items():
+            linear.change[key].copy_(step)
+    scaled = {k: v.detach() if k.startswith("10/") else 0.5 * v.detach() for k, v in linear.change.items()}  # fmt: skip
+    plain, slope = Linearized(cnn()).expand(scaled, x)
+    assert torch.allclose(linear(x), plain + slope, rtol=1e-12)
+    assert linear.body_weight == 0.25
+    other = Linearized(cnn(seed=5))
+    other.load_state_dict(linear.state_dict())
+    assert torch.equal(other(x), linear(x))
+    assert torch.equal(pickle.loads(pickle.dumps(linear))(x), linear(x))
+    assert not linear.weighted(1.0).change_vector().any()
+
+
+def test_the_last_layer_is_fitted_in_full_at_any_rank():
+    network = cnn()
+    ranks = {d.name: d.rank for d in Linearized(network, parameters=LowRank(2)).directions}
+    assert ranks == {
+        "0.weight": 2, "0.bias": None, "1.weight": None, "1.bias": None, "4.weight": 2, "4.bias": None,
+        "5.weight": None, "5.bias": None, "9.weight": None, "9.bias": None, "10.weight": None, "10.bias": None,
+    }  # fmt: skip
+
+
 def test_settings_of_torch_return_even_after_an_error():
     torch.backends.mha.set_fastpath_enabled(True)
     linear = Linearized(seeded(Encoder))
@@ -233,6 +258,11 @@ def count_calls(module, x):
     return x
 
 
+def drifts(module, x):
+    module.seen = getattr(module, "seen", 0) + 1
+    return x * module.seen
+
+
 def own_input(module, x):
     x += 1
     return x
@@ -246,7 +276,9 @@ def own_input(module, x):
         (lambda m, x: x.detach(), "1", "gradients stop"),
         (lambda m, x: (x > 0).to(x), "1", "gradients stop"),
         (lambda m, x: Step.apply(x), "1", "must implement the jvp"),
-        (lambda m, x: functional.dropout(x), "1", "different outputs for the same input"),
+        (lambda m, x: functional.dropout(x), "1", "random numbers are drawn.*in layer '1'"),
+        (lambda m, x: functional.dropout(x, 1e-3), "1", "random numbers are drawn.*in layer '1'"),
+        (drifts, "1", "different outputs for the same input"),
         (count_calls, "1", "buffer '1.calls' changes"),
         (lambda m, x: functional.batch_norm(x, None, None, training=True), "", "depends on the other"),
         (lambda m, x: x / x.abs().sum(), "", "depends on the other"),
@@ -260,7 +292,7 @@ def test_layers_that_cannot_be_expanded_are_named(function, name, words):
     assert caught.value.layer == name
     if name:
         head = Linearized(layer(function), parameters="2.*")  # behind it nothing is in the way
-        if "buffer" not in words and "different" not in words:
+        if not any(word in words for word in ("buffer", "different", "random")):
             assert head(x).shape == (4, 3)
 
 
@@ -294,6 +326,35 @@ def test_inputs_that_do_not_fit_are_refused_with_the_layer():
         linear(torch.ones(2, 1, 8, 8, dtype=torch.int64))
     with pytest.raises(LinearizationError, match=r"layer '10'|layer '9'"):
         linear(torch.ones(2, 1, 12, 12))
+
+
+class Frozen(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 3), nn.Linear(3, 3)
+
+    def forward(self, x):
+        with torch.no_grad():
+            inside = self.body(x)
+        return self.head(functional.dropout(inside, 0.0))
+
+
+def test_layers_under_no_grad_are_not_fitted_silently():
+    with pytest.raises(LinearizationError, match=r"'body' .*no_grad.*behind it"):
+        Linearized(Frozen().eval())(torch.ones(2, 3))
+    assert Linearized(Frozen().eval(), parameters="head")(torch.ones(2, 3)).shape == (2, 3)
+
+
+def test_what_is_no_network_is_refused():
+    with pytest.raises(ArgumentError, match=r"Module, and got int"):
+        Linearized(3)
+    with pytest.raises(LinearizationError, match="call the network on one batch first"):
+        Linearized(nn.LazyLinear(3).eval())
+    words = nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 2)).eval()
+    with pytest.raises(
+        LinearizationError, match="layer '0' cannot be expanded: index out of range"
+    ):
+        Linearized(words)(torch.tensor([[1, 7]]))
 
 
 def test_outputs_that_are_no_scores_are_refused():

@@ -29,6 +29,11 @@ def refit(fit, rows, *, network=None, **settings):
     return LQF(network or cnn(), **settings).fit(X[rows], y[rows], ids=rows)
 
 
+def strengths(fit):
+    """What leave-one-out chose, as settings."""
+    return {"regularization": fit.penalty.value, "body_weight": fit.balance.weight}
+
+
 def apart(one, other) -> float:
     return float((one.change - other.change).norm() / other.change.norm())
 
@@ -85,7 +90,7 @@ def test_leave_one_out_is_as_many_refits(dtype, slack):
     alone = fit.leave_one_out()
     for row in range(14):
         kept = np.delete(np.arange(14), row)
-        other = LQF(cnn(dtype=dtype), regularization=fit.penalty.value).fit(X[kept], y[kept])
+        other = LQF(cnn(dtype=dtype), **strengths(fit)).fit(X[kept], y[kept])
         gap = np.abs(other.outputs(X[row : row + 1])[0] - alone.outputs[row]).max()
         assert gap < slack * np.abs(alone.outputs[row]).max()
     some = fit.leave_one_out([3, 5])
@@ -109,7 +114,66 @@ def test_the_penalty_is_chosen_by_leave_one_out(fitted):
     best = int(np.argmin(fitted.penalty.errors))
     assert fitted.penalty.value == fitted.penalty.tried[best]
     one_each = LQF(cnn()).fit(digits(10)[0], np.arange(10))
-    assert one_each.penalty.chosen_by == "default"
+    assert one_each.penalty.chosen_by == one_each.balance.chosen_by == "default"
+
+
+def test_the_weight_of_the_body_is_chosen_with_it(fitted):
+    assert fitted.balance.chosen_by == "leave-one-out"
+    best = int(np.argmin(fitted.balance.errors))
+    assert fitted.balance.weight == fitted.balance.tried[best]
+    assert fitted.leave_one_out().squared_error == pytest.approx(fitted.balance.errors[best])
+    assert fitted.balance.tried[0] == 0.0
+    assert fitted.balance.tried[-1] == 1.0
+    assert f"weight {fitted.balance.weight:.3g} of the layers before the last" in str(fitted)
+    assert json.loads(fitted.to_json())["body_weight"] == fitted.balance.weight
+    X, y = digits(40)
+    again = LQF(cnn(), body_weight=fitted.balance.weight).fit(X, y)
+    assert apart(again, fitted) < 1e-8
+    given = LQF(cnn(), regularization=0.3).fit(X, y).balance
+    assert (given.weight, given.chosen_by) == (1.0, "default")
+
+
+def test_without_the_body_it_is_the_linear_probe():
+    X, y = digits(40)
+    none = LQF(cnn(), body_weight=0).fit(X, y)
+    probe = LQF(cnn(), parameters="head").fit(X, y)
+    assert np.abs(none.outputs(X) - probe.outputs(X)).max() < 1e-6
+    assert not torch.cat(
+        [v.flatten() for k, v in none.linear.change.items() if k[:3] != "10/"]
+    ).any()
+    assert none.forget([3]).fit.balance.weight == 0
+    assert none.merge(X).error < 1e-10
+    for bad in (-1, float("nan"), "gcv", True, None):
+        with pytest.raises(ArgumentError, match="body_weight"):
+            LQF(cnn(), body_weight=bad)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.2, 7.0])
+def test_solvers_agree_on_weighted_parts(weight):
+    X, y = digits(30)
+    settings = {"regularization": 0.5, "tolerance": 1e-10, "body_weight": weight}
+    network, new = cnn(width=2), digits(6, start=200)[0]
+    kernel = LQF(network, solver="kernel", **settings).fit(X, y)
+    J = rows(kernel.linear, kernel.items.inputs).reshape(300, -1)
+    r = torch.tensor((kernel.items.targets - kernel.base).reshape(-1))
+    exact = torch.linalg.solve(J.T @ J + 0.5 * torch.eye(J.shape[1]).double(), J.T @ r)
+    assert torch.allclose(kernel.change, exact, rtol=1e-8, atol=1e-8)
+    memory = {"memory": 1e5}  # in groups of columns
+    for other in (
+        LQF(network, solver="features", **settings).fit(X, y),
+        LQF(network, solver="cg", **settings).fit(X, y),
+        LQF(network, solver="kernel", **settings, **memory).fit(X, y),
+    ):
+        assert np.abs(other.outputs(new) - kernel.outputs(new)).max() < 1e-6
+        assert np.allclose(other.uncertainty(new[:1]).std, kernel.uncertainty(new[:1]).std)
+        taught = other.influence(new[:1]).taught
+        assert np.allclose(taught, kernel.influence(new[:1]).taught, atol=1e-6)
+    gone = kernel.forget([3]).fit
+    left = np.delete(np.arange(30), 3)
+    refitted = LQF(network, **settings).fit(X[left], y[left])
+    assert apart(gone, refitted) < 1e-8
+    back = gone.add(X[3:4], y[3:4], ids=[30])
+    assert np.abs(back.outputs(new) - kernel.outputs(new)).max() < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -190,14 +254,14 @@ def test_influence_adds_up_and_foresees_removal(fitted):
     assert found.taught.sum() == pytest.approx(found.after - found.before, rel=1e-8)
     for row in found.strongest(2).tolist():
         kept = np.delete(np.arange(40), row)
-        other = refit(fitted, kept, regularization=fitted.penalty.value)
+        other = refit(fitted, kept, **strengths(fitted))
         gap = found.after - other.outputs(x)[0, found.output]
         assert found.without[row] == pytest.approx(gap, rel=1e-6, abs=1e-9)
     frame = found.to_frame().to_pydict()
     assert abs(frame["taught"][0]) == np.abs(found.taught).max()
     for bad, words in [
         ({"X": X[:2]}, "one input"), ({"X": x, "output": 10}, "outputs 0 to 9"),
-        ({"X": x, "shown": ["a"]}, "one for each"),
+        ({"X": x, "shown": ["a"]}, "one for each"), ({"X": x, "output": True}, "output=True"),
     ]:  # fmt: skip
         with pytest.raises(ArgumentError, match=words):
             fitted.influence(**bad)
@@ -257,7 +321,9 @@ def test_items_that_do_not_fit_are_refused(X, y, settings, error, words):
 @pytest.mark.parametrize(
     "settings",
     [{"regularization": 0.0}, {"regularization": -1}, {"regularization": float("nan")},
-     {"regularization": "gcv"}, {"scale": 0}, {"solver": "adam"}],
+     {"regularization": "gcv"}, {"regularization": None}, {"regularization": True}, {"scale": 0},
+     {"scale": "15"}, {"solver": "adam"}, {"limit": 0}, {"memory": 0}, {"tolerance": float("nan")},
+     {"max_steps": 0}, {"epochs": 0}, {"batch": 2.5}],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ArgumentError):
@@ -296,6 +362,24 @@ def test_one_item_more_classes_than_items_and_duplicates():
         three.forget([99])
     with pytest.raises(ItemError, match="named twice"):
         three.forget([1, 1])
+    for none in ([], np.array([True, False, False])):
+        with pytest.raises(ItemError, match=r"expected ids.*items\.ids\[mask\]"):
+            three.forget(none)
+    for solver in ("cg", "sgd", "features"):
+        alone = LQF(cnn(width=1), solver=solver, epochs=200).fit(X[:1], y[:1])
+        assert alone.penalty.chosen_by == "default"
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (np.array([["a"], ["b"]]), "expected numbers.*tokenizer"), ([[1.0], [1.0, 2.0]], "pad rows"),
+        (np.array([[None], [1]]), "type object"), (torch.ones(2, 1).to_sparse(), "to_dense"),
+    ],
+)  # fmt: skip
+def test_inputs_that_are_no_numbers_are_refused(X, words):
+    with pytest.raises(ArgumentError, match=words):
+        LQF(nn.Linear(1, 2).eval()).fit(X, [0, 1])
 
 
 def test_inputs_of_other_precision_are_brought_to_the_networks():

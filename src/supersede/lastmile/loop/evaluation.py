@@ -39,8 +39,8 @@ class GapTarget:
             bring groups together only by giving and taking.
         positive: The label that counts as positive.
         min_rows: Smaller groups are not compared.
-        confidence: Two-sided confidence of every interval; in `repair_until`, of all intervals of a
-            run together.
+        confidence: Two-sided confidence of every interval; in `repair_until`, one minus the chance that
+            a model passes although it misses the target.
     """
 
     group: str
@@ -58,9 +58,9 @@ class GapTarget:
             not 0 < self.gap < 1
             or not 0 <= self.accuracy_loss < 1
             or not 0 <= self.worsening < 1
-            or not 0 < self.confidence < 1
+            or not 0.5 < self.confidence < 1
         ):
-            msg = f"GapTarget(gap={self.gap}, accuracy_loss={self.accuracy_loss}, worsening={self.worsening}, confidence={self.confidence}): expected shares, the gap above 0"
+            msg = f"GapTarget(gap={self.gap}, accuracy_loss={self.accuracy_loss}, worsening={self.worsening}, confidence={self.confidence}): expected shares, the gap above 0 and the confidence above 0.5"
             raise ArgumentError(msg)
         if self.metric not in {"false negative rate", "false positive rate", "error rate"}:
             msg = f"GapTarget(metric={self.metric!r}): expected false negative rate, false positive rate or error rate"

@@ -31,8 +31,8 @@ class Round:
         repair: The repair that was applied before it; empty for the first model.
         evaluation: The model on rows that nothing about it was chosen by.
         tried: Gap on validation rows of each candidate of the repair.
-        look: Which look at this model it is; above 1 where a sample left it undecided, and the next
-            one judged it again.
+        look: Which look at this model it is; above 1 where samples left it undecided, and it was judged
+            again on these and the next one.
     """
 
     repair: str
@@ -154,14 +154,16 @@ def repair_until(
     fresh sample. What happens next depends on the verdict:
 
     - Undecided, and the next sample is large enough to decide it if the estimates stay where they
-      are: the next sample judges the same model again, alone.
+      are: the same model is judged again, on all rows that have judged it and the next sample.
     - Otherwise the model is repaired. Rows that have judged never judge again, which the passport
       enforces; half of them join the training rows, half the validation rows.
-    - Undecided, with nothing left to try: the next sample judges the same model again.
+    - Undecided, with nothing left to try: it is judged again likewise.
 
-    The risk that the target's confidence leaves is divided among the fresh samples by their rows, and
-    whatever model a sample judges was chosen without it. So over a whole run the chance that a model
-    passes although it misses the target is at most ``1 - confidence``.
+    The risk that the target's confidence leaves is divided among the looks by the rows of their fresh
+    samples, and whatever model a sample judges was chosen without it. A pass needs the ends of intervals
+    on one side only, and all of them at once, so each end may be wrong with all of a look's risk (Berger
+    1982). So over a whole run the chance that a model passes although it misses the target is at most
+    ``1 - confidence``.
 
     Args:
         model: The model in service: columns in, answers out.
@@ -180,6 +182,9 @@ def repair_until(
 
     Raises:
         ArgumentError: There is no repair or no fresh sample, or a sample is not fresh.
+
+    References:
+        Berger (1982), Multiparameter hypothesis testing and acceptance sampling, Technometrics 24.
 
     Assumes: fresh samples are independent draws from what the model will meet. Other columns may
     stand in for a protected one (a spouse's role for sex): they are read.
@@ -207,14 +212,15 @@ def repair_until(
             raise ArgumentError(msg)
         passport = passport.with_sample(sample)
         judges.append(sample)
-        say(f"judging on {count(len(sample))} fresh rows")
+        rows = stacked(judges, sample.name) if len(judges) > 1 else sample
+        say(f"judging on {count(len(rows))} rows, {count(len(sample))} of them fresh")
         risk = (1 - target.confidence) * len(sample) / total
-        judged = evaluate_gap(answers(current, sample), answers(model, sample), sample, target, confidence=1 - risk)  # fmt: skip
+        judged = evaluate_gap(answers(current, rows), answers(model, rows), rows, target, confidence=1 - 2 * risk)  # fmt: skip
         found.append(Round(applied, judged, tried, look))
         if judged.verdict == "pass" or number + 1 == len(fresh):
             break
         better = None
-        if left and repaired_times < rounds and not _decides(fresh[number + 1], judged):
+        if left and repaired_times < rounds and not _decides(judges, fresh[number + 1], judged):
             say(f"repairing, round {repaired_times + 1} of {rounds}")
             parts = [_parted(s, 1 / 2, seed + 1 + number) for s in judges]
             choosing = stacked([choosing, *(part[0] for part in parts)], "validation")
@@ -250,10 +256,10 @@ def _parted(rows: Sample, part: float, seed: int) -> tuple[Sample, Sample]:
     return rows.take(np.sort(order[:cut]), "validation"), rows.take(np.sort(order[cut:]), "train")
 
 
-def _decides(following: Sample, judged: Evaluation) -> bool:
-    """Whether the next sample would decide an undecided evaluation, if its estimates stay."""
+def _decides(judges: Sequence[Sample], following: Sample, judged: Evaluation) -> bool:
+    """Whether the next sample too would decide an undecided evaluation, if its estimates stay."""
     undecided = judged.verdict == "undecided" and judged.needed is not None
-    return undecided and len(following) >= (judged.needed or 0)
+    return undecided and sum(map(len, judges)) + len(following) >= (judged.needed or 0)
 
 
 def _repaired(

@@ -68,7 +68,7 @@ class Content:
         """A JSON member of the archive.
 
         Raises:
-            SourceError: The file is no archive, or the member is damaged or no JSON.
+            SourceError: The file is not an archive, or the member is damaged or no JSON.
         """
         if self.archive is None:
             msg = f"{self.path} is not a zip archive"

@@ -39,6 +39,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         output: Takes the tensor out of what the network returns; see `Linearized`.
         scale: What the right class's output should be.
         regularization: λ, or ``"loo"``.
+        body_weight: How much the layers before the last count, or ``"loo"``; see `LQF`.
         solver: See `LQF`.
         seed: Seed of a new head, and of the solver.
 
@@ -67,6 +68,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         output: Output | None = None,
         scale: float = 15.0,
         regularization: float | Literal["loo"] = "loo",
+        body_weight: float | Literal["loo"] = "loo",
         solver: Solver | Literal["auto"] = "auto",
         seed: int = 0,
     ) -> None:
@@ -76,6 +78,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.output = output
         self.scale = scale
         self.regularization = regularization
+        self.body_weight = body_weight
         self.solver = solver
         self.seed = seed
 
@@ -96,7 +99,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            msg = f"all labels are {self.classes_[0]!r}; a classifier needs two classes or more"
+            msg = f"all labels are {self.classes_.tolist()[0]!r}; a classifier needs two classes or more"
             raise ArgumentError(msg)
         if self.head not in {"new", "keep"}:
             msg = f"head={self.head!r}; expected 'new' or 'keep'"
@@ -110,6 +113,7 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             output=self.output,
             scale=self.scale,
             regularization=self.regularization,
+            body_weight=self.body_weight,
             solver=self.solver,
             seed=self.seed,
         )
@@ -132,12 +136,14 @@ class LQFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Classes, ``(m,)``."""
-        made: npt.NDArray[Any] = self.classes_[self.decision_function(X).argmax(1)]
+        outputs = self.decision_function(X)
+        made: npt.NDArray[Any] = self.classes_[outputs.argmax(1)]
         return made
 
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities, ``(m, C)``."""
-        made: Floats = softmax(self.decision_function(X) / self.temperature_, axis=1)
+        outputs = self.decision_function(X)
+        made: Floats = softmax(outputs / self.temperature_, axis=1)
         return made
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from supersede.errors import ArgumentError
 from supersede.look import Line, amount, count, figure_page, line_plot
 from supersede.look.result import ResultMixin
+from supersede.train.linear.balance import Balance
 from supersede.train.linear.conjugate_gradients import Step
 from supersede.train.linear.flip_constraint import Held, Keeping, keep_right
 from supersede.train.linear.forgetting import Forgetting, forget
@@ -20,6 +21,7 @@ from supersede.train.linear.influence import Influence, influence
 from supersede.train.linear.items import Items, inputs, items
 from supersede.train.linear.jacobian import base, outputs, rows
 from supersede.train.linear.keeping_front import STRENGTHS, KeepingFront, keeping_front
+from supersede.train.linear.kernels import Kernels
 from supersede.train.linear.learning_curve import LearningCurve, learning_curve
 from supersede.train.linear.leave_one_out import LeaveOneOut, leave_one_out
 from supersede.train.linear.linearized import Linearized, Merged
@@ -52,8 +54,9 @@ class LinearFit(ResultMixin, named="a fit", height="34rem"):
         solver: What solved it.
         steps: The steps of an iterative solver.
         spectrum: The decomposition of a closed form; None for iterative solvers.
-        jacobian: J ``(n·C, P)``, where it fits the memory.
-        kernel: J Jᵀ, where it was made.
+        jacobian: J ``(n·C, P)`` with both parts weighted equally, where it fits the memory.
+        kernels: J Jᵀ of each part, where it was made.
+        balance: How much the layers before the last count, and how that was chosen.
     """
 
     settings: Settings
@@ -67,7 +70,13 @@ class LinearFit(ResultMixin, named="a fit", height="34rem"):
     steps: tuple[Step, ...]
     spectrum: Spectrum | None
     jacobian: Tensor | None
-    kernel: Floats | None
+    kernels: Kernels | None
+    balance: Balance
+
+    @property
+    def kernel(self) -> Floats | None:
+        """J Jᵀ with its parts weighted, where it was made."""
+        return None if self.kernels is None else self.kernels.weighted(self.linear.body_weight)
 
     def outputs(self, X: Any) -> Floats:
         """The fit's outputs for items ``(m, C)``; X in the form that the fit was given."""
@@ -176,7 +185,7 @@ class LinearFit(ResultMixin, named="a fit", height="34rem"):
         joined = self.items.joined(more)
         jacobian = None
         if self.jacobian is not None:
-            fresh = rows(self.linear, taken).reshape(-1, self.linear.size).cpu()
+            fresh = rows(self.linear.weighted(1.0), taken).reshape(-1, self.linear.size).cpu()
             jacobian = torch.cat([self.jacobian, fresh])
         said = np.concatenate([self.base, self.base_outputs(taken)])
         return solve(
@@ -235,12 +244,16 @@ class LinearFit(ResultMixin, named="a fit", height="34rem"):
             "solver": self.solver,
             "penalty": self.penalty.value,
             "penalty_chosen_by": self.penalty.chosen_by,
+            "body_weight": self.balance.weight,
+            "body_weight_chosen_by": self.balance.chosen_by,
             "squared_error": float(np.mean(self.residual**2)),
             "steps": len(self.steps),
         }
 
     def __str__(self) -> str:
+        both = self.linear.in_two_parts
+        weight = f", {self.balance}" if both else ""
         return (
             f"linear-quadratic fit of {count(self.linear.size)} parameters to {count(len(self.items))}"
-            f" items by {self.solver}, regularization {self.penalty.value:.3g} ({self.penalty.chosen_by})"
+            f" items by {self.solver}, regularization {self.penalty.value:.3g} ({self.penalty.chosen_by}){weight}"
         )

@@ -132,7 +132,7 @@ def forget(fit: "LinearFit", ids: npt.ArrayLike, *, tolerance: float = 1e-2) -> 
         fit.items.take(kept),
         fit.base[kept],
         jacobian=None if fit.jacobian is None else fit.jacobian[torch.as_tensor(flat)],
-        kernel=None if fit.kernel is None else fit.kernel[np.ix_(flat, flat)],
+        kernels=None if fit.kernels is None else fit.kernels.take(flat),
         start=None if fit.spectrum is not None else fit.change,
     )
     gradient, unit = _gradient(fresh)

@@ -21,6 +21,7 @@ References:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,8 +138,10 @@ def influence(
     if len(taken) != 1:
         msg = f"influence explains one input, and X has {len(taken)} rows; pass X[i : i + 1]"
         raise ArgumentError(msg)
-    if output is not None and not 0 <= output < outputs:
-        msg = f"output={output}; the network has outputs 0 to {outputs - 1}"
+    if output is not None and not (
+        isinstance(output, Integral) and not isinstance(output, bool) and 0 <= output < outputs
+    ):
+        msg = f"output={output!r}; the network has outputs 0 to {outputs - 1}"
         raise ArgumentError(msg)
     if shown is not None and len(shown) != len(fit.items):
         msg = f"shown has {len(shown)} entries; expected one for each of the fit's {len(fit.items)} items"
@@ -146,7 +149,7 @@ def influence(
     wide = item_rows(fit, taken)
     kernel = cross_kernel(fit, wide)
     before, after = fit.base_outputs(taken)[0], fit.outputs(taken)[0]
-    at = int(after.argmax()) if output is None else output
+    at = int(after.argmax() if output is None else output)
     weights = (unfitted(fit, kernel[at][:, None]) / fit.penalty.value).reshape(-1, outputs)
     alone = fit.leave_one_out()
     taught = (weights * (fit.items.targets - fit.base)).sum(1)

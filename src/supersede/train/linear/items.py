@@ -116,9 +116,15 @@ class Items:
         """Where some ids stand.
 
         Raises:
-            ItemError: An id is not among them, or is named twice.
+            ItemError: An id is not among them, or is named twice; or there is none.
         """
         wanted = np.atleast_1d(np.asarray(ids))
+        if not wanted.size or wanted.dtype.kind not in "iuU":
+            msg = (
+                f"expected ids of items, integers or texts, and got {wanted.size} values of type"
+                f" {wanted.dtype}; of a mask, pass fit.items.ids[mask]"
+            )
+            raise ItemError(msg)
         place = {item: row for row, item in enumerate(self.ids.tolist())}
         missing = [item for item in wanted.tolist() if item not in place]
         if missing:
@@ -218,7 +224,10 @@ def items(
 
 def _tensor(value: Any, like: Tensor, name: str) -> Tensor:
     # a copy: frames may lend arrays that cannot be written, which torch does not support
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.array(value))
+    tensor = value if isinstance(value, Tensor) else _from_array(value, name)
+    if tensor.layout != torch.strided:
+        msg = f"{name} is a sparse tensor, which layers take differently; pass {name}.to_dense()"
+        raise ArgumentError(msg)
     if tensor.dim() == 0:
         msg = f"{name} is a single number; expected one row per item"
         raise ArgumentError(msg)
@@ -231,6 +240,21 @@ def _tensor(value: Any, like: Tensor, name: str) -> Tensor:
         msg = f"{name} has {count(len(bad))} rows that are not finite, such as row {int(bad[0, 0])}"
         raise ArgumentError(msg)
     return tensor.detach().to(like)
+
+
+def _from_array(value: Any, name: str) -> Tensor:
+    try:
+        array = np.array(value)
+    except ValueError as error:  # rows of different lengths
+        msg = f"{name} is not an array of numbers: {error}; pad rows to one length"
+        raise ArgumentError(msg) from error
+    if array.dtype.kind not in "biuf":
+        msg = (
+            f"{name} has values of type {array.dtype}; expected numbers. Encode categories first, and texts"
+            " with a tokenizer"
+        )
+        raise ArgumentError(msg)
+    return torch.as_tensor(array)
 
 
 def _ids(ids: npt.ArrayLike | Sequence[object] | None, n: int) -> npt.NDArray[Any]:

@@ -14,7 +14,17 @@ from supersede.train.linear.items import Inputs
 from supersede.train.linear.linearized import Linearized
 from supersede.train.linear.selection import Direction
 
-__all__ = ["base", "flat", "kernel_parts", "outputs", "rows", "times", "transposed_times", "unflat"]
+__all__ = [
+    "base",
+    "flat",
+    "kernel_parts",
+    "outputs",
+    "rows",
+    "scales",
+    "times",
+    "transposed_times",
+    "unflat",
+]
 
 BATCH = 64
 
@@ -30,6 +40,17 @@ def unflat(linear: Linearized, vector: Tensor) -> dict[str, Tensor]:
     return {
         d.key: part.view(d.coordinates) for d, part in zip(linear.directions, parts, strict=True)
     }
+
+
+def scales(linear: Linearized) -> Tensor:
+    """What the weights of the two parts do to each coordinate, ``(P,)``, float64."""
+    scale = float(linear.body_scale)
+    return torch.cat(
+        [
+            torch.full((d.coordinates.numel(),), 1.0 if d.last else scale, dtype=torch.float64)
+            for d in linear.directions
+        ]
+    )
 
 
 def base(linear: Linearized, inputs: Inputs) -> Tensor:
@@ -88,7 +109,7 @@ def rows(
 
 def kernel_parts(
     linear: Linearized, inputs: Inputs, outputs: int, memory: float
-) -> Iterator[tuple[Tensor, bool]]:
+) -> Iterator[tuple[Tensor, list[Direction]]]:
     """J in groups of columns, each of which fits the memory, as ``(n·C, P_group)``.
 
     Args:
@@ -98,12 +119,12 @@ def kernel_parts(
         memory: Bytes that a group may take; a single parameter that takes more is a group alone.
 
     Yields:
-        A group, and whether it is the only one.
+        A group, and its directions.
     """
     groups = _groups(linear, len(inputs) * outputs, memory)
     for group in groups:
         part = rows(linear, inputs, group)
-        yield part.reshape(-1, part.shape[-1]), len(groups) == 1
+        yield part.reshape(-1, part.shape[-1]), group
 
 
 def _groups(linear: Linearized, count: int, memory: float) -> list[list[Direction]]:
@@ -136,6 +157,8 @@ def _in_coordinates(
     made = []
     for direction, gradient in zip(directions, found, strict=True):
         weight = linear.network.get_parameter(direction.name)
+        if gradient is not None and not direction.last:
+            gradient = gradient * linear.body_scale
         if gradient is None:
             made.append(weight.new_zeros(*lead, *direction.coordinates))
         elif direction.rank is None:

@@ -144,6 +144,8 @@ def _factors(
                 before = sums.get(direction.key)
                 if column == 0:
                     a = _patches(taken, module).cpu().double()
+                    if not direction.last:
+                        a = a * float(linear.body_scale)
                     if direction.rank is not None:
                         fixed = linear.projections.get_buffer(direction.key)
                         a = a @ fixed.T.cpu().double()

@@ -105,13 +105,18 @@ def learning_curve(
         seed: Their seed.
 
     Returns:
-        The curve. λ is chosen for each part as it was for the whole.
+        The curve. λ is chosen for each part as it was for the whole; the weight of the layers before
+        the last stays the fit's.
 
     Raises:
-        ArgumentError: The fit has no kernel, or too few items.
+        ArgumentError: The fit has no kernel, or too few items; or too few points or orders.
     """
-    if fit.kernel is None:
+    kernel = fit.kernel
+    if kernel is None:
         msg = f"a learning curve needs the kernel, and this fit was solved by {fit.solver!r}; fit with solver='kernel'"
+        raise ArgumentError(msg)
+    if points < 2 or orders < 1:
+        msg = f"points={points}, orders={orders}; a curve takes two points or more, and one order or more"
         raise ArgumentError(msg)
     n, outputs = fit.base.shape
     if n < 2 * points:
@@ -126,7 +131,7 @@ def learning_curve(
         for size in sizes:
             at = mixed[:size]
             flat = (at[:, None] * outputs + np.arange(outputs)).reshape(-1)
-            spectrum = of_kernel(fit.kernel[np.ix_(flat, flat)])
+            spectrum = of_kernel(kernel[np.ix_(flat, flat)])
             labels = None if fit.items.labels is None else fit.items.labels[at]
             penalty = (
                 choose_penalty(spectrum, r[at], labels)

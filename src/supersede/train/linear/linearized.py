@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
-from supersede.errors import ArgumentError, LinearizationError
+from supersede.errors import LinearizationError, SupersedeError
 from supersede.look import amount, count, share
 from supersede.train.linear.forward_mode import forward_mode
-from supersede.train.linear.probing import check, failing_layer, refuse_modes
+from supersede.train.linear.probing import FAILURES, check, failing_layer, refuse_modes
 from supersede.train.linear.selection import (
     Direction,
     LowRank,
@@ -68,6 +68,8 @@ class Linearized(nn.Module):
         ['change.2/bias', 'change.2/weight']
     """
 
+    body_scale: Tensor
+
     def __init__(
         self,
         network: nn.Module,
@@ -89,6 +91,8 @@ class Linearized(nn.Module):
             if direction.rank is not None:
                 fixed = projection(direction, seed + number, weight)
                 self.projections.register_buffer(direction.key, fixed)
+        # coordinates of layers before the last count this much; see `weighted`
+        self.register_buffer("body_scale", self.like.new_ones(()))
         self._checked = False
 
     @property
@@ -100,6 +104,34 @@ class Linearized(nn.Module):
     def like(self) -> Tensor:
         """A chosen parameter, whose type and device the network computes with."""
         return self.network.get_parameter(self.directions[0].name)
+
+    @property
+    def in_two_parts(self) -> bool:
+        """Whether parameters of the last layer may change, and others too."""
+        return len({d.last for d in self.directions}) == 2
+
+    @property
+    def body_weight(self) -> float:
+        """How much the kernel of the layers before the last counts beside the last layer's."""
+        return float(self.body_scale) ** 2
+
+    def weighted(self, body_weight: float) -> "Linearized":
+        """A copy at no change, whose coordinates before the last layer are scaled.
+
+        The kernel of such coordinates counts `body_weight` times; at 0, they do not move.
+
+        Args:
+            body_weight: The weight, 0 or more; up to the network's precision.
+
+        Returns:
+            The copy; the frozen network is shared.
+        """
+        made = self.sharing_network()
+        for part in made.change.values():
+            part.detach().zero_()
+        made._buffers = dict(self._buffers)
+        made.body_scale = torch.full_like(self.body_scale, body_weight**0.5)
+        return made
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The expansion's outputs; arguments as for the network.
@@ -211,6 +243,8 @@ class Linearized(nn.Module):
         return f"{count(self.size)} coordinates of {listed}"
 
     def _in_full(self, direction: Direction, coordinates: Tensor) -> Tensor:
+        if not direction.last:
+            coordinates = coordinates * self.body_scale
         if direction.rank is None:
             return coordinates
         fixed = self.projections.get_buffer(direction.key)
@@ -234,13 +268,18 @@ class Linearized(nn.Module):
         """Do the work; where torch fails in a layer, say in which."""
         try:
             return work()
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, SupersedeError):
             raise
-        except RuntimeError as error:
+        except FAILURES as error:
             layer = failing_layer(self.network, work)
             if layer is None:
                 raise
-            raise LinearizationError.at(layer, str(error).splitlines()[0]) from error
+            said = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+            if "dtype" in said or "scalar type" in said:
+                said += (
+                    " (integers stay integers, for embeddings: pass floats to layers of numbers)"
+                )
+            raise LinearizationError.at(layer, said) from error
 
 
 @dataclass(frozen=True)
@@ -287,7 +326,4 @@ def _copied(network: nn.Module) -> nn.Module:
             " as torch.nn.utils.weight_norm (torch.nn.utils.parametrizations has a copy that works)"
         )
         raise LinearizationError(msg) from error
-    if not isinstance(made, nn.Module):  # pragma: no cover
-        msg = f"expected an nn.Module, got {type(network).__name__}"
-        raise ArgumentError(msg)
     return made.eval().requires_grad_(False)

@@ -9,7 +9,8 @@ conjugate gradients or stochastic gradients with a K-FAC preconditioner, on prod
 References:
     Achille, Golatkar, Ravichandran, Polito & Soatto (2021), LQF: Linear quadratic fine-tuning, CVPR,
     arXiv 2012.11140. Differences: λ is chosen by exact leave-one-out; leaky activations are up to you
-    (`leaky`); for few items the answer is exact.
+    (`leaky`); for few items the answer is exact; the last layer and those before it have weights of
+    their own, which leave-one-out chooses as well.
 
 Assumes: the change stays small enough for the network to be nearly linear, if you deploy the merged
 network; `LinearFit.merge` measures it. The expansion itself needs no such assumption.
@@ -17,6 +18,7 @@ network; `LinearFit.merge` measures it. The expansion itself needs no such assum
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -26,10 +28,12 @@ from torch import Tensor, nn
 
 from supersede.errors import ArgumentError
 from supersede.look import count
+from supersede.train.linear.balance import given_weight
 from supersede.train.linear.fitted import LinearFit
 from supersede.train.linear.items import inputs, items
 from supersede.train.linear.jacobian import base
 from supersede.train.linear.linearized import Linearized, Output
+from supersede.train.linear.penalty import given_penalty
 from supersede.train.linear.selection import ParameterChoice
 from supersede.train.linear.solving import Settings, Solver, solve
 
@@ -46,6 +50,10 @@ class LQF:
         output: Takes the tensor out of what the network returns, as for `Linearized`.
         scale: α, what the right class's output should be.
         regularization: λ, above 0; or ``"loo"``: the one with the least exact leave-one-out error.
+        body_weight: How much the kernel of the layers before the last counts beside the last layer's: 0
+            fits the last layer alone (a linear probe), 1 takes both as they are; or ``"loo"``: by exact
+            leave-one-out, together with λ (1 where λ is given). Of no effect where only one of the two
+            may change.
         solver: ``"kernel"`` (closed form in n·C), ``"features"`` (closed form in the number of
             parameters), ``"cg"``, ``"sgd"``, or ``"auto"``: the first closed form whose size is within
             `limit`, otherwise conjugate gradients.
@@ -71,6 +79,7 @@ class LQF:
     output: Output | None = None
     scale: float = 15.0
     regularization: float | Literal["loo"] = "loo"
+    body_weight: float | Literal["loo"] = "loo"
     solver: Solver | Literal["auto"] = "auto"
     limit: int = 2000
     memory: float = 2e9
@@ -81,12 +90,24 @@ class LQF:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.scale) and self.scale > 0):
-            msg = f"scale={self.scale!r} must be a positive number, such as 15"
-            raise ArgumentError(msg)
-        if self.regularization != "loo" and isinstance(self.regularization, str):
-            msg = f"regularization={self.regularization!r} must be 'loo' or a positive number"
-            raise ArgumentError(msg)
+        for name, kind, usual in [
+            ("scale", Real, 15), ("memory", Real, 2e9), ("tolerance", Real, 1e-6),
+            ("limit", Integral, 2000), ("max_steps", Integral, 500), ("epochs", Integral, 20),
+            ("batch", Integral, 64),
+        ]:  # fmt: skip
+            value = getattr(self, name)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, kind)
+                or not 0 < float(value) < np.inf
+            ):
+                number = "number" if kind is Real else "whole number"
+                msg = f"{name}={value!r} must be a positive {number}, such as {usual:g}"
+                raise ArgumentError(msg)
+        if self.regularization != "loo":
+            given_penalty(self.regularization)
+        if self.body_weight != "loo":
+            given_weight(self.body_weight)
         if self.solver != "auto" and self.solver not in get_args(Solver):
             msg = (
                 f"solver={self.solver!r}; expected 'auto', {', '.join(map(repr, get_args(Solver)))}"
@@ -137,6 +158,7 @@ class LQF:
         return Settings(
             scale=self.scale,
             regularization=self.regularization,
+            body_weight=self.body_weight,
             solver=self.solver,
             limit=self.limit,
             memory=self.memory,

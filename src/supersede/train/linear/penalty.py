@@ -6,6 +6,7 @@ whatever changes least. Where no class has three items, a default is used, and t
 """
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from supersede.errors import ArgumentError
 from supersede.train.linear.spectrum import Spectrum
 
-__all__ = ["Penalty", "choose_penalty", "given_penalty"]
+__all__ = ["Penalty", "choose_penalty", "given_penalty", "judges"]
 
 Floats = npt.NDArray[np.float64]
 GRID = np.logspace(-5, 1, 25)  # multiples of the kernel's mean diagonal
@@ -45,10 +46,18 @@ def given_penalty(value: float) -> Penalty:
     Raises:
         ArgumentError: It is not positive.
     """
-    if not (np.isfinite(value) and value > 0):
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
         msg = f"regularization={value!r} must be 'loo' or a positive number: zero has no unique solution"
         raise ArgumentError(msg)
     return Penalty(float(value), "given")
+
+
+def judges(n: int, labels: npt.NDArray[np.int64] | None) -> npt.NDArray[np.bool_]:
+    """Which of n items can judge, ``(n,)``; labels are classes, or None for numbers as targets."""
+    if labels is None:
+        return np.full(n, n > 1)
+    able: npt.NDArray[np.bool_] = np.bincount(labels)[labels] >= _JUDGES
+    return able
 
 
 def choose_penalty(spectrum: Spectrum, r: Floats, labels: npt.NDArray[np.int64] | None) -> Penalty:
@@ -62,13 +71,11 @@ def choose_penalty(spectrum: Spectrum, r: Floats, labels: npt.NDArray[np.int64] 
     Returns:
         The penalty.
     """
-    judges = np.full(len(r), len(r) > 1)
-    if labels is not None:
-        judges = np.bincount(labels)[labels] >= _JUDGES
-    if not judges.any():
+    able = judges(len(r), labels)
+    if not able.any():
         return Penalty(DEFAULT * spectrum.scale, "default")
     tried = GRID * spectrum.scale
-    errors = [float(np.mean(spectrum.leave_one_out(r, p)[judges] ** 2)) for p in tried]
+    errors = [float(np.mean(spectrum.leave_one_out(r, p)[able] ** 2)) for p in tried]
     return Penalty(
         float(tried[int(np.argmin(errors))]), "leave-one-out", tuple(tried), tuple(errors)
     )

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from supersede.errors import LinearizationError
+from supersede.errors import ArgumentError, LinearizationError
 
 if TYPE_CHECKING:
     from supersede.train.linear.linearized import Linearized
 
-__all__ = ["check", "failing_layer", "refuse_modes"]
+__all__ = ["FAILURES", "check", "failing_layer", "refuse_modes"]
+
+# what torch and the networks of packages raise for inputs that do not fit
+FAILURES = (RuntimeError, IndexError, KeyError, TypeError, ValueError)
 
 _BATCH_NORMS = (
     nn.modules.batchnorm._BatchNorm,
@@ -34,7 +37,17 @@ def refuse_modes(network: nn.Module) -> None:
 
     Raises:
         LinearizationError: With the layer and what to do.
+        ArgumentError: It is not a network.
     """
+    if not isinstance(network, nn.Module):
+        msg = f"expected a network, a torch.nn.Module, and got {type(network).__name__}"
+        raise ArgumentError(msg)
+    if isinstance(network, torch.jit.ScriptModule):
+        msg = (
+            "a scripted or traced network has no layers that can be expanded; pass the nn.Module that it"
+            " was made from"
+        )
+        raise LinearizationError(msg)
     for name, module in network.named_modules():
         words = f"layer {name!r} ({type(module).__name__})" if name else type(module).__name__
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -54,6 +67,9 @@ def refuse_modes(network: nn.Module) -> None:
             msg = f"{words} is in training mode: outputs are random. Call network.eval() first"
             raise LinearizationError.of(name, msg)
     for name, tensor in network.named_parameters():
+        if isinstance(tensor, nn.parameter.UninitializedParameter):
+            msg = f"parameter {name!r} has no shape yet; call the network on one batch first"
+            raise LinearizationError.of(name.rpartition(".")[0], msg)
         if tensor.dtype in _HALF:
             msg = (
                 f"parameter {name!r} is {tensor.dtype}: the expansion adds small changes to large"
@@ -75,8 +91,17 @@ def check(linear: "Linearized", args: tuple[Any, ...], kwargs: Mapping[str, Any]
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     with torch.no_grad():
         first, second = _Record(network), _Record(network)
+        drawn = torch.get_rng_state()
         with first:
             once = linear.evaluate({}, args, kwargs)
+        if not torch.equal(drawn, torch.get_rng_state()):
+            torch.set_rng_state(drawn)
+            moved, place = first.first_drawing(drawn)
+            msg = (
+                f"random numbers are drawn in evaluation mode, {place}: is it dropout without"
+                " training=self.training? The expansion needs a function of the input"
+            )
+            raise LinearizationError.of(moved, msg)
         if [t._version for t in inputs] != versions:
             msg = (
                 "the network changes its input in place, so a second call would see another input;"
@@ -114,7 +139,7 @@ def failing_layer(network: nn.Module, work: Callable[[], object]) -> str | None:
     try:
         with record:
             work()
-    except RuntimeError:
+    except FAILURES:
         return record.open[-1] if record.open else ""
     return None
 
@@ -126,6 +151,7 @@ class _Record:
     network: nn.Module
     open: list[str] = field(default_factory=list)
     calls: list[tuple[str, list[Tensor], list[Tensor]]] = field(default_factory=list)
+    drawn: list[tuple[str, str, Tensor]] = field(default_factory=list)
     _handles: list[Any] = field(default_factory=list)
 
     def __enter__(self) -> "_Record":
@@ -141,15 +167,27 @@ class _Record:
             handle.remove()
 
     def _enter(self, name: str) -> Callable[..., None]:
-        return lambda module, args: self.open.append(name)
+        def enter(module: nn.Module, args: Any) -> None:
+            self.open.append(name)
+            self.drawn.append(("before", name, torch.get_rng_state()))
+
+        return enter
 
     def _leave(self, name: str) -> Callable[..., None]:
         def leave(module: nn.Module, args: Any, kwargs: Any, made: Any) -> None:
             self.open.pop()
             if not any(True for _ in module.children()):
                 self.calls.append((name, _tensors((args, kwargs)), _tensors(made)))
+            self.drawn.append(("in", name, torch.get_rng_state()))
 
         return leave
+
+    def first_drawing(self, start: Tensor) -> tuple[str, str]:
+        """The first layer at which torch's random numbers had moved on, and where in words."""
+        for where, name, state in self.drawn:
+            if name and not torch.equal(state, start):
+                return name, f"{where} {_words(self.network, name)}"
+        return "", "at the end of the network"
 
     def first_difference(self, other: "_Record") -> str | None:
         """The first layer whose outputs differ between two records."""
@@ -232,6 +270,15 @@ def _refuse_break(
     linear: "Linearized", record: _Record, lost: list[str], given: list[Tensor]
 ) -> None:
     """Name the place where gradients stop, if there is one on the way from the lost weights."""
+    owners = {name.rpartition(".")[0] for name in lost}
+    for layer, _, gives in record.calls:
+        floats = [t for t in gives if t.is_floating_point()]
+        if layer in owners and floats and not any(t.requires_grad for t in floats):
+            msg = (
+                f"{_words(linear.network, layer)} is called under torch.no_grad(), so its weights cannot be"
+                " fitted. Choose parameters behind it, or take the no_grad away"
+            )
+            raise LinearizationError.of(layer, msg)
     known = False
     own = {t.data_ptr() for t in given}  # inputs of a second branch have no gradient and need none
     last = ""

@@ -6,7 +6,7 @@ several name patterns such as ``"encoder.layer.5.*"``.
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +44,9 @@ class LowRank:
     """Changes of low rank: each weight matrix W may change by B·A with A fixed and B fitted.
 
     A has orthonormal random rows, so that the change is linear in B. Weights of more than two
-    dimensions are read as matrices ``(first dimension, rest)``. Vectors, such as biases, and
-    matrices with at most `rank` columns are fitted in full.
+    dimensions are read as matrices ``(first dimension, rest)``. Vectors, such as biases, matrices
+    with at most `rank` columns and the last layer are fitted in full: at rank 8 a last layer would
+    see 8 random directions of its features, and lose to a linear probe.
 
     Attributes:
         rank: Rows of A.
@@ -69,11 +70,13 @@ class Direction:
         name: The parameter's name in the network.
         shape: Its shape.
         rank: Rank of the allowed change; None for any change.
+        last: Whether it belongs to the last layer with a weight matrix.
     """
 
     name: str
     shape: torch.Size
     rank: int | None = None
+    last: bool = False
 
     @property
     def key(self) -> str:
@@ -113,9 +116,11 @@ def chosen_directions(network: nn.Module, choice: ParameterChoice) -> tuple[Dire
             if choice.rank < 1:
                 msg = f"LowRank({choice.rank}): the rank is 1 or more"
                 raise ArgumentError(msg)
+            found = chosen_directions(network, choice.of)
+            wide = {d.name for d in found if _wide(d.shape, choice.rank)}
             return tuple(
-                Direction(d.name, d.shape, choice.rank if _wide(d.shape, choice.rank) else None)
-                for d in chosen_directions(network, choice.of)
+                replace(d, rank=choice.rank if d.name in wide and not d.last else None)
+                for d in found
             )
         case "all":
             names = set(parameters)
@@ -127,7 +132,10 @@ def chosen_directions(network: nn.Module, choice: ParameterChoice) -> tuple[Dire
             names = _matching(network, [choice] if isinstance(choice, str) else list(choice))
     canonical = _canonical(network)
     wanted = {canonical[name] for name in names}
-    return tuple(Direction(n, p.shape) for n, p in parameters.items() if n in wanted)
+    last = _head(network) if any(p.dim() >= 2 for p in parameters.values()) else set()
+    return tuple(
+        Direction(n, p.shape, last=n in last) for n, p in parameters.items() if n in wanted
+    )
 
 
 def projection(direction: Direction, seed: int, like: Tensor) -> Tensor:
@@ -168,10 +176,12 @@ def head_name(network: nn.Module) -> str:
 
 
 def _head(network: nn.Module) -> set[str]:
+    """First names of the last layer's parameters."""
     name = head_name(network)
     dot = f"{name}." if name else ""
     own = network.get_submodule(name).named_parameters(recurse=False)
-    return {f"{dot}{parameter}" for parameter, _ in own}
+    canonical = _canonical(network)
+    return {canonical[f"{dot}{parameter}"] for parameter, _ in own}
 
 
 def _last(network: nn.Module, count: int) -> set[str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from supersede.train.linear.conjugate_gradients import conjugate_gradients
 from supersede.train.linear.items import Inputs
-from supersede.train.linear.jacobian import rows, times, transposed_times
+from supersede.train.linear.jacobian import rows, scales, times, transposed_times
 from supersede.train.linear.solving import normal_product
 from supersede.train.linear.subsampled import subsampled_inverse
 
@@ -29,13 +29,15 @@ Floats = npt.NDArray[np.float64]
 def cross_kernel(fit: "LinearFit", wide: Tensor) -> Floats:
     """J(x) Jᵀ for rows J(x) ``(m, P)``, as ``(m, N)``."""
     if fit.jacobian is not None:
+        # rows carry their scale already; the Jacobian that was kept does not
+        wide = wide.cpu().double() * scales(fit.linear)
         pairs = zip(
             torch.split(wide, 1 << 15, dim=1),
             torch.split(fit.jacobian, 1 << 15, dim=1),
             strict=True,
         )
         return sum(
-            (a.cpu().double() @ b.double().T for a, b in pairs),
+            (a @ b.double().T for a, b in pairs),
             torch.zeros(len(wide), len(fit.jacobian), dtype=torch.float64),
         ).numpy()
     products = [times(fit.linear, fit.items.inputs, row).reshape(-1) for row in wide]

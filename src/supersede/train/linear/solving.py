@@ -1,7 +1,7 @@
 """From items to a fit: which solver, which penalty, and the change itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -9,14 +9,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from supersede.errors import ArgumentError, LinearizationError
+from supersede.errors import ArgumentError
 from supersede.look import count
+from supersede.train.linear.balance import Balanced, balanced, without_data
 from supersede.train.linear.conjugate_gradients import Step, conjugate_gradients
 from supersede.train.linear.items import Items
-from supersede.train.linear.jacobian import kernel_parts, rows, times, transposed_times, unflat
+from supersede.train.linear.jacobian import rows, scales, times, transposed_times, unflat
+from supersede.train.linear.kernels import Kernels, kernels_of, kernels_with_jacobian
 from supersede.train.linear.kfac import kronecker_inverse
 from supersede.train.linear.linearized import Linearized
-from supersede.train.linear.penalty import Penalty, choose_penalty, given_penalty
+from supersede.train.linear.penalty import given_penalty
 from supersede.train.linear.sgd import stochastic_gradients
 from supersede.train.linear.spectrum import Spectrum, of_features, of_kernel
 from supersede.train.linear.subsampled import subsampled_inverse
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "Solver", "change_for", "normal_product", "solve", "with_change"]
 
 Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64] | None
 Solver = Literal["kernel", "features", "cg", "sgd"]
 
 
@@ -36,6 +39,7 @@ class Settings:
 
     scale: float
     regularization: float | Literal["loo"]
+    body_weight: float | Literal["loo"]
     solver: Solver | Literal["auto"]
     limit: int
     memory: float
@@ -45,6 +49,11 @@ class Settings:
     batch: int
     seed: int
 
+    @property
+    def strengths(self) -> dict[str, float | Literal["loo"]]:
+        """What leave-one-out may choose."""
+        return {"body_weight": self.body_weight, "regularization": self.regularization}
+
 
 def solve(
     settings: Settings,
@@ -53,7 +62,7 @@ def solve(
     base: Floats,
     *,
     jacobian: Tensor | None = None,
-    kernel: Floats | None = None,
+    kernels: Kernels | None = None,
     start: Tensor | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> "LinearFit":
@@ -64,9 +73,9 @@ def solve(
         linear: The expansion; it is not changed.
         items: Items with targets.
         base: The network's outputs on them, ``(n, C)``.
-        jacobian: J ``(n·C, P)``, where it is known already.
-        kernel: J Jᵀ, where it is known already.
-        start: A first guess for iterative solvers, ``(P,)``.
+        jacobian: J ``(n·C, P)`` with both parts weighted equally, where it is known already.
+        kernels: J Jᵀ by part, where it is known already.
+        start: A first guess for iterative solvers, ``(P,)``, in the coordinates of `linear`.
         progress: Called with a line of text before each stage and after each step.
 
     Returns:
@@ -77,29 +86,42 @@ def solve(
     solver = _solver(settings, linear, base)
     say = progress or (lambda text: None)
     r = items.targets - base
+    plain = linear.weighted(1.0)
     if solver in {"kernel", "features"}:
-        if kernel is None or solver == "features":
-            jacobian, kernel = _jacobians(settings, linear, items, base, jacobian, solver, say)
-        say(f"decomposing a matrix of {count(min(base.size, linear.size))} rows")
-        if solver == "features" and jacobian is not None:
-            spectrum = of_features(jacobian.double().numpy())
+        if jacobian is None and kernels is None:
+            say(
+                f"computing Jacobians of {count(len(items))} items for {count(linear.size)} parameters"
+            )
+        if solver == "features":
+            if jacobian is None:
+                jacobian = rows(plain, items.inputs).reshape(base.size, -1).cpu()
+            chosen = _from_jacobian(settings, plain, r, items.labels, jacobian, say)
         else:
-            assert kernel is not None  # noqa: S101  # made above
-            spectrum = of_kernel(kernel)
-        _refuse_flat(spectrum)
-        penalty = _penalty(settings, spectrum, r, items)
+            if kernels is None and jacobian is not None:
+                kernels = kernels_of(plain, jacobian)
+            elif kernels is None:
+                kernels, jacobian = kernels_with_jacobian(
+                    plain, items.inputs, base.shape[1], settings.memory
+                )
+            chosen = _from_kernels(settings, plain, r, items.labels, kernels, say)
+        spectrum, penalty = chosen.spectrum, chosen.penalty
+        assert spectrum is not None  # noqa: S101  # both decompose
         residual = spectrum.residual(r.reshape(-1), penalty.value).reshape(r.shape)
-        change = change_for(linear, items, jacobian, residual) / penalty.value
+        change = change_for(chosen.linear, items, jacobian, residual) / penalty.value
         steps: tuple[Step, ...] = ()
     else:
-        spectrum, kernel = None, None
-        penalty = _penalty_of_some(settings, linear, items, base, say)
-        change, steps = _iterate(settings, solver, linear, items, r, penalty.value, start, say)
-        residual = r - times(linear, items.inputs, change).numpy()
-    fitted = with_change(linear, change)
+        chosen = _balanced_on_some(settings, plain, items, base, say)
+        spectrum, kernels, penalty = None, None, chosen.penalty
+        if start is not None:  # in the coordinates of the weight that was
+            known, now = scales(linear), scales(chosen.linear)
+            start = torch.where(now > 0, start * known / now, 0.0)
+        change, steps = _iterate(
+            settings, solver, chosen.linear, items, r, penalty.value, start, say
+        )
+        residual = r - times(chosen.linear, items.inputs, change).numpy()
     return LinearFit(
         settings=settings,
-        linear=fitted,
+        linear=with_change(chosen.linear, change),
         items=items,
         base=base,
         penalty=penalty,
@@ -109,7 +131,8 @@ def solve(
         steps=steps,
         spectrum=spectrum,
         jacobian=jacobian,
-        kernel=kernel,
+        kernels=kernels,
+        balance=chosen.balance,
     )
 
 
@@ -134,66 +157,55 @@ def _solver(settings: Settings, linear: Linearized, base: Floats) -> Solver:
     return "kernel" if base.size <= settings.limit else "cg"
 
 
-def _jacobians(
+def _from_kernels(
     settings: Settings,
     linear: Linearized,
-    items: Items,
-    base: Floats,
-    known: Tensor | None,
-    solver: Solver,
+    r: Floats,
+    labels: Labels,
+    kernels: Kernels,
     say: Callable[[str], None],
-) -> tuple[Tensor | None, Floats | None]:
-    """J, where it fits the memory, and its kernel, where that is decomposed."""
-    if known is not None:
-        return known, None if solver == "features" else _gram(known)
-    say(f"computing Jacobians of {count(len(items))} items for {count(linear.size)} parameters")
-    if solver == "features":
-        return rows(linear, items.inputs).reshape(base.size, -1).cpu(), None
-    kernel = np.zeros((base.size, base.size))
-    kept = None
-    for part, only in kernel_parts(linear, items.inputs, base.shape[1], settings.memory):
-        kernel += _gram(part)
-        kept = part.cpu() if only else None
-    return kept, kernel
+) -> Balanced:
+    def decompose(weight: float) -> Spectrum:
+        say(f"decomposing a matrix of {count(r.size)} rows")
+        return of_kernel(kernels.weighted(weight))
+
+    return balanced(linear, decompose, kernels.sizes, r, labels, **settings.strengths)
 
 
-def _gram(jacobian: Tensor) -> Floats:
-    """J Jᵀ in double precision, a few columns at a time."""
-    total = torch.zeros(len(jacobian), len(jacobian), dtype=torch.float64)
-    for part in torch.split(jacobian, 1 << 15, dim=1):
-        wide = part.cpu().double()
-        total.addmm_(wide, wide.T)
-    made: Floats = total.numpy()
-    return made
+def _from_jacobian(
+    settings: Settings,
+    linear: Linearized,
+    r: Floats,
+    labels: Labels,
+    jacobian: Tensor,
+    say: Callable[[str], None],
+) -> Balanced:
+    wide = jacobian.double()
+    sizes = (wide * wide).sum(0)
+    body = float((sizes * scales(linear.weighted(2.0)) ** 2 - sizes).sum())  # these count once more
+
+    def decompose(weight: float) -> Spectrum:
+        say(f"decomposing a matrix of {count(linear.size)} rows")
+        return of_features((wide * scales(linear.weighted(weight))).numpy())
+
+    last = float(sizes.sum()) - body
+    return balanced(linear, decompose, (last, body), r, labels, **settings.strengths)
 
 
-def _refuse_flat(spectrum: Spectrum) -> None:
-    if not spectrum.scale > 0:
-        msg = (
-            "the outputs do not depend on the chosen parameters on these items, so there is nothing to fit;"
-            " choose other parameters. A last layer whose weights are all zero hides those before it"
-        )
-        raise LinearizationError(msg)
-
-
-def _penalty(settings: Settings, spectrum: Spectrum, r: Floats, items: Items) -> Penalty:
-    if settings.regularization != "loo":
-        return given_penalty(settings.regularization)
-    return choose_penalty(spectrum, r, items.labels)
-
-
-def _penalty_of_some(
+def _balanced_on_some(
     settings: Settings,
     linear: Linearized,
     items: Items,
     base: Floats,
     say: Callable[[str], None],
-) -> Penalty:
-    """λ by leave-one-out on as many items as a closed form can take, drawn at random."""
+) -> Balanced:
+    """The same on as many items as a closed form can take, drawn at random."""
     if settings.regularization != "loo":
-        return given_penalty(settings.regularization)
+        balance = without_data(linear, settings.body_weight)
+        penalty = given_penalty(settings.regularization)
+        return Balanced(linear.weighted(balance.weight), balance, penalty)
     size = min(len(items), max(settings.limit // base.shape[1], 1))
-    if size < 2:
+    if size < min(2, len(items)):
         msg = (
             f"limit={settings.limit} leaves no two items with {base.shape[1]} outputs to choose λ on;"
             " raise limit, or pass regularization=<a positive number>"
@@ -201,22 +213,19 @@ def _penalty_of_some(
         raise ArgumentError(msg)
     say(f"choosing the regularization on {count(size)} items")
     some = np.random.default_rng(settings.seed).permutation(len(items))[:size]
-    few = replace(settings, solver="kernel")
     part = items.take(some)
-    _, kernel = _jacobians(few, linear, part, base[some], None, "kernel", lambda text: None)
-    assert kernel is not None  # noqa: S101  # solver="kernel" makes one
-    spectrum = of_kernel(kernel)
-    _refuse_flat(spectrum)
-    return choose_penalty(spectrum, part.targets - base[some], part.labels)
+    kernels, _ = kernels_with_jacobian(linear, part.inputs, base.shape[1], settings.memory)
+    return _from_kernels(settings, linear, part.targets - base[some], part.labels, kernels, say)
 
 
 def change_for(linear: Linearized, items: Items, jacobian: Tensor | None, e: Floats) -> Tensor:
-    """Jᵀ e."""
+    """Jᵀ e in the coordinates of `linear`, from a J with both parts weighted equally if it is known."""
     weights = torch.as_tensor(e)
     if jacobian is None:
         return transposed_times(linear, items.inputs, weights)
     flat = weights.reshape(-1)
-    return torch.cat([part.double().T @ flat for part in torch.split(jacobian, 1 << 15, dim=1)])
+    parts = [part.double().T @ flat for part in torch.split(jacobian, 1 << 15, dim=1)]
+    return torch.cat(parts) * scales(linear)
 
 
 def _iterate(
