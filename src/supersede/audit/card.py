@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from markupsafe import Markup
 
+    from supersede.audit.speech.result import SpeechAudit
+
 __all__ = ["ServiceCard", "card_schema", "load_card", "service_card"]
 
 _ROW = (
@@ -101,7 +103,7 @@ class ServiceCard(ResultMixin, named="a card"):
 
 
 def service_card(
-    audits: Sequence[Audit],
+    audits: "Sequence[Audit | SpeechAudit]",
     *,
     name: str,
     version: str,
@@ -117,7 +119,8 @@ def service_card(
     """Make the card of a released model from its audits.
 
     Args:
-        audits: One or several audits of the model; synthetic items get an evaluation of their own.
+        audits: One or several audits of the model, of speech too; synthetic items get an evaluation
+            of their own.
         name: The model's name.
         version: The released version.
         released: When it was released.
@@ -162,12 +165,12 @@ def service_card(
         )
         raise ArgumentError(msg)
     known = {**_DEFINITIONS, **(definitions or {})}
-    undefined = [audit.loss for audit in audits if audit.loss not in known]
+    evaluations = [pair for audit in audits for pair in _evaluations(audit)]
+    undefined = [audit.loss for audit, _ in evaluations if audit.loss not in known]
     if undefined:
         msg = f"the card needs a definition of {undefined[0]!r}: definitions={{{undefined[0]!r}: '…'}}"
         raise ArgumentError(msg)
-    everything = [a for audit in audits for a in (audit, audit.synthetic) if a is not None]
-    metrics = {a.loss: (a.unit, a.worse) for a in audits}
+    metrics = {a.loss: (a.unit, a.worse) for a, _ in evaluations}
     return ServiceCard(
         {
             "card_version": 1,
@@ -184,10 +187,7 @@ def service_card(
                 {"name": loss, "definition": known[loss], "unit": unit, "worse": worse}
                 for loss, (unit, worse) in metrics.items()
             ],
-            "evaluations": [
-                _evaluation(a, synthetic=any(a is audit.synthetic for audit in audits))
-                for a in everything
-            ],
+            "evaluations": [_evaluation(a, synthetic=made_up) for a, made_up in evaluations],
             "limits": list(limits),
             "customer_must_test": list(customer_must_test),
             "made_with": _made_with(),
@@ -222,6 +222,15 @@ def load_card(path: str | Path) -> ServiceCard:
         msg = f"{path} is not a service card of version 1"
         raise ArgumentError(msg)
     return ServiceCard(data)
+
+
+def _evaluations(audit: "Audit | SpeechAudit") -> list[tuple[Audit, bool]]:
+    """The audits that stand behind one, and whether each is of synthetic items."""
+    if isinstance(audit, Audit):
+        found = [(audit, False)]
+        return [*found, (audit.synthetic, True)] if audit.synthetic else found
+    found = [(audit.audit, audit.made_up)]
+    return [*found, (audit.synthetic.audit, True)] if audit.synthetic else found
 
 
 def _evaluation(audit: Audit, *, synthetic: bool) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """Word error rates by group and condition: planted rates, planted interactions, and bad transcripts."""
 
+import json
+from datetime import date
+
+import jsonschema
 import numpy as np
 import pytest
 
-from supersede.audit import Attribute
+from supersede.audit import Attribute, card_schema, service_card
 from supersede.audit.speech import ENGLISH, VERBATIM, audit_speech
 from supersede.errors import (
     ArgumentError,
@@ -190,3 +194,27 @@ def test_numbers_in_text_files_keep_their_digits(tmp_path):
     path = tmp_path / "codes.csv"
     path.write_text("text,asr\n007,007\n010,10\n")
     assert audit_speech(str(path), "asr", reference="text").overall.wer == 0.5
+
+
+def test_the_service_card_has_groups_conditions_and_their_combinations():
+    rows = spoken()
+    rows["made_up"] = (np.arange(800) % 80 % 4 == 3).tolist()
+    found = audit_speech(rows, "asr", synthetic="made_up", **AXES)
+    card = service_card(
+        [found], name="dictation", version="2", released=date(2026, 1, 2),
+        intended_use="Writes down orders.", limits=["English only."],
+        customer_must_test=["The wards with most noise."], created=date(2026, 1, 3),
+    )  # fmt: skip
+    jsonschema.validate(json.loads(card.to_json()), card_schema())
+    real, made_up = card.data["evaluations"]
+    assert (real["synthetic"], made_up["synthetic"]) == (False, True)
+    assert real["conditions"] == ["noise"]
+    assert real["data"] == "600 utterances: hypotheses 'asr', speakers 'who', both sides as plain/1"
+    worst = next(r for r in real["groups"] if r["group"] == "accent = south × noise = street")
+    cell = found.cell("accent = south", "noise = street")
+    assert worst["value"] == pytest.approx(cell.wer)
+    assert worst["stands_out"]
+    for text in (card.to_html(), card.to_markdown()):
+        assert "noise = street" in text
+        assert "SYNTHETIC" in text
+        assert "__" not in text.replace("__main", "")

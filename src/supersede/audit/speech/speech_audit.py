@@ -218,11 +218,18 @@ class _Job:
             models={m: Losses(c, tolerance=0) for m, c in columns.items()},
         )  # fmt: skip
         cross = [(a.column, c.column) for a in self.who for c in self.under]
-        return audit_groups(
+        made = audit_groups(
             table, hypothesis, old=old, loss=PerUnit(columns, "__words"), groups=who,
             conditions=list(self.under), cross=cross, allow_inferred=self.allow_inferred,
             min_items=self.min_items, confidence=self.confidence,
         )  # fmt: skip
+        # the reading of a table that was made here would show names that nobody gave
+        speakers_in = "" if self.speaker is None else f", speakers {self.speaker!r}"
+        said = (
+            f"{items(len(read_in), 'utterance')}: hypotheses {hypothesis!r}{speakers_in}, both sides as"
+            f" {read_in.normaliser}"
+        )
+        return replace(made, reading=said)
 
     def _notes(self, values: Mapping[str, Array]) -> list[str]:
         known = {c: [v for v in _levels(found) if v is not None] for c, found in values.items()}

@@ -153,8 +153,9 @@ def repair_until(
     A quarter of the training rows is held out to choose among candidates. Every evaluation spends a
     fresh sample. What happens next depends on the verdict:
 
-    - Undecided, and the next sample is large enough to decide it if the estimates stay where they
-      are: the same model is judged again, on all rows that have judged it and the next sample.
+    - Undecided, with estimates within the limits, and the next sample is large enough to show it if
+      they stay where they are: the same model is judged again, on all rows that have judged it and
+      the next sample. Rows are spent to show a pass, not to be sure of a failure.
     - Otherwise the model is repaired. Rows that have judged never judge again, which the passport
       enforces; half of them join the training rows, half the validation rows.
     - Undecided, with nothing left to try: it is judged again likewise.
@@ -220,7 +221,11 @@ def repair_until(
         if judged.verdict == "pass" or number + 1 == len(fresh):
             break
         better = None
-        if left and repaired_times < rounds and not _decides(judges, fresh[number + 1], judged):
+        if (
+            left
+            and repaired_times < rounds
+            and not _passes_with(fresh[number + 1], judges, judged, target)
+        ):
             say(f"repairing, round {repaired_times + 1} of {rounds}")
             parts = [_parted(s, 1 / 2, seed + 1 + number) for s in judges]
             choosing = stacked([choosing, *(part[0] for part in parts)], "validation")
@@ -256,10 +261,14 @@ def _parted(rows: Sample, part: float, seed: int) -> tuple[Sample, Sample]:
     return rows.take(np.sort(order[:cut]), "validation"), rows.take(np.sort(order[cut:]), "train")
 
 
-def _decides(judges: Sequence[Sample], following: Sample, judged: Evaluation) -> bool:
-    """Whether the next sample too would decide an undecided evaluation, if its estimates stay."""
+def _passes_with(
+    following: Sample, judges: Sequence[Sample], judged: Evaluation, target: GapTarget
+) -> bool:
+    """Whether an undecided model would pass with the next sample too, if its estimates stay."""
+    within = judged.gap <= target.gap and -judged.accuracy_change <= target.accuracy_loss
     undecided = judged.verdict == "undecided" and judged.needed is not None
-    return undecided and sum(map(len, judges)) + len(following) >= (judged.needed or 0)
+    rows = sum(map(len, judges)) + len(following)
+    return within and undecided and rows >= (judged.needed or 0)
 
 
 def _repaired(
@@ -270,9 +279,10 @@ def _repaired(
     as_first = answers(first, choosing)
 
     def cost(judged: Evaluation) -> float:
-        """The gap, and what exceeds the limits; accuracy and watched groups weigh as the gap does."""
+        """The gap, and by how much accuracy and watched groups exceed their limits, in shares."""
         lost = max(-judged.accuracy_change - target.accuracy_loss, 0.0)
-        return judged.gap + 2 * lost + len(judged.worse)
+        hurt = max((w.change - w.allowed for w in judged.watched if w.worse), default=0.0)
+        return judged.gap + 2 * (lost + hurt)
 
     best: tuple[float, int, str, Predictor] | None = None
     tried: dict[str, float] = {}
