@@ -17,14 +17,16 @@ demo: .venv/ready-demo  ## the life of one model on real data, in minutes: out/i
 test: .venv/ready-dev  ## run all tests
 	$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
 
-test-hosts:  ## test with hosts whose pins clash with ours (Spark); before a release
+test-hosts:  ## test with hosts whose pins clash with ours (Spark, MLflow, W&B, DVC); before a release
 	tools/environment hosts
-	.venv-hosts/bin/python -m pytest -o filterwarnings= tests/evaluate/test_engines.py
+	.venv-hosts/bin/python -m pytest -o filterwarnings= tests/evaluate/test_engines.py tests/hosts \
+	  docs/how-to/use-mlflow.md
 
-test-wheel:  ## test the built wheel without extras: as pinned, lowest versions, Python 3.13; before a release
+test-wheel:  ## test the built wheel: as pinned, lowest versions, Python 3.13, each extra alone; before a release
 	tools/environment wheel
 	for made in .venv-wheel-*; do echo "== $$made" && $$made/bin/python -m pytest -q --noconftest \
 	  -c /dev/null -p no:cacheprovider tests/contract/test_installed.py || exit 1; done
+	tools/extras
 
 lint: .venv/ready-dev  ## style, import rules and wording
 	.venv/bin/ruff check .

@@ -1,7 +1,8 @@
 """A bounty in service: what an ONNX submission costs, and an accepted patch on many rows.
 
 CPU seconds count children too. Each figure on rows is from a fresh process, on the same rows: bare
-onnxruntime in the chunks that the child uses and in one call, and the patched model.
+onnxruntime in the chunks that the child uses and in one call, and the patched model. Answers must have
+the same bits in tables of any size, whatever else the machine does.
 """
 
 import hashlib
@@ -189,6 +190,70 @@ def serving(sizes: tuple[int, ...] = (1_000, 100_000, 1_000_000)) -> ROWS:
     return rows
 
 
+LOADED = """
+import hashlib, json, os, sys
+import numpy as np
+from benchmarks.bounty_service import COLUMNS, scores, table
+from supersede.bounty import DecisionList
+from supersede.bounty.artefacts import Constant, Numbers, OnnxModel, parse
+data, columns = open(sys.argv[1], "rb").read(), table(10**6)
+model = DecisionList(Constant((0,)), answers=Numbers(-1e3, 1e3)).patched(parse("c0 > -9"), OnnxModel(data, tuple(COLUMNS)))
+part = lambda n: model.predict({name: values[:n] for name, values in columns.items()})
+one, thousand, million = (part(n) for n in (1, 10**3, 10**6))
+same = one.tobytes() == million[:1].tobytes() and thousand.tobytes() == million[:1000].tobytes()
+judged = OnnxModel(data, tuple(COLUMNS)).judged({n: v[:20_000] for n, v in columns.items()}, Numbers(-1e3, 1e3))
+same = same and judged.tobytes() == million[:20_000].tobytes()
+print(json.dumps([same, hashlib.sha256(million.tobytes()).hexdigest(), os.getloadavg()[0]]))
+"""
+BUSY = 30
+SPIN = "import time\nend = time.monotonic() + 300\nwhile time.monotonic() < end:\n    pass"
+
+
+def under_load() -> ROWS:
+    """The bits of answers to 1, 10³ and 10⁶ rows, beside nothing and beside 30 busy processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        file.write_bytes(scores(10))
+        quiet = _loaded(file)
+        spinning = [subprocess.Popen([sys.executable, "-S", "-c", SPIN]) for _ in range(BUSY)]
+        try:
+            busy = _loaded(file)
+        finally:
+            for process in spinning:
+                process.kill()
+                process.wait()
+    same = quiet[0] and busy[0] and quiet[1] == busy[1]
+    return [
+        (
+            f"scores of 10 trees for 1, 10³ and 10⁶ rows, and as judged, beside {BUSY} busy processes more",
+            "every bit equal" if same else "**they differ**",
+            "equal",
+            said(same),
+        )
+    ]
+
+
+def scores(trees: int) -> bytes:
+    """Boosted trees that answer with their score, whose bits would show any difference."""
+    import onnx
+
+    model = onnx.load_model_from_string(forest(trees))
+    del model.graph.node[1:], model.graph.initializer[:], model.graph.output[:]
+    shape = ["n", 1]
+    model.graph.output.append(
+        onnx.helper.make_tensor_value_info("score", onnx.TensorProto.FLOAT, shape)
+    )
+    return bytes(model.SerializeToString())
+
+
+def _loaded(file: Path) -> tuple[bool, str, float]:
+    out = subprocess.run(
+        [sys.executable, "-c", LOADED, str(file)],
+        capture_output=True, text=True, check=True, cwd=DOCS.parents[1],
+    )  # fmt: skip
+    return tuple(json.loads(out.stdout.strip().splitlines()[-1]))
+
+
 def _fresh(n: int, how: str, file: Path) -> tuple[float, str]:
     out = subprocess.run(
         [sys.executable, "-c", SERVE, str(n), how, str(file)],
@@ -202,7 +267,7 @@ def said(reached: bool) -> str:
 
 
 def main() -> None:
-    rows: ROWS = [("what", "measured", "target", ""), *admissions(), *serving()]
+    rows: ROWS = [("what", "measured", "target", ""), *admissions(), *serving(), *under_load()]
     write(
         "bounty_service", "A bounty in service", "python -m benchmarks.bounty_service", rows,
         "CPU seconds count the children. Rows are predicted in a process that is up: imports and the"

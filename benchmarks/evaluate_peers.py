@@ -30,7 +30,7 @@ def ours(reps: int) -> dict[str, float]:
     import supersede
     from benchmarks.evaluate_replicate import Population, replicate
     from supersede.evaluate import accuracy, plan
-    from supersede.evaluate.patterns import locate
+    from supersede.evaluate.counting import locate
 
     data = population()
     columns = {"item": np.arange(ITEMS), "a": data["score"]}

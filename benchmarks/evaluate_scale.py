@@ -37,7 +37,7 @@ def run(path: Path) -> dict[str, float]:
 
     import supersede
     from supersede.evaluate import plan, precision
-    from supersede.evaluate.patterns import count_patterns
+    from supersede.evaluate.counting import count_patterns
 
     models = [f"m{k:02d}" for k in range(MODELS)]
     engine = ibis.duckdb.connect(memory_limit="900MB", threads=2)

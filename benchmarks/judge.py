@@ -18,9 +18,9 @@ from scipy.special import ndtri
 import supersede
 from benchmarks.evaluate_replicate import Population, Replicated, replicate
 from supersede.evaluate import accuracy, negative_flips, plan, precision, win_rate
+from supersede.evaluate.counting import locate, words
 from supersede.evaluate.design import Plan
 from supersede.evaluate.estimands import Estimand
-from supersede.evaluate.patterns import locate, words
 from supersede.table.source import collect
 from supersede.table.table import Table
 

@@ -52,14 +52,14 @@ def alone(code: str) -> dict[str, float]:
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(STATE / "bytecode")}
     program = f"{code}\nimport resource, json\nu = resource.getrusage(resource.RUSAGE_SELF)\n" + (
         "kb = next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1]\n"
-        "print(json.dumps({'cpu': u.ru_utime + u.ru_stime, 'mb': int(kb) / 1024}))"
+        "print(); print(json.dumps({'cpu': u.ru_utime + u.ru_stime, 'mb': int(kb) / 1024}))"
     )
     out = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,
         cwd=DOCS.parents[1], env=os.environ | compiled,
     )  # fmt: skip
-    # engines may draw a progress bar besides
-    return json.loads(next(line for line in out.stdout.splitlines() if line.startswith("{")))
+    # engines may draw a progress bar before it
+    return json.loads(out.stdout.splitlines()[-1])
 
 
 def kept(name: str, key: str, work: Callable[[], Any]) -> Any:

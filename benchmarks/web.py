@@ -397,8 +397,8 @@ def main() -> None:
             print(json.dumps(found))
     results = [json.loads(path.read_text()) for path in sorted(KEPT.glob("*.json"))]
     notes = (
-        "Clients, server, workers and database share the cores of this machine, and whatever else runs on"
-        " it: the load average beside each run says how much that was. The clients see what a browser"
+        "Clients, server, workers and database share the cores of this machine with all other programs:"
+        " the load average beside each run says how busy it was. The clients see what a browser"
         " sees, from the request to the last byte. Models: of 75 submissions 60 have one trained by the"
         " server (a tree of depth 8), 15 are ONNX (a threshold, 0.3 kB). The full size is 200 hunters and 75"
         " submissions; rows that name fewer hunters ran at a part of it (SUPERSEDE_BENCH_SCALE), beside"

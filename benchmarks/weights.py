@@ -21,9 +21,9 @@ import pyarrow as pa
 
 import supersede
 from supersede.evaluate import accuracy, estimate, f1, negative_flips, plan, precision, recall
+from supersede.evaluate.counting import locate, words
 from supersede.evaluate.design import Plan, Sample
 from supersede.evaluate.estimates import Estimates
-from supersede.evaluate.patterns import locate, words
 from supersede.evaluate.weights import weight_of
 from supersede.table.source import collect
 from supersede.table.table import Table

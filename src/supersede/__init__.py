@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from supersede.search.stopping.replay import replay as replay
     from supersede.table.read import read as read
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "advise": "supersede.hardware.advice.advise",

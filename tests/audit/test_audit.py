@@ -313,6 +313,13 @@ def test_arrays_and_tables_agree(people):
         )
 
 
+def test_a_frame_holds_the_values_of_groups_as_text_and_gaps_as_gaps(people):
+    people.loc[people.index[:50], "race"] = None
+    values = audit_groups(read(people), "new", groups=["race"]).to_frame()["values"].to_pylist()
+    assert [None] in values
+    assert ["a"] in values
+
+
 def test_json_reads_back(people, tmp_path):
     audit = audit_groups(read(people), "new", groups=["sex"])
     path = audit.save(tmp_path / "audit.json")

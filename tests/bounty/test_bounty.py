@@ -43,6 +43,7 @@ from supersede.errors import (
     ReportError,
     StaleVersionError,
     SubmissionError,
+    SupersedeError,
 )
 from tests.bounty.cases import ONE, ZERO, Grumpy, people
 
@@ -124,11 +125,53 @@ def test_any_altered_byte_is_detected(tmp_path):
         FileLog(log)
 
 
-def test_lines_cut_off_the_end_show_by_the_entry_of_a_receipt(tmp_path):
-    receipt = Bounty(START, [people(300)], folder=tmp_path).submit("ada", "age >= 60", ONE)
-    path = tmp_path / "log.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
-    assert receipt.entry not in [entry["hash"] for entry in FileLog(path)]
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_log_whose_end_is_missing_is_refused(tmp_path, left):
+    bounty = Bounty(START, [people()], folder=tmp_path)
+    receipts = [bounty.submit("ada", f"age >= {age}", ONE) for age in (80, 70)]
+    path, mark = tmp_path / "log.jsonl", tmp_path / "log.jsonl.mark"
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:left]) + b'{"event":')
+    with pytest.raises(LogError, match=f"{left} entries, but 3 were recorded.*delete .*mark"):
+        Bounty(START, [people()], folder=tmp_path)
+    path.write_bytes(whole)  # the first remedy
+    assert Bounty(START, [people()], folder=tmp_path).receipts == receipts
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:left]))
+    mark.unlink()  # the second one
+    again = Bounty(START, [people()], folder=tmp_path)
+    assert again.receipts == receipts[: max(left - 1, 0)]
+    assert receipts[-1].entry not in [entry["hash"] for entry in FileLog(path)]
+
+
+def test_a_log_without_its_mark_opens_with_a_warning_and_gets_one(tmp_path, caplog):
+    log = FileLog(tmp_path / "log")
+    log.append({"event": 1})
+    (tmp_path / "log.mark").unlink()
+    again = FileLog(tmp_path / "log")
+    assert "would go unnoticed" in caplog.text
+    again.append({"event": 2})
+    assert (tmp_path / "log.mark").exists()
+
+
+def test_a_crash_between_log_and_mark_loses_nothing(tmp_path):
+    log = FileLog(tmp_path / "log")
+    log.append({"event": 1})
+    before = (tmp_path / "log.mark").read_bytes()
+    log.append({"event": 2})
+    (tmp_path / "log.mark").write_bytes(before)
+    assert len(FileLog(tmp_path / "log")) == 2
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [b"", b"{}", b"[1]", b"null", b'{"entries":0,"head":""}', b'{"entries":true,"head":""}',
+     b'{"entries":-1,"head":""}', b'{"entries":1.0,"head":""}', b"\xff\xfe", b'{"entries":1,"head":"0"}'],
+)  # fmt: skip
+def test_a_mark_that_says_nothing_is_an_error(tmp_path, mark):
+    FileLog(tmp_path / "log").append({"event": 1})
+    (tmp_path / "log.mark").write_bytes(mark)
+    with pytest.raises(LogError, match=r"delete .*log\.mark|delete it"):
+        FileLog(tmp_path / "log")
 
 
 def test_a_line_cut_off_by_a_crash_was_never_acknowledged(tmp_path):
@@ -476,5 +519,36 @@ def test_folders_that_cannot_exist_are_refused(folder, tmp_path):
         Bounty(DecisionList(ZERO), [people()], policy=Naive(), folder=tmp_path / folder)
     with pytest.raises(ReportError):
         save_list(DecisionList(ZERO), tmp_path / folder)
-    with pytest.raises(ArgumentError, match="whole capacity"):
+    with pytest.raises(ArgumentError, match="whole number"):
         Bounty(DecisionList(ZERO), [people()], policy=Naive(), capacity=1.5)
+
+
+WRONG = {
+    "one sample": lambda: Bounty(START, people(300)),
+    "no samples": lambda: Bounty(START, None),
+    "a model that is no list": lambda: Bounty(ONE, [people(300)]),
+    "capacity in words": lambda: Bounty(START, [people(300)], capacity="many"),
+    "half a submission": lambda: Bounty(START, [people(300)], capacity=1.5),
+    "half a submission per team": lambda: Bounty(START, [people(300)], per_team=1.5),
+    "watch without names": lambda: Bounty(START, [people(300)], watch=["age >= 60"]),
+    "watch with numbers": lambda: Bounty(START, [people(300)], watch={1: "age >= 60"}),
+    "watch of nothing": lambda: Bounty(START, [people(300)], watch={"old": None}),
+    "a group that is a mask": lambda: Bounty(START, [people(300)]).submit("ada", np.ones(300, bool), ONE),
+    "an answer that is a number": lambda: Bounty(START, [people(300)]).submit("ada", "age >= 60", 1),
+    "an answer that is a class": lambda: Bounty(START, [people(300)]).submit("ada", "age >= 60", Constant),
+    "a base that is a number": lambda: Bounty(START, [people(300)]).submit("ada", "age >= 60", ONE, base=5),
+    "a column called 5": lambda: Sample("rows", {5: [1, 2]}, [0, 1]),
+    "a column that cannot be stored": lambda: Sample("rows", {"\ud800": [1, 2]}, [0, 1]),
+    "a confidence in percent": lambda: Bounty(START, [people(300)]).close(people(300, seed=1), confidence=95),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
+def test_arguments_of_another_kind_are_refused_with_a_type(call):
+    with pytest.raises(SupersedeError):
+        call()
+
+
+def test_a_tree_is_a_group():
+    receipt = Bounty(START, [people()]).submit("ada", Compare("age", ">=", np.float64(60)), ONE)
+    assert receipt.accepted

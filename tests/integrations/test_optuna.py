@@ -1,13 +1,23 @@
 import logging
+import sqlite3
 import time
+from contextlib import closing
 
 import numpy as np
 import optuna
 import pytest
+from sklearn.model_selection import ShuffleSplit
 
 from supersede.errors import ArgumentError, HistoryError
 from supersede.integrations import optuna as host
-from supersede.integrations.optuna import StopWhen, decision_of, history_of, report_folds, resume
+from supersede.integrations.optuna import (
+    StopWhen,
+    decision_of,
+    history_of,
+    load,
+    report_folds,
+    resume,
+)
 from supersede.search.stopping import Categorical, Float, FoldDesign, NoImprovement, State
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -152,6 +162,32 @@ def test_the_design_of_the_folds_is_kept():
     assert [t.design for t in history_of(study).trials] == [FoldDesign.of(3), design]
     with pytest.raises(ArgumentError, match="3 scores for a design of 2 splits"):
         report_folds(study.ask(), [0.1, 0.2, 0.3], 2)
+
+
+def test_a_splitter_is_a_design():
+    study, cv, rows = _study(), ShuffleSplit(3, test_size=0.2, random_state=0), np.zeros((50, 1))
+
+    def objective(trial):
+        report_folds(trial, [0.1, 0.2, 0.3], cv if trial.number else list(cv.split(rows)), rows)
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, 2)
+    assert [t.design for t in history_of(study).trials] == [FoldDesign((40,) * 3, (10,) * 3)] * 2
+    with pytest.raises(ArgumentError, match="pass X"):
+        report_folds(study.ask(), [0.1, 0.2, 0.3], cv)
+    with pytest.raises(ArgumentError, match="got str as a design"):
+        report_folds(study.ask(), [0.1, 0.2, 0.3], "abc")
+
+
+def test_other_databases_stay_as_they_are(tmp_path):
+    file = tmp_path / "other.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE things (name)")
+    before = file.read_bytes()
+    for place in (str(file), f"sqlite:///{file}"):
+        with pytest.raises(HistoryError, match="has no study"):
+            load(None, place)
+    assert file.read_bytes() == before
 
 
 def test_a_study_that_cannot_be_read_is_a_failure_of_the_decision():

@@ -39,6 +39,22 @@ def test_candidates_that_fail_are_counted_and_survived():
     assert "1 of 4 trials failed" in search.decision_.reason
 
 
+def test_a_search_of_failures_alone_says_so():
+    search = StoppingSearchCV(Ridge(), {"alpha": [-1.0, "x"]}, n_iter=2, random_state=0)
+    with pytest.raises(ValueError, match="fits failed"):
+        search.fit(*load_diabetes(return_X_y=True))
+
+
+def test_several_spaces_are_one():
+    spaces = [{"alpha": loguniform(1e-3, 1e3)}, {"alpha": [1e-4, 0.1, 1.0], "solver": ["svd"]}]
+    assert space_of(spaces).parameters == {
+        "alpha": Float(1e-4, 1e3, log=True),
+        "solver": Categorical(("svd",)),
+    }
+    search = StoppingSearchCV(Ridge(), spaces, n_iter=22, random_state=0)
+    assert len(search.fit(*load_diabetes(return_X_y=True)).history_.trials) >= 20
+
+
 def test_distributions_become_ranges():
     space = space_of(
         {

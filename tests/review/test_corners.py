@@ -266,6 +266,14 @@ def test_slices_that_are_all_too_small_do_not_pass(check):
         assert "items" in finding.steps[0]
 
 
+def test_few_labels_do_not_make_a_class_small():
+    # 20 labels of a class are at its share some 800 items
+    y = np.where(np.arange(1600) % 40 == 0, np.arange(1600) // 40 % 2, np.nan)
+    rows = {"y": y, "a": np.ones(1600), "b": np.ones(1600)}
+    finding = judged(rows, MaxSliceNFR(0.15), labels="random")
+    assert [s.verdict for s in finding.slices] == ["undecided", "undecided"]
+
+
 def test_null_and_the_text_unknown_are_two_slices():
     rows = broken(np.zeros(90, int), g=["unknown"] * 30 + [None] * 30 + ["x"] * 30)
     finding = judged(rows, MaxSliceNFR(0.5), groups=["g"])

@@ -226,3 +226,18 @@ def test_the_report_shows_them(classes):
     assert "max_drop recall:*" in review.to_json()
     assert "class = rare" in review.to_html()
     assert "F1 of spam" in review.to_markdown()
+
+
+def test_a_slice_with_one_class_has_no_area_under_its_curve(scored):
+    rows = scored.assign(g=np.where(scored.y == 1, "only ones", scored.g.astype(str)))
+    rows.loc[rows.index[:40], "g"] = "both"
+    finding = judged(rows, MinMetric("auc", 0.5, groups="g"), label="y", groups=["g"])
+    found = {s.slice: (s.verdict, np.isnan(s.estimate)) for s in finding.slices}
+    none = dict.fromkeys(("g = only ones", "g = 1", "g = 2"), (None, True))
+    assert found == none | {"g = both": ("pass", False)}
+    assert finding.reason.endswith("Too small to judge: 3.")
+
+
+def test_a_class_that_is_not_there_is_named_with_those_that_are(classes):
+    with pytest.raises(ArgumentError, match="It has ham, rare, spam"):
+        judged(classes, MinMetric("recall", 0.5, of="egg"))

@@ -6,10 +6,12 @@ import threading
 import pytest
 from sqlalchemy import func, select
 
-from supersede.web.app import PARTS
+from supersede.web.accounts import actions as accounts
+from supersede.web.app import PARTS, create_app
 from supersede.web.database import Finding, Submission, Team, User
 from supersede.web.security.limits import Limiter
 from tests.web.bounties.made import opened, work_all
+from tests.web.conftest import client_of
 
 SCRIPT = "<script>alert(1)</script>"
 NAMES = (SCRIPT, '"><img src=x onerror=alert(1)>', "'; DROP TABLE users; --", "{{ 7 * 7 }}")
@@ -116,6 +118,36 @@ def test_roles_hold_for_every_route(app, site, enter, stranger):
     with site.database.read() as db:
         assert db.execute(select(func.count()).select_from(Submission)).scalar_one() == 0
         assert db.execute(select(func.count()).select_from(Finding)).scalar_one() == 0
+
+
+@pytest.mark.parametrize("number", ["2147483648", "9223372036854775808", "1" + "0" * 30])
+def test_numbers_that_no_database_holds_are_not_found(either_site, number):
+    app = create_app(either_site)
+    for kind in ("requests", "posts"):
+        object.__setattr__(app.state.limits, kind, Limiter(10**9))
+    with either_site.database.write() as db:
+        grace = User(
+            name="grace", folded="grace", password="-", created=either_site.now(), removed=None
+        )
+        db.add(grace)
+        db.flush()
+        accounts.grant(db, grace.id, "owner", either_site.now(), by=grace.id)
+        secret = accounts.start_session(db, grace.id, either_site.now())
+    owner = client_of(app)
+    owner.cookies.set("supersede", secret)
+    asked = 0
+    for route in (route for part in PARTS for route in part.router.routes):
+        if "{" not in route.path or "{version}" in route.path or "{secret}" in route.path:
+            continue
+        filled = re.sub(r"\{[^}]+\}", number, route.path)
+        for method in route.methods - {"HEAD", "OPTIONS"}:
+            answer = owner.request(method, filled, params={"before": number, "candidate": number})
+            assert answer.status_code in {303, 404, 422}, (method, filled, answer.status_code)
+            asked += 1
+    assert asked > 40
+    for path in ("/ledger", "/rounds", "/reviews/new"):
+        answer = owner.get(path, params={"before": number, "candidate": number})
+        assert answer.status_code in {200, 404}, (path, answer.status_code)
 
 
 def test_a_replayed_post_does_nothing_again(site, enter):

@@ -1,13 +1,13 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from supersede.errors import InputError
-from supersede.web.database import Job
+from supersede.web.database import Job, OtherVersionError
 from supersede.web.jobs.handler import Handler
 from supersede.web.jobs.queue import ATTEMPTS, LostJobError, ahead, claim, enqueue, finish
-from supersede.web.jobs.worker import work_once
+from supersede.web.jobs.worker import work, work_once
 from supersede.web.ledger import append, entries
 
 
@@ -141,3 +141,32 @@ def test_progress_is_kept(site):
 
     assert work_once(site, doing(run), "w")
     assert did(site) == 1
+
+
+def _migrated_by_another_version(site):
+    with site.database.write() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+
+def test_a_worker_of_another_version_takes_no_job(either_site):
+    queued(either_site, "a")
+    _migrated_by_another_version(either_site)
+    with pytest.raises(OtherVersionError, match="another version of supersede has migrated it"):
+        work(either_site, {}, lambda: False)
+    with either_site.database.read() as db:
+        assert [tuple(row) for row in db.execute(select(Job.state, Job.attempt))] == [("queued", 0)]
+
+
+def test_a_job_that_another_version_overtakes_leaves_no_effect(site):
+    queued(site, "a")
+
+    def run(site, held, report):
+        _migrated_by_another_version(site)
+        with site.database.write() as db:
+            recorded(site, held, db)
+
+    with pytest.raises(OtherVersionError):
+        work_once(site, doing(run), "w")
+    with site.database.read() as db:
+        assert db.execute(select(Job.state)).scalars().all() == ["running"]
+    assert did(site) == 0

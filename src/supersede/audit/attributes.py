@@ -5,6 +5,7 @@ often for some than for others, and a harm of its own. So an attribute of people
 inferred is refused; if that is overridden, every row, figure and card that shows it is marked.
 """
 
+import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,8 +130,9 @@ def spelling_notes(values: Mapping[str, Sequence[object]]) -> list[str]:
         if words:
             listed = ", ".join(map(repr, words))
             notes.append(
-                f"{column}: {listed} looks like “unknown”; if it is, declare it:"
-                f" Attribute({column!r}, unknown=({words[0]!r},))."
+                f"{column}: {listed} looks like “unknown”; if it is, declare it with"
+                f" {' '.join(f'--unknown {shlex.quote(word)}' for word in words)}, in Python"
+                f" Attribute({column!r}, unknown={tuple(words)!r})."
             )
     return notes
 

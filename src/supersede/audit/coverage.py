@@ -258,7 +258,7 @@ def _counted(
         if synthetic not in rows.columns:
             raise MissingColumnError.of(synthetic, rows.columns, "the mark of synthetic items")
         flag = rows[synthetic].cast("boolean").fill_null(False)
-        sums = {_SYNTHETIC: flag.cast("int64")}
+        sums = {_SYNTHETIC: flag.cast("int32")}
     keys = {a.column: a.key(rows) for a in attributes}
     margins = [*((name,) for name in keys), *combinations(keys, strength)]
     (found,) = counted_rows(rows, once(Ask(sums, keys, margins)))

@@ -106,7 +106,7 @@ class Rate:
             msg = f"model {model!r} predicts no classes, so it has no {self.name}"
             raise ArgumentError(msg)
         numerator, denominator = METRICS[self.metric](
-            _Decisions((truth == self.positive).cast("int64"), (answer == self.positive).cast("int64"))
+            _Decisions((truth == self.positive).cast("int32"), (answer == self.positive).cast("int32"))
         )  # fmt: skip
         return Part(numerator, denominator)
 

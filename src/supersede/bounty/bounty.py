@@ -8,6 +8,7 @@ capacity.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,8 @@ class Bounty:
         if folder is not None and log is not None:
             msg = "give either folder= or log=, not both; FileLog(folder / 'log.jsonl') is a log"
             raise ArgumentError(msg)
-        if per_team is not None and per_team < 1:
-            msg = f"per_team={per_team}: expected at least 1, or None for no limit"
+        if per_team is not None and (not isinstance(per_team, Integral) or per_team < 1):
+            msg = f"per_team={per_team!r}: expected a whole number of at least 1, or None for no limit"
             raise ArgumentError(msg)
         checker = Checker(model, holdout, loss=loss, policy=policy, capacity=capacity, watch=watch)
         self.first, self.public, self.per_team = model, public, per_team
@@ -341,8 +342,12 @@ class Bounty:
             confidence: For all intervals of the audit at once.
 
         Raises:
+            ArgumentError: The confidence is not between 0 and 1.
             SubmissionError: Most rows are also in a slice, or public; see `same_rows`.
         """
+        from supersede.evaluate.hypergeometric import check_confidence
+
+        check_confidence(confidence)
         for sample in self._asked:
             if same_rows(fresh, sample):
                 msg = (

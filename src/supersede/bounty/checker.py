@@ -9,16 +9,17 @@ above its error under any earlier version.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy.typing as npt
 
-from supersede.bounty.artefacts.grammar import parse
+from supersede.bounty.artefacts.columns import is_text
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.losses import RowLoss, ZeroOne
 from supersede.bounty.policies import Betting, Certified, Policy, SliceEvidence, Transcript
-from supersede.bounty.routing import Bools, Group
+from supersede.bounty.routing import Bools, Group, as_group
 from supersede.bounty.sample import Sample
 from supersede.bounty.saving import digest
 from supersede.bounty.tracking import Track, extend, track
@@ -110,12 +111,7 @@ class Checker:
         capacity: int = 100,
         watch: Mapping[str, Group | str] | None = None,
     ) -> None:
-        if not slices or not capacity >= 1 or capacity != int(capacity):
-            msg = (
-                f"{len(slices)} slices with capacity={capacity}: expected at least one slice and a"
-                " whole capacity of at least 1"
-            )
-            raise ArgumentError(msg)
+        _check_arguments(model, slices, capacity, watch)
         names = [sample.name for sample in slices]
         if len(set(names)) < len(names):
             msg = f"slices must have different names; got {names}"
@@ -128,10 +124,7 @@ class Checker:
             for sample in slices:
                 _check_bounded(sample, self.policy)
         self.capacity = capacity
-        self.watch = {
-            name: parse(group) if isinstance(group, str) else group
-            for name, group in (watch or {}).items()
-        }
+        self.watch = {name: as_group(group) for name, group in (watch or {}).items()}
         self.at = 0  # the slice in use
         self.transcript = Transcript()
         self._groups, self._track = self._opened(model, 0)
@@ -331,6 +324,23 @@ def protected(model: DecisionList, watch: Mapping[str, Group]) -> dict[str, Grou
     return groups | {
         str(node.group): node.group for node in model.nodes if not isinstance(node.answer, int)
     }
+
+
+def _check_arguments(model: object, slices: object, capacity: object, watch: object) -> None:
+    """Refuse what is none of these, such as one sample instead of a list."""
+    if not isinstance(model, DecisionList):
+        msg = f"a bounty starts from a DecisionList, not {type(model).__name__}; DecisionList(model) makes one"
+        raise ArgumentError(msg)
+    samples = isinstance(slices, Sequence) and all(isinstance(one, Sample) for one in slices)
+    if not samples or not slices:
+        msg = "the holdout is a list of samples, with at least one: [sample], or sample.slices(3, seed=0)"
+        raise ArgumentError(msg)
+    if not isinstance(capacity, Integral) or isinstance(capacity, bool) or capacity < 1:
+        msg = f"capacity={capacity!r}: expected a whole number of at least 1"
+        raise ArgumentError(msg)
+    if watch is not None and not (isinstance(watch, Mapping) and all(map(is_text, watch))):
+        msg = "watch= maps names to groups, such as {'women': \"sex == 'f'\"}"
+        raise ArgumentError(msg)
 
 
 def _check_bounded(sample: Sample, policy: Policy) -> None:

@@ -6,6 +6,7 @@ the version before outside. All versions are computed for all rows: exact, but n
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -175,30 +176,28 @@ class _Graph:
 
     def mask(self, part: Part) -> str:
         """The mask of a group."""
-        if isinstance(part, And | Or):
-            joined = self.mask(part.parts[0])
-            for one in part.parts[1:]:
-                joined = self.add("And" if isinstance(part, And) else "Or", joined, self.mask(one))
-            return joined
-        if isinstance(part, Not):
-            return self.add("Not", self.mask(part.part))
-        if isinstance(part, Everyone):
-            first = next(iter(self.columns))
-            return self.add("Or", missing := self.missing(first), self.add("Not", missing))
-        if isinstance(part, IsMissing):
-            missing = self.missing(part.column)
-            return self.add("Not", missing) if part.negated else missing
-        if isinstance(part, In):
-            found = self.equal(part.column, part.values[0])
-            for value in part.values[1:]:
-                found = self.add("Or", found, self.equal(part.column, value))
-            return self.unless_missing(part.column, found) if part.negated else found
-        assert isinstance(part, Compare)  # noqa: S101  # there are seven kinds of node
-        if part.sign in {"==", "!="}:
-            found = self.equal(part.column, part.value)
-            return self.unless_missing(part.column, found) if part.sign == "!=" else found
-        # NaN passes no comparison
-        return self.add(_COMPARE[part.sign], f"in_{part.column}", self.constant(float(part.value)))
+        match part:
+            case And() | Or():
+                both = "And" if isinstance(part, And) else "Or"
+                return reduce(partial(self.add, both), map(self.mask, part.parts))
+            case Not():
+                return self.add("Not", self.mask(part.part))
+            case Everyone():
+                first = next(iter(self.columns))
+                return self.add("Or", missing := self.missing(first), self.add("Not", missing))
+            case IsMissing():
+                missing = self.missing(part.column)
+                return self.add("Not", missing) if part.negated else missing
+            case In():
+                equals = (self.equal(part.column, value) for value in part.values)
+                found = reduce(partial(self.add, "Or"), equals)
+                return self.unless_missing(part.column, found) if part.negated else found
+            case Compare(sign="==" | "!="):
+                found = self.equal(part.column, part.value)
+                return self.unless_missing(part.column, found) if part.sign == "!=" else found
+            case Compare():  # NaN passes no comparison
+                bound = self.constant(float(part.value))
+                return self.add(_COMPARE[part.sign], f"in_{part.column}", bound)
 
     def equal(self, column: str, value: Any) -> str:
         if self.columns[column].kind != "text":

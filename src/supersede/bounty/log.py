@@ -1,10 +1,10 @@
 """An append-only log: one JSON object per line, each with the hash of the previous one.
 
 Altering a line, swapping lines, or dropping one from the middle breaks the chain there, and reading
-reports the position. Dropping the last lines does not: anyone who can write to the file can
-truncate it, and only someone who kept a later `BountyLog.head`, such as the `entry` of a receipt, can
-detect that. An incomplete last line was never acknowledged to anyone; it is removed before the next
-one is added.
+reports the position. A log whose last lines are missing is refused if the mark beside it
+(`log_mark.py`) says that there were more. Anyone who can write to the folder can cut both, and only
+someone who kept a later `BountyLog.head`, such as the `entry` of a receipt, can detect that. An
+incomplete last line was never acknowledged to anyone; it is removed before the next one is added.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from supersede.bounty.log_mark import Mark, mark_of, read_mark
 from supersede.errors import ArgumentError, LogError, ReportError
 
 __all__ = [
@@ -132,7 +133,7 @@ class FileLog:
         path: The file; created with the first entry.
 
     Raises:
-        LogError: The file was altered.
+        LogError: The file was altered, or entries are missing at its end.
 
     Example:
         >>> log = FileLog()
@@ -147,11 +148,14 @@ class FileLog:
         self._files: dict[str, bytes] = {}
         self._size = 0  # bytes of the file that were read or written
         self._pending: list[bytes] | None = None
+        self._mark: Mark | None = None
         if path is not None:
             with _typed(path):
-                there = path.exists()
+                self._mark, there = read_mark(path), path.exists()
             if there:
                 self._read_on(path)
+            if self._mark is not None:
+                self._mark.check(path, self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -184,7 +188,7 @@ class FileLog:
             self._pending = []
             try:
                 yield
-                if file is not None and self._pending:
+                if file is not None:
                     self._write(file, b"".join(self._pending))
             except BaseException:
                 del self._entries[known:]
@@ -236,16 +240,21 @@ class FileLog:
             yield file
 
     def _write(self, file: IO[bytes], lines: bytes) -> None:
-        with _typed(Path(file.name)):
+        path = Path(file.name)
+        mark = mark_of(self._entries) if self._entries else None
+        with _typed(path):
             try:
-                file.truncate(self._size)  # an incomplete last line
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
+                if lines:
+                    file.truncate(self._size)  # an incomplete last line
+                    file.write(lines)
+                    file.flush()
+                    os.fsync(file.fileno())
+                if mark is not None and mark != self._mark:
+                    mark.write(path)
+            except (OSError, ReportError):
                 file.truncate(self._size)
                 raise
-        self._size += len(lines)
+        self._size, self._mark = self._size + len(lines), mark
 
     def _read_on(self, path: Path) -> None:
         """Read the complete lines that follow those read so far."""
@@ -293,7 +302,7 @@ def _typed(path: Path) -> Iterator[None]:
     """Turn an error of the system into a `ReportError`."""
     try:
         yield
-    except LogError:
+    except (LogError, ReportError):
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = getattr(error, "strerror", None) or error

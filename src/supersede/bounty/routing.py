@@ -12,14 +12,18 @@ finished.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from supersede.bounty.artefacts.columns import Column, Columns, columns_of
+from supersede.bounty.artefacts.expression import Expression
+from supersede.bounty.artefacts.grammar import parse
+from supersede.bounty.artefacts.nodes import Node
+from supersede.errors import ExpressionError
 
-__all__ = ["Bools", "Group", "Ints", "route"]
+__all__ = ["Bools", "Group", "Ints", "as_group", "route"]
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -36,6 +40,27 @@ class Group(Protocol):
 
     def mask(self, columns: Columns, /) -> Bools:
         """Which rows belong to it, shape ``(n,)``."""
+
+
+def as_group(group: object) -> Group:
+    """A group from its text, from a tree such as `Compare`, or as it is.
+
+    Raises:
+        ExpressionError: It is none of these, or the text is not a group.
+
+    Example:
+        >>> from supersede.bounty.artefacts import Compare
+        >>> str(as_group(Compare("age", ">=", 60)))
+        'age >= 60'
+    """
+    if isinstance(group, str):
+        return parse(group)
+    if isinstance(group, Node):
+        return Expression(group)
+    if callable(getattr(group, "mask", None)) and hasattr(group, "columns"):
+        return cast("Group", group)
+    msg = f"a group is an expression, or its text such as 'age >= 60', not {type(group).__name__}"
+    raise ExpressionError(msg)
 
 
 def route(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from supersede.bounty.artefacts.columns import Column, column_of, columns_of
+from supersede.bounty.artefacts.columns import Column, column_of, columns_of, is_text
 from supersede.bounty.routing import Bools
 from supersede.errors import ArgumentError, EmptyTableError
 
@@ -98,7 +98,13 @@ class Sample:
         return labelled_rows(source, model, features, name, **columns)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", columns_of(as_columns(self.columns)))
+        given = as_columns(self.columns)
+        if unreadable := [name for name in (self.name, *given) if not is_text(name)]:
+            msg = (
+                f"names of samples and columns are texts that can be stored, not {unreadable[0]!r}"
+            )
+            raise ArgumentError(msg)
+        object.__setattr__(self, "columns", columns_of(given))
         object.__setattr__(self, "labels", np.asarray(self.labels))
         if not self.labels.size:
             msg = f"sample {self.name!r} has no rows"

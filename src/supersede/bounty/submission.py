@@ -9,13 +9,12 @@ import numpy as np
 
 from supersede.bounty.artefacts.check_model import check_model
 from supersede.bounty.artefacts.columns import ALIKE
-from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.artefacts.models import Model
 from supersede.bounty.certificate import certify
 from supersede.bounty.decision_list import DecisionList, judged_answers
 from supersede.bounty.log import digest_of
 from supersede.bounty.losses import RowLoss
-from supersede.bounty.routing import Group
+from supersede.bounty.routing import Group, as_group
 from supersede.bounty.sample import Sample
 from supersede.bounty.saving import read_back, record_of
 from supersede.errors import MissingColumnError, SubmissionError
@@ -86,13 +85,21 @@ def prepared(
     if not isinstance(team, str) or not isinstance(note, str):
         msg = f"a team's name and a note must be texts, not {type(team).__name__} and {type(note).__name__}"
         raise SubmissionError(msg)
+    if base is not None and not isinstance(base, str):
+        msg = f"base is the hash of a model, a text, not {type(base).__name__}"
+        raise SubmissionError(msg)
     if not team.strip():
         msg = "a submission must name its team, so that it can be rewarded"
         raise SubmissionError(msg)
     check_name(team)
     check_text("a note", note, _LONGEST_NOTE)
-    group = parse(group) if isinstance(group, str) else group
-    group, answer = read_back(group, answer)  # what is judged is what can be read again
+    if isinstance(answer, type) or not all(hasattr(answer, n) for n in ("predict", "to_dict")):
+        msg = (
+            f"an answer is a Constant, Tree, Linear or OnnxModel, not {type(answer).__name__};"
+            " `from_sklearn` converts estimators"
+        )
+        raise SubmissionError(msg)
+    group, answer = read_back(as_group(group), answer)  # what is judged is what can be read again
     known = list(columns)
     for name in (*group.columns, *answer.columns):
         if name not in known:

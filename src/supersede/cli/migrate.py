@@ -63,7 +63,7 @@ def migrate(
         price_per_token: In its place: price of one token of text.
         cap: Most that may be spent; with run, a new cap.
         rate: Most embeddings per second.
-        order: Text file of ids, one per line, in the order to embed; the crowded ones first without it.
+        order: Text file of ids, one per line, in the order to embed; isolated ones first without it.
         batch: Items per embedding call.
         limit: Most items in this run.
         retry: With run, try items again that could not be embedded.

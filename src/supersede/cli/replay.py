@@ -64,7 +64,7 @@ def replay(
             does not say it. In a CSV file of your own, smaller ones are better unless you say so.
         value: The metric that the search optimised; by default the only one, or the column value.
         param: A parameter, once per parameter; by default those that the tool marks.
-        error: Statistical error of the values, in their units, for trials without one.
+        error: Statistical error of the values, in their units, in place of what the trials report.
         every: Judge only every N-th trial.
         watch: Refresh every N seconds while the search runs, and keep the page up to date; ends
             when no trial is running and none has arrived since the last refresh.

@@ -16,7 +16,6 @@ from supersede.errors import SourceError
 
 if TYPE_CHECKING:
     from supersede.evaluate import Labels, Plan
-    from supersede.review.checks import Check
     from supersede.review.review import Review
 
 __all__ = ["review"]
@@ -131,6 +130,7 @@ def review(
         transcripts: How transcripts are compared, word by word.
     """
     from supersede.review.compare import compare
+    from supersede.review.named_checks import named_checks
 
     written = outputs(out=out, json=json, markdown=markdown)
     found, before, after = sources(table, newer, old, new)
@@ -145,7 +145,7 @@ def review(
             missing=missing, where=where,
         )  # fmt: skip
         models, cluster, where, missing = {}, None, None, "refuse"
-    checks = _checks(
+    checks = named_checks(
         min_gain=min_gain,
         max_nfr=max_nfr,
         max_slice_nfr=max_slice_nfr,
@@ -154,8 +154,8 @@ def review(
         max_churn=max_churn,
         max_score_shift=max_score_shift,
         max_flip_cost=max_flip_cost,
-        listed=must_not_break,
-        conditions=must_not_break_where or [],
+        must_not_break=None if must_not_break is None else _listed(must_not_break),
+        must_not_break_where=must_not_break_where or (),
         min_items=min_items,
     )
     checks += metrics.checks(min_items)
@@ -188,48 +188,6 @@ def review(
         written.write(result)
     _print(result, format)
     return result.exit_code
-
-
-def _checks(
-    *,
-    min_gain: float | None,
-    max_nfr: float | None,
-    max_slice_nfr: float | None,
-    max_slice_drop: float | None,
-    max_gap: float | None,
-    max_churn: float | None,
-    max_score_shift: float | None,
-    max_flip_cost: float | None,
-    listed: Path | None,
-    conditions: Sequence[str],
-    min_items: int,
-) -> "list[Check]":
-    from supersede.review.checks import MaxChurn, MaxFlipCost, MaxNFR, MinGain
-    from supersede.review.must_not_break import MustNotBreak
-    from supersede.review.score_shift import MaxScoreShift
-    from supersede.review.slice_checks import MaxGap, MaxSliceNFR, NoSliceWorse
-
-    checks: list[Check] = []
-    if min_gain is not None:
-        checks.append(MinGain(min_gain))
-    if max_nfr is not None:
-        checks.append(MaxNFR(max_nfr))
-    if max_slice_nfr is not None:
-        checks.append(MaxSliceNFR(max_slice_nfr, min_items=min_items))
-    if max_slice_drop is not None:
-        checks.append(NoSliceWorse(max_slice_drop, min_items=min_items))
-    if max_gap is not None:
-        checks.append(MaxGap(max_gap, min_items=min_items))
-    if max_churn is not None:
-        checks.append(MaxChurn(max_churn))
-    if max_score_shift is not None:
-        checks.append(MaxScoreShift(max_score_shift))
-    if max_flip_cost is not None:
-        checks.append(MaxFlipCost(max_flip_cost))
-    if listed is not None:
-        checks.append(MustNotBreak(items=_listed(listed)))
-    checks += [MustNotBreak(where=condition) for condition in conditions]
-    return checks
 
 
 def _plan(labels: str | None) -> "tuple[str | Plan | None, Labels | None]":

@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from supersede.web.site import Site
 
 __all__ = ["serve"]
 
@@ -79,14 +82,12 @@ def serve(
     return 0
 
 
-def _greeting(site: "object") -> str:
+def _greeting(site: "Site") -> str:
     """Where it listens and, for the first start, the link that creates the owner."""
     from datetime import timedelta
 
     from supersede.web.accounts.actions import invite, without_owner
-    from supersede.web.site import Site
 
-    assert isinstance(site, Site)  # noqa: S101  # imported late: the extra may be missing
     origin = site.settings.origin
     with site.database.write() as db:
         if not without_owner(db):

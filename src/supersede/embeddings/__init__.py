@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from supersede.embeddings.bridges.fit_paths import PairedSample as PairedSample
     from supersede.embeddings.bridges.forecast import Forecast as Forecast
     from supersede.embeddings.bridges.forecast import Forecasts as Forecasts
-    from supersede.embeddings.bridges.forecast import Prices as Prices
     from supersede.embeddings.bridges.forecast import Recommendation as Recommendation
     from supersede.embeddings.bridges.forecast import forecast_paths as forecast_paths
     from supersede.embeddings.bridges.heads import fit_head as fit_head
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from supersede.embeddings.bridges.maps import load_map as load_map
     from supersede.embeddings.bridges.maps import save_map as save_map
     from supersede.embeddings.bridges.path import Path as Path
+    from supersede.embeddings.bridges.prices import Prices as Prices
     from supersede.embeddings.bridges.residual_mlp import fit_residual_mlp as fit_residual_mlp
     from supersede.embeddings.reading import VectorSet as VectorSet
     from supersede.embeddings.reading import matched as matched
@@ -40,7 +40,7 @@ _HOMES = {
     "Forecasts": "bridges.forecast",
     "Head": "report.dependants",
     "Path": "bridges.path",
-    "Prices": "bridges.forecast",
+    "Prices": "bridges.prices",
     "Recommendation": "bridges.forecast",
     "PairedSample": "bridges.fit_paths",
     "VectorSet": "reading",

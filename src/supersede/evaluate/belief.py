@@ -54,9 +54,9 @@ def expect(patterns: Patterns, prior: Prior = "votes") -> Floats:
         return np.full((len(patterns), states), 1 / states)
     if patterns.graded:
         belief = _from_grades(patterns)
-    elif patterns.key("score") is not None:
+    elif patterns.find("score") is not None:
         belief = _from_scores(patterns)
-    elif patterns.key("confidence") is not None:
+    elif patterns.find("confidence") is not None:
         belief = _from_confidence(patterns)
     else:
         belief = _from_votes(patterns)
@@ -161,7 +161,6 @@ def _from_confidence(patterns: Patterns) -> Floats:
     """The predicted classes share the confidence, all other classes share the rest."""
     votes, prior = _votes(patterns)
     bins, size = patterns.key("confidence"), _size(patterns, "confidence")
-    assert bins is not None  # noqa: S101  # only called where there is one
     cast = votes.sum(axis=1, keepdims=True)
     named = np.where(cast > 0, votes / np.maximum(cast, 1), prior)
     sure = ((bins + 0.5) / size)[:, None]
@@ -175,7 +174,7 @@ def _votes(patterns: Patterns) -> tuple[Floats, Floats]:
     states = range(len(patterns.states))
     votes = np.zeros((len(patterns), len(patterns.states)))
     for model in patterns.models:
-        codes = patterns.key("answer", model)
+        codes = patterns.find("answer", model)  # none where models are graded
         for state in states:
             votes[:, state] += codes == state
     if patterns.positive is None and OTHER in patterns.states:
@@ -187,7 +186,6 @@ def _votes(patterns: Patterns) -> tuple[Floats, Floats]:
 def _from_scores(patterns: Patterns) -> Floats:
     from_votes = patterns.states.index(1)
     score, size = patterns.key("score"), _size(patterns, "score")
-    assert score is not None  # noqa: S101  # only called where there is one
     share = (score + 0.5) / size
     others = [s for s in range(len(patterns.states)) if s != from_votes]
     belief = np.zeros((len(patterns), len(patterns.states)))
@@ -200,7 +198,6 @@ def _from_grades(patterns: Patterns) -> Floats:
     belief = np.ones((len(patterns), len(patterns.states)))
     for place, model in enumerate(patterns.graded):
         codes = patterns.key("grade", model)
-        assert codes is not None  # noqa: S101
         # a judge's grade is assumed to be right in 9 cases of 10
         right = 0.1 + 0.8 * codes / (_size(patterns, "grade") - 1)
         for state, bits in enumerate(patterns.states):

@@ -108,7 +108,7 @@ def _why(problem: Problem, k: int, *, met: bool) -> str:
 
 def _disagree(patterns: Patterns) -> npt.NDArray[np.bool_]:
     """Patterns in which not all models say the same."""
-    said = [codes for m in patterns.models if (codes := patterns.key("answer", m)) is not None]
+    said = [codes for m in patterns.models if (codes := patterns.find("answer", m)) is not None]
     if len(said) < 2:
         return np.zeros(len(patterns), bool)
     return np.asarray(np.ptp(np.stack(said), axis=0) > 0)

@@ -231,7 +231,7 @@ class Plan(ResultMixin, named="a plan"):
         return shown
 
     def _said(self, model: str, rows: Ints) -> list[str | None]:
-        codes = self.patterns.key("answer", model)
+        codes = self.patterns.find("answer", model)
         if codes is None:
             return [None] * len(rows)
         named: Sequence[str | None] = [*map(str, self.patterns.states), None]

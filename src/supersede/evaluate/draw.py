@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from supersede.errors import ArgumentError, ItemError
 from supersede.evaluate.clusters import CLUSTER, cluster_of
+from supersede.evaluate.counting import locate, packed, words
 from supersede.evaluate.numbers import limit, numbers
-from supersede.evaluate.patterns import Patterns, locate, packed, words
+from supersede.evaluate.patterns import Patterns
 from supersede.evaluate.weights import weight_of
 from supersede.table.source import collect
 

@@ -129,7 +129,6 @@ def opinions(patterns: "Patterns") -> Floats:
     found = np.zeros((len(patterns.judges), len(patterns), states))
     for at, key in enumerate(patterns.judges):
         codes = patterns.key(key.kind, key.of)
-        assert codes is not None  # noqa: S101  # its own key
         spoken = codes < key.size - 1
         if key.kind == JUDGE_SCORE:
             share = np.clip((codes + 0.5) / (key.size - 1), _SURE, 1 - _SURE)
@@ -146,7 +145,6 @@ def opinions(patterns: "Patterns") -> Floats:
 def judged_class(patterns: "Patterns", key: "Key") -> npt.NDArray[np.int64]:
     """The state that a judge names, by pattern; -1 where it has no opinion."""
     codes = patterns.key(key.kind, key.of)
-    assert codes is not None  # noqa: S101  # its own key
     if key.kind == JUDGE:
         return np.where(codes < key.size - 1, codes, -1).astype(np.int64)
     one = patterns.states.index(1) if 1 in patterns.states else len(patterns.states) - 1

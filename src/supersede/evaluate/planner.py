@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.evaluate.belief import Calibration, Prior, expect
+from supersede.evaluate.counting import count_patterns
 from supersede.evaluate.design import Expectation, Method, Mix, Plan
 from supersede.evaluate.draw import item_column
 from supersede.evaluate.earlier import refuse_other
@@ -17,7 +18,7 @@ from supersede.evaluate.estimands import Estimand, checked, models_of
 from supersede.evaluate.for_review import open_questions
 from supersede.evaluate.hypergeometric import check_confidence
 from supersede.evaluate.methods import Chosen, Methods, optimal_strata
-from supersede.evaluate.patterns import Patterns, count_patterns
+from supersede.evaluate.patterns import Patterns
 from supersede.evaluate.problem import Problem, margins
 from supersede.metrics.intervals import z
 from supersede.table.coerce import as_table

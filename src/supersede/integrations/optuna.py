@@ -11,10 +11,9 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supersede.errors import ArgumentError, HistoryError, MissingExtraError
 from supersede.search.stopping import (
@@ -35,6 +34,10 @@ from supersede.search.stopping import (
     Trial,
     decide,
 )
+from supersede.search.stopping.space import covering
+
+if TYPE_CHECKING:
+    from supersede.search.stopping.fold_design import Splitter
 
 try:
     import optuna
@@ -45,6 +48,8 @@ except ImportError as missing:  # pragma: no cover
         package="optuna", extra="optuna", purpose="stopping an Optuna study"
     )
     raise _absent from missing
+
+from supersede.integrations.optuna_studies import load
 
 __all__ = [
     "StopWhen",
@@ -63,7 +68,6 @@ _FOLDS, _LOSSES, _ERROR = "supersede:folds", "supersede:losses", "supersede:stan
 _OPTUNA_FOLDS = "terminator:cv_scores"  # the attribute of the deprecated optuna.terminator
 _DESIGN = "supersede:design"
 _STOPPED, _LEADER = "supersede:stopped", "supersede:leader"
-_SQLITE = b"SQLite format 3\0"  # how each such file begins
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
     TrialState.PRUNED: State.PRUNED,
@@ -73,7 +77,12 @@ _STATES = {
 
 
 def report_folds(
-    trial: optuna.Trial, scores: Sequence[float], design: FoldDesign | int | None = None
+    trial: optuna.Trial,
+    scores: Sequence[float],
+    design: "FoldDesign | Splitter | Iterable[tuple[Any, Any]] | int | None" = None,
+    X: Any = None,
+    y: Any = None,
+    groups: Any = None,
 ) -> None:
     """Store the fold scores with a trial; call it in the objective.
 
@@ -82,15 +91,19 @@ def report_folds(
     Args:
         trial: The running trial.
         scores: One per fold, shape ``(k,)``; a list or an array.
-        design: How the folds were made, as ``FoldDesign.of(cv, X, y)`` reads it off a splitter;
-            needed for anything but one ordinary k-fold cross-validation.
+        design: How the folds were made: the splitter, its pairs of training and test rows, a number
+            of folds, or a `FoldDesign`; needed for anything but one ordinary k-fold
+            cross-validation. In a long search on many rows, make the `FoldDesign` once.
+        X: The rows that the splitter splits; needed for a splitter.
+        y: Their labels, if the splitter needs them.
+        groups: Their groups, if the splitter needs them.
 
     Raises:
-        ArgumentError: The design has another number of splits than there are scores.
+        ArgumentError: The design is none, or has another number of splits than there are scores.
     """
     trial.set_user_attr(_FOLDS, [float(score) for score in scores])
     if design is not None:
-        made = FoldDesign.of(design) if isinstance(design, int) else design
+        made = design if isinstance(design, FoldDesign) else FoldDesign.of(design, X, y, groups)
         if len(made.test_sizes) != len(scores):
             msg = (
                 f"got {len(scores)} scores for a design of {len(made.test_sizes)} splits; expected"
@@ -108,65 +121,6 @@ def report_losses(trial: optuna.Trial, losses: Sequence[float]) -> None:
 def report_standard_error(trial: optuna.Trial, error: float) -> None:
     """Store your own standard error of the value with a trial."""
     trial.set_user_attr(_ERROR, float(error))
-
-
-def load(name: str | None, storage: str) -> optuna.Study:
-    """A study by its name.
-
-    Args:
-        name: Name of the study; None for the only one in the storage.
-        storage: A URL, or the path of an SQLite database or of a journal file.
-
-    Returns:
-        The study.
-
-    Raises:
-        HistoryError: There is no such study, or its storage cannot be opened; the message lists
-            the studies that there are.
-    """
-    from sqlalchemy.exc import SQLAlchemyError
-
-    file = storage.removeprefix("sqlite:///")
-    if ("://" not in storage or file != storage) and not Path(file).is_file():
-        msg = f"no journal or database {file!r}; expected a file, or a URL such as sqlite:///a.db"
-        raise HistoryError(msg)
-    try:
-        where = _storage(storage)
-        names = sorted(optuna.get_all_study_names(where))
-    except (KeyError, ValueError, ImportError, SQLAlchemyError) as problem:
-        msg = (
-            f"{storage} is not a storage of Optuna: {problem}; expected a URL, an SQLite database or"
-            " a journal file that Optuna wrote"
-        )
-        raise HistoryError(msg) from problem
-    if not names:
-        msg = f"{storage} has no study; expected a database or a journal that Optuna wrote"
-        raise HistoryError(msg)
-    if name is None and len(names) > 1:
-        msg = f"{storage} has {len(names)} studies; name one of them: {_listed(names)}"
-        raise HistoryError(msg)
-    if name is not None and name not in names:
-        msg = f"{storage} has no study {name!r}; it has {_listed(names)}"
-        raise HistoryError(msg)
-    return optuna.load_study(study_name=name or names[0], storage=where)
-
-
-def _storage(place: str) -> "str | optuna.storages.JournalStorage":
-    """What Optuna opens: an URL, or a file by its first bytes."""
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    if "://" in place:
-        return place
-    with Path(place).open("rb") as file:
-        if file.read(len(_SQLITE)) == _SQLITE:
-            return f"sqlite:///{Path(place).resolve()}"
-    return JournalStorage(JournalFileBackend(place))
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more
 
 
 def history_of(study: optuna.Study) -> History:
@@ -229,7 +183,7 @@ class _Reader:
             new = _parameter(distribution)
             known = self.parameters.get(name)
             if known != new:
-                self.parameters[name] = new if known is None else _covering(known, new)
+                self.parameters[name] = new if known is None else covering(known, new)
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
@@ -264,17 +218,6 @@ def _parameter(distribution: BaseDistribution) -> Parameter:
     if isinstance(distribution, IntDistribution):
         return Int(low, high, log, step)
     return Float(low, high, log, step)
-
-
-def _covering(a: Parameter, b: Parameter) -> Parameter:
-    """One parameter that covers two ranges of the same name."""
-    if isinstance(a, Categorical) or isinstance(b, Categorical):
-        choices = [*getattr(a, "choices", ()), *getattr(b, "choices", ())]
-        return Categorical(tuple(dict.fromkeys(choices)))
-    low, high, log = min(a.low, b.low), max(a.high, b.high), a.log and b.log
-    if isinstance(a, Int) and isinstance(b, Int):
-        return Int(int(low), int(high), log, a.step if a.step == b.step else 1)
-    return Float(low, high, log, a.step if a.step == b.step else None)
 
 
 class StopWhen:

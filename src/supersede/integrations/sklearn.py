@@ -12,20 +12,21 @@ from supersede.search.stopping import (
     Categorical,
     Criterion,
     Float,
+    FoldDesign,
     History,
     Int,
     Memory,
     Parameter,
     ParameterSpace,
-    ReportedError,
     State,
     Trial,
     decide,
 )
+from supersede.search.stopping.space import covering
 
 try:
     from sklearn.base import is_classifier
-    from sklearn.model_selection import ParameterSampler, TimeSeriesSplit, check_cv
+    from sklearn.model_selection import ParameterSampler, check_cv
     from sklearn.model_selection._search import BaseSearchCV
 except ImportError as missing:  # pragma: no cover
     _absent = MissingExtraError.of(
@@ -44,7 +45,8 @@ class StoppingSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     Args:
         estimator: The estimator to tune.
-        param_distributions: Name to a list of values or a scipy distribution.
+        param_distributions: Name to a list of values or a scipy distribution; or a list of such
+            mappings, of which each candidate uses one.
         n_iter: Largest number of candidates.
         rule: Rule for stopping earlier.
         scoring: As in scikit-learn; with several scores, ``refit`` names the one that is judged.
@@ -75,7 +77,7 @@ class StoppingSearchCV(BaseSearchCV):  # type: ignore[misc]
     def __init__(
         self,
         estimator: Any,
-        param_distributions: Mapping[str, Any],
+        param_distributions: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
         n_iter: int = 200,
         rule: Criterion = DEFAULT,
@@ -108,12 +110,8 @@ class StoppingSearchCV(BaseSearchCV):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None, **params: Any) -> "StoppingSearchCV":
         """Search, and stop when the rule is met; arguments as in scikit-learn."""
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        splits = [(len(train), len(test)) for train, test in cv.split(X, y, params.get("groups"))]
-        self._error = ReportedError(
-            train_sizes=[train for train, _ in splits],
-            test_sizes=[test for _, test in splits],
-            in_time=isinstance(cv, TimeSeriesSplit),
-        )
+        splits = list(cv.split(X, y, params.get("groups")))
+        self._design = FoldDesign.of(splits) if len(splits) > 1 else None
         return super().fit(X, y, **params)  # type: ignore[no-any-return]
 
     def _run_search(self, evaluate_candidates: Any) -> None:
@@ -123,22 +121,27 @@ class StoppingSearchCV(BaseSearchCV):  # type: ignore[misc]
         candidates = ParameterSampler(
             self.param_distributions, self.n_iter, random_state=self.random_state
         )
+        failed: ValueError | None = None
         for candidate in candidates:
             try:
-                trial = _trial(evaluate_candidates([candidate]), candidate, score)
+                trial = _trial(evaluate_candidates([candidate]), candidate, score, self._design)
             except ValueError as failure:
                 # scikit-learn raises if all fits of one call fail, and here a call is one candidate
                 if self.error_score == "raise" or "fits failed" not in str(failure):
                     raise
-                trial = Trial(candidate, state=State.FAILED)
+                trial, failed = Trial(candidate, state=State.FAILED), failure
             history = history.told(trial)
             self.history_ = history
-            self.decision_ = decide(history, self.rule, error=self._error, memory=memory)
+            self.decision_ = decide(history, self.rule, memory=memory)
             if self.decision_.stop:
-                return
+                break
+        if failed is not None and all(trial.state == State.FAILED for trial in history.trials):
+            raise failed
 
 
-def _trial(results: Mapping[str, Any], candidate: Mapping[str, Any], score: str) -> Trial:
+def _trial(
+    results: Mapping[str, Any], candidate: Mapping[str, Any], score: str, design: FoldDesign | None
+) -> Trial:
     """The last candidate of the results so far."""
     splits = sum(f"split{i}_test_{score}" in results for i in range(len(results)))
     folds = [float(results[f"split{i}_test_{score}"][-1]) for i in range(splits)]
@@ -151,20 +154,27 @@ def _trial(results: Mapping[str, Any], candidate: Mapping[str, Any], score: str)
         folds=folds,
         seconds=each * splits,
         state=State.FAILED if failed else State.COMPLETE,
+        design=design,
     )
 
 
-def space_of(distributions: Mapping[str, Any]) -> ParameterSpace:
+def space_of(distributions: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> ParameterSpace:
     """The space that lists and scipy distributions span.
 
     Args:
-        distributions: As for `ParameterSampler`. Ends of an unbounded distribution are its
-            quantiles of one in a thousand.
+        distributions: As for `ParameterSampler`: one mapping, or several of which a candidate uses
+            one. Ends of an unbounded distribution are its quantiles of one in a thousand.
 
     Returns:
-        The space.
+        The space; a parameter of several mappings gets the range that covers all.
     """
-    return ParameterSpace({name: _parameter(given) for name, given in distributions.items()})
+    several = [distributions] if isinstance(distributions, Mapping) else list(distributions)
+    found: dict[str, Parameter] = {}
+    for each in several:
+        for name, given in each.items():
+            new = _parameter(given)
+            found[name] = covering(found[name], new) if name in found else new
+    return ParameterSpace(found)
 
 
 def _parameter(given: Any) -> Parameter:

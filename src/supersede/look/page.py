@@ -5,29 +5,37 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from supersede.errors import ArgumentError, ReportError
 from supersede.look import numbers
 
+if TYPE_CHECKING:
+    from jinja2 import Environment, PackageLoader
+
 __all__ = ["check_output", "environment", "figure_page", "framed", "save_as", "write_whole"]
 
 
-class _Rooms(dict[str, PackageLoader]):
+class _Rooms(dict[str, "PackageLoader"]):
     """The loader of each room's templates, created on first use."""
 
-    def __missing__(self, room: str) -> PackageLoader:
+    def __missing__(self, room: str) -> "PackageLoader":
+        from jinja2 import PackageLoader
+
         return self.setdefault(room, PackageLoader(f"supersede.{room}"))
 
 
 @cache
-def environment() -> Environment:
+def environment() -> "Environment":
     """Templates of all rooms, by room: ``look/page.html`` is the page that the others extend.
 
     Names and values are escaped; a name that is not defined is an error.
     """
+    # here, so that only who draws a page pays for it
+    from jinja2 import Environment, PrefixLoader, StrictUndefined
+
     made = Environment(
         loader=PrefixLoader(_Rooms()),
         autoescape=True,

@@ -77,7 +77,7 @@ class Mean:
         import ibis
 
         values = [sample.score(model) for model in (sample.old, sample.new)]
-        outside = [((s < 0) | (s > 1)).cast("int64") for s in values if s is not None]
+        outside = [((s < 0) | (s > 1)).cast("int32") for s in values if s is not None]
         happened, scores, found = yield from together(
             is_class(sample, self.name, self.kind, self.of),
             complete_scores(sample, self.name),
@@ -145,7 +145,7 @@ def complete_scores(sample: Sample, words: str) -> Counting:
     models, truth = (sample.old, sample.new), sample.table.truth()
     scores = {model: sample.score(model) for model in models}
     lacking = [
-        (score.isnull() if truth is None else score.isnull() & truth.notnull()).cast("int64")
+        (score.isnull() if truth is None else score.isnull() & truth.notnull()).cast("int32")
         for score in scores.values()
         if score is not None
     ]
@@ -183,7 +183,7 @@ def _complete(sample: Sample, words: str, before: "ir.Value", after: "ir.Value")
     """
     if sample.table.missing == "drop":
         return
-    (found,) = yield from _how_many([(before.isnull() != after.isnull()).cast("int64")])
+    (found,) = yield from _how_many([(before.isnull() != after.isnull()).cast("int32")])
     if found:
         msg = (
             f"on {count(found)} items only one of {sample.old!r} and {sample.new!r} has a value for"

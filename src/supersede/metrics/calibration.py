@@ -71,10 +71,6 @@ def calibration(
         0.225
     """
     table = as_table(table, [model], **columns)
-    score, truth = table.score(model), table.class_label()
-    if score is None or truth is None:
-        msg = f"model {model!r} has no scores to calibrate; name a score column and a 0/1 label"
-        raise ArgumentError(msg)
     (found,) = counted(table, calibration_counted(table, model, bins))
     if found is None:
         msg = (
@@ -87,7 +83,9 @@ def calibration(
 def calibration_counted(table: Table, model: str, bins: int = 15) -> Counting:
     """The work of `calibration`; None where scores or labels lie outside [0, 1]."""
     s, y = table.score(model), table.class_label()
-    assert s is not None and y is not None  # noqa: S101, PT018  # the callers have looked
+    if s is None or y is None:
+        msg = f"model {model!r} has no scores to calibrate; name a score column and a 0/1 label"
+        raise ArgumentError(msg)
     place = (s * bins).floor().cast("int64").clip(0, bins - 1)
     sums = {"s": s, "y": y, "b": (s - y) * (s - y)}
     known = s.notnull() & y.notnull()

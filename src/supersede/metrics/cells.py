@@ -297,8 +297,16 @@ def _cells(rows: "ir.Table", ask: Ask, keys: Sequence[str]) -> pa.Table:
             continue
         found[name] = (value if times is None else value * times).sum(where=where)
     for name, value in ask.ends.items():
-        found |= {f"{name} low": value.min(where=where), f"{name} high": value.max(where=where)}
+        same = not hasattr(value, "min")  # for all items
+        for end, how in _ENDS.items():
+            found[f"{name} {end}"] = (
+                value + 0 * number if same else getattr(value, how)(where=where)
+            )
     if not keys:
         return collect(rows.aggregate(**found))
     cells = rows.group_by(**{key: ask.keys[key] for key in keys}).aggregate(**found)
-    return collect(cells.filter(cells[N] > 0) if where is not None else cells)
+    made = collect(cells.filter(cells[N] > 0) if where is not None else cells)
+    for at, key in enumerate(made.column_names):
+        if key in keys:  # which of 0 and -0 stands for both differs between engines
+            made = made.set_column(at, key, _unsigned_zero(made[key]))
+    return made

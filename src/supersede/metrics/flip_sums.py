@@ -193,8 +193,7 @@ def _powers(name: str, value: "ir.Value", weight: "ir.Value") -> dict[str, "ir.V
 
 
 def _moments(column: Mapping[str, Floats], name: str) -> Moments:
-    w, w2, w4 = (column.get(f"{name}.w{p}", column.get(f"w{p}")) for p in _POWERS)
-    assert w is not None and w2 is not None and w4 is not None  # noqa: S101, PT018  # `_powers` goes with them
+    w, w2, w4 = (column[own if (own := f"{name}.w{p}") in column else f"w{p}"] for p in _POWERS)
     x, w2x, w2xx = (column[f"{name}.{key}"] for key in ("x1", "x2", "xx"))
     fourth = np.stack([w4, *(column[f"{name}.f{power}"] for power in (1, 2, 3, 4))], axis=1)
     n, rows = column["n"], column.get("rows")

@@ -115,8 +115,8 @@ class Rate:
         if not self.exact:
             labels, *said = yield from occurring([truth, *answers])
             positive = class_meant(sample.table, self.metric, self.of, labels, said)
-        is_positive = (truth == positive).cast("int64")
-        parts = [self._part(is_positive, (a == positive).cast("int64")) for a in answers]
+        is_positive = (truth == positive).cast("int32")
+        parts = [self._part(is_positive, (a == positive).cast("int32")) for a in answers]
         return (yield from compare_rates(sample, parts))
 
     def _part(self, truth: "ir.Value", answer: "ir.Value") -> Part:

@@ -62,7 +62,7 @@ def ratios_counted(
     graded = _all([value.notnull() for value in values if value is not None])
     known = [_masked(part, graded) for part in parts]
     columns = layout.columns(known, weight if weight is None else graded.ifelse(weight, 0))
-    sums = {"__n": layout.counted_items(known, graded).cast("int64")}
+    sums = {"__n": layout.counted_items(known, graded).cast("int32")}
     where = graded if graded_only else None
     if cluster is None:
         (found,) = yield [Ask(sums | columns, keys, margins, where)]

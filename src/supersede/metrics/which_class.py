@@ -112,4 +112,4 @@ def is_class(sample: Sample, words: str, flag: str, of: object) -> Counting:
         )
         raise ArgumentError(msg)
     positive = class_meant(table, flag, of, labels, [])
-    return (truth == positive).cast("int64")
+    return (truth == positive).cast("int32")

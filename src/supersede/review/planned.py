@@ -118,7 +118,7 @@ def _agree(plan: "Plan", old: str, new: str, reached: Bools) -> Bools:
         ArgumentError: The plan could not have asked for all items on which they differ.
     """
     patterns = plan.patterns
-    before, after = (patterns.key("answer", model) for model in (old, new))
+    before, after = (patterns.find("answer", model) for model in (old, new))
     remedy = f"plan negative_flips({old!r}, {new!r}), or label a random sample: labels='random'"
     for model, codes in ((old, before), (new, after)):
         if codes is None:

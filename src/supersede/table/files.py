@@ -9,12 +9,13 @@ import glob
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from supersede.errors import SourceError
+from supersede.table.internal import internal
 from supersede.table.typing_text import typed_from_json, typed_from_text
 
 __all__ = ["Files", "find_files", "opened"]
@@ -135,35 +136,72 @@ def _load_csv(
 ) -> None:
     """Parse the wanted columns once, into a temporary table that moves to disk when it is large.
 
-    Columns whose words matter are parsed as text and typed by all their values. The others are
-    parsed as the types that a sample suggests; if a later row does not fit, as text as well.
+    Columns whose words matter are parsed as text and typed by all their values. Where a sample has only
+    whole numbers, they are parsed as such, and every word is compared with the plain form of its number.
+    The other columns are parsed as the types that a sample suggests. If a later row does not fit, the
+    file is parsed again, as text.
     """
-    positions = _positions(files.columns)
     suggested = _suggested(duckdb, files)
-    for types in (suggested, {}):
-        chosen = {
+    positions = {p: name for p, name in _positions(files.columns).items() if name in columns}
+    whole = {p for p, name in positions.items() if name in exact and suggested.get(p) == "BIGINT"}
+    if any(name in compared and p not in whole for p, name in positions.items()):
+        # words that are compared with text stay text
+        whole = {place for place in whole if positions[place] not in compared}
+    for types, plain in ((suggested, whole), (suggested, set()), ({}, set())):
+        kinds = {
             place: "VARCHAR" if name in exact else types.get(place, "VARCHAR")
-            for place, name in positions.items()
+            for place, name in _positions(files.columns).items()
         }
-        fields = ", ".join(f"{text(place)}: '{kind}'" for place, kind in chosen.items())
-        names = ", ".join(
-            f"{quoted(place)} AS {quoted(positions[place])}"
-            for place in positions
-            if positions[place] in columns
-        )
-        source = (
-            f"read_csv({_list(files.paths)}, auto_detect = false, header = true, quote = '\"',"
-            f" escape = '\"', delim = {text(files.delimiter)}, columns = {{{fields}}})"
-        )
         try:
-            duckdb.execute(f"CREATE TEMP TABLE items AS SELECT {names} FROM {source}")  # noqa: S608
+            if not _parsed(duckdb, files, kinds, positions, plain):
+                continue
         except type_errors() as error:
             if types and "onvert" in str(error):
                 continue
             raise
-        untyped = [c for p, c in positions.items() if c in columns and chosen[p] == "VARCHAR"]
-        typed_from_text(duckdb, "items", untyped, compared)
+        untyped = [c for p, c in positions.items() if p not in plain and kinds[p] == "VARCHAR"]
+        typed_from_text(duckdb, "parsed", untyped, compared)
+        names = ", ".join(map(quoted, positions.values()))
+        duckdb.execute(f"CREATE TEMP VIEW items AS SELECT {names} FROM parsed")  # noqa: S608
         return
+
+
+def _parsed(
+    duckdb: Any,
+    files: Files,
+    kinds: Mapping[str, str],
+    wanted: Mapping[str, str],
+    plain: Collection[str],
+) -> bool:
+    """Parse a CSV file into the table ``parsed``; whether all words of some columns are plain numbers.
+
+    Args:
+        duckdb: The connection.
+        files: The file.
+        kinds: The type of each column of the file, by its position.
+        wanted: Names of the columns that are wanted, by their positions.
+        plain: Positions of columns whose words become whole numbers; they must be in plain form.
+    """
+    numbers = {place: f"TRY_CAST({quoted(place)} AS BIGINT)" for place in plain}
+    fields = [
+        f"{numbers.get(place, quoted(place))} AS {quoted(name)}" for place, name in wanted.items()
+    ]
+    is_plain = [
+        f"({quoted(place)} IS NULL OR coalesce(CAST({number} AS VARCHAR) = {quoted(place)}, false))"
+        for place, number in numbers.items()
+    ]
+    mark = internal("plain")
+    fields += [f"{' AND '.join(is_plain)} AS {quoted(mark)}"] if plain else []
+    types = ", ".join(f"{text(place)}: '{kind}'" for place, kind in kinds.items())
+    duckdb.execute(
+        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT {', '.join(fields)} FROM"  # noqa: S608
+        f" read_csv({_list(files.paths)}, auto_detect = false, header = true, quote = '\"',"
+        f" escape = '\"', delim = {text(files.delimiter)}, columns = {{{types}}})"
+    )
+    if not plain:
+        return True
+    ((kept,),) = duckdb.execute(f"SELECT bool_and({quoted(mark)}) FROM parsed").fetchall()  # noqa: S608
+    return kept is not False  # a file without rows has no word that is not plain
 
 
 def _load_json(duckdb: Any, files: Files, columns: Sequence[str], exact: Sequence[str]) -> None:

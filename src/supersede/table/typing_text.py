@@ -17,6 +17,22 @@ __all__ = ["typed_from_json", "typed_from_text"]
 _NO_NUMBER = "('', 'na', 'n/a', '#n/a', '<na>', 'nan', 'null', 'none')"
 """Words that stand for a missing number where all other words of the column are numbers."""
 
+_FIRST = 10_000  # rows that are looked at before all are
+_FEW = 1000  # distinct words among them; a column with fewer is judged by its distinct words
+
+_IS_WORD = f"(x IS NOT NULL AND lower(trim(x)) NOT IN {_NO_NUMBER})"
+_IS_TRUTH = "(lower(x) IN ('true', 'false'))"
+_COUNTS = (
+    f"count(*) FILTER ({_IS_WORD})",
+    f"count(*) FILTER ({_IS_WORD} AND CAST(i AS VARCHAR) = x)",
+    # pandas writes whole numbers as 1.0 if the column has gaps
+    f"count(*) FILTER ({_IS_WORD} AND ends_with(x, '.0') AND CAST(d AS VARCHAR) = x)",
+    f"count(*) FILTER ({_IS_WORD} AND d IS NOT NULL)",
+    f"count(*) FILTER ({_IS_WORD} AND d <> floor(d))",
+    f"count(DISTINCT x) FILTER ({_IS_TRUTH})",
+    f"count(*) FILTER ({_IS_WORD} AND {_IS_TRUTH})",
+)
+
 
 def typed_from_text(
     duckdb: Any, table: str, columns: Sequence[str], compared: Sequence[str]
@@ -30,36 +46,36 @@ def typed_from_text(
         compared: Those of them that are compared with each other, as answers are with labels: if
             one of them stays text, whole numbers in the others do so too.
     """
-    if not columns:
-        return
-    counts = []
-    for column in columns:
-        x = _quoted(column)
-        is_text = f"({x} IS NOT NULL AND lower(trim({x})) NOT IN {_NO_NUMBER})"
-        whole = f"(TRY_CAST(TRY_CAST({x} AS BIGINT) AS VARCHAR) = {x})"
-        # pandas writes whole numbers as 1.0 if the column has gaps
-        tenths = f"(ends_with({x}, '.0') AND TRY_CAST(TRY_CAST({x} AS DOUBLE) AS VARCHAR) = {x})"
-        number = f"(TRY_CAST({x} AS DOUBLE) IS NOT NULL)"
-        fraction = f"(TRY_CAST({x} AS DOUBLE) <> floor(TRY_CAST({x} AS DOUBLE)))"
-        boolean = f"(lower({x}) IN ('true', 'false'))"
-        counts += [
-            f"count(*) FILTER ({is_text})",
-            f"count(*) FILTER ({is_text} AND {whole})",
-            f"count(*) FILTER ({is_text} AND {tenths})",
-            f"count(*) FILTER ({is_text} AND {number})",
-            f"count(*) FILTER ({is_text} AND {fraction})",
-            f"count(DISTINCT {x}) FILTER ({boolean})",
-            f"count(*) FILTER ({is_text} AND {boolean})",
-        ]
-    ((*found,),) = duckdb.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchall()  # noqa: S608
-    width = len(counts) // len(columns)
-    kinds = {column: _kind(*found[at * width :][:width]) for at, column in enumerate(columns)}
+    kinds = {column: _kind_of(duckdb, table, column) for column in columns}
     if any(kinds[column] == "VARCHAR" for column in compared if column in kinds):
         plain = {"BIGINT", "BOOLEAN", "DOUBLE of tenths"}
         kinds |= {column: "VARCHAR" for column in compared if kinds.get(column) in plain}
-    for column, kind in kinds.items():
-        if kind != "VARCHAR":
-            _retype(duckdb, table, column, kind.removesuffix(" of tenths"))
+    casts = [
+        f"TRY_CAST({x} AS {kind.removesuffix(' of tenths')}) AS {x}"
+        for x, kind in ((_quoted(column), kind) for column, kind in kinds.items())
+        if kind != "VARCHAR"
+    ]
+    if casts:  # all at once: each change of a table's types writes it anew
+        new = f"SELECT * REPLACE ({', '.join(casts)}) FROM {table}"  # noqa: S608
+        duckdb.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {new}")
+
+
+def _kind_of(duckdb: Any, table: str, column: str) -> str:
+    """The type that all words of a column support."""
+    x = _quoted(column)
+    words = f"(SELECT {x} AS x FROM {table})"  # noqa: S608
+    first = f"(SELECT {x} AS x FROM {table} LIMIT {_FIRST})"  # noqa: S608
+    ((distinct, other),) = duckdb.execute(
+        f"SELECT count(DISTINCT x), count(*) FILTER ({_IS_WORD} AND d IS NULL AND NOT {_IS_TRUTH})"  # noqa: S608
+        f" FROM (SELECT x, TRY_CAST(x AS DOUBLE) AS d FROM {first})"
+    ).fetchall()
+    if other:
+        return "VARCHAR"  # a word that is neither a number nor true or false, wherever it stands
+    if distinct < _FEW:  # only speed depends on it
+        words = f"(SELECT DISTINCT x FROM {words})"  # noqa: S608
+    numbers = f"(SELECT x, TRY_CAST(x AS BIGINT) AS i, TRY_CAST(x AS DOUBLE) AS d FROM {words})"  # noqa: S608
+    ((*found,),) = duckdb.execute(f"SELECT {', '.join(_COUNTS)} FROM {numbers}").fetchall()  # noqa: S608
+    return _kind(*found)
 
 
 def _kind(

@@ -264,6 +264,7 @@ def _out_of_range(value: "ir.Value") -> "ir.BooleanValue":
 def _fingerprint(table: Table) -> "ir.Value | None":
     """A hash of the rows that does not depend on their order."""
     import ibis
+    import ibis.expr.datatypes as dt
 
     names = [table.item, table.label, *table.groups, table.weight, table.cost, table.cluster]
     used = {name for name in names if name is not None}
@@ -271,14 +272,16 @@ def _fingerprint(table: Table) -> "ir.Value | None":
     if not used or table.rows.get_backend().name != "duckdb":
         return None
     row = ibis.struct({name: table.rows[name] for name in sorted(used)})
+    # types as objects: Ibis needs a tenth of a second to build the parser of their names
+    hashes, total = dt.uint64, dt.Decimal(38, 0)
 
     # Ibis' own hash goes through a text of bits, which costs more than the hash
-    @ibis.udf.scalar.builtin(name="hash", signature=((row.type(),), "uint64"))
+    @ibis.udf.scalar.builtin(name="hash", signature=((row.type(),), hashes))
     def hashed(row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         """The engine's hash of a row."""
 
     # a sum, as rows that occur twice would cancel each other in an exclusive or
-    @ibis.udf.agg.builtin(name="sum", signature=(("uint64",), "decimal(38, 0)"))
+    @ibis.udf.agg.builtin(name="sum", signature=((hashes,), total))
     def added(hashes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         """The engine's sum, which has room for all of them."""
 

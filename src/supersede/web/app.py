@@ -1,5 +1,7 @@
 """The application: its routes, and how errors become answers."""
 
+import errno
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +10,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 import supersede
@@ -16,6 +18,7 @@ from supersede.errors import (
     AccessError,
     BudgetSpentError,
     ConflictError,
+    DatabaseError,
     InputError,
     MissingExtraError,
     NotFoundError,
@@ -38,10 +41,13 @@ from supersede.web.pages import page, see_other
 from supersede.web.reviews import routes as reviews
 from supersede.web.security.guard import Guard
 from supersede.web.security.limits import Limiter
-from supersede.web.security.visitor import SignInNeeded
+from supersede.web.security.visitor import NOBODY, SignInNeeded
+from supersede.web.shared import Shared
 from supersede.web.site import Site
 
 __all__ = ["PARTS", "Limits", "create_app"]
+
+_log = logging.getLogger("supersede.web")
 
 PARTS = (
     accounts,
@@ -89,12 +95,17 @@ def create_app(site: Site, *, demo: bool = False) -> FastAPI:
         Limiter(settings.sign_ins_per_minute),
     )
     app.state.measures = Measures()
+    app.state.standings = Shared()
     if demo:
         app.include_router(demonstration.router)  # before the start page of others
     for routes in PARTS:
         app.include_router(routes.router)
     app.add_exception_handler(SupersedeError, _refused)
     app.add_exception_handler(IntegrityError, _clashed)
+    for too_large in (OverflowError, DataError):  # of SQLite's driver, and of PostgreSQL
+        app.add_exception_handler(too_large, _out_of_range)
+    app.add_exception_handler(OperationalError, _unavailable)
+    app.add_exception_handler(OSError, _unwritable)
     app.add_exception_handler(HTTPException, _missing)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_middleware(_guard, settings=settings, measures=app.state.measures)
@@ -115,6 +126,7 @@ _STATUS: tuple[tuple[type[SupersedeError], int, str], ...] = (
     (SizeError, 413, "That is too large"),
     (RateError, 429, "Not now"),
     (ReportError, 507, "The server could not store it"),
+    (DatabaseError, 503, "The database is away"),
     (MissingExtraError, 501, "A part is not installed"),
     (InputError, 422, "Something is missing"),
     (SupersedeError, 422, "That was refused"),
@@ -139,6 +151,35 @@ def _refused(request: Request, error: Exception) -> Response:
 def _clashed(request: Request, _: Exception) -> Response:
     message = "somebody did the same at the same time; load the page again and look"
     return _answer(request, 409, "This was done already", message)
+
+
+def _out_of_range(request: Request, error: Exception) -> Response:
+    """A number or a text that no column of the database could hold, so nothing there has it."""
+    _log.warning("a value does not fit the database: %s", getattr(error, "orig", error))
+    message = "a number in the request is larger than any that there is"
+    return _answer(request, 404, "There is nothing here", message)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    """The database is full, busy for too long, or gone: nothing of the request was kept."""
+    _log.error("the database refused: %s", getattr(error, "orig", error))
+    if "full" in str(getattr(error, "orig", error)):
+        return _full(request)
+    message = "nothing was changed; try again in a moment"
+    return _answer(request, 503, "The database is away", message, {"retry-after": "5"})
+
+
+def _unwritable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)  # noqa: S101  # it was registered for them
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        raise error
+    _log.error("the data folder refused: %s", error)
+    return _full(request)
+
+
+def _full(request: Request) -> Response:
+    message = "the server's disk is full, and nothing was changed. Its owner has to make room"
+    return _answer(request, 507, "The server could not store it", message)
 
 
 def _missing(request: Request, error: Exception) -> Response:
@@ -169,6 +210,7 @@ def _answer(
     return shown(
         request,
         "web/error.html",
+        getattr(request.state, "visitor", NOBODY),
         status=status,
         headers=headers,
         heading=heading,

@@ -15,11 +15,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment
 
+from supersede.errors import SupersedeError
 from supersede.look import environment
 from supersede.web.security.forms import new_form
 from supersede.web.security.visitor import NOBODY, Visitor
 
-__all__ = ["ASSETS", "asset", "page", "part", "see_other"]
+__all__ = ["ASSETS", "again", "asset", "page", "part", "part_text", "see_other"]
 
 
 @cache
@@ -51,16 +52,23 @@ def page(
         headers: Headers of the answer.
         **values: What the template names.
     """
+    text = part_text(request, template, who, **values)
+    return HTMLResponse(text, status, headers)
+
+
+def part_text(request: Request, template: str, who: Visitor = NOBODY, **values: Any) -> str:
+    """A template's text; arguments as for `page`."""
     values = {"problem": "", "wrong": "", "typed": {}, **values}
     demo = getattr(request.app.state, "demo", False)
-    text = (
-        _templates()
-        .get_template(template)
-        .render(
-            who=who, here=request.url.path, demo=demo, now=request.app.state.site.now(), **values
-        )
-    )
-    return HTMLResponse(text, status, headers)
+    now = request.app.state.site.now()
+    found = _templates().get_template(template)
+    return found.render(who=who, here=request.url.path, demo=demo, now=now, **values)
+
+
+def again(error: SupersedeError, typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What a form needs that is shown again, for `page`: its problem, where it is, what was typed."""
+    wrong = getattr(error, "field", "")
+    return {"status": 422, "problem": str(error), "wrong": wrong, "typed": typed}
 
 
 def part(request: Request, template: str, who: Visitor = NOBODY, **values: Any) -> HTMLResponse:

@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
+from supersede.errors import DatabaseError
 from supersede.web.settings import PREFIX, Settings
 
 __all__ = ["child_main", "serve"]
 
 _log = logging.getLogger("supersede.web")
 _PAUSE = 0.5  # seconds before a process that died is started again
+_OTHER_VERSION = 78  # the exit code of a process that needs another schema; EX_CONFIG of sysexits.h
 
 
 def serve(settings: Settings, *, demo: bool = False, stopped: Callable[[], bool] = bool) -> None:
@@ -31,6 +33,9 @@ def serve(settings: Settings, *, demo: bool = False, stopped: Callable[[], bool]
         settings: The settings; the port must be a fixed one.
         demo: Whether visitors may enter as the people of the demonstration.
         stopped: Whether to end, asked several times per second.
+
+    Raises:
+        DatabaseError: Another version of the program has migrated the database meanwhile.
     """
     ending = threading.Event()
     before = {s: signal.signal(s, lambda *_: ending.set()) for s in (signal.SIGTERM, signal.SIGINT)}
@@ -43,6 +48,12 @@ def serve(settings: Settings, *, demo: bool = False, stopped: Callable[[], bool]
             for kind in kinds:
                 child = running.get(kind)
                 if child is None or child.poll() is not None:
+                    if child is not None and child.returncode == _OTHER_VERSION:
+                        msg = (
+                            f"{kind} has stopped: another version of supersede has migrated the"
+                            " database. Start that version instead"
+                        )
+                        raise DatabaseError(msg)
                     if child is not None:
                         _log.warning("%s ended with %s; starting it again", kind, child.returncode)
                         ending.wait(_PAUSE)
@@ -84,14 +95,24 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 def child_main(arguments: list[str], environment: Mapping[str, str] | None = None) -> None:
     """The program of a child process: ``server PIPE [demo]`` or ``worker PIPE``."""
+    from supersede.web.database import OtherVersionError
     from supersede.web.operations.records import log_as_json
     from supersede.web.settings import read_settings
-    from supersede.web.site import open_site
 
     kind, pipe, *rest = arguments
     log_as_json()
     settings = read_settings(environment=environment)
     _end_with_parent(int(pipe))
+    try:
+        _run(kind, settings, demo="demo" in rest)
+    except OtherVersionError as error:
+        _log.error("%s", error)  # the message says all
+        sys.exit(_OTHER_VERSION)
+
+
+def _run(kind: str, settings: Settings, *, demo: bool) -> None:
+    from supersede.web.site import open_site
+
     site = open_site(settings)
     if kind == "server":
         import uvicorn
@@ -99,7 +120,7 @@ def child_main(arguments: list[str], environment: Mapping[str, str] | None = Non
         from supersede.web.app import create_app
 
         config = uvicorn.Config(
-            create_app(site, demo="demo" in rest),
+            create_app(site, demo=demo),
             host=settings.host,
             port=settings.port,
             log_config=None,

@@ -312,6 +312,16 @@ def child_processes():
     return [forker.process.pid for forker in children._idle]
 
 
+def at_work(process):
+    """Whether it waits for a child, which has locked itself."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        status = [Path(f"/proc/{number}/status").read_text() for number in (process, *children)]
+    except FileNotFoundError:  # the child has ended meanwhile
+        return False
+    return bool(children) and "State:\tS" in status[0] and "NoNewPrivs:\t1" in status[1]
+
+
 forking = pytest.mark.skipif(not children.FORKS, reason="no process forks here")
 
 
@@ -355,11 +365,22 @@ def test_a_model_whose_process_is_stopped_from_outside_is_not_blamed():
     model.predict(ROWS, ANY)
     (process, *_) = child_processes()
     rows = {"a": np.zeros(10**6), "b": np.zeros(10**6)}
-    timer = threading.Timer(0.3, lambda: os.kill(process, signal.SIGKILL))
-    timer.start()
-    with pytest.raises(LimitError, match="from outside") as caught:
-        model.judged(rows, ANY)
-    timer.join()
+
+    def kill_it_at_work():
+        while not (working := at_work(process)) and not over.wait(0.001):
+            pass
+        if working:  # the child has a million rows to go
+            os.kill(process, signal.SIGKILL)
+
+    over = threading.Event()
+    killer = threading.Thread(target=kill_it_at_work)
+    killer.start()
+    try:
+        with pytest.raises(LimitError, match="from outside") as caught:
+            model.judged(rows, ANY)
+    finally:
+        over.set()
+        killer.join()
     assert not isinstance(caught.value, CrashError)
     assert len(model.predict(ROWS, ANY)) == 40
 

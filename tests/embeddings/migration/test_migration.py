@@ -7,8 +7,8 @@ from supersede.embeddings.migration.journal import Journal
 from supersede.embeddings.migration.migration import Migration
 from supersede.embeddings.migration.order import (
     area_under_curve,
-    crowded_first,
     far_from_class_first,
+    isolated_first,
 )
 from supersede.embeddings.migration.plan import plan_migration
 from supersede.embeddings.migration.serving import calibrate
@@ -285,8 +285,8 @@ def test_a_model_that_breaks_its_promise_is_refused(setting):
 def test_orders():
     rng = np.random.default_rng(0)
     spread, crowd = rng.normal(size=(50, 8)), 0.05 * rng.normal(size=(20, 8)) + 1
-    order = crowded_first(np.vstack([spread, crowd]))
-    assert set(order[:20].tolist()) == set(range(50, 70))
+    order = isolated_first(np.vstack([spread, crowd]))
+    assert set(order[-20:].tolist()) == set(range(50, 70))
     assert far_from_class_first(np.vstack([crowd, spread[:1]]), ["a"] * 21)[0] == 20
     assert area_under_curve([0, 1], [0, 1]) == 0.5
 
@@ -298,7 +298,7 @@ def test_the_curve_of_a_backfill(tmp_path):
         made.queries_old[fit], made.queries_new[fit], made.gallery_new[made.answers[fit]],
         made.answers[fit], made.gallery_old,
     )  # fmt: skip
-    orders = {"crowded first": crowded_first(made.gallery_old), "as stored": np.arange(500)}
+    orders = {"isolated first": isolated_first(made.gallery_old), "as stored": np.arange(500)}
     arrays = made.queries_old[test], made.queries_new[test], made.gallery_old, made.gallery_new
     found = backfill_curve(*arrays, made.answers[test], learnt, orders, k=5, shares=(0, 0.5, 1))
     assert found.lowest >= -0.01

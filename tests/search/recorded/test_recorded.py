@@ -187,10 +187,13 @@ def test_another_tools_file_is_not_taken_for_a_plain_table(path, flag):
         ("when", [f"2026-01-0{i + 1} 10:00" for i in range(9)], "holds times"),
         ("train_loss", [0.1 * i for i in range(9)], "sounds like a result"),
         ("rank_test_score", list(range(9)), "sounds like a result"),
+        ("id", list(range(9)), "counts the rows"),
+        ("began", [1_767_225_600 + 600 * i for i in range(9)], "since 1970"),
+        ("val", [0.3 - 0.1 * i for i in range(9)], "rises and falls with the values"),
     ],
 )
 def test_a_plain_tables_doubtful_columns_are_not_guessed(tmp_path, name, cells, words):
-    rows = [["value", "x", name], *([i, i / 9, cell] for i, cell in enumerate(cells))]
+    rows = [["value", "x", name], *([i, i % 2, cell] for i, cell in enumerate(cells))]
     path = written(tmp_path / "plain.csv", rows)
     with pytest.raises(HistoryError, match=words):
         read_search(path)

@@ -7,15 +7,23 @@ import pytest
 import xgboost
 from lightgbm import LGBMClassifier, early_stopping
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    GroupKFold,
+    TunedThresholdClassifierCV,
+)
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -23,6 +31,8 @@ from xgboost import XGBClassifier
 
 from supersede.errors import ArgumentError, SourceError
 from supersede.train.flips import OldModel, PositiveCongruentClassifier
+from supersede.train.flips.deployed import deployed
+from supersede.train.flips.remembered import remember_on
 
 BOOSTING = LGBMClassifier(n_estimators=12, num_leaves=7, n_jobs=1, verbose=-1)
 
@@ -73,6 +83,18 @@ def test_class_weights_are_kept_with_soft_targets(rare, estimator):
         assert soft.model_.class_weight == estimator.class_weight
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS[:4], ids=named)
+def test_soft_targets_with_class_weights_draw_towards_the_old_model(rare, estimator):
+    _, (X, y), (test, truth) = rare
+    old = clone(estimator).fit(X[:300], y[:300])
+    right = old.predict(test) == truth
+    soft = PositiveCongruentClassifier(estimator, old, mode="soft", strength=2.0, focus=0.0)
+    soft.fit(X[300:], y[300:], seen_by_old=False)
+    alone = clone(estimator).fit(X[300:], y[300:])
+    flips, usual = ((right & (m.predict(test) != truth)).mean() for m in (soft, alone))
+    assert flips < usual
+
+
 def test_preprocessing_is_fitted_on_the_rows_as_they_are(rare):
     old, (X, y), _ = rare
     pipe = make_pipeline(StandardScaler(), LogisticRegression())
@@ -95,6 +117,11 @@ def test_arguments_of_fit_reach_the_estimator(rare):
     plain = PositiveCongruentClassifier(BOOSTING, mode="soft", strength=1.0)
     plain.fit(frame, y, old_output=old.predict_proba(X), categorical_feature=["kind"])
     assert len(plain.feature_importances_) == 7
+    by_histograms = HistGradientBoostingClassifier(early_stopping=True, random_state=0, max_iter=20)
+    near = PositiveCongruentClassifier(by_histograms, old, mode="soft", strength=1e-9)
+    near.fit(X, y, X_val=test[0], y_val=test[1])
+    alone = clone(by_histograms).fit(X, y, X_val=test[0], y_val=test[1])
+    assert near.predict_proba(X) == pytest.approx(alone.predict_proba(X))
     pipe = make_pipeline(StandardScaler(), BOOSTING)
     piped = PositiveCongruentClassifier(pipe, old, mode="soft", strength=1.0)
     piped.fit(X, y, lgbmclassifier__init_score=np.zeros(len(X)))
@@ -132,8 +159,43 @@ def test_an_estimator_that_sets_rows_aside_takes_weights_only(rare):
     stopping = GradientBoostingClassifier(n_estimators=20, n_iter_no_change=3, max_depth=2)
     auto = PositiveCongruentClassifier(stopping, old, strengths=(1.0,)).fit(*train)
     assert {p.treatment for p in auto.front_.points} == {"none", "weights"}
-    with pytest.raises(ArgumentError, match="n_iter_no_change sets training rows aside"):
+    with pytest.raises(ArgumentError, match=r"n_iter_no_change of Grad.* sets training rows aside"):
         PositiveCongruentClassifier(stopping, old, mode="soft", strength=1.0).fit(*train)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (CalibratedClassifierCV(LogisticRegression(), cv=2), "cv of Calibrated"),
+        (OneVsRestClassifier(GradientBoostingClassifier(n_iter_no_change=3)), "n_iter_no_change"),
+        (
+            OneVsRestClassifier(HistGradientBoostingClassifier(early_stopping=True)),
+            "early_stopping",
+        ),
+        (RandomForestClassifier(4, class_weight="balanced_subsample"), "balanced_subsample"),
+        (OneVsRestClassifier(LogisticRegression(class_weight="balanced")), "drawn within OneVs"),
+    ],
+)
+def test_copies_of_a_row_stay_out_of_what_happens_within(rare, estimator, words):
+    old, (X, y), _ = rare
+    with pytest.raises(ArgumentError, match=words):
+        PositiveCongruentClassifier(estimator, old, mode="soft", strength=1.0).fit(X, y)
+
+
+def test_weights_reach_the_last_step_wherever_it_is(rare):
+    old, (X, y), (test, _) = rare
+    plain = LogisticRegression()
+    wanted = PositiveCongruentClassifier(plain, old, mode="weights", strength=1.0).fit(X, y)
+    for inside in (
+        make_pipeline("passthrough", make_pipeline("passthrough", plain)),
+        GridSearchCV(make_pipeline("passthrough", plain), {"logisticregression__C": [1.0]}, cv=2),
+        VotingClassifier([("one", plain)], voting="soft"),
+    ):
+        same = PositiveCongruentClassifier(inside, old, mode="weights", strength=1.0).fit(X, y)
+        assert same.predict_proba(test) == pytest.approx(wanted.predict_proba(test), abs=1e-6)
+    for without in (FixedThresholdClassifier(plain), TunedThresholdClassifierCV(plain, cv=2)):
+        with pytest.raises(ArgumentError, match="does not accept sample_weight"):
+            PositiveCongruentClassifier(without, old, mode="weights", strength=1.0).fit(X, y)
 
 
 def test_an_old_model_in_every_form(rare, tmp_path):
@@ -162,6 +224,48 @@ def test_an_old_model_in_every_form(rare, tmp_path):
         assert by_form == pytest.approx(by_model, abs=2e-3), name
     blend = PositiveCongruentClassifier(BOOSTING, tmp_path / "old.txt", mode="blend", strength=1.0)
     assert blend.fit(X, y).predict_proba(test).shape == (len(test), 2)
+
+
+def test_an_old_model_reads_its_own_columns_by_name(rare):
+    _, (X, y), (test, _) = rare
+    names = list("abcdef")
+    old_rows, rows = (pd.DataFrame(values, columns=names)[list("fbd")] for values in (X, test))
+    wide = pd.DataFrame(X, columns=names)
+    for old in (
+        clone(BOOSTING).fit(old_rows, y),
+        XGBClassifier(n_estimators=4, n_jobs=1).fit(old_rows, y),
+        LogisticRegression().fit(old_rows, y),
+    ):
+        forms = [old, *([old.booster_] if hasattr(old, "booster_") else [])]
+        forms += [old.get_booster()] if hasattr(old, "get_booster") else []
+        for form in forms:
+            given, _ = deployed(form).answers(pd.DataFrame(test, columns=names))
+            assert given == pytest.approx(old.predict_proba(rows), abs=1e-6)
+            with pytest.raises(ArgumentError, match="reads the columns f"):
+                deployed(form).answers(wide.drop(columns="f"))
+    unnamed = clone(BOOSTING).fit(X, y)
+    for form in (unnamed, unnamed.booster_):
+        assert deployed(form).answers(wide)[0] == pytest.approx(unnamed.predict_proba(X))
+    with pytest.raises(ArgumentError, match="reads 6 columns, the rows have 3"):
+        deployed(clone(BOOSTING).fit(X, y).booster_).answers(test[:, :3])
+
+
+def test_the_classes_of_old_outputs_are_not_guessed(rare):
+    old, (X, y), _ = rare
+    new = PositiveCongruentClassifier(BOOSTING, mode="soft", strength=1.0)
+    said = old.predict_proba(X)
+    wanted = new.fit(X, y, old_output=said).predict_proba(X)
+    turned = pd.DataFrame(said[:, ::-1], columns=[1, 0])
+    assert new.fit(X, y, old_output=turned).predict_proba(X) == pytest.approx(wanted)
+    for output, names, words in (
+        (np.where(old.predict(X) == 1, 1, -1), None, "old answer -1 is not a class of y"),
+        (said, [-1, 1], "old answer -1 is not a class of y"),
+        (said, [0, 0], "each class of the old model once"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            new.fit(X, y, old_output=output, old_classes=names)
+    gone = np.where(np.arange(len(y)) % 2, old.predict(X), 7)
+    assert new.fit(X, y, old_output=gone, old_classes=[0, 1, 7]).treatment_.strength == 1
 
 
 def test_what_is_no_old_model_is_named(rare, tmp_path):
@@ -238,6 +342,18 @@ def test_a_threshold_decides_for_old_and_new(rare):
         PositiveCongruentClassifier(BOOSTING, old, threshold=2, mode="weights", strength=1).fit(
             *train
         )
+
+
+def test_the_old_models_own_threshold_counts(rare):
+    _, (X, y), _ = rare
+    old = FixedThresholdClassifier(clone(BOOSTING), threshold=0.15).fit(X[:300], y[:300])
+    seen = np.arange(len(y)) < 300
+    rows = X[300:], y[300:]
+    right = remember_on(deployed(old), *rows, np.unique(y)).right
+    assert right.tolist() == (old.predict(rows[0]) == rows[1]).tolist()
+    assert right.mean() != (old.predict_proba(rows[0]).argmax(axis=1) == rows[1]).mean()
+    new = PositiveCongruentClassifier(BOOSTING, old, mode="weights", strengths=(1.0,))
+    assert new.fit(X, y, seen_by_old=seen).front_.untreated.nfr > 0
 
 
 class Forgetful(PositiveCongruentClassifier):

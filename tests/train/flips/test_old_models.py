@@ -126,3 +126,13 @@ def test_a_million_items():
     kept = OldOutputs.of(ids, np.stack([ids, -ids], 1).astype(np.float32))
     wanted = np.array([999_999, 0, 31_337])
     assert kept.take(wanted)[:, 0].tolist() == wanted.tolist()
+
+
+def test_a_class_that_was_never_answered_keeps_its_index():
+    for dtype in (int, float):
+        kept = OldOutputs.of([0, 1, 2], np.array([0, 2, 2], dtype))
+        assert kept.classes == (0, 1, 2)
+        assert kept.logits([0, 1]).tolist() == [0, 2]
+    with pytest.raises(ArgumentError, match="hardly the index of a class"):
+        OldOutputs.of([0, 1], [0, 10**6])
+    assert OldOutputs.of([0, 1], [0, 10**6], classes=[0, 10**6]).logits([1]).tolist() == [1]

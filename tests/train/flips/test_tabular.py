@@ -314,7 +314,9 @@ def test_labels_of_classes_that_are_no_more_teach_nothing(data):
     said[said == 2] = "gone"
     for mode in ("weights", "soft"):
         new = PositiveCongruentClassifier(BOOSTING, mode=mode, strength=2.0)
-        new.fit(X, y, old_output=said)
+        with pytest.raises(ArgumentError, match="old answer 'gone' is not a class of y"):
+            new.fit(X, y, old_output=said)
+        new.fit(X, y, old_output=said, old_classes=[0, 1, 2, "gone"])
         assert new.classes_.tolist() == [0, 1, 2]
         assert new.score(test, truth) > 0.5
 

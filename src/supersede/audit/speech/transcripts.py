@@ -78,18 +78,17 @@ def read_transcripts(
         MissingPredictionError: A reference or a hypothesis is null.
     """
     used = list(dict.fromkeys([reference, *hypotheses, *keep]))
-    if isinstance(source, Table):
-        rows, name, columns = source.rows, source.source, source.rows.columns
-    else:
-        opened = open_source(source)
-        rows, name, columns = None, opened.name, opened.columns
-        if not set(used) - set(columns):
-            rows = opened.rows(list(columns) if where else used, exact=[reference, *hypotheses])
+    opened = source if isinstance(source, Table) else open_source(source)
+    columns = opened.rows.columns if isinstance(opened, Table) else opened.columns
     for column in used:
         if column not in columns:
             use = "what was said" if column == reference else "what was recognised" if column in hypotheses else "the audit"  # fmt: skip
             raise MissingColumnError.of(column, columns, use)
-    assert rows is not None  # noqa: S101  # all columns are there
+    if isinstance(opened, Table):
+        rows, name = opened.rows, opened.source
+    else:
+        name = opened.name
+        rows = opened.rows(list(columns) if where else used, exact=[reference, *hypotheses])
     if where is not None:
         rows = rows_where(rows, where)
     texts = {c: rows[c].cast("string") for c in dict.fromkeys([reference, *hypotheses])}

@@ -1,9 +1,5 @@
 """One life of a model: seven steps, each a command that is run as a user would type it."""
 
-import os
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from supersede.demo.life import told
 from supersede.demo.life.people import prepare
-from supersede.errors import MissingExtraError, ReportError, SourceError
+from supersede.demo.shell import Shell, Step, spent
+from supersede.errors import MissingExtraError, ReportError
 from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
@@ -102,29 +99,6 @@ PATCHED = _Question(
     "congruent", "patched", "0.1%", f"--min-gain 0% --max-nfr 0.5% --max-slice-drop 5% {LARGE}",
     "patch-",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of the life.
-
-    Attributes:
-        name: What it does.
-        commands: The commands, as they were run in the demonstration's folder.
-        headline: What came out, in a sentence.
-        text: The same in detail.
-        page: The step's own page.
-        seconds: CPU time, in seconds.
-        figure: The picture, as markup.
-    """
-
-    name: str
-    commands: tuple[str, ...]
-    headline: str
-    text: str
-    page: str
-    seconds: float
-    figure: str
 
 
 @dataclass(frozen=True)
@@ -222,17 +196,17 @@ def live(folder: Path, *, every: int = 1, progress: Callable[[str], None] = lamb
     except OSError as error:
         msg = f"cannot write to {folder}: {error.strerror}; choose another one: --folder"
         raise ReportError(msg) from error
-    run = _Shell(folder, progress)
+    run = Shell(folder, progress)
     steps = [
         run.step("Search, and stop", ["python search.py"], "search", told.search),
         run.step("Train to agree", ["python train.py"], "train", told.training),
         run.step("Plan the labels", FIRST.commands, "plan", told.plan),
         run.step("Audit by group", [AUDIT], "audit", told.audit),
-        run.review("Review, and decide", FIRST, asked=True),
+        _reviewed(run, "Review, and decide", FIRST, asked=True),
         run.step("Attack, and patch", [HUNT, "python patch.py"], "hunt", told.hunt),
     ]
     if told.patches(folder):
-        steps.append(run.review("Review the patch", PATCHED))
+        steps.append(_reviewed(run, "Review the patch", PATCHED))
     labels = len((folder / "labels.csv").read_text("utf-8").splitlines()) - 1
     patched = told.verdict(folder, PATCHED.result) if told.patches(folder) else "none"
     first = told.verdict(folder, FIRST.result)
@@ -241,72 +215,22 @@ def live(folder: Path, *, every: int = 1, progress: Callable[[str], None] = lamb
     return made
 
 
-@dataclass(frozen=True)
-class _Shell:
-    """Runs commands in the folder, with this environment's programs first."""
+def _reviewed(run: Shell, name: str, of: _Question, *, asked: bool = False) -> Step:
+    """Review, and as long as that is undecided, ask for the labels that it lacks."""
+    before = spent()
+    commands: list[str] = []
 
-    folder: Path
-    progress: Callable[[str], None]
+    def again(more: Sequence[str]) -> int:
+        commands.extend(more)
+        return [run.run(command) for command in more][-1]
 
-    def step(
-        self,
-        name: str,
-        commands: Sequence[str],
-        page: str,
-        tell: Callable[[Path], told.Told],
-    ) -> Step:
-        before = _spent()
-        for command in commands:
-            self.run(command)
-        return self._told(name, commands, page, tell(self.folder), _spent() - before)
-
-    def review(self, name: str, of: _Question, *, asked: bool = False) -> Step:
-        """Review, and as long as that is undecided, ask for the labels that it lacks."""
-        before = _spent()
-        commands: list[str] = []
-
-        def run(more: Sequence[str]) -> int:
-            commands.extend(more)
-            return [self.run(command) for command in more][-1]
-
-        code = run([*([] if asked else of.commands), of.review(1)])
-        used = 1
-        while code == _UNDECIDED and used < ROUNDS:
-            used += 1
-            code = run([*of.more(used), of.review(used)])
-        found = told.review(self.folder, of.result, of.plan(used))
-        return self._told(name, commands, of.result, found, _spent() - before)
-
-    def run(self, command: str) -> int:
-        """Run a command as a user would type it; returns its exit code, which may be a verdict."""
-        self.progress(command)
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        # fits of this size are quickest on one thread, and on a busy machine several times quicker
-        alone = {"OMP_NUM_THREADS": "1", **os.environ, "PATH": path}
-        done = subprocess.run(  # noqa: S603  # commands of this file
-            shlex.split(command), cwd=self.folder, env=alone, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        verdict = command.startswith(("supersede review", "supersede hunt"))
-        if done.returncode and not (verdict and done.returncode in {1, _UNDECIDED}):
-            msg = f"in {self.folder}, {command!r} ended with {done.returncode}:\n{done.stderr}"
-            raise SourceError(msg)
-        lines = [*done.stdout.strip().splitlines(), ""]
-        self.progress(
-            f"  {next((line for line in lines if ': ' in line and '→' in line), lines[0])}"
-        )
-        return done.returncode
-
-    @staticmethod
-    def _told(
-        name: str, commands: Sequence[str], page: str, said: told.Told, seconds: float
-    ) -> Step:
-        return Step(
-            name, tuple(commands), said.headline, said.text, f"{page}.html", seconds, said.figure
-        )
-
-
-def _spent() -> float:
-    """CPU time of all commands that have ended, in seconds."""
-    used = os.times()
-    return used.children_user + used.children_system
+    code = again([*([] if asked else of.commands), of.review(1)])
+    used = 1
+    while code == _UNDECIDED and used < ROUNDS:
+        used += 1
+        code = again([*of.more(used), of.review(used)])
+    found = told.review(run.folder, of.result, of.plan(used))
+    return Step(
+        name, tuple(commands), found.headline, found.text, f"{of.result}.html", spent() - before,
+        found.figure,
+    )  # fmt: skip

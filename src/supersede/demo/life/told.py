@@ -1,29 +1,20 @@
 """What each step of the life says on the page: read from the files that the commands wrote."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
+from supersede.demo.shell import Told
 from supersede.look.figures import Dot, Line, Mark, dot_plot, front_plot, line_plot
 from supersede.look.numbers import count, points, share
 
 __all__ = [
-    "Told", "audit", "hunt", "items", "patches", "plan", "random_labels", "review", "search", "training",
+    "audit", "hunt", "items", "patches", "plan", "random_labels", "review", "search", "training",
     "verdict",
 ]  # fmt: skip
 
 _SHOWN = 8  # rows of a picture
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a step says: a sentence, the details, a picture."""
-
-    headline: str
-    text: str
-    figure: str
 
 
 def search(folder: Path) -> Told:

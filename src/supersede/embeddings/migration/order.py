@@ -1,9 +1,11 @@
 """In which order the gallery is embedded again, so that searches gain early.
 
-Crowded items first: where many old vectors are nearly the same, the old model confuses, and the new
-one has most to set right. With classes, items far from their class's mean first (as the uncertainty
-order of Jaeckle et al. 2023, FastFill, and the class-mean distance of Ricci et al. 2025,
-arXiv 2509.16664).
+Isolated items first. An old model finds items without near neighbours least often, so the new one has
+most to set right there, while items in a crowd, embedded early, stand in the results of searches whose
+answer still waits in the old index. Replays on text embedders say so
+(docs/benchmarks/embeddings_migration.md); `backfill_curve` replays any order on your own queries. With
+classes, items far from their class's mean first (as the uncertainty order of Jaeckle et al. 2023,
+FastFill, and the class-mean distance of Ricci et al. 2025, arXiv 2509.16664).
 """
 
 from typing import Any
@@ -15,15 +17,15 @@ from supersede.embeddings.report.dependants import class_means
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import checked, unit
 
-__all__ = ["area_under_curve", "crowded_first", "far_from_class_first"]
+__all__ = ["area_under_curve", "far_from_class_first", "isolated_first"]
 
 Rows = npt.NDArray[np.intp]
 
 
-def crowded_first(
+def isolated_first(
     vectors: Any, *, neighbours: int = 10, reference: int = 20_000, seed: int = 0
 ) -> Rows:
-    """Rows by mean similarity to their nearest neighbours, most similar first.
+    """Rows by mean similarity to their nearest neighbours, least similar first.
 
     Args:
         vectors: Old gallery vectors, shape ``(g, d)``.
@@ -32,7 +34,7 @@ def crowded_first(
         seed: Of the draw.
 
     Example:
-        >>> crowded_first(np.array([[1.0, 0], [0, 1], [0, 1.01]]), neighbours=1).tolist()[-1]
+        >>> isolated_first(np.array([[1.0, 0], [0, 1], [0, 1.01]]), neighbours=1).tolist()[0]
         0
     """
     array = checked(vectors, "vectors")
@@ -42,7 +44,7 @@ def crowded_first(
     # a vector's nearest neighbour is itself where it was drawn
     own = np.isin(np.arange(len(array)), among)
     crowd = np.where(own, score[:, 1:].mean(1) if score.shape[1] > 1 else 0, score[:, :-1].mean(1))
-    return np.argsort(-crowd, kind="stable")
+    return np.argsort(crowd, kind="stable")
 
 
 def far_from_class_first(vectors: Any, labels: Any) -> Rows:

@@ -119,7 +119,7 @@ def plan_migration(
         items: The contents.
         price_per_embedding: Price of one embedding, in your currency.
         price_per_token: In its place: price of one token of text.
-        order: Ids in the order in which they are embedded; the crowded ones first if None.
+        order: Ids in the order in which they are embedded; isolated ones first if None.
         rate: Most embeddings per second.
         cap: Most that may be spent.
         seed: Of the sample.
@@ -255,10 +255,10 @@ def _ordered(old: VectorIndex, names: list[str], order: Sequence[str] | None) ->
             )
             raise MigrationError(msg)
         return given
-    from supersede.embeddings.migration.order import crowded_first
+    from supersede.embeddings.migration.order import isolated_first
 
     stored = _all(old, names)
-    return [names[row] for row in crowded_first(stored)]
+    return [names[row] for row in isolated_first(stored)]
 
 
 def _all(old: VectorIndex, names: list[str]) -> Any:

@@ -163,14 +163,14 @@ def curate(
         granule, queries = found.channels, found.queries
     smaller, removed = _on_granule(space, granule)
     if any(choice.role in {"kind", *GROWING} for choice in smaller.choices):
-        estimator = target
-        if not isinstance(target, Estimator):
+        if isinstance(target, Estimator):
+            estimator = target
+        else:
             estimator = Estimator.fit(
                 target, lambda rng: smaller.network(smaller.sample(rng)),
                 budget=samples, seed=seed, progress=progress,
             )  # fmt: skip
             queries += samples
-        assert isinstance(estimator, Estimator)  # noqa: S101  # for the type checker
         smaller, dominated = _without_dominated(smaller, estimator, seed)
         removed += dominated
     return Curated(smaller, space, target.fingerprint(), granule, tuple(removed), queries)

@@ -1,19 +1,25 @@
 """What a column of texts holds: numbers, choices, times, or something else."""
 
+import itertools
 import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
+
 from supersede.errors import HistoryError
 from supersede.search.stopping import Categorical, Float, Int, Parameter
 
-__all__ = ["doubtful", "moment", "number", "parameter", "plain_value"]
+__all__ = ["doubtful", "follows", "moment", "number", "parameter", "plain_value"]
 
 _MANY = 8  # texts that are all different in this many rows name the rows
+_SINCE_1970 = (1e9, 2.2e9)  # seconds from 2001 to 2039
 _RESULT = re.compile(
     r"loss|error|acc|accuracy|auc|f1|rank|score|rmse|mae|mse|r2|time|timestamp|runtime|duration|epoch|step"
+    r"|metric|objective|reward|precision|recall|logloss|perplexity|bleu|iou"
 )
+_FOLLOWS = 0.95  # a rank correlation this high is hardly that of a searched parameter
 
 
 def number(text: str | None) -> float | None:
@@ -92,7 +98,32 @@ def doubtful(name: str, texts: Sequence[str]) -> str | None:
     result = next((word for word in words if _RESULT.fullmatch(word)), None)
     if result and len(set(numbers)) > 1:
         return f"{name!r} sounds like a result ({result})"
+    if len(numbers) >= _MANY:
+        steps = {after - before for before, after in itertools.pairwise(numbers)}
+        low, high = _SINCE_1970
+        if steps in ({1.0}, {-1.0}):
+            return f"{name!r} counts the rows"
+        if all(step >= 0 for step in steps) or all(step <= 0 for step in steps):
+            since = [number_ / 1000 if number_ > high else number_ for number_ in numbers]
+            if low < min(since) and max(since) < high:
+                return f"{name!r} holds times in seconds since 1970"
     return None
+
+
+def follows(name: str, texts: Sequence[str], values: Sequence[str]) -> str | None:
+    """Whether a column rises or falls with the values, as another metric of the same trials would."""
+    pairs = [
+        (text.strip(), value.strip())
+        for text, value in zip(texts, values, strict=True)
+        if text and text.strip() and value and value.strip()
+    ]
+    these, those = _numbers([t for t, _ in pairs]), _numbers([v for _, v in pairs])
+    if these is None or those is None or len(set(these)) < _MANY or len(set(those)) < _MANY:
+        return None
+    a, b = (np.unique(x, return_inverse=True)[1] for x in (these, those))
+    if abs(np.corrcoef(a, b)[0, 1]) < _FOLLOWS:
+        return None
+    return f"{name!r} rises and falls with the values, as a result would"
 
 
 def _numbers(present: Sequence[str]) -> list[float] | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from supersede.errors import HistoryError, MissingColumnError
 from supersede.search.recorded.cells import text_of
-from supersede.search.recorded.columns import doubtful, number
+from supersede.search.recorded.columns import doubtful, follows, number
 from supersede.search.recorded.files import Table
 from supersede.search.recorded.log import Log, Row, Wanted
 from supersede.search.stopping import State
@@ -40,7 +40,8 @@ class PlainTable:
         folds = [n for n in table.names if n.startswith("fold_") and n[5:].isdigit()]
         others = [n for n in table.names if n and n not in {*_KNOWN, value, *folds}]
         if not wanted.parameters:
-            doubts = [d for d in (doubtful(n, table.column(n)) for n in others) if d]
+            values = table.column(value)
+            doubts = [d for n in others if (d := _doubt(n, table, values, alone=len(others) == 1))]
             if doubts:
                 msg = (
                     f"{table.path.name}: not every column is a parameter: {'; '.join(doubts[:4])}. Name the"
@@ -68,6 +69,12 @@ class PlainTable:
                 )
             )
         return Log(self.name, value, bool(wanted.maximize), tuple(rows))
+
+
+def _doubt(name: str, table: Table, values: list[str], *, alone: bool) -> str | None:
+    """Why a column is perhaps not a parameter; a single column is one, however the values follow it."""
+    column = table.column(name)
+    return doubtful(name, column) or (None if alone else follows(name, column, values))
 
 
 def _cell(row: Mapping[str, str], name: str, line: int) -> float | None:

@@ -66,7 +66,12 @@ class SklearnSearch:
                 )
         dropped = sum(row.state == State.PRUNED for row in rows)
         notes = (
-            (f"{dropped} that were dropped in an earlier round count as pruned",) if dropped else ()
+            [f"{dropped} that were dropped in an earlier round count as pruned"] if dropped else []
         )
+        if any(row.folds for row in rows):
+            notes.append(
+                f"the scores are taken as those of one {len(splits)}-fold cross-validation, since the file"
+                " does not say how they were made (for another design, give their error with --error)"
+            )
         larger = wanted.maximize is None or wanted.maximize
-        return Log(self.name, _MEAN + score, larger, tuple(rows), notes)
+        return Log(self.name, _MEAN + score, larger, tuple(rows), tuple(notes))

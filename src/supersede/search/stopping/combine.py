@@ -11,7 +11,7 @@ __all__ = ["AllOf", "AnyOf", "IfReported", "InARow"]
 def _joined(stop: bool, chosen: list[Judgement], every: list[Judgement]) -> Judgement:
     """The non-empty reasons of the chosen judgements, and the first available numbers."""
     numbers = next((j for j in every if j.improvement is not None), chosen[0])
-    reason = "; ".join(j.reason for j in chosen if j.reason)
+    reason = "; ".join(dict.fromkeys(j.reason for j in chosen if j.reason))
     return Judgement(stop, reason, numbers.improvement, numbers.error)
 
 

@@ -88,7 +88,8 @@ class FoldDesign:
             The design.
 
         Raises:
-            ArgumentError: There are fewer than two splits, or no rows for a splitter.
+            ArgumentError: There are fewer than two splits, no rows for a splitter, or it is none of
+                these.
 
         Example:
             >>> import numpy as np
@@ -101,12 +102,12 @@ class FoldDesign:
                 msg = f"cv={cv}: expected at least 2 folds"
                 raise ArgumentError(msg)
             return cls((cv - 1,) * cv, (1,) * cv)
-        if hasattr(cv, "split"):
+        if hasattr(cv, "split") and not isinstance(cv, str):
             if X is None:
                 msg = "a splitter needs the rows that it splits: pass X, and y and groups if it uses them"
                 raise ArgumentError(msg)
             cv = cv.split(X, y, groups)
-        parts = [(_positions(train), _positions(test)) for train, test in cv]
+        parts = _pairs(cv)
         return cls(
             tuple(len(np.unique(train)) for train, _ in parts),
             tuple(len(test) for _, test in parts),
@@ -143,6 +144,17 @@ class FoldDesign:
         kind = "periods in time" if self.in_time else "splits"
         share = np.mean(np.array(self.test_sizes) / np.array(self.train_sizes))
         return f"{len(self.test_sizes)} {kind}, {share:.3g} test rows per training row"
+
+
+def _pairs(cv: Any) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    try:
+        return [(_positions(train), _positions(test)) for train, test in cv]
+    except (TypeError, ValueError) as problem:
+        msg = (
+            f"got {type(cv).__name__} as a design ({problem}); expected a number of folds, a splitter with"
+            " its rows, or pairs of training and test rows"
+        )
+        raise ArgumentError(msg) from problem
 
 
 def _positions(rows: Any) -> NDArray[np.int64]:

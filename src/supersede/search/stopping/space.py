@@ -213,3 +213,14 @@ class ParameterSpace:
             done += ready
             left = [n for n in left if n not in ready]
         return done
+
+
+def covering(a: Parameter, b: Parameter) -> Parameter:
+    """One parameter that covers two ranges of the same name."""
+    if isinstance(a, Categorical) or isinstance(b, Categorical):
+        choices = [*getattr(a, "choices", ()), *getattr(b, "choices", ())]
+        return Categorical(tuple(dict.fromkeys(choices)))
+    low, high, log = min(a.low, b.low), max(a.high, b.high), a.log and b.log
+    if isinstance(a, Int) and isinstance(b, Int):
+        return Int(int(low), int(high), log, a.step if a.step == b.step else 1)
+    return Float(low, high, log, a.step if a.step == b.step else None)

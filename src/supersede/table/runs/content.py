@@ -68,9 +68,11 @@ class Content:
         """A JSON member of the archive.
 
         Raises:
-            SourceError: It is damaged, or no JSON.
+            SourceError: The file is not an archive, or the member is damaged or no JSON.
         """
-        assert self.archive is not None  # noqa: S101  # readers look first
+        if self.archive is None:
+            msg = f"{self.path} is not a zip archive"
+            raise SourceError(msg)
         info = self.archive.getinfo(name)
         try:
             if info.file_size > _LARGEST:

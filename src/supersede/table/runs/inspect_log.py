@@ -39,7 +39,7 @@ class InspectLog:
             header = content.document
             samples = header.get("samples") or []
         else:
-            header, samples = _archived(content)
+            header, samples = _archived(content, content.archive.namelist())
         about = header.get("eval") or {}
         attempts = [_attempt(sample) for sample in samples]
         if not attempts:
@@ -57,9 +57,7 @@ class InspectLog:
         )
 
 
-def _archived(content: Content) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    assert content.archive is not None  # noqa: S101
-    names = content.archive.namelist()
+def _archived(content: Content, names: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     # a run that was killed has a journal and no header
     header = content.member("header.json" if "header.json" in names else "_journal/start.json")
     header.setdefault("status", "started")

@@ -17,6 +17,7 @@ from supersede.train.flips.output_form import form_of
 __all__ = ["Kind", "OldOutputs"]
 
 Kind = Literal["logits", "probabilities", "classes"]
+_MOST_CLASSES = 100_000
 _SMALLEST = 1e-7  # probabilities below this are about one float32 step from 0
 
 
@@ -54,7 +55,8 @@ class OldOutputs:
             values: Logits or probabilities ``(n, C)``, or predicted classes ``(n,)`` as names.
             kind: Kind of the values; None: classes if there is one value per item, probabilities if
                 each row consists of one or more shares that sum to one, otherwise logits.
-            classes: Names of the classes; for predicted classes those that occur, if None.
+            classes: Names of the classes. If None, predicted classes that are whole numbers are
+                indices of the classes, as torch has them; of others, the classes are those that occur.
 
         Returns:
             The outputs.
@@ -83,7 +85,7 @@ class OldOutputs:
             raise ItemError(msg)
         if held.ndim == 1:
             form_of(held)
-            names = np.unique(held) if classes is None else np.asarray(classes)
+            names = _answered(held) if classes is None else np.asarray(classes)
             place = {name: index for index, name in enumerate(names.tolist())}
             index = np.array([place.get(name, -1) for name in held.tolist()], np.int64)
             return cls(ids, index, "classes", tuple(names.tolist()))
@@ -161,6 +163,20 @@ class OldOutputs:
             msg = f"{path} contains outputs of kind {kind!r}; expected {', '.join(get_args(Kind))}"
             raise SourceError(msg)
         return cls(items, values, cast("Kind", kind), names)
+
+
+def _answered(said: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The classes of answers without names: whole numbers are indices, also of classes never given."""
+    names = np.unique(said)
+    if names.dtype.kind not in "iuf" or not len(names) or names[0] < 0:
+        return names
+    if names[-1] >= _MOST_CLASSES:
+        msg = (
+            f"the old answers go up to {names[-1]}, which is hardly the index of a class; name the classes"
+            " in the order of the outputs with classes=…"
+        )
+        raise ArgumentError(msg)
+    return np.arange(int(names[-1]) + 1)
 
 
 def _checked(values: npt.NDArray[Any], kind: Kind | None, classes: tuple[Any, ...] | None) -> Kind:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing as rows_of
 
 from supersede.errors import ArgumentError
 from supersede.train.flips.answers import decided
+from supersede.train.flips.deployed import Deployed, deployed, its_columns
 from supersede.train.flips.output_form import form_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "aligned",
     "from_output",
     "out_of_sample",
+    "remember_on",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -82,6 +84,7 @@ def aligned(
     """
     values = np.asarray(output)
     form = form_of(values)
+    old_classes = _named(output, classes) if old_classes is None else _distinct(old_classes)
     if form == "logits":
         sums = values.sum(axis=1)
         msg = (
@@ -91,11 +94,16 @@ def aligned(
         )
         raise ArgumentError(msg)
     if form == "classes":
+        _refuse_unnamed(values, old_classes, classes)
         return (values[:, None] == classes).astype(float), values
     values, names = _probabilities(values, old_classes, classes)
     if np.array_equal(names, classes):
         return values, decided(values, names, threshold)
-    _, here, there = np.intersect1d(classes, names, return_indices=True)
+    if len(names) == len(classes) == 2 and len(set(names.tolist()) & set(classes.tolist())) == 1:
+        _refuse_unnamed(names, None, classes)  # two classes of which one has another name
+    at = {name: i for i, name in enumerate(names.tolist())}
+    here = [i for i, name in enumerate(classes.tolist()) if name in at]
+    there = [at[classes.tolist()[i]] for i in here]
     moved = np.zeros((len(values), len(classes)))
     moved[:, here] = values[:, there]
     mass = moved.sum(axis=1, keepdims=True)
@@ -109,8 +117,21 @@ def from_output(
     y: npt.NDArray[Any],
     classes: npt.NDArray[Any],
     threshold: float | None = None,
+    said: npt.NDArray[Any] | None = None,
 ) -> Remembered:
-    """An old model's output on labelled rows; arguments as for `aligned`.
+    """An old model's output on labelled rows.
+
+    Args:
+        output: As for `aligned`.
+        old_classes: As for `aligned`.
+        y: Labels, ``(n,)``.
+        classes: As for `aligned`.
+        threshold: As for `aligned`.
+        said: Its answers, ``(n,)``, where they need not be the most probable classes; ignored if
+            there is a threshold.
+
+    Returns:
+        The old model on these rows.
 
     Raises:
         ArgumentError: The number of rows differs, the output is not finite, its classes are not
@@ -122,7 +143,8 @@ def from_output(
             " row per item, in the same order"
         )
         raise ArgumentError(msg)
-    moved, said = aligned(output, old_classes, classes, threshold)
+    moved, likely = aligned(output, old_classes, classes, threshold)
+    said = likely if said is None or threshold is not None else said
     if len(said) and not np.isin(said, classes).any():
         msg = (
             f"none of the old answers, such as {np.asarray(said).tolist()[0]!r} ({np.asarray(said).dtype}), is one of the"
@@ -131,9 +153,49 @@ def from_output(
         )
         raise ArgumentError(msg)
     if np.asarray(output).ndim == 2:
-        taught = classes if old_classes is None else np.asarray(old_classes)
+        taught = _named(output, classes) if old_classes is None else np.asarray(old_classes)
+        taught = classes if taught is None else taught
         moved = np.where(np.isin(y, taught)[:, None], moved, 0.0)
     return Remembered(moved, (said == y).astype(float), np.ones(len(y), bool))
+
+
+def _named(output: Any, classes: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """The names of a frame's columns, where they are the new model's classes in any order."""
+    columns = None if hasattr(output, "column_names") else getattr(output, "columns", None)
+    if columns is None or len(columns) != len(classes):
+        return None
+    names = np.asarray(list(columns))
+    if names.dtype.kind == "U" and classes.dtype.kind not in "UO":  # as CSV files name columns
+        as_text = {str(c): c for c in classes.tolist()}
+        names = np.asarray([as_text.get(str(n), n) for n in names.tolist()])
+    return names if np.isin(names, classes).all() and len(np.unique(names)) == len(names) else None
+
+
+def _distinct(old_classes: npt.ArrayLike) -> npt.NDArray[Any]:
+    names = np.asarray(old_classes)
+    if names.dtype.kind == "U":  # numpy turns numbers beside texts into texts
+        names = np.asarray(old_classes, object)
+    if names.ndim != 1 or len(set(names.tolist())) < len(names):
+        msg = f"old_classes={names.tolist()!r}; expected each class of the old model once"
+        raise ArgumentError(msg)
+    return names
+
+
+def _refuse_unnamed(
+    said: npt.NDArray[Any], old_classes: npt.NDArray[Any] | None, classes: npt.NDArray[Any]
+) -> None:
+    """Refuse answers that are not classes of y, unless they are named as classes of the old model."""
+    new = set(classes.tolist())
+    known = new if old_classes is None else new | set(old_classes.tolist())
+    given = set(said.tolist())
+    strange = given - known
+    if strange and given & new:
+        msg = (
+            f"the old answer {min(strange, key=str)!r} is not a class of y, {', '.join(map(repr, classes[:5].tolist()))};"
+            " give both the same names, or, if the class was removed, name all classes of the old model with"
+            " old_classes=…"
+        )
+        raise ArgumentError(msg)
 
 
 def _probabilities(
@@ -199,16 +261,27 @@ def out_of_sample(
             f" of the old model, too few to refit copies on {folds} folds; pass shared='skip'"
         )
         raise ArgumentError(msg)
-    output = cross_val_predict(
-        clone(old),
-        rows_of(X, rows),
-        labels,
-        cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
-        method="predict_proba" if hasattr(old, "predict_proba") else "predict",
-    )
-    again = from_output(output, names, labels, classes, threshold)
     known = hidden.known.copy()
-    known[rows] = True
     probabilities, right = hidden.probabilities.copy(), hidden.right.copy()
-    probabilities[rows], right[rows] = again.probabilities, again.right
+    parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    X = its_columns(X, getattr(old, "feature_names_in_", None))
+    for train, test in parts:
+        copy = deployed(clone(old).fit(rows_of(X, rows[train]), labels[train]))
+        held = rows[test]
+        again = remember_on(copy, rows_of(X, held), y[held], classes, threshold)
+        known[held] = True
+        probabilities[held], right[held] = again.probabilities, again.right
     return replace(hidden, probabilities=probabilities, right=right, known=known)
+
+
+def remember_on(
+    old: Deployed,
+    X: Any,
+    y: npt.NDArray[Any],
+    classes: npt.NDArray[Any],
+    threshold: float | None = None,
+) -> Remembered:
+    """A deployed model on labelled rows; other arguments as for `from_output`."""
+    output, names = old.answers(X)
+    said = None if old.said is None or threshold is not None else old.said(X)
+    return from_output(output, names, y, classes, threshold, said)

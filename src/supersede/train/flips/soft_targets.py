@@ -7,9 +7,10 @@ memory, and hardly any of them would matter.
 
 Whatever an estimator learns from its rows besides their weights would be distorted by repetition, and
 is therefore fixed here, in the one place that repeats: preprocessing is fitted on the rows as they
-are; balanced class weights come from the labels as they are; smallest leaves, counted in rows, grow
-with the number of rows; and rows for early stopping are set aside before any is repeated. As the
-penalty goes to zero, no row is repeated any more, and training is that of the estimator alone.
+are; class weights come from the labels as they are, and weigh a row by its label, whatever class a copy
+teaches; smallest leaves, counted in rows, grow with the number of rows; and rows for early stopping are
+set aside before any is repeated. As the penalty goes to zero, no row is repeated any more, and training
+is that of the estimator alone.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.model_selection import train_test_split
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as rows_of
 from sklearn.utils import check_random_state
@@ -32,7 +35,13 @@ Floats = npt.NDArray[np.float64]
 Params = Mapping[str, Any]
 _LEAST = 0.01  # of a row's mass; classes with less are left out
 _SAME = 1e-6  # weights this close to one are none
-_LEAVES = ("min_child_samples", "min_samples_leaf", "min_data_in_leaf")  # counted in rows
+_ROWS_COUNTED = {  # parameters that count rows, and the largest value of each that means no limit
+    "min_child_samples": 1,
+    "min_samples_leaf": 1,
+    "min_data_in_leaf": 1,
+    "min_samples_split": 2,
+    "max_samples": 0,
+}
 _MOST_ROWS = 10_000  # up to this many, histogram boosting does not stop early by itself
 
 
@@ -63,38 +72,74 @@ def fit_weighted(
     # some estimators treat weights of one differently from no weights, such as in binning
     if sample_weight is None or np.abs(sample_weight - 1).max(initial=0) < _SAME:
         return model.fit(X, y, **given)
-    name, last = model.steps[-1] if isinstance(model, Pipeline) else ("", model)
-    if not has_fit_parameter(last, "sample_weight"):
+    argument = _weights_argument(model)
+    if argument is None:
         msg = (
-            f"{type(last).__name__} does not accept sample_weight, which the treatment needs;"
+            f"{type(_last_step(model)).__name__} does not accept sample_weight, which the treatment needs;"
             " use another estimator, or mode='blend'"
         )
         raise ArgumentError(msg)
     if isinstance(model, Pipeline) and any(hasattr(s, "fit_resample") for _, s in model.steps):
         msg = "a step of the pipeline resamples rows, so weights no longer belong to them; use mode='blend'"
         raise ArgumentError(msg)
-    return model.fit(
-        X, y, **{f"{name}__sample_weight" if name else "sample_weight": sample_weight}, **given
-    )
+    return model.fit(X, y, **{argument: sample_weight}, **given)
+
+
+def _last_step(model: Any) -> Any:
+    while isinstance(model, Pipeline):
+        model = model.steps[-1][1]
+    return model
+
+
+def _weights_argument(model: Any) -> str | None:
+    """The argument of `fit` that takes sample weights; None if there is none."""
+    if isinstance(model, Pipeline):
+        name, last = model.steps[-1]
+        inner = _weights_argument(last)
+        return None if inner is None else f"{name}__{inner}"
+    if has_fit_parameter(model, "sample_weight"):
+        return "sample_weight"
+    if isinstance(model, VotingClassifier | StackingClassifier):  # they pass weights on
+        inside = [part for _, part in model.estimators if not isinstance(part, str)]
+        fine = all(_weights_argument(part) == "sample_weight" for part in inside)
+        return "sample_weight" if fine else None
+    if isinstance(model, BaseSearchCV):  # passes arguments on
+        return _weights_argument(model.estimator)
+    return None
 
 
 def sets_rows_aside(estimator: Any) -> str | None:
     """Why an estimator cannot be trained on repeated rows; None if it can.
 
-    One that sets rows aside to stop early would find copies of a row on both sides. Histogram
-    boosting can be given the rows, so it is no such estimator.
+    One that sets rows aside, to stop early or to choose or calibrate within itself, would find copies
+    of a row on both sides. Histogram boosting can be given the rows, so it is no such estimator. One
+    that counts its rows' classes anew within itself would count copies.
     """
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    params = last.get_params(deep=False)
-    if has_fit_parameter(last, "X_val") or "validation_fraction" not in params:
+    last = _last_step(estimator)
+    inside = [part for part in last.get_params().values() if hasattr(part, "get_params")]
+    for part in (last, *inside):
+        params, kind = part.get_params(deep=False), type(part).__name__
+        fault = _aside(part, params, takes_rows=part is last)
+        if fault is not None:
+            return f"{fault} of {kind} sets training rows aside"
+        weights = params.get("class_weight")
+        if weights == "balanced_subsample" or (part is not last and weights is not None):
+            return f"class_weight={weights!r} of {kind} is applied to rows drawn within {type(last).__name__}"
+    return None
+
+
+def _aside(part: Any, params: Params, *, takes_rows: bool) -> str | None:
+    if "cv" in params:
+        return "cv"
+    if params.get("probability") is True:
+        return "probability"
+    given = takes_rows and has_fit_parameter(part, "X_val")
+    if given or "validation_fraction" not in params:
         return "eval_fraction" if params.get("eval_fraction") else None
     if params.get("early_stopping") is True:
         return "early_stopping"
-    return (
-        "n_iter_no_change"
-        if params.get("n_iter_no_change") and "early_stopping" not in params
-        else None
-    )
+    stops = params.get("n_iter_no_change") and "early_stopping" not in params
+    return "n_iter_no_change" if stops else None
 
 
 def fit_soft(
@@ -128,8 +173,8 @@ def fit_soft(
     fault = sets_rows_aside(model)
     if fault is not None:
         msg = (
-            f"{fault} sets training rows aside, and soft targets repeat rows: copies of one row would"
-            " lie on both sides; turn it off, or use mode='weights'"
+            f"{fault}, and soft targets repeat rows: copies of one row would lie on both sides, or be"
+            " counted as several; turn it off, or use mode='weights'"
         )
         raise ArgumentError(msg)
     given = dict(params or {})
@@ -143,7 +188,8 @@ def fit_soft(
         head = model[:-1]
         X = head.fit_transform(X, y, **for_head)
         model.steps[:-1] = head.steps
-    model.steps[-1] = (name, _repeated(last, X, y, mass, classes, sample_weight, for_last))
+    fitted = fit_soft(last, X, y, mass, classes, sample_weight=sample_weight, params=for_last)
+    model.steps[-1] = (name, fitted)
     return model
 
 
@@ -157,24 +203,34 @@ def _repeated(
     given: dict[str, Any],
 ) -> Any:
     usual = model.get_params(deep=False)
-    changed = _class_weights(usual, y, classes)
-    aside, extra, changed_too = _set_aside(model, X, y, sample_weight)
-    changed |= changed_too
+    aside, extra, changed = _set_aside(model, X, y, sample_weight, given)
     keep = np.setdiff1d(np.arange(len(y)), aside, assume_unique=True)
     total = mass[keep].sum(axis=1, keepdims=True)
+    labels = y[keep, None] == classes
     # a row without any weight stays, as its label, so that the estimator treats it as it would
-    taught = (mass[keep] > _LEAST * total) | ((total == 0) & (y[keep, None] == classes))
+    taught = (mass[keep] > _LEAST * total) | ((total == 0) & labels)
     rows, columns = np.nonzero(taught)
+    if not np.array_equal(taught, labels):
+        weights, counted = _class_weights(usual, y, classes)
+        # A row counts by the weight of its label, and all of its copies alike: the estimator weighs
+        # each copy by the copy's class, which is undone.
+        weight_of_row = labels[rows] @ weights
+        ratio = np.divide(
+            weight_of_row, weights[columns], where=weights[columns] > 0, out=weight_of_row
+        )
+        mass = mass[keep][rows, columns] * ratio
+        growth = len(rows) / len(keep)
+        changed |= counted | {
+            name: round(usual[name] * growth)
+            for name, least in _ROWS_COUNTED.items()
+            if type(usual.get(name)) is int and usual[name] > least
+        }
+    else:
+        mass = mass[keep][rows, columns]
     rows = keep[rows]
-    growth = len(rows) / len(keep)
-    changed |= {
-        leaf: round(usual[leaf] * growth)
-        for leaf in _LEAVES
-        if isinstance(usual.get(leaf), int) and usual[leaf] > 1
-    }
     model.set_params(**changed)
     given = taken(given, rows, len(y)) | extra
-    fitted = fit_weighted(model, rows_of(X, rows), classes[columns], mass[rows, columns], given)
+    fitted = fit_weighted(model, rows_of(X, rows), classes[columns], mass, given)
     if changed and not type(model).__module__.startswith(
         "catboost"
     ):  # it forbids changes after fit
@@ -182,25 +238,37 @@ def _repeated(
     return fitted
 
 
-def _class_weights(usual: Params, y: npt.NDArray[Any], classes: npt.NDArray[Any]) -> dict[str, Any]:
-    """Class weights that the estimator would count from repeated rows, counted from the labels."""
-    if usual.get("class_weight") in ("balanced", "balanced_subsample"):
-        weights = compute_class_weight("balanced", classes=classes, y=y)
-        return {"class_weight": dict(zip(classes.tolist(), weights.tolist(), strict=True))}
+def _class_weights(
+    usual: Params, y: npt.NDArray[Any], classes: npt.NDArray[Any]
+) -> tuple[Floats, dict[str, Any]]:
+    """The weight of each class, and parameters that give it without counting repeated rows."""
+    weights = np.ones(len(classes))
+    fixed: dict[str, Any] = {}
     counts = np.array([(y == c).sum() for c in classes], float)
-    if usual.get("is_unbalance") and len(classes) == 2:
-        factor = usual.get("scale_pos_weight") or 1.0
-        return {"is_unbalance": False, "scale_pos_weight": factor * counts[0] / counts[1]}
-    automatic = usual.get("auto_class_weights")
+    given = usual.get("class_weight")
+    if given is not None and not isinstance(given, list):
+        weights = weights * compute_class_weight(given, classes=classes, y=y)
+        if given == "balanced":
+            fixed["class_weight"] = dict(zip(classes.tolist(), weights.tolist(), strict=True))
+    factor = usual.get("scale_pos_weight") or 1.0
+    if len(classes) == 2 and usual.get("is_unbalance"):
+        factor *= counts[0] / counts[1]
+        fixed |= {"is_unbalance": False, "scale_pos_weight": factor}
+    if len(classes) == 2:
+        weights = weights * [1.0, factor]
+    automatic, named = usual.get("auto_class_weights"), usual.get("class_weights")
     if automatic in ("Balanced", "SqrtBalanced"):
-        weights = counts.max() / counts
-        weights = np.sqrt(weights) if automatic == "SqrtBalanced" else weights
-        return {"auto_class_weights": "None", "class_weights": weights.tolist()}
-    return {}
+        named = counts.max() / counts
+        named = np.sqrt(named) if automatic == "SqrtBalanced" else named
+        fixed |= {"auto_class_weights": "None", "class_weights": named.tolist()}
+    if named is not None:
+        each = [named[c] for c in classes.tolist()] if isinstance(named, Mapping) else named
+        weights = weights * np.asarray(each, float)
+    return weights, fixed
 
 
 def _set_aside(
-    model: Any, X: Any, y: npt.NDArray[Any], sample_weight: Floats | None
+    model: Any, X: Any, y: npt.NDArray[Any], sample_weight: Floats | None, given: Params
 ) -> tuple[npt.NDArray[np.intp], dict[str, Any], dict[str, Any]]:
     """Rows on which histogram boosting stops early: those that it would set aside itself."""
     none = np.array([], np.intp)
@@ -210,7 +278,7 @@ def _set_aside(
         return none, {}, {}
     if stopping == "auto" and len(y) <= _MOST_ROWS:
         return none, {}, {"early_stopping": False}
-    if usual["validation_fraction"] is None:
+    if usual["validation_fraction"] is None or "X_val" in given:
         return none, {}, {"early_stopping": True}
     seed = check_random_state(usual["random_state"]).randint(np.iinfo(np.uint32).max, dtype="u8")
     _, aside = train_test_split(

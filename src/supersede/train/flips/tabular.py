@@ -14,7 +14,7 @@ from supersede.errors import ArgumentError
 from supersede.train.flips.answers import decided
 from supersede.train.flips.deployed import Deployed, deployed
 from supersede.train.flips.front import Front
-from supersede.train.flips.remembered import Remembered, aligned, from_output
+from supersede.train.flips.remembered import Remembered, aligned, from_output, remember_on
 from supersede.train.flips.remembered import out_of_sample as unseen
 from supersede.train.flips.rows import Rows
 from supersede.train.flips.soft_targets import sets_rows_aside
@@ -270,9 +270,7 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         if output is not None:
             remembered = [from_output(output, old_classes, y, self.classes_, self.threshold)]
         elif olds:
-            remembered = [
-                from_output(*old.answers(X), y, self.classes_, self.threshold) for old in olds
-            ]
+            remembered = [remember_on(old, X, y, self.classes_, self.threshold) for old in olds]
         else:
             msg = "no old model: pass old=<fitted classifier>, or fit(…, old_output=…)"
             raise ArgumentError(msg)
@@ -328,7 +326,10 @@ class PositiveCongruentClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
     def __sklearn_tags__(self) -> Any:
         """What the estimator accepts, this does."""
         tags = super().__sklearn_tags__()
-        own = get_tags(self.estimator)
+        try:
+            own = get_tags(self.estimator)
+        except AttributeError:  # of estimators without tags, such as CatBoost's, nothing is known
+            return tags
         tags.input_tags, tags.classifier_tags = own.input_tags, own.classifier_tags
         return tags
 
@@ -343,9 +344,11 @@ def _per_item(values: npt.ArrayLike | None, name: str, n: int) -> Floats | None:
     if values is None:
         return None
     numbers = np.asarray(values, float)
-    if numbers.shape != (n,) or not np.isfinite(numbers).all() or (numbers < 0).any():
+    broken = 0 if numbers.shape != (n,) else int((~(np.isfinite(numbers) & (numbers >= 0))).sum())
+    if numbers.shape != (n,) or broken:
+        what = f"{broken} numbers that are negative or not finite" if broken else ""
         msg = (
-            f"{name} has shape {numbers.shape}; expected one finite number >= 0 for each of {n}"
+            f"{name} has {what or f'shape {numbers.shape}'}; expected one finite number >= 0 for each of {n}"
             " rows"
         )
         raise ArgumentError(msg)

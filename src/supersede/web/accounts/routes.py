@@ -11,7 +11,7 @@ from supersede.errors import AccessError, WebError
 from supersede.web.accounts import actions
 from supersede.web.database import ROLES, RoleGrant, Team, TeamMember, Token, User
 from supersede.web.names import folded
-from supersede.web.pages import page, see_other
+from supersede.web.pages import again, page, see_other
 from supersede.web.security import Owner, SignedIn, SiteOf, Who
 from supersede.web.security.visitor import cookie_name, network_address
 from supersede.web.site import Site
@@ -95,11 +95,8 @@ def register(
             request,
             "web.accounts/register.html",
             who,
-            status=422,
-            problem=str(error),
-            wrong=getattr(error, "field", ""),
-            typed={"name": name},
             owner="owner" in found.roles.split(),
+            **again(error, {"name": name}),
         )
     return enter(request, site, user_id, "/")
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from supersede.errors import NotFoundError
 from supersede.web.bounties import rounds, submissions, views
+from supersede.web.bounties.quotas import left_of
 from supersede.web.bounties.reading import stored_model
 from supersede.web.database import Round
 from supersede.web.security import SignedIn, SiteOf
@@ -100,7 +101,7 @@ def list_rounds(site: SiteOf, who: SignedIn) -> list[RoundOut]:
     """All rounds."""
     with site.database.read() as db:
         query = select(Round).order_by(Round.id.desc()).limit(200)
-        hidden = set() if who.may("judge") else {"draft", "preparing"}
+        hidden = frozenset() if who.may("judge") else rounds.HIDDEN
         found = [r for r in db.execute(query).scalars() if r.state not in hidden]
         return [_round(r, site) for r in found]
 
@@ -136,7 +137,7 @@ def left(site: SiteOf, who: SignedIn, round_id: Number) -> LeftOut:
     """What the own team has left."""
     with site.database.read() as db:
         round_ = rounds.round_of(db, round_id, who)
-        _, found = views.mine(db, round_, who.team_id or 0, site.now())
+        found = left_of(db, round_, who.team_id or 0, site.now())
     return LeftOut(
         now=found.now,
         today=found.today,

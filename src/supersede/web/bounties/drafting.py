@@ -20,7 +20,7 @@ from supersede.web.bounties.reading import (
 from supersede.web.bounties.tables import read_kept
 from supersede.web.database import Round
 from supersede.web.files import register
-from supersede.web.pages import page, see_other
+from supersede.web.pages import again, page, see_other
 from supersede.web.security import SiteOf, Visitor
 from supersede.web.security.forms import once
 from supersede.web.site import Site
@@ -64,11 +64,8 @@ def upload(
             request,
             "web.bounties/new.html",
             who,
-            status=422,
-            problem=str(error),
-            wrong=getattr(error, "field", ""),
-            typed={"title": title, "path": path},
             paths=site.settings.tables,
+            **again(error, {"title": title, "path": path}),
         )
 
 
@@ -104,16 +101,9 @@ def set_up(request: Request, site: SiteOf, who: Judge, round_id: int, posted: Po
             rounds.set_up(db, round_, given, site.now())
     except SupersedeError as error:
         typed = {name: value for name, value in posted.items() if isinstance(value, str)}
-        typed["features"] = posted.getlist("features")  # type: ignore[assignment]
+        features = posted.getlist("features")
         return _settings(
-            request,
-            site,
-            who,
-            round_,
-            status=422,
-            problem=str(error),
-            wrong=getattr(error, "field", ""),
-            typed=typed,
+            request, site, who, round_, **again(error, {**typed, "features": features})
         )
     return see_other(f"/rounds/{round_id}")
 

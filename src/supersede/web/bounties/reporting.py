@@ -11,7 +11,7 @@ from supersede.web.bounties.parameters import Hunter, Judge, Text
 from supersede.web.bounties.reading import (
     day,
 )
-from supersede.web.pages import page, see_other
+from supersede.web.pages import again, page, see_other
 from supersede.web.security import SignedIn, SiteOf, Visitor
 from supersede.web.site import Site
 
@@ -59,16 +59,7 @@ def report_finding(
             findings.report(db, round_, who, form, title, text, group, site.now())
     except SupersedeError as error:
         typed = {"title": title, "text": text, "group": group}
-        return _findings(
-            request,
-            site,
-            who,
-            round_id,
-            status=422,
-            problem=str(error),
-            wrong=getattr(error, "field", ""),
-            typed=typed,
-        )
+        return _findings(request, site, who, round_id, **again(error, typed))
     return see_other(f"/rounds/{round_id}/findings")
 
 

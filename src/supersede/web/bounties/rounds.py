@@ -21,6 +21,7 @@ from supersede.web.names import check_name, check_text, folded
 from supersede.web.security import Visitor
 
 __all__ = [
+    "HIDDEN",
     "add_candidate",
     "check_running",
     "close",
@@ -33,6 +34,8 @@ __all__ = [
     "set_up",
     "zipped",
 ]
+
+HIDDEN = frozenset({"draft", "preparing"})  # states in which only judges see a round
 
 
 def draft(
@@ -78,7 +81,7 @@ def round_of(db: Session, round_id: int, who: Visitor, *, lock: bool = False) ->
     if lock:
         query = query.with_for_update()
     found = db.execute(query).scalar_one_or_none()
-    hidden = found is not None and found.state in {"draft", "preparing"} and not who.may("judge")
+    hidden = found is not None and found.state in HIDDEN and not who.may("judge")
     if found is None or hidden:
         msg = f"there is no round {round_id}"
         raise NotFoundError(msg)

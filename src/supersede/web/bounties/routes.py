@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -11,8 +11,9 @@ from supersede.errors import InputError, NotFoundError
 from supersede.web.bounties import api, rounds, submissions, views
 from supersede.web.bounties.parameters import Hunter, Judge, Text
 from supersede.web.database import Round, RoundTeam, Submission, Team
-from supersede.web.pages import page, part, see_other
+from supersede.web.pages import page, part_text, see_other
 from supersede.web.security import SignedIn, SiteOf, Visitor
+from supersede.web.shared import Shared
 from supersede.web.site import Site
 
 __all__ = ["router"]
@@ -25,7 +26,7 @@ def all_rounds(request: Request, site: SiteOf, who: SignedIn) -> Response:
     """All rounds."""
     with site.database.read() as db:
         query = select(Round).order_by(Round.id.desc()).limit(200)
-        hidden = set() if who.may("judge") else {"draft", "preparing"}
+        hidden = frozenset() if who.may("judge") else rounds.HIDDEN
         shown = [
             (r, views.public_state(r, site.now()))
             for r in db.execute(query).scalars()
@@ -68,12 +69,17 @@ def one_round(
 
 @router.get("/rounds/{round_id}/standing")
 def standing(request: Request, site: SiteOf, who: SignedIn, round_id: int) -> Response:
-    """What changes on the page of a round while one looks at it."""
-    with site.database.read() as db:
-        round_ = rounds.round_of(db, round_id, who)
-        return part(
-            request, "web.bounties/standing.html", who, **_standing(db, site, who, round_, 0)
-        )
+    """What changes on the page of a round while one looks at it: the same for a whole team."""
+
+    def draw() -> tuple[str, bool]:
+        with site.database.read() as db:
+            round_ = rounds.round_of(db, round_id, who)
+            values = _standing(db, site, who, round_, 0)
+        text = part_text(request, "web.bounties/standing.html", who, **values)
+        return text, round_.state not in rounds.HIDDEN
+
+    shared: Shared = request.app.state.standings
+    return HTMLResponse(shared.get((round_id, who.team_id), draw))
 
 
 def _standing(db: Session, site: Site, who: Visitor, round_: Round, before: int) -> dict[str, Any]:

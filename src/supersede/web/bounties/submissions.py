@@ -1,11 +1,13 @@
 """What teams do: try, submit, withdraw; and in which order submissions are judged."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from supersede.bounty.artefacts import parse
@@ -13,18 +15,20 @@ from supersede.errors import ConflictError, InputError, NotFoundError, RateError
 from supersede.web.bounties.quotas import check_quota
 from supersede.web.bounties.rounds import check_running, join
 from supersede.web.database import Round, Submission
+from supersede.web.database.columns import UtcTime
 from supersede.web.jobs.queue import enqueue
 from supersede.web.names import check_text
 from supersede.web.security import Visitor
 
 __all__ = [
+    "Queue",
     "Sent",
     "answer_time",
     "group_of",
     "next_to_judge",
     "own",
-    "place_in_queue",
     "post",
+    "queue_of",
     "run_again",
     "send",
     "visible_state",
@@ -239,25 +243,48 @@ def next_to_judge(db: Session, round_id: int) -> Submission | None:
     return db.execute(query).scalar_one_or_none()
 
 
-def place_in_queue(db: Session, found: Submission, now: datetime) -> int:
-    """How many submissions come before one, with teams taking turns.
+@dataclass(frozen=True)
+class Queue:
+    """What waits in a round, with teams taking turns.
 
-    Those whose answer is not due yet count as waiting, so that the place tells nothing of them.
+    Submissions whose answer is not due yet count as waiting, so that a place tells nothing of them.
+
+    Attributes:
+        own: Submissions of the team that asks, by number, in order.
+        others: How many of each other team.
     """
-    waits = (Submission.state == "queued") | (Submission.answered > now)
-    waiting = (
-        select(Submission.team_id, func.count(), func.count().filter(Submission.id < found.id))
-        .where(Submission.round_id == found.round_id, waits)
-        .group_by(Submission.team_id)
+
+    own: tuple[int, ...]
+    others: tuple[int, ...]
+
+    def before(self, submission_id: int) -> int:
+        """How many submissions come before one of the team.
+
+        Example:
+            >>> Queue(own=(3, 8), others=(1, 5)).before(8)
+            4
+        """
+        turn = bisect_left(self.own, submission_id)
+        return turn + sum(min(number, turn + 1) for number in self.others)
+
+
+# built once: everybody who waits asks them every few seconds
+_WAITING = (Submission.round_id == bindparam("round")) & (
+    (Submission.state == "queued") | (Submission.answered > bindparam("now", type_=UtcTime))
+)
+_OWN = Submission.team_id == bindparam("team")
+_OWN_WAITING = select(Submission.id).where(_WAITING, _OWN).order_by(Submission.id)
+_OTHERS_WAITING = select(func.count()).where(_WAITING, ~_OWN).group_by(Submission.team_id)
+
+
+def queue_of(db: Session, round_id: int, team_id: int, now: datetime) -> Queue:
+    """What waits in a round, for a team to find its submissions in."""
+    given = {"round": round_id, "team": team_id, "now": now}
+    own, others = (
+        tuple(db.connection().execute(query, given).scalars())
+        for query in (_OWN_WAITING, _OTHERS_WAITING)
     )
-    turn = 0
-    others: list[int] = []
-    for team_id, number, earlier in db.execute(waiting):
-        if team_id == found.team_id:
-            turn = earlier
-        else:
-            others.append(number)
-    return turn + sum(min(number, turn + 1) for number in others)
+    return Queue(own, others)
 
 
 def group_of(chosen: Mapping[str, Mapping[str, Any]]) -> str:

@@ -11,12 +11,13 @@ from starlette.datastructures import FormData
 from supersede.errors import ConflictError, InputError, NotFoundError, SupersedeError
 from supersede.web.bounties import rounds, submissions, views
 from supersede.web.bounties.parameters import Hunter, Posted
+from supersede.web.bounties.quotas import left_of
 from supersede.web.bounties.reading import (
     chosen_columns,
     stored_model_file,
 )
 from supersede.web.database import Round
-from supersede.web.pages import page, see_other
+from supersede.web.pages import again, page, see_other
 from supersede.web.security import SignedIn, SiteOf, Visitor
 from supersede.web.site import Site
 
@@ -38,7 +39,7 @@ def _columns(
     if "schema" not in round_.plan:
         msg = "this round is not open yet"
         raise ConflictError(msg)
-    _, left = views.mine(db, round_, who.team_id or 0, site.now())
+    left = left_of(db, round_, who.team_id or 0, site.now())
     values = {"picked": {}, **values}
     return page(
         request,
@@ -73,11 +74,8 @@ def try_columns(
                 site,
                 who,
                 round_,
-                status=422,
-                problem=str(error),
-                wrong=getattr(error, "field", ""),
                 picked=picked,
-                typed={"note": posted.get("note", "")},
+                **again(error, {"note": posted.get("note", "")}),
             )
 
 
@@ -114,11 +112,8 @@ def submit_file(
                 request,
                 "web.bounties/model.html",
                 who,
-                status=422,
-                problem=str(error),
-                wrong=getattr(error, "field", ""),
-                typed=typed,
                 round=round_,
+                **again(error, typed),
             )
 
 
@@ -158,7 +153,7 @@ def _submission(
     with site.database.read() as db:
         found = submissions.own(db, who, submission_id)
         round_ = rounds.round_of(db, found.round_id, who)
-        _, left = views.mine(db, round_, found.team_id, site.now())
+        left = left_of(db, round_, found.team_id, site.now())
         shown = views.shown(db, found, round_, site.now())
         return page(
             request,

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from supersede.web.bounties.quotas import Left, left_of
-from supersede.web.bounties.submissions import answer_time, place_in_queue, visible_state
+from supersede.web.bounties.submissions import Queue, answer_time, queue_of, visible_state
 from supersede.web.database import Finding, Round, RoundTeam, Submission, Team
 from supersede.web.database.columns import UtcTime
 from supersede.web.security import Visitor
@@ -74,10 +74,19 @@ class Shown:
 
 def shown(db: Session, found: Submission, round_: Round, now: datetime) -> Shown:
     """A submission, as its team may see it."""
+    queue = queue_of(db, round_.id, found.team_id, now) if _waits(found, now) else None
+    return _shown(found, round_, now, queue)
+
+
+def _waits(found: Submission, now: datetime) -> bool:
+    return visible_state(found, now) in {"checking", "queued"}
+
+
+def _shown(found: Submission, round_: Round, now: datetime, queue: Queue | None) -> Shown:
+    """A submission; the queue is needed if it waits."""
     state = visible_state(found, now)
-    waits = state in {"checking", "queued"}
     due = None
-    if waits and found.sent is not None:
+    if queue is not None and found.sent is not None:
         due = found.answered or answer_time(found.sent, now, round_.answer_every)
     known = state not in {"trying", "checking", "queued"}
     return Shown(
@@ -88,7 +97,7 @@ def shown(db: Session, found: Submission, round_: Round, now: datetime) -> Shown
         found.source,
         found.public,
         found.problem if known else "",
-        place_in_queue(db, found, now) if waits else None,
+        None if queue is None else queue.before(found.id),
         due,
         found.receipt if known else None,
         found.sent,
@@ -160,8 +169,11 @@ def mine(
 ) -> tuple[list[Shown], Left]:
     """A team's latest submissions, and what it has left."""
     given = {"round": round_.id, "team": team_id, "before": before or 2**62}
-    found = [shown(db, one, round_, now) for one in db.execute(_MINE, given).scalars()]
-    return found, left_of(db, round_, team_id, now)
+    found = list(db.execute(_MINE, given).scalars())
+    waiting = {one.id for one in found if _waits(one, now)}
+    queue = queue_of(db, round_.id, team_id, now) if waiting else None
+    told = [_shown(one, round_, now, queue if one.id in waiting else None) for one in found]
+    return told, left_of(db, round_, team_id, now)
 
 
 def of_team(db: Session, round_: Round, who: Visitor) -> bool:

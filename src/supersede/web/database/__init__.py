@@ -19,6 +19,7 @@ from supersede.web.database.bounties import Finding, Round, RoundTeam, Submissio
 from supersede.web.database.columns import Table
 from supersede.web.database.database import Database
 from supersede.web.database.labels import Assignment, Label, LabelItem, LabelTask, Look
+from supersede.web.database.migrate import OtherVersionError, check_still_ours
 from supersede.web.database.records import Entry, Job, LedgerHead, StoredFile, Worker
 from supersede.web.database.reviews import Approval, Candidate, Review
 
@@ -37,6 +38,7 @@ __all__ = [
     "LabelTask",
     "LedgerHead",
     "Look",
+    "OtherVersionError",
     "Review",
     "Role",
     "RoleGrant",
@@ -52,4 +54,5 @@ __all__ = [
     "UsedForm",
     "User",
     "Worker",
+    "check_still_ours",
 ]

@@ -1,5 +1,6 @@
 """The version of the schema, by Alembic: one line of migrations, applied in one transaction."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -7,19 +8,26 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from supersede.errors import DatabaseError
 
-__all__ = ["check_version", "head", "migrate"]
+__all__ = ["OtherVersionError", "check_still_ours", "check_version", "head", "migrate"]
 
 _HERE = Path(__file__).parent
+_VERSION = text("SELECT version_num FROM alembic_version")
+
+
+class OtherVersionError(DatabaseError):
+    """The database has the schema of another version of this program, which must stop."""
 
 
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(_HERE), version_locations=[str(_HERE / "versions")])
 
 
+@cache
 def head() -> str:
     """The version of the schema that this program needs."""
     found = _scripts().get_current_head()
@@ -31,7 +39,7 @@ def migrate(connection: Connection, to: str = "head") -> None:
     """Apply the missing migrations.
 
     Raises:
-        DatabaseError: The schema is newer than the program.
+        OtherVersionError: The schema is newer than the program.
     """
     scripts = _scripts()
     current = MigrationContext.configure(connection).get_current_revision()
@@ -49,7 +57,7 @@ def check_version(connection: Connection) -> None:
     """Refuse a schema of another version than the program's.
 
     Raises:
-        DatabaseError: The versions differ.
+        OtherVersionError: The versions differ.
     """
     scripts = _scripts()
     current = MigrationContext.configure(connection).get_current_revision()
@@ -60,7 +68,22 @@ def check_version(connection: Connection) -> None:
             f" {scripts.get_current_head()}; start supersede serve of this version once, which"
             " migrates it"
         )
-        raise DatabaseError(msg)
+        raise OtherVersionError(msg)
+
+
+def check_still_ours(db: Session) -> None:
+    """Refuse a schema that another version has migrated while this program was running.
+
+    Raises:
+        OtherVersionError: It has.
+    """
+    found = db.connection().execute(_VERSION).scalar_one_or_none()
+    if found != head():
+        msg = (
+            f"the database now has schema {found or 'none'}, and this program needs {head()}: another"
+            " version of supersede has migrated it. Stop this one, and let that version do the work"
+        )
+        raise OtherVersionError(msg)
 
 
 def _check_known(scripts: ScriptDirectory, current: str | None) -> None:
@@ -69,4 +92,4 @@ def _check_known(scripts: ScriptDirectory, current: str | None) -> None:
             f"the database has schema {current}, which a newer version of supersede wrote; install"
             " that version, or restore a backup"
         )
-        raise DatabaseError(msg)
+        raise OtherVersionError(msg)

@@ -3,7 +3,8 @@
 A worker *claims* a job with a lease and extends it while it works. If the worker dies, the lease
 lapses and the job is queued again, as a new attempt. A job's effects and its end are written in one
 transaction, which first checks that the attempt still holds the job: of two attempts, at most one
-ever takes effect, whatever the clocks say.
+ever takes effect, whatever the clocks say. Both transactions also check that the schema is still
+this program's, so that a worker of another version takes no job and leaves no effect.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from supersede.errors import ConflictError
-from supersede.web.database import Job
+from supersede.web.database import Job, check_still_ours
 
 __all__ = [
     "ATTEMPTS",
@@ -98,7 +99,12 @@ def enqueue(
 
 
 def claim(db: Session, worker: str, now: datetime, lease: float) -> Claim | None:
-    """Take the next job, or None if there is nothing to do."""
+    """Take the next job, or None if there is nothing to do.
+
+    Raises:
+        OtherVersionError: Another version of the program has migrated the database.
+    """
+    check_still_ours(db)
     _requeue(db, now)
     other = aliased(Job)
     busy = exists().where(other.about == Job.about, other.state == "running")
@@ -140,7 +146,9 @@ def hold(db: Session, held: Claim) -> Job:
 
     Raises:
         LostJobError: Another attempt holds it.
+        OtherVersionError: Another version of the program has migrated the database.
     """
+    check_still_ours(db)
     job = db.execute(select(Job).where(Job.id == held.id).with_for_update()).scalar_one_or_none()
     if job is None or (job.state, job.worker, job.attempt) != (
         "running",

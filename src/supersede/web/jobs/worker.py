@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 import supersede
 from supersede.errors import SupersedeError
-from supersede.web.database import Worker
+from supersede.web.database import OtherVersionError, Worker
 from supersede.web.jobs.handler import Handler
 from supersede.web.jobs.queue import ATTEMPTS, Claim, LostJobError, claim, extend, finish
 from supersede.web.site import Site
@@ -32,6 +32,9 @@ def work(
         handlers: What is done for each kind of job.
         stopped: Whether to end, asked between jobs.
         name: The worker's name; by default from host and process, with a random part.
+
+    Raises:
+        OtherVersionError: Another version of the program has migrated the database meanwhile.
     """
     name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     pause = threading.Event()
@@ -78,7 +81,7 @@ def _do(site: Site, handler: Handler, held: Claim) -> None:
 
     try:
         handler.run(site, held, report)
-    except (LostJobError, OperationalError):
+    except (LostJobError, OperationalError, OtherVersionError):
         raise
     except SupersedeError as error:
         _give_up(site, handler, held, str(error))
@@ -104,7 +107,7 @@ def _report(site: Site, held: Claim, ended: threading.Event) -> None:
                 if ended.is_set():
                     return
                 extend(db, held, site.now(), site.settings.lease)
-        except LostJobError:
+        except (LostJobError, OtherVersionError):
             return
         except OperationalError:
             _log.warning("could not extend the lease of job %s", held.id)

@@ -19,7 +19,7 @@ from supersede.web.labels import actions
 from supersede.web.labels.contents import MEDIA
 from supersede.web.labels.looks import Aim, aims_of, latest
 from supersede.web.labels.opening import Wanted, open_from_file
-from supersede.web.pages import page, part, see_other
+from supersede.web.pages import again, page, part, see_other
 from supersede.web.security import SignedIn, SiteOf, Visitor, needs
 from supersede.web.security.forms import once
 from supersede.web.site import Site
@@ -110,10 +110,7 @@ def open_task(
                 lambda: f"/labels/{open_from_file(site, db, table, wanted, who.user_id).id}",
             )  # fmt: skip
     except SupersedeError as error:
-        wrong = getattr(error, "field", "")
-        return _question(
-            request, site, who, table, status=422, problem=str(error), wrong=wrong, typed=typed
-        )
+        return _question(request, site, who, table, **again(error, typed))
     return see_other(at)
 
 
@@ -164,7 +161,7 @@ def item_page(request: Request, site: SiteOf, who: Annotator, task_id: int) -> R
     """The item that is to be answered now."""
     with site.database.write() as db:
         found = actions.next_item(db, task_id, who.user_id, site.now())
-        return page(request, "web.labels/item.html", who, **_asked(db, task_id, who, found))
+    return page(request, "web.labels/item.html", who, **_asked(site, task_id, who, found))
 
 
 @router.post("/labels/{task_id}/item")
@@ -188,13 +185,12 @@ def give_answer(
                 value = _value(act)
                 actions.answer(db, task_id, item_id, who.user_id, number, value, now)
                 found = actions.next_item(db, task_id, who.user_id, now)
-            values = _asked(db, task_id, who, found)
     except ConflictError as error:
         problem = str(error)
     if problem:
         with site.database.write() as db:
             found = actions.next_item(db, task_id, who.user_id, now)
-            values = _asked(db, task_id, who, found)
+    values = _asked(site, task_id, who, found)
     if "hx-request" not in request.headers:
         if not problem:
             return see_other(f"/labels/{task_id}/item")
@@ -234,17 +230,18 @@ def _task(db: Session, task_id: int) -> LabelTask:
     return task
 
 
-def _asked(db: Session, task_id: int, who: Visitor, item: LabelItem | None) -> dict[str, Any]:
-    """What the page of one item shows."""
-    task = _task(db, task_id)
+def _asked(site: Site, task_id: int, who: Visitor, item: LabelItem | None) -> dict[str, Any]:
+    """What the page of one item shows; read when the task is no longer locked for others."""
     mine = (
         select(func.count())
         .select_from(Label)
         .join(LabelItem, LabelItem.id == Label.item_id)
         .where(LabelItem.task_id == task_id, Label.user_id == who.user_id, Label.undone.is_(None))
     )
-    given = int(db.execute(mine).scalar_one())
-    more = _more(db, task)
+    with site.database.read() as db:
+        task = _task(db, task_id)
+        given = int(db.execute(mine).scalar_one())
+        more = _more(db, task)
     return {"task": task, "item": item, "given": given, "more": more, "said": ""}
 
 

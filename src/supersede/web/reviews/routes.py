@@ -15,7 +15,7 @@ from supersede.web.bounties.tables import read_kept
 from supersede.web.database import Approval, Candidate, Job, LabelTask, Review, User
 from supersede.web.labels.actions import plan_of
 from supersede.web.labels.looks import aims_of, latest
-from supersede.web.pages import page, part, see_other
+from supersede.web.pages import again, page, part, see_other
 from supersede.web.reviews import actions
 from supersede.web.security import SignedIn, SiteOf, Visitor, needs
 from supersede.web.security.forms import once
@@ -120,10 +120,7 @@ def ask(
 
             return see_other(once(db, who.user_id, form, site.now(), act))
     except SupersedeError as error:
-        return _settings(
-            request, site, who, table, status=422, problem=str(error),
-            wrong=getattr(error, "field", ""), typed=typed,
-        )  # fmt: skip
+        return _settings(request, site, who, table, **again(error, typed))
 
 
 @router.get("/reviews/{review_id}")
@@ -184,12 +181,14 @@ def sign(
             return see_other(once(db, who.user_id, form, site.now(), act))
     except SupersedeError as error:
         with site.database.read() as db:
+            typed = {"name": name, "reason": reason, "decision": decision}
             return page(
-                request, "web.reviews/review.html", who, status=422, problem=str(error),
-                wrong=getattr(error, "field", ""),
-                typed={"name": name, "reason": reason, "decision": decision},
+                request,
+                "web.reviews/review.html",
+                who,
+                **again(error, typed),
                 **_facts(db, review_id),
-            )  # fmt: skip
+            )
 
 
 @router.get("/reviews/model/{candidate_id}")

@@ -116,7 +116,7 @@ class Guard:
         stated = headers.get("content-length", "0")
         if not stated.isdecimal() or int(stated) > self._most(scope["path"]):
             return self._too_large(scope["path"])
-        if scope["method"] in {"GET", "HEAD", "OPTIONS"} or "authorization" in headers:
+        if scope["method"] in {"GET", "HEAD", "OPTIONS"} or headers.get("authorization"):
             return None
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         same = site == "same-origin" if site else origin is not None

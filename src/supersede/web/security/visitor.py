@@ -100,6 +100,7 @@ def _visitor(request: Request) -> Visitor:
         found = _by_token(site, token if scheme.lower() == "bearer" else "")
     elif cookie:
         found = _by_cookie(site, cookie)
+    request.state.visitor = found  # for the page of an error
     key = f"user {found.user_id}" if found.user_id else f"at {network_address(request)}"
     limits = request.app.state.limits
     limits.requests.take(key)

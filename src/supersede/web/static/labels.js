@@ -10,3 +10,14 @@ document.addEventListener("keydown", (event) => {
   setTimeout(() => { delete form.dataset.pressed; }, 4000);
   button.click();
 });
+
+// An image or a sound that the browser cannot decode; errors do not bubble, so they are caught on the way down.
+document.addEventListener("error", (event) => {
+  const media = event.target;
+  if (!(media instanceof Element) || !media.matches("[data-media]")) return;
+  const note = document.createElement("p");
+  note.className = "soft";
+  note.setAttribute("role", "status");
+  note.textContent = "This cannot be shown: the file is damaged, or this browser does not know its form. Skip the item.";
+  media.replaceWith(note);
+}, true);

@@ -236,17 +236,15 @@ def _learnt(features: Floats, at: NDArray[np.intp], values: Floats) -> tuple[Flo
     y = (values - centre) / scale
     known = features[at]
     apart = ((known[:, None] - known[None]) ** 2).mean(axis=2)
-    best: tuple[float, float, Floats, Floats] | None = None
+    fits: list[tuple[float, float, Floats, Floats]] = []
     for length in LENGTHS:
         for noise in NOISES:
             kernel = np.exp(-apart / (2 * length**2)) + noise * np.eye(len(y))
             lower = cholesky(kernel, lower=True)
             weights = cho_solve((lower, True), y)
             evidence = -0.5 * float(y @ weights) - float(np.log(np.diag(lower)).sum())
-            if best is None or evidence > best[0]:
-                best = evidence, length, lower, weights
-    assert best is not None  # noqa: S101  # there are lengths
-    _, length, lower, weights = best
+            fits.append((evidence, length, lower, weights))
+    _, length, lower, weights = max(fits, key=lambda fit: fit[0])
     squares = (features**2).mean(axis=1)[:, None] + (known**2).mean(axis=1)[None]
     cross = np.exp(-(squares - 2 * features @ known.T / features.shape[1]) / (2 * length**2))
     from scipy.linalg import solve_triangular

@@ -1,0 +1,1 @@
+"""Scripts that the demonstration copies into its folder and runs there."""
