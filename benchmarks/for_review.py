@@ -3,7 +3,7 @@
 A first review of a random sample of labels is undecided, most often for a small group; the plan for it
 is labelled and reviewed again. If the true values were the first estimates, 80 % would be decided; they
 are not, since undecided reviews are those whose estimates came near the limit by chance, too.
-Run with ``python -m benchmarks.for_review [seeds]``; it prints docs/benchmarks/for_review.md.
+Run with ``python -m benchmarks.for_review [seeds]``; it prints a table.
 """
 
 import sys

@@ -295,7 +295,10 @@ def loop_lines():
         lines.append(f"| {name} | | **{run['end']}** | | {said} | | | {run['cpu']:.0f} CPU-s |")
     left = [name for name in CASES if name not in results]
     if left:
-        lines += ["", f"Not run with these rules: {'; '.join(left)}."]
+        lines += [
+            "",
+            f"Not run with these rules (with those before, none passed): {'; '.join(left)}.",
+        ]
     return [
         *lines,
         "",

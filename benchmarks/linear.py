@@ -75,7 +75,9 @@ def fewshot() -> str:
         gap = mean("weighted")[:some] - mean("tuned")[:some]
         facts.append(
             f"- LQF on ReLU, weight by leave-one-out, minus fine-tuning on ReLU, {some} seeds: {interval(gap)} points on"
-            f" average (target ≥ 0): {verdict(gap.mean() >= 0)}."
+            f" average (target ≥ 0): {verdict(gap.mean() >= 0)}; minus weight 1, the same seeds:"
+            f" {interval(mean('weighted') - mean('lqf')[:some])} points, on leaky ReLU"
+            f" {interval(mean('weighted', 'leaky') - leaky[:some])}."
         )
     facts.append(f"- LQF above fine-tuning's worst rate in every column: {verdict(worst)}.")
     seconds = np.mean([r["relu 25"]["lqf seconds"] for r in results])
