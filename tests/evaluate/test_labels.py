@@ -2,7 +2,7 @@
 
 import pytest
 
-from supersede.errors import LabelError
+from supersede.errors import LabelError, TooFewLabelsError
 from supersede.evaluate import (
     Annotation,
     Labels,
@@ -116,3 +116,14 @@ def test_a_missing_design_file_is_named(tmp_path):
         write_plan(MADE, tmp_path / "plan.xls")
     with pytest.raises(ReportError, match="does the folder exist"):
         write_plan(MADE, tmp_path / "no" / "plan.csv")
+
+
+def test_an_estimand_without_a_label_says_so():
+    both = plan(CASE.table(), [precision("m0"), precision("m1")], seed=1, method="coordinated")
+    labels = CASE.label(both)
+    kept = [at for at, item in enumerate(labels["item"]) if CASE.columns["m1"][item] == 0]
+    found = estimate(both, {name: [values[at] for at in kept] for name, values in labels.items()})
+    with pytest.raises(
+        TooFewLabelsError, match=r"precision\(m1\): none of its items is labelled yet"
+    ):
+        found["precision(m1)"]

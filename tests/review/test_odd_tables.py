@@ -18,6 +18,7 @@ from supersede.review import (
     MustNotBreak,
     NoSliceWorse,
 )
+from supersede.review.sources import _is_log
 
 SLICES = [MaxNFR(0.05), MaxSliceNFR(0.1), NoSliceWorse(0.1)]
 
@@ -174,3 +175,11 @@ def test_score_shift_and_lists_are_the_same_wherever_they_are_counted(odd, monke
     listed = [i for i in broken if i < 4 or 50 <= i < 300]
     assert here["must_not_break"].estimate == len(listed)
     assert f": {', '.join(map(str, listed[:5]))}, …" in here["must_not_break"].reason
+
+
+def test_what_may_be_a_log(tmp_path):
+    for name, is_log in (("run.eval", True), ("junit.xml", True), ("wide.CSV", False)):
+        (tmp_path / name).touch()
+        assert _is_log(tmp_path / name) == is_log
+    assert not _is_log(tmp_path / "missing.eval")
+    assert not _is_log({"a": [1]})
