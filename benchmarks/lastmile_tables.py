@@ -207,7 +207,7 @@ def coins(n, seed, gap):
 
 
 def wrong():
-    """How often a run passes although no model meets the target: repairs change whom it fails only."""
+    """How often a run passes although no model meets the target: repairs change only which rows it misses."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     state = FOLDER / "wrong.json"
     passed = json.loads(state.read_text()) if state.exists() else {}
@@ -231,7 +231,7 @@ def wrong_lines():
     lines = [
         "## How often a run passes wrongly", "",
         "Two groups whose false negative rates differ by exactly the limit or by a point more, three looks at",
-        f"{', '.join(f'{n:,}' for n in LOOKS)} rows, repairs that change whom the model fails and not how often. Goal: at most 5 %.",
+        f"{', '.join(f'{n:,}' for n in LOOKS)} rows, repairs that change which rows are missed and not how many. Goal: at most 5 %.",
         "", "| true gap | runs | passed | several looks at one model | several models |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for name, runs in found.items():
