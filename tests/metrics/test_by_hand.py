@@ -53,3 +53,11 @@ def test_a_class_without_items_may_have_any_rate():
     low, high = parts.level_interval(0.95)
     assert low < 0.15  # 0.25 below the mean for the one class, and some more for the other
     assert 0.9 <= high <= 1.0
+
+
+def test_degrees_of_freedom_are_fewer_than_units():
+    x = np.tile([0.0, 1.0], 4)  # residuals of one size, whose sums' ratio is the number of units
+    fourth = np.array([[8.0, *[4.0] * 4]])
+    one = Moments(*(np.array([v]) for v in (8.0, 8.0, 8.0, 4.0, 4.0, 4.0)), np.array([8.0]), fourth)
+    assert np.mean(x) == one.mean[0]
+    assert one.freedom[0] == pytest.approx(7.0)
