@@ -61,6 +61,7 @@ VALUES = {
     "embeddings.report.searches.Searches", "embeddings.report.verification.Verification",
     "embeddings.training.heterogeneous.CrossReward", "metrics.calibration.Calibration",
     "metrics.classification.Confusion", "train.flips.front.Point", "train.linear.penalty.Penalty",
+    "train.linear.balance.Balance", "train.linear.balance.Balanced", "train.linear.kernels.Kernels",
 }  # fmt: skip
 
 
