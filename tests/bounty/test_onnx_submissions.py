@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from supersede.bounty import Bounty, DecisionList, digest, load_list, save_list
+from supersede.bounty import Bounty, DecisionList, digest, load_list, rerun, save_list
 from supersede.bounty.artefacts import OnnxModel, parse
 from supersede.bounty.artefacts.sandbox import run_onnx
 from supersede.errors import CrashError, LimitError, LogError, ModelFormError
@@ -36,6 +36,7 @@ def test_an_onnx_model_is_judged_kept_and_asked_again(tmp_path):
     assert len(list((tmp_path / "bounty" / "models").glob("*.onnx"))) == 1
     again = Bounty(start, [sample], folder=tmp_path / "bounty")
     assert again.digest == bounty.digest
+    assert rerun(again).digest == bounty.digest
     back = load_list(save_list(bounty.model, tmp_path / "saved"))
     assert digest(back) == bounty.digest
     rows = {"age": np.array([70, 30, 70]), "sex": ["m", "m", "f"]}

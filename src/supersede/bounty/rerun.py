@@ -5,7 +5,7 @@ from typing import Any
 
 from supersede.bounty.artefacts.grammar import parse
 from supersede.bounty.bounty import Bounty
-from supersede.bounty.saving import from_record
+from supersede.bounty.saving import from_record, record_of
 from supersede.bounty.submission import Submission
 from supersede.errors import LogError
 
@@ -85,14 +85,8 @@ def rerun(bounty: Bounty) -> Bounty:
 
 def _submission_of(entry: Mapping[str, Any], bounty: Bounty) -> Submission:
     answer = from_record(entry["answer"], bounty.log.file)
+    record, files = record_of(answer)  # the second log is empty, so it needs the files too
     group = parse(entry["group"])
     return Submission(
-        entry["team"],
-        group,
-        answer,
-        entry["note"],
-        None,
-        entry["answer"],
-        {},
-        entry["submission"],
+        entry["team"], group, answer, entry["note"], None, record, files, entry["submission"]
     )
