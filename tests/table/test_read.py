@@ -215,3 +215,28 @@ def test_ids_of_many_items_are_compared_one_by_one(ids, twice):
         errors.ItemError, match=rf"1 of 600,000 rows repeat .*: {twice} \(2 times\)"
     ):
         supersede.read(rows, models=["a"], item="item", labelled=False)
+
+
+@pytest.mark.parametrize(
+    ("late", "kinds"),
+    [
+        ("5", ("int64", "int64", "int64")),
+        ("007", ("int64", "string", "string")),  # the label is compared with it
+        ("1e3", ("int64", "string", "string")),
+        ("cat", ("int64", "string", "string")),
+        ("", ("int64", "int64", "int64")),
+        ("NA", ("int64", "int64", "int64")),
+        ("-0", ("int64", "string", "string")),
+    ],
+)
+def test_a_word_beyond_the_sample_decides_too(tmp_path, late, kinds):
+    lines = [
+        f"{i},{i % 3},{i % 2}" for i in range(30_000)
+    ]  # more rows than the engine looks at first
+    path = tmp_path / "late.csv"
+    path.write_text("\n".join(["id,y,m", *lines, f"30000,1,{late}", ""]), encoding="utf-8")
+    table = supersede.read(path, models=["m"], label="y", item="id", missing="drop")
+    rows = table.rows
+    assert tuple(str(rows[name].type()) for name in ("id", "y", "m")) == kinds
+    if late == "007":
+        assert rows.filter(rows.id == 30_000).m.to_pyarrow().to_pylist() == ["007"]
