@@ -8,6 +8,7 @@ which makes the scenes fit a search on a processor. They say nothing about photo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -102,7 +103,7 @@ def _shape(
 
 
 @dataclass(frozen=True)
-class _SceneTask:
+class _SceneTask(ABC):
     """What both tasks share.
 
     Args:
@@ -146,9 +147,9 @@ class _SceneTask:
         """Every number that a score depends on."""
         return repr(self)
 
+    @abstractmethod
     def supervised(self, network: Network) -> Supervised:
         """What a network is trained on; each task has its own."""
-        raise NotImplementedError
 
     def train(self, network: Network, seed: int) -> Trained:
         """Train a network."""
