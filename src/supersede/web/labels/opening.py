@@ -11,7 +11,7 @@ from supersede.errors import InputError
 from supersede.evaluate import Estimand, accuracy, plan, precision, recall
 from supersede.table.read import read
 from supersede.table.table import Table
-from supersede.web.bounties.tables import read_kept
+from supersede.web.bounties.tables import kept_table
 from supersede.web.database import LabelTask
 from supersede.web.labels.actions import MOST_ITEMS, MOST_PER_ITEM, open_task
 from supersede.web.site import Site
@@ -94,7 +94,7 @@ class Wanted:
 
 def opened(site: Site, table: str, models: tuple[str, ...], item: str) -> Table:
     """A kept table, read for a plan."""
-    return read(read_kept(site.files, table), models=list(models), item=item, labelled=False)
+    return read(kept_table(site.files, table), models=list(models), item=item, labelled=False)
 
 
 def open_from_file(site: Site, db: Session, table: str, wanted: Wanted, made_by: int) -> LabelTask:

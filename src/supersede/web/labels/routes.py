@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from supersede.errors import ConflictError, InputError, NotFoundError, SupersedeError
 from supersede.look.figures import Dot, dot_plot
 from supersede.look.numbers import share
+from supersede.web.bounties.tables import kept_columns
 from supersede.web.database import Label, LabelItem, LabelTask, StoredFile, User
 from supersede.web.labels import actions
 from supersede.web.labels.contents import MEDIA
@@ -71,9 +72,7 @@ def question_form(request: Request, site: SiteOf, who: Judge, table: str) -> Res
 
 
 def _question(request: Request, site: Site, who: Visitor, table: str, **values: Any) -> Response:
-    from supersede.web.bounties.tables import read_kept
-
-    columns = read_kept(site.files, table).column_names
+    columns = kept_columns(site.files, table)
     return page(request, "web.labels/question.html", who, table=table, columns=columns, **values)
 
 

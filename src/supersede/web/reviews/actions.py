@@ -11,7 +11,7 @@ from supersede.errors import ConflictError, InputError, NotFoundError, TooFewLab
 from supersede.evaluate import Estimand, accuracy, for_each_group, plan
 from supersede.review.slice_checks import MIN_ITEMS
 from supersede.table.read import read
-from supersede.table.source import collect
+from supersede.table.source import collect, open_source
 from supersede.table.table import Table
 from supersede.web.database import Approval, Candidate, LabelTask, Review
 from supersede.web.jobs.queue import enqueue
@@ -104,13 +104,13 @@ def ask(
     return review
 
 
-def review_of(db: Session, review_id: int) -> Review:
-    """A review.
+def review_of(db: Session, review_id: int, *, lock: bool = False) -> Review:
+    """A review, locked for this transaction where that is asked for.
 
     Raises:
         NotFoundError: There is none of this number.
     """
-    found = db.get(Review, review_id)
+    found = db.get(Review, review_id, with_for_update=lock or None)
     if found is None:
         msg = f"there is no review {review_id}"
         raise NotFoundError(msg)
@@ -143,7 +143,7 @@ def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
     models = [settings["old"], settings["new"]]
     found = read(source, models=models, item=settings["item"], labelled=False)
     hidden = {*models, settings["label"], settings["item"]}
-    shown = [c for c in columns_of(source) if c not in hidden and not _leaks(c, models)]
+    shown = [c for c in open_source(source).columns if c not in hidden and not _leaks(c, models)]
     if not shown:
         msg = "the table has nothing that an annotator could look at"
         raise InputError.of(msg, "table")
@@ -176,15 +176,6 @@ def _by_group(gain: Estimand, table: Table, columns: Sequence[str]) -> list[Esti
         every = for_each_group(gain, table, column)
         found += [e for e in every if e.terms[0].where[-1].value in large]
     return found
-
-
-def columns_of(source: Any) -> list[str]:
-    """The columns of a table, or of a file."""
-    from supersede.table.source import open_source
-
-    if isinstance(source, str):
-        return list(open_source(source).columns)
-    return list(source.column_names)
 
 
 def _leaks(column: str, models: list[str]) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from supersede.errors import NotFoundError, SupersedeError
 from supersede.look.figures import Dot, dot_plot
 from supersede.look.numbers import points, share
-from supersede.web.bounties.tables import read_kept
+from supersede.web.bounties.tables import kept_columns
 from supersede.web.database import Approval, Candidate, Job, LabelTask, Review, User
 from supersede.web.labels.actions import plan_of
 from supersede.web.labels.looks import aims_of, latest
@@ -82,7 +82,7 @@ def settings_form(
 
 
 def _settings(request: Request, site: Site, who: Visitor, table: str, **values: Any) -> Response:
-    columns = read_kept(site.files, table).column_names
+    columns = kept_columns(site.files, table)
     return page(request, "web.reviews/settings.html", who, table=table, columns=columns, **values)
 
 
@@ -154,7 +154,8 @@ def report(site: SiteOf, who: Reader, review_id: int) -> Response:
 def open_labels(site: SiteOf, who: Judge, review_id: int) -> Response:
     """Have labelled what decides an undecided review."""
     with site.database.write() as db:
-        task = actions.label_task(site, db, actions.review_of(db, review_id), who.user_id)
+        review = actions.review_of(db, review_id, lock=True)  # two clicks open one task
+        task = actions.label_task(site, db, review, who.user_id)
         return see_other(f"/labels/{task.id}")
 
 

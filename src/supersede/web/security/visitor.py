@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import bindparam, select
+from starlette.requests import HTTPConnection
 
 from supersede.errors import AccessError
 from supersede.web.database import Role, RoleGrant, SignIn, TeamMember, Token, User
@@ -22,8 +23,10 @@ __all__ = [
     "Visitor",
     "Who",
     "cookie_name",
+    "is_known",
     "needs",
     "network_address",
+    "visitor_of",
 ]
 
 _SEEN_EVERY = timedelta(minutes=5)  # how exactly the last use of a session is recorded
@@ -90,16 +93,30 @@ def _site(request: Request) -> Site:
     return found
 
 
+def visitor_of(site: Site, request: HTTPConnection) -> Visitor:
+    """Who sends a request.
+
+    Raises:
+        SignInNeeded: Its token is unknown or was revoked.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        return _by_token(site, token if scheme.lower() == "bearer" else "")
+    cookie = request.cookies.get(cookie_name(site))
+    return _by_cookie(site, cookie) if cookie else NOBODY
+
+
+def is_known(site: Site, request: HTTPConnection) -> bool:
+    """Whether a request comes from somebody with an account."""
+    try:
+        return bool(visitor_of(site, request).user_id)
+    except SignInNeeded:
+        return False
+
+
 def _visitor(request: Request) -> Visitor:
     """Who asks; counts the request."""
-    site = _site(request)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    cookie = request.cookies.get(cookie_name(site))
-    found = NOBODY
-    if scheme:
-        found = _by_token(site, token if scheme.lower() == "bearer" else "")
-    elif cookie:
-        found = _by_cookie(site, cookie)
+    found = visitor_of(_site(request), request)
     request.state.visitor = found  # for the page of an error
     key = f"user {found.user_id}" if found.user_id else f"at {network_address(request)}"
     limits = request.app.state.limits
