@@ -408,9 +408,10 @@ def media_task(site, made_by, pictures, **columns):
     table = read(path, models=["old", "new"], item="id", labelled=False)
     chosen = plan(table, accuracy("new") - accuracy("old"), margin=0.0, method="coordinated")
     with site.database.write() as db:
+        made = labels.draft(site, chosen, table, ["picture", *columns])
         task = labels.open_task(
-            site, db, chosen, table, title="t", question="q", shown=["picture", *columns], limits={}, made_by=made_by,
-        ).id  # fmt: skip
+            site, db, made, title="t", question="q", limits={}, made_by=made_by
+        ).id
     with site.database.read() as db:
         found = db.execute(select(LabelItem).where(LabelItem.task_id == task)).scalars()
         return {one.item: one.content["fields"] for one in found}

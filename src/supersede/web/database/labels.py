@@ -21,7 +21,8 @@ class LabelTask(Table):
     question: Mapped[str]
     state: Mapped[str]
     table_hash: Mapped[str]
-    design: Mapped[str]  # the plan's file, as `evaluate` writes it
+    # the plan's file, as `evaluate` writes it: large, and read only where the plan is needed
+    design: Mapped[str] = mapped_column(deferred=True)
     design_hash: Mapped[str]
     options: Mapped[list[Any]] = mapped_column(JSON)  # the classes, with their keys
     shown: Mapped[dict[str, Any]] = mapped_column(JSON)  # columns shown, and how each is rendered

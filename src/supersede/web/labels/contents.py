@@ -2,24 +2,24 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from sqlalchemy.orm import Session
 
 from supersede.errors import MissingColumnError
 from supersede.table.internal import internal
 from supersede.table.source import collect
 from supersede.table.table import Table
 from supersede.web.bounties.tables import blob_lengths
-from supersede.web.files import register
+from supersede.web.files import Kept
 from supersede.web.site import Site
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["MEDIA", "contents", "media_type"]
+__all__ = ["MEDIA", "Contents", "contents", "media_type"]
 
 _LONG = 80  # characters from which a value is a text
 _MOST_TEXT = 20_000
@@ -34,14 +34,24 @@ _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 MEDIA = frozenset({*(kind for _, kind in _MAGIC), *_RIFF.values()})
 
 
-def contents(
-    site: Site, db: Session, table: Table, ids: Sequence[Any], columns: Sequence[str]
-) -> dict[str, list[dict[str, str]]]:
-    """The fields of some items, by the text of their ids.
+@dataclass(frozen=True)
+class Contents:
+    """What is shown of some items.
+
+    Attributes:
+        fields: By the text of an item's id, its fields.
+        media: The images and sounds among them, with their types.
+    """
+
+    fields: dict[str, list[dict[str, str]]]
+    media: list[tuple[Kept, str]]
+
+
+def contents(site: Site, table: Table, ids: Sequence[Any], columns: Sequence[str]) -> Contents:
+    """The fields of some items; their images and sounds are on the disk then, but not registered.
 
     Args:
         site: Keeps images and sounds.
-        db: A session of `Database.write`.
         table: The table, with item ids.
         ids: The items.
         columns: The columns to show, in order. Never the models' answers.
@@ -55,13 +65,13 @@ def contents(
             raise MissingColumnError.of(column, table.rows.columns, "the items to label")
     most = site.settings.artefact_mb * 1_000_000
     sizes = _sizes(table, ids, columns)
-    found: dict[str, list[dict[str, str]]] = {}
+    found = Contents({}, [])
     for some in _portions(ids, sizes, most):
         shown = {f"shown_{p}": _short(table.rows[c], most) for p, c in enumerate(columns)}
         for row in _of_items(table, some, shown):
             item = str(row["id"])
-            found[item] = [
-                {"name": column, **_shown(site, db, row[f"shown_{p}"], sizes[item][p], most)}
+            found.fields[item] = [
+                {"name": column, **_shown(site, found, row[f"shown_{p}"], sizes[item][p], most)}
                 for p, column in enumerate(columns)
             ]
     return found
@@ -141,7 +151,7 @@ def media_type(content: bytes) -> str | None:
     return next((kind for start, kind in _MAGIC if content.startswith(start)), None)
 
 
-def _shown(site: Site, db: Session, value: Any, size: int, most: int) -> dict[str, str]:
+def _shown(site: Site, found: Contents, value: Any, size: int, most: int) -> dict[str, str]:
     """How one value is rendered: ``value``, ``text``, ``image``, ``audio``, or why it is not."""
     if size > most:
         return {
@@ -153,7 +163,7 @@ def _shown(site: Site, db: Session, value: Any, size: int, most: int) -> dict[st
     if isinstance(value, dict) and isinstance(value.get("bytes"), bytes):  # as data sets keep media
         value = value["bytes"]
     if isinstance(value, bytes):
-        return _media(site, db, value, most)
+        return _media(site, found, value, most)
     if isinstance(value, datetime | date):
         return {"kind": "value", "value": value.isoformat()}
     text = str(value)
@@ -163,10 +173,10 @@ def _shown(site: Site, db: Session, value: Any, size: int, most: int) -> dict[st
     return {"kind": kind, "value": text}
 
 
-def _media(site: Site, db: Session, content: bytes, most: int) -> dict[str, str]:
+def _media(site: Site, found: Contents, content: bytes, most: int) -> dict[str, str]:
     kind = media_type(content)
     if kind is None:
         return {"kind": "broken", "value": f"{len(content):,} bytes, neither image nor sound"}
     kept = site.files.keep([content], most)
-    register(db, kept, kind, None, site.now())
+    found.media.append((kept, kind))
     return {"kind": kind.partition("/")[0], "value": kept.hash, "type": kind}

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supersede.errors import NotFoundError, SupersedeError
@@ -40,7 +40,8 @@ def reviews(request: Request, site: SiteOf, who: SignedIn) -> Response:
     with site.database.read() as db:
         query = select(Candidate).order_by(Candidate.id.desc()).limit(200)
         candidates = list(db.execute(query).scalars())
-        every = select(Review).order_by(Review.id)
+        latest_ids = select(func.max(Review.id)).group_by(Review.candidate_id)
+        every = select(Review).where(Review.id.in_(latest_ids))
         last = {review.candidate_id: review for review in db.execute(every).scalars()}
         rows = [(candidate, last.get(candidate.id)) for candidate in candidates]
         return page(request, "web.reviews/reviews.html", who, rows=rows, may=True)
@@ -153,10 +154,7 @@ def report(site: SiteOf, who: Reader, review_id: int) -> Response:
 @router.post("/reviews/{review_id}/labels")
 def open_labels(site: SiteOf, who: Judge, review_id: int) -> Response:
     """Have labelled what decides an undecided review."""
-    with site.database.write() as db:
-        review = actions.review_of(db, review_id, lock=True)  # two clicks open one task
-        task = actions.label_task(site, db, review, who.user_id)
-        return see_other(f"/labels/{task.id}")
+    return see_other(f"/labels/{actions.label_task(site, review_id, who.user_id)}")
 
 
 @router.post("/reviews/{review_id}/sign")

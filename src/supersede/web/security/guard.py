@@ -4,6 +4,9 @@
 - A request that changes something must come from our own pages, unless it carries a token, which
   no browser adds by itself. Browsers say where a request comes from in ``Sec-Fetch-Site`` or
   ``Origin``; without either it is refused.
+- Requests that change something take turns once their body is here, a few at a time, and need no thread
+  while they wait, so that many of them at once do not hold up pages. Large ones do not take turns: what
+  is done with a file may last long.
 - The body must not exceed the limit of its path, whether or not its length is stated; only people who
   are known send more than a form without a file.
 """
@@ -14,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
+from anyio.lowlevel import RunVar
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -47,6 +52,9 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_AT_ONCE = 4  # requests that change something
+_turns_of_loop: RunVar[anyio.Semaphore] = RunVar("supersede_turns")
 
 
 @dataclass(frozen=True)
@@ -73,14 +81,21 @@ class Guard:
         started, status = time.monotonic(), 500
         most, read, over = _SMALL, 0, False
 
+        turn: anyio.Semaphore | None = None
+
         async def limited() -> Message:
-            nonlocal over, read
+            nonlocal over, read, turn
             message = await receive()
             read += len(message.get("body", b""))
             if read > most:
                 over = True
                 msg = "the body is too large"
                 raise SizeError(msg)
+            whole = message["type"] == "http.request" and not message.get("more_body", False)
+            if whole and turn is None and read <= _SMALL and scope["method"] not in _SAFE:
+                turns = _turns()
+                await turns.acquire()
+                turn = turns
             return message
 
         async def answer(message: Message) -> None:
@@ -110,6 +125,8 @@ class Guard:
                 over = False
                 await _too_large(most)(scope, receive, answer)
         finally:
+            if turn is not None:
+                turn.release()
             seconds = time.monotonic() - started
             route = getattr(scope.get("route"), "path", "none")
             self.measures.request(scope["method"], route, status, seconds)
@@ -122,7 +139,7 @@ class Guard:
             _host_of(f"//{host}") in _LOOPBACK and not self.settings.address
         ):
             return PlainTextResponse("this server does not serve that host\n", 421)
-        if scope["method"] in {"GET", "HEAD", "OPTIONS"} or headers.get("authorization"):
+        if scope["method"] in _SAFE or headers.get("authorization"):
             return None
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         same = site == "same-origin" if site else origin is not None
@@ -152,6 +169,16 @@ class Guard:
         if path.endswith("/file"):
             return self.settings.artefact_mb * 1_000_000 + _SMALL
         return _SMALL
+
+
+def _turns() -> anyio.Semaphore:
+    """Whose turn it is, in the event loop that runs."""
+    try:
+        return _turns_of_loop.get()
+    except LookupError:
+        made = anyio.Semaphore(_AT_ONCE)
+        _turns_of_loop.set(made)
+        return made
 
 
 def _length(headers: Headers) -> int | None:

@@ -1,6 +1,6 @@
 """Who asks: by a session's cookie in a browser, or by a token of the API."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -88,7 +88,11 @@ def network_address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def _site(request: Request) -> Site:
+async def _site(request: Request) -> Site:  # not a thread of its own for what takes no time
+    return _site_of(request)
+
+
+def _site_of(request: Request) -> Site:
     found: Site = request.app.state.site
     return found
 
@@ -116,7 +120,7 @@ def is_known(site: Site, request: HTTPConnection) -> bool:
 
 def _visitor(request: Request) -> Visitor:
     """Who asks; counts the request."""
-    found = visitor_of(_site(request), request)
+    found = visitor_of(_site_of(request), request)
     request.state.visitor = found  # for the page of an error
     key = f"user {found.user_id}" if found.user_id else f"at {network_address(request)}"
     limits = request.app.state.limits
@@ -176,17 +180,17 @@ SiteOf = Annotated[Site, Depends(_site)]
 Who = Annotated[Visitor, Depends(_visitor)]
 
 
-def needs(*roles: Role) -> Callable[[Visitor], Visitor]:
+def needs(*roles: Role) -> Callable[[Visitor], Awaitable[Visitor]]:
     """A dependency: a visitor with one of these roles, or an error."""
 
-    def checked(who: Who) -> Visitor:
+    async def checked(who: Who) -> Visitor:
         who.check(*roles)
         return who
 
     return checked
 
 
-def _signed_in(who: Who) -> Visitor:
+async def _signed_in(who: Who) -> Visitor:
     if not who.user_id:
         msg = "sign in first"
         raise SignInNeeded(msg)
