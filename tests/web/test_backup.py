@@ -136,6 +136,8 @@ def test_the_first_schema_migrates_with_its_rows(tmp_path):
         old.executescript(DUMP.read_text("utf-8"))
     old.close()
     database = Database(f"sqlite:///{path}")
+    with pytest.raises(DatabaseError, match="schema 0001"):
+        database.check_version()
     database.migrate()
     database.check_version()
     with database.read() as db:

@@ -38,7 +38,11 @@ class LabelItem(Table):
     """An item of a task, in the order of its permanent random number."""
 
     __tablename__ = "label_items"
-    __table_args__ = (UniqueConstraint("task_id", "item"), UniqueConstraint("task_id", "position"))
+    __table_args__ = (
+        UniqueConstraint("task_id", "item"),
+        UniqueConstraint("task_id", "position"),
+        Index("ix_label_items_next", "task_id", "state", "position"),
+    )
 
     id: Mapped[Id]
     task_id: Mapped[int] = mapped_column(ForeignKey("label_tasks.id"))

@@ -1,4 +1,4 @@
-"""What is asked of the database for each answer: built once, since building them costs more than they do.
+"""The queries of each answer: built once, since building them costs more than running them.
 
 All take ``task``; but for `LOCKED` they take ``user`` too, and all that hand out items ``now``.
 """

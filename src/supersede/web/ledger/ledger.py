@@ -153,7 +153,7 @@ def verify(db: Session, anchor: Head | None = None) -> Head:
 
 
 def _is_canonical(body: str) -> bool:
-    """Whether a body is written as `append` writes it: whoever forged a whole chain may not know how."""
+    """Whether a body is written as `append` writes it: a forged chain need not be."""
     try:
         return canonical(json.loads(body)) == body
     except (ValueError, RecursionError):

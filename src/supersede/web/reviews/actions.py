@@ -105,7 +105,7 @@ def ask(
 
 
 def review_of(db: Session, review_id: int, *, lock: bool = False) -> Review:
-    """A review, locked for this transaction where that is asked for.
+    """A review, locked for this transaction if wanted.
 
     Raises:
         NotFoundError: There is none of this number.

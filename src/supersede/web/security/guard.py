@@ -182,7 +182,7 @@ def _turns() -> anyio.Semaphore:
 
 
 def _length(headers: Headers) -> int | None:
-    """The stated length of a body; None if there is none, or it is no number."""
+    """The stated length of a body; None if there is none, or if it is not a number."""
     stated = headers.get("content-length", "")
     return int(stated) if stated.isdecimal() and len(stated) < 20 else None
 
