@@ -97,8 +97,8 @@ def invitation_of(db: Session, secret: str, at: datetime) -> Invitation:
     """The invitation of a link.
 
     Raises:
-        NotFoundError: It does not exist, was used, or has expired, or whoever made it is no owner
-            any more.
+        NotFoundError: It does not exist, was used, or has expired, or whoever made it does not own the
+            installation any more.
     """
     query = select(Invitation).where(Invitation.hash == hash_of(secret)).with_for_update()
     found = db.execute(query).scalar_one_or_none()
