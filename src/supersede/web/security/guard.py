@@ -80,7 +80,6 @@ class Guard:
             return
         started, status = time.monotonic(), 500
         most, read, over = _SMALL, 0, False
-
         turn: anyio.Semaphore | None = None
 
         async def limited() -> Message:
