@@ -103,8 +103,7 @@ def _opened(site: Site, made: pa.Table) -> tuple[int, int, int]:
         review = actions.ask(site, db, candidate, "review", {"file": kept.hash}, settings, ada.id)
         number, user = review.id, ada.id
     _work(site)
-    with site.database.write() as db:
-        return number, actions.label_task(site, db, db.get_one(Review, number), user).id, user
+    return number, actions.label_task(site, number, user), user
 
 
 def _work(site: Site) -> None:

@@ -20,7 +20,7 @@ from supersede.evaluate import accuracy, plan
 from supersede.table.read import read
 from supersede.web.database import LabelTask, User
 from supersede.web.jobs.worker import work_once
-from supersede.web.labels.actions import answer, next_item, open_task
+from supersede.web.labels.actions import answer, draft, next_item, open_task
 from supersede.web.labels.looks import HANDLERS, latest
 from supersede.web.reviews.demonstration import records
 from supersede.web.settings import Settings
@@ -52,7 +52,7 @@ def decided(seed: int) -> dict[str, float]:
             db.add(ada)
             db.flush()
             task = open_task(
-                site, db, made, read_, title="t", question="q", shown=["age", "sex"],
+                site, db, draft(site, made, read_, ["age", "sex"]), title="t", question="q",
                 limits={asked.name: LIMIT}, made_by=ada.id,
             )  # fmt: skip
             user, number = ada.id, task.id

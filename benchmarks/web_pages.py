@@ -30,7 +30,7 @@ from supersede.evaluate import accuracy, plan
 from supersede.table.read import read
 from supersede.web.accounts import actions as accounts
 from supersede.web.database import Label, Round, RoundTeam, Submission, User
-from supersede.web.labels.actions import open_task
+from supersede.web.labels.actions import draft, open_task
 from supersede.web.reviews.demonstration import records
 from supersede.web.settings import Settings
 from supersede.web.site import Site, open_site
@@ -137,7 +137,7 @@ def annotators(site: Site, settings: Settings) -> dict[str, Any]:
             accounts.grant(db, one.id, "annotator", site.now(), by=one.id)
         sessions = [accounts.start_session(db, one.id, site.now()) for one in people]
         task = open_task(
-            site, db, made, table, title="t", question="q", shown=["age", "sex"], limits={},
+            site, db, draft(site, made, table, ["age", "sex"]), title="t", question="q", limits={},
             made_by=people[0].id,
         ).id  # fmt: skip
     with serving(settings):

@@ -1,5 +1,6 @@
 """An installation in a folder, on both engines, and people who use it."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,9 @@ from supersede.web.app import create_app
 from supersede.web.database import User
 from supersede.web.settings import Settings
 from supersede.web.site import Site, open_site
+
+# on a machine that is busy with other tests, a worker that steps back may never run
+os.environ.setdefault("SUPERSEDE_WEB_WORKER_NICENESS", "0")
 
 ORIGIN = "http://127.0.0.1:8000"
 

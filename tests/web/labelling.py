@@ -8,7 +8,7 @@ import pyarrow as pa
 import supersede
 from supersede.evaluate import accuracy, plan
 from supersede.web.jobs.worker import work_once
-from supersede.web.labels.actions import answer, next_item, open_task
+from supersede.web.labels.actions import answer, draft, next_item, open_task
 from supersede.web.labels.looks import latest
 from supersede.web.work import HANDLERS
 
@@ -35,8 +35,8 @@ def gain_task(site, made_by, *, limit=-0.01, per_item=1, budget=None, seed=0, **
                   method="coordinated", seed=seed)  # fmt: skip
     with site.database.write() as db:
         task = open_task(
-            site, db, chosen, table, title="Which is right?", question="Is it 1?",
-            shown=["age", "note"], limits={} if limit is None else {asked.name: limit},
+            site, db, draft(site, chosen, table, ["age", "note"]), title="Which is right?",
+            question="Is it 1?", limits={} if limit is None else {asked.name: limit},
             made_by=made_by, per_item=per_item,
         )  # fmt: skip
         return task.id, dict(zip(data["id"], data["truth"].tolist(), strict=True)), chosen

@@ -15,16 +15,17 @@ from tests.web.conftest import ORIGIN, Clock, client_of, opened
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """An installation with a round and a submission, and tokens of a hunter and an owner."""
+    """An installation with a round and a submission, and tokens of people of each role."""
     site = opened(tmp_path_factory.mktemp("api"), Clock())
     app = create_app(site)
     object.__setattr__(app.state.limits, "requests", Limiter(10**9))
     object.__setattr__(app.state.limits, "posts", Limiter(10**9))
     tokens = []
     with site.database.write() as db:
-        for name, role in (("ada", "hunter"), ("grace", "owner")):
-            user = actions.add_user(db, name, "a long password", [role], site.now())
-            actions.put_in_team(db, user.id, actions.team_named(db, name, site.now()).id)
+        for role in ("hunter", "owner", "judge", "annotator", "approver", "viewer"):
+            user = actions.add_user(db, role, "a long password", [role], site.now())
+            if role in {"hunter", "owner"}:
+                actions.put_in_team(db, user.id, actions.team_named(db, role, site.now()).id)
             tokens.append(actions.make_token(db, user.id, "test", site.now()))
     round_opened(site, per_team=10_000, per_day=10_000, capacity=10_000)
     client = client_of(app)
@@ -38,7 +39,7 @@ def served(tmp_path_factory):
 
 
 EXAMPLES = settings(
-    max_examples=8, deadline=None, derandomize=True, database=None,
+    max_examples=14, deadline=None, derandomize=True, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from supersede.errors import ConflictError, DatabaseError, InputError, ReportError
+from supersede.errors import ConflictError, DatabaseError, InputError, LedgerError, ReportError
 from supersede.web.accounts import actions
 from supersede.web.bounties.replay import replay
 from supersede.web.database import Database, Submission, Table, User
@@ -77,15 +77,46 @@ def altered(path, name, change):
         ("backup.json", lambda b: b.replace(b'"format": 1', b'"format": 2')),
         ("backup.json", lambda b: b"{}"),
         ("tables/users.jsonl", lambda b: b[:-5]),
+        ("tables/users.jsonl", lambda b: b.replace(b'"name"', b'"no_such"')),
+        ("tables/users.jsonl", lambda b: b.replace(b'"created": "2026', b'"created": "20x6')),
+        ("tables/users.jsonl", lambda b: b.replace(b'"created": "', b'"created": null, "x": "')),
+        ("tables/users.jsonl", lambda b: b + b),
+        ("tables/users.jsonl", lambda b: b"[1]\n" + b),
+        ("tables/role_grants.jsonl", lambda b: b.replace(b'"user_id": 1', b'"user_id": 99')),
+        ("tables/ledger_head.jsonl", lambda b: b""),
+        ("tables/ledger_head.jsonl", lambda b: b.replace(b'"number": ', b'"number": 1')),
+        ("backup.json", lambda b: b"[]"),
+        ("backup.json", lambda b: b"{" * 100_000),
+        ("backup.json", lambda b: b.replace(b'"number": ', b'"number": "x", "n": ')),
+        ("backup.json", lambda b: b.replace(b'"number": ', b'"number": 1')),
+        ("key", lambda b: b[:-1]),
     ],
 )
 def test_a_damaged_backup_restores_nothing(filled, tmp_path, clock, name, change):
     back_up(filled, tmp_path / "backup.zip")
     other = opened(tmp_path / "other", clock)
-    with pytest.raises((InputError, ValueError)):
+    with pytest.raises((InputError, LedgerError)):
         restore(other, altered(tmp_path / "backup.zip", name, change))
     with other.database.read() as db:
         assert db.execute(select(func.count()).select_from(User)).scalar_one() == 0
+    other.database.close()
+
+
+def test_a_backup_whose_parts_are_missing_or_broken_restores_nothing(filled, tmp_path, clock):
+    back_up(filled, tmp_path / "backup.zip")
+    whole = (tmp_path / "backup.zip").read_bytes()
+    other = opened(tmp_path / "other", clock)
+    for place in range(40, len(whole), len(whole) // 30):
+        (tmp_path / "broken.zip").write_bytes(whole[:place] + b"\xff\xff\xff" + whole[place + 3 :])
+        try:
+            restore(other, tmp_path / "broken.zip")
+        except (InputError, LedgerError):
+            pass
+        else:  # the bytes were in a name or a time of the archive, which says nothing
+            break
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError):
+        restore(opened(tmp_path / "another", clock), tmp_path / "cut.zip")
     other.database.close()
 
 
@@ -105,6 +136,8 @@ def test_the_first_schema_migrates_with_its_rows(tmp_path):
         old.executescript(DUMP.read_text("utf-8"))
     old.close()
     database = Database(f"sqlite:///{path}")
+    with pytest.raises(DatabaseError, match="schema 0001"):
+        database.check_version()
     database.migrate()
     database.check_version()
     with database.read() as db:

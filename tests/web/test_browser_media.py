@@ -12,7 +12,7 @@ from supersede.evaluate import accuracy, plan
 from supersede.web.accounts import actions as accounts
 from supersede.web.app import create_app
 from supersede.web.database import User
-from supersede.web.labels.actions import open_task
+from supersede.web.labels.actions import draft, open_task
 from supersede.web.serving import free_port
 from tests.web.conftest import opened
 
@@ -22,6 +22,9 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 200  # its first bytes are right, and nothi
 WAV = b"RIFF\x24\0\0\0WAVEfmt " + b"\xff" * 60
 HTML = "<b onclick=alert(1)>yes</b>"
 HEBREW = "\u05e9\u05dc\u05d5\u05dd \u202eabc " * 40
+
+
+SHOWN = ["picture", "sound", "note", "big", "nothing"]
 
 
 @pytest.fixture
@@ -45,9 +48,8 @@ def page(tmp_path, clock, browser):
         accounts.grant(db, ada.id, "annotator", site.now(), by=ada.id)
         secret = accounts.start_session(db, ada.id, site.now())
         task = open_task(
-            site, db, plan(read, asked, margin=0.0, method="coordinated"), read, title="t",
-            question="Which?", limits={}, made_by=ada.id,
-            shown=["picture", "sound", "note", "big", "nothing"],
+            site, db, draft(site, plan(read, asked, margin=0.0, method="coordinated"), read, SHOWN),
+            title="t", question="Which?", limits={}, made_by=ada.id,
         ).id  # fmt: skip
     server = uvicorn.Server(
         uvicorn.Config(create_app(site), port=site.settings.port, log_config=None)

@@ -4,7 +4,7 @@ from sqlalchemy.exc import DBAPIError
 
 from supersede.errors import LedgerError
 from supersede.web.ledger import Head, append, head, verify, verify_signature
-from supersede.web.ledger.ledger import START
+from supersede.web.ledger.ledger import START, link
 
 
 def filled(site, entries=5):
@@ -27,7 +27,10 @@ def test_an_intact_ledger_verifies_against_every_earlier_head(either_site):
 
 def test_entries_can_be_changed_neither_nor_removed(either_site):
     filled(either_site)
-    for statement in ("UPDATE ledger SET body = '{}' WHERE number = 2", "DELETE FROM ledger"):
+    statements = ["UPDATE ledger SET body = '{}' WHERE number = 2", "DELETE FROM ledger"]
+    if not either_site.database.sqlite:
+        statements.append("TRUNCATE ledger")
+    for statement in statements:
         with pytest.raises(DBAPIError, match="append-only"), either_site.database.write() as db:
             db.execute(text(statement))
 
@@ -76,6 +79,40 @@ def test_every_single_byte_of_a_body_counts(site, forced):
         forced(f"UPDATE ledger SET body = '{altered}' WHERE number = 1")
         with pytest.raises((LedgerError, ValueError)), site.database.read() as db:
             verify(db)
+
+
+@pytest.mark.parametrize(
+    "body", ["{", '{"a": 1}', '{"a":1e400}', '{"a":NaN}', "[" * 100_000, '{"b":1,"a":1}']
+)
+def test_a_forged_chain_needs_bodies_as_we_write_them(site, forced, body):
+    forged = link(1, "test", body, START)
+    forced(
+        "DELETE FROM ledger",
+        f"INSERT INTO ledger VALUES (1, 'test', '{body}', '{forged}')",
+        f"UPDATE ledger_head SET number = 1, hash = '{forged}'",
+    )
+    with pytest.raises(LedgerError), site.database.read() as db:
+        verify(db)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["UPDATE ledger SET number = -2 WHERE number = 2", "UPDATE ledger SET number = 2 WHERE number = 3",
+         "UPDATE ledger SET number = 3 WHERE number = -2"],
+        ["INSERT INTO ledger SELECT 6, stream, body, hash || 'x' FROM ledger WHERE number = 5"],
+        ["INSERT INTO ledger SELECT 0, stream, body, hash || 'x' FROM ledger WHERE number = 5"],
+        ["UPDATE ledger_head SET hash = upper(hash)"],
+        ["DELETE FROM ledger WHERE number = 1"],
+        ["DELETE FROM ledger"],
+        ["DELETE FROM ledger_head"],
+    ],
+)  # fmt: skip
+def test_entries_that_were_swapped_added_or_dropped_are_found(site, forced, statements):
+    filled(site)
+    forced(*statements)
+    with pytest.raises(LedgerError), site.database.read() as db:
+        verify(db)
 
 
 def test_a_ledger_cut_off_or_rewritten_shows_against_an_anchor(site, forced):

@@ -20,6 +20,8 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(tmp_path):
         ("port = '1'", {}),
         ("port = true", {}),
         ("workers = -1", {}),
+        ("worker_niceness = -1", {}),
+        ("worker_niceness = 20", {}),
         ("address = 'bounty.example'", {}),
         ("address = 'https://bounty.example/sub'", {}),
         ("database = 'mysql://x'", {}),

@@ -244,6 +244,19 @@ def collect(expression: "ir.Table") -> "pa.Table":
         return found.cast(expression.schema().to_pyarrow())
 
 
+def write_parquet(expression: "ir.Table", path: Path) -> None:
+    """Run an expression in DuckDB, and write its rows to a file without holding them in memory.
+
+    Raises:
+        SourceError: The engine could not read the data.
+    """
+    backend = expression.get_backend()
+    with engine_errors("the data"), _quiet():
+        backend._run_pre_execute_hooks(expression)
+        query, target = backend.compile(expression), str(path).replace("'", "''")
+        backend.con.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet)")
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the warnings by which Ibis 12 breaks users who turn warnings into errors."""

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 import supersede
 from supersede.errors import (
@@ -41,7 +42,7 @@ from supersede.web.pages import page, see_other
 from supersede.web.reviews import routes as reviews
 from supersede.web.security.guard import Guard
 from supersede.web.security.limits import Limiter
-from supersede.web.security.visitor import NOBODY, SignInNeeded
+from supersede.web.security.visitor import NOBODY, SignInNeeded, is_known
 from supersede.web.shared import Shared
 from supersede.web.site import Site
 
@@ -108,7 +109,12 @@ def create_app(site: Site, *, demo: bool = False) -> FastAPI:
     app.add_exception_handler(OSError, _unwritable)
     app.add_exception_handler(HTTPException, _missing)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_middleware(_guard, settings=settings, measures=app.state.measures)
+    app.add_middleware(
+        _guard,
+        settings=settings,
+        measures=app.state.measures,
+        known=lambda scope: is_known(site, HTTPConnection(scope)),
+    )
     return app
 
 
@@ -156,7 +162,7 @@ def _clashed(request: Request, _: Exception) -> Response:
 def _out_of_range(request: Request, error: Exception) -> Response:
     """A number or a text that no column of the database could hold, so nothing there has it."""
     _log.warning("a value does not fit the database: %s", getattr(error, "orig", error))
-    message = "a number in the request is larger than any that there is"
+    message = "a number or a text in the request is none that could be stored"
     return _answer(request, 404, "There is nothing here", message)
 
 

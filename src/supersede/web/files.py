@@ -105,9 +105,20 @@ class Files:
         """
         content = self.path(hash).read_bytes()
         if hashlib.sha256(content).hexdigest() != hash:
-            msg = f"the file {hash[:12]} in the data folder was changed; restore it from a backup"
-            raise NotFoundError(msg)
+            raise _changed(hash)
         return content
+
+    def checked(self, hash: str) -> Path:
+        """Where a file lies, once all of its bytes were compared with its hash.
+
+        Raises:
+            NotFoundError: There is no such file, or its bytes were changed.
+        """
+        found = self.path(hash)
+        with found.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != hash:
+                raise _changed(hash)
+        return found
 
     def _path(self, hash: str) -> Path:
         if not _HASH.fullmatch(hash):
@@ -121,6 +132,12 @@ def register(db: Session, kept: Kept, name: str, user_id: int | None, at: dateti
     if db.get(StoredFile, kept.hash) is None:
         db.add(StoredFile(hash=kept.hash, size=kept.size, name=name, added_by=user_id, added=at))
         db.flush()
+
+
+def _changed(hash: str) -> NotFoundError:
+    return NotFoundError(
+        f"the file {hash[:12]} in the data folder was changed; restore it from a backup"
+    )
 
 
 def _unwritable(error: OSError) -> ReportError:

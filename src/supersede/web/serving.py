@@ -119,6 +119,7 @@ def _run(kind: str, settings: Settings, *, demo: bool) -> None:
 
         from supersede.web.app import create_app
 
+        sys.setswitchinterval(0.001)  # a page waits for each thread that is busy with another one
         config = uvicorn.Config(
             create_app(site, demo=demo),
             host=settings.host,
@@ -128,6 +129,7 @@ def _run(kind: str, settings: Settings, *, demo: bool) -> None:
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=5,
+            timeout_keep_alive=30,  # pages ask again every few seconds
         )
         server = uvicorn.Server(config)
         asyncio.run(server.serve(sockets=[_listening(settings)]))
@@ -140,6 +142,7 @@ def _run(kind: str, settings: Settings, *, demo: bool) -> None:
         signal.signal(signal.SIGINT, lambda *_: ending.set())
         import sklearn.tree  # noqa: F401  # now, rather than while somebody waits for a tree
 
+        os.nice(settings.worker_niceness)
         work(site, HANDLERS, ending.is_set)
     site.database.close()
 

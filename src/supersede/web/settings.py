@@ -27,6 +27,8 @@ class Settings:
         address: Address under which browsers reach it, such as ``https://bounty.example``; by
             default the one on which it listens.
         workers: Worker processes that `supersede serve` starts.
+        worker_niceness: How far workers step back for the server when processors are scarce, from 0
+            to 19 as of `nice`: pages stay fast while models are judged.
         tables: Folders on the server from which owners may open tables by path.
         upload_mb: Largest uploaded table, in megabytes.
         artefact_mb: Largest uploaded model or image, in megabytes.
@@ -48,6 +50,7 @@ class Settings:
     port: int = 8000
     address: str = ""
     workers: int = 2
+    worker_niceness: int = 10
     tables: tuple[str, ...] = ()
     upload_mb: int = 100
     artefact_mb: int = 5
@@ -63,6 +66,7 @@ class Settings:
         object.__setattr__(self, "data", Path(self.data).absolute())
         least = {
             "workers": 0,
+            "worker_niceness": 0,
             "upload_mb": 1,
             "artefact_mb": 1,
             "answer_every": 0.1,
@@ -77,6 +81,9 @@ class Settings:
             if not getattr(self, name) >= low:
                 msg = f"{name}={getattr(self, name)!r}: expected at least {low}"
                 raise SettingsError(msg)
+        if self.worker_niceness > 19:
+            msg = f"worker_niceness={self.worker_niceness}: expected at most 19"
+            raise SettingsError(msg)
         if self.address:
             parts = urlsplit(self.address)
             if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):

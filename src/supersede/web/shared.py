@@ -1,13 +1,15 @@
-"""Parts of pages that many people ask for at the same moment, drawn once per second."""
+"""What many people ask for at the same moment: parts of pages and what is in them, once per second."""
 
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 __all__ = ["Shared"]
 
 _MOST = 1000  # parts that are kept
+Part = TypeVar("Part")
 
 
 class Shared:
@@ -26,10 +28,10 @@ class Shared:
 
     def __init__(self, seconds: float = 1.0) -> None:
         self._seconds = seconds
-        self._kept: OrderedDict[Hashable, tuple[float, str]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, draw: Callable[[], tuple[str, bool]]) -> str:
+    def get(self, key: Hashable, draw: Callable[[], tuple[Part, bool]]) -> Part:
         """A part.
 
         Args:
@@ -38,14 +40,15 @@ class Shared:
         """
         now = time.monotonic()
         with self._lock:
-            until, text = self._kept.get(key, (now, ""))
+            until, kept = self._kept.get(key, (now, None))
         if now < until:
-            return text
-        text, for_others = draw()
+            found: Part = kept
+            return found
+        part, for_others = draw()
         if for_others:
             with self._lock:
-                self._kept[key] = now + self._seconds, text
+                self._kept[key] = now + self._seconds, part
                 self._kept.move_to_end(key)
                 while len(self._kept) > _MOST:
                     self._kept.popitem(last=False)
-        return text
+        return part

@@ -17,7 +17,7 @@ from supersede.web.database import (
     Token,
     User,
 )
-from supersede.web.ledger import append
+from supersede.web.ledger import alone, append
 from supersede.web.names import check_name, folded
 from supersede.web.security.passwords import (
     check_password,
@@ -97,14 +97,23 @@ def invitation_of(db: Session, secret: str, at: datetime) -> Invitation:
     """The invitation of a link.
 
     Raises:
-        NotFoundError: It does not exist, was used, or has expired.
+        NotFoundError: It does not exist, was used, or has expired, or whoever made it does not own the
+            installation any more.
     """
     query = select(Invitation).where(Invitation.hash == hash_of(secret)).with_for_update()
     found = db.execute(query).scalar_one_or_none()
-    if found is None or found.used_by is not None or found.expires < at:
-        msg = "this invitation was used or has expired; ask for a new one"
+    holds = found is not None and found.used_by is None and at <= found.expires
+    if found is None or not holds or not _from_an_owner(db, found):
+        msg = "this invitation was used, has expired or was withdrawn; ask for a new one"
         raise NotFoundError(msg)
     return found
+
+
+def _from_an_owner(db: Session, invitation: Invitation) -> bool:
+    """Whether it came from whoever owns the installation now; the first one came from nobody."""
+    if invitation.made_by is None:
+        return without_owner(db)
+    return db.get(RoleGrant, (invitation.made_by, "owner")) is not None
 
 
 def register(db: Session, secret: str, name: str, password: str, at: datetime) -> User:
@@ -142,10 +151,16 @@ def add_user(db: Session, name: str, password: str, roles: Iterable[str], at: da
 
 
 def grant(db: Session, user_id: int, role: str, at: datetime, *, by: int) -> None:
-    """Give a role."""
+    """Give a role.
+
+    Raises:
+        InputError: There is no such role.
+        NotFoundError: There is no such user, or the account has ended.
+    """
     if role not in ROLES:
         msg = f"got role {role!r}; expected one of {', '.join(ROLES)}"
         raise InputError.of(msg, "role")
+    _account(db, user_id)
     if db.get(RoleGrant, (user_id, role)) is None:
         db.add(RoleGrant(user_id=user_id, role=role))
         append(db, "accounts", {"event": "granted", "user": user_id, "role": role, "by": by}, at)
@@ -157,6 +172,7 @@ def take_role(db: Session, user_id: int, role: str, at: datetime, *, by: int) ->
     Raises:
         ConflictError: Nobody would own the installation.
     """
+    alone(db)
     found = db.get(RoleGrant, (user_id, role))
     if found is None:
         return
@@ -175,16 +191,22 @@ def remove_user(db: Session, user_id: int, at: datetime, *, by: int) -> None:
         NotFoundError: There is no such user.
         ConflictError: It is the only owner.
     """
-    user = db.get(User, user_id)
-    if user is None or user.removed is not None:
-        msg = f"there is no user {user_id}"
-        raise NotFoundError(msg)
+    alone(db)
+    user = _account(db, user_id)
     for role in db.execute(select(RoleGrant.role).where(RoleGrant.user_id == user_id)).scalars():
         take_role(db, user_id, role, at, by=by)
     user.removed = at
     db.execute(delete(SignIn).where(SignIn.user_id == user_id))
     _revoke(db, Token.user_id == user_id, at)
     append(db, "accounts", {"event": "removed", "user": user_id, "by": by}, at)
+
+
+def _account(db: Session, user_id: int) -> User:
+    user = db.get(User, user_id)
+    if user is None or user.removed is not None:
+        msg = f"there is no user {user_id}"
+        raise NotFoundError(msg)
+    return user
 
 
 def team_named(db: Session, name: str, at: datetime) -> Team:

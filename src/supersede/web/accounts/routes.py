@@ -1,7 +1,6 @@
 """Pages for signing in, registering, the own account, and, for owners, people."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
@@ -230,6 +229,5 @@ def _people(request: Request, site: Site, who: Owner, **values: object) -> Respo
 
 def _local(path: str) -> str:
     """The path if it is one of ours, otherwise the start page."""
-    parts = urlsplit(path)
-    own = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
+    own = path.startswith("/") and not path.startswith(("//", "/\\"))
     return path if own and path.isprintable() else "/"

@@ -17,7 +17,7 @@ from supersede.web.bounties.reading import (
     stored_model_file,
     whole,
 )
-from supersede.web.bounties.tables import read_kept
+from supersede.web.bounties.tables import kept_columns
 from supersede.web.database import Round
 from supersede.web.files import register
 from supersede.web.pages import again, page, see_other
@@ -50,7 +50,7 @@ def upload(
     """Take a table, and lead to the settings."""
     try:
         kept = kept_upload(site, table, path)
-        columns = read_kept(site.files, kept.hash).column_names
+        columns = kept_columns(site.files, kept.hash)
         with site.database.write() as db:
 
             def act() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from supersede.bounty import Bounty, DecisionList, save_list
@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 HIDDEN = frozenset({"draft", "preparing"})  # states in which only judges see a round
+_ROUND = select(Round).where(Round.id == bindparam("round"))  # built once: every page asks it
+_LOCKED = _ROUND.with_for_update()
 
 
 def draft(
@@ -77,10 +79,7 @@ def round_of(db: Session, round_id: int, who: Visitor, *, lock: bool = False) ->
     Raises:
         NotFoundError: There is none, or it is still being prepared by somebody else.
     """
-    query = select(Round).where(Round.id == round_id)
-    if lock:
-        query = query.with_for_update()
-    found = db.execute(query).scalar_one_or_none()
+    found = db.execute(_LOCKED if lock else _ROUND, {"round": round_id}).scalar_one_or_none()
     hidden = found is not None and found.state in HIDDEN and not who.may("judge")
     if found is None or hidden:
         msg = f"there is no round {round_id}"

@@ -42,7 +42,8 @@ def one_round(
     """A round."""
     with site.database.read() as db:
         round_ = rounds.round_of(db, round_id, who)
-        values = _standing(db, site, who, round_, before)
+        places = views.leaderboard(db, round_, site.now())
+        values = _standing(db, site, who, round_, before, places)
         columns, teams = views.team_features(round_)
         outsiders = []
         if who.may("judge"):
@@ -70,19 +71,24 @@ def one_round(
 @router.get("/rounds/{round_id}/standing")
 def standing(request: Request, site: SiteOf, who: SignedIn, round_id: int) -> Response:
     """What changes on the page of a round while one looks at it: the same for a whole team."""
+    shared: Shared = request.app.state.standings
 
     def draw() -> tuple[str, bool]:
         with site.database.read() as db:
             round_ = rounds.round_of(db, round_id, who)
-            values = _standing(db, site, who, round_, 0)
-        text = part_text(request, "web.bounties/standing.html", who, **values)
-        return text, round_.state not in rounds.HIDDEN
+            public = round_.state not in rounds.HIDDEN
+            places = shared.get(
+                (round_id, "places"), lambda: (views.leaderboard(db, round_, site.now()), public)
+            )
+            values = _standing(db, site, who, round_, 0, places)
+        return part_text(request, "web.bounties/standing.html", who, **values), public
 
-    shared: Shared = request.app.state.standings
     return HTMLResponse(shared.get((round_id, who.team_id), draw))
 
 
-def _standing(db: Session, site: Site, who: Visitor, round_: Round, before: int) -> dict[str, Any]:
+def _standing(
+    db: Session, site: Site, who: Visitor, round_: Round, before: int, places: list[views.Place]
+) -> dict[str, Any]:
     own: list[views.Shown] = []
     left = None
     inside = views.of_team(db, round_, who)
@@ -94,7 +100,7 @@ def _standing(db: Session, site: Site, who: Visitor, round_: Round, before: int)
         "own": own,
         "left": left,
         "inside": inside,
-        "places": views.leaderboard(db, round_, site.now()),
+        "places": places,
     }
 
 

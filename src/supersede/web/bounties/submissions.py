@@ -133,12 +133,16 @@ def send(db: Session, round_: Round, who: Visitor, submission_id: int, at: datet
     """Have a submission judged that was tried; sent twice, it counts once.
 
     Raises:
-        ConflictError: It did not gain on the public rows, or the round is not open.
+        ConflictError: It did not gain on the public rows, or the round is not open, or it is
+            another team's.
         RateError: A quota is used up.
     """
     found = own(db, who, submission_id, lock=True)
     if found.round_id != round_.id:
         raise _missing(submission_id)
+    if found.team_id != who.team_id:
+        msg = "only its own team sends a submission"
+        raise ConflictError(msg)
     if found.sent is not None:
         return found
     if found.state != "tried":

@@ -119,21 +119,29 @@ class Place:
 # built once: everybody who looks at a round asks them every few seconds
 _KNOWN = Submission.answered <= bindparam("now", type_=UtcTime)
 _ACCEPTED = _KNOWN & (Submission.state == "accepted")
+_COUNTED = (
+    select(
+        Submission.team_id,
+        func.count().filter(_ACCEPTED).label("won"),
+        func.count()
+        .filter(_KNOWN & Submission.state.in_(("accepted", "rejected", "retracted")))
+        .label("judged"),
+        func.max(Submission.answered).filter(_ACCEPTED).label("last"),
+    )
+    .where(Submission.round_id == bindparam("round"))
+    .group_by(Submission.team_id)
+    .subquery()
+)
 _PLACES = (
     select(
         Team.name,
-        func.count(Submission.id).filter(_ACCEPTED),
-        func.count(Submission.id).filter(
-            _KNOWN & Submission.state.in_(("accepted", "rejected", "retracted"))
-        ),
-        func.max(Submission.answered).filter(_ACCEPTED),
+        func.coalesce(_COUNTED.c.won, 0),
+        func.coalesce(_COUNTED.c.judged, 0),
+        _COUNTED.c.last,
     )
     .join(RoundTeam, RoundTeam.team_id == Team.id)
-    .outerjoin(
-        Submission, (Submission.team_id == Team.id) & (Submission.round_id == RoundTeam.round_id)
-    )
+    .outerjoin(_COUNTED, _COUNTED.c.team_id == Team.id)
     .where(RoundTeam.round_id == bindparam("round"))
-    .group_by(Team.name)
 )
 _MINE = (
     select(Submission)

@@ -69,6 +69,8 @@ class Submission(Table):
         UniqueConstraint("round_id", "number"),
         Index("ix_submissions_round_state", "round_id", "state"),
         Index("ix_submissions_team_round", "team_id", "round_id", "state"),
+        # the leaderboard, the queue and the quotas count in it, without the rows
+        Index("ix_submissions_counted", "round_id", "team_id", "state", "answered", "sent"),
     )
 
     id: Mapped[Id]

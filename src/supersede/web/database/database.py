@@ -1,10 +1,12 @@
 """Transactions on SQLite and PostgreSQL that mean the same.
 
-Readers see one state of the database. Writers on SQLite run one at a time; on PostgreSQL they lock
-the rows that they are about to change, above all the head of the ledger.
+Readers see one state of the database. Writers on SQLite run one at a time, and those of one process
+wait in line, since SQLite itself has them try again and again; on PostgreSQL they lock the rows that
+they are about to change, above all the head of the ledger.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._writing = threading.Lock()
         options: dict[str, Any] = {}
         if self.sqlite:
             if self.url.database:
@@ -64,8 +67,13 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session for writing; committed at the end, undone if an exception is raised."""
+        """A session for writing; committed at the end, undone if an exception is raised.
+
+        Raises:
+            DatabaseError: Another writer does not end.
+        """
         with (
+            self._turn(),
             self._connected(supersede_write=True) as connection,
             Session(connection, expire_on_commit=False) as db,
         ):
@@ -90,6 +98,19 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=_PATIENCE):
+            msg = f"the database {self} is being written to for more than {_PATIENCE} s; try again"
+            raise DatabaseError(msg)
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def _connected(self, **options: Any) -> Iterator[Connection]:

@@ -21,7 +21,8 @@ class LabelTask(Table):
     question: Mapped[str]
     state: Mapped[str]
     table_hash: Mapped[str]
-    design: Mapped[str]  # the plan's file, as `evaluate` writes it
+    # the plan's file, as `evaluate` writes it: large, and read only where the plan is needed
+    design: Mapped[str] = mapped_column(deferred=True)
     design_hash: Mapped[str]
     options: Mapped[list[Any]] = mapped_column(JSON)  # the classes, with their keys
     shown: Mapped[dict[str, Any]] = mapped_column(JSON)  # columns shown, and how each is rendered
@@ -37,7 +38,11 @@ class LabelItem(Table):
     """An item of a task, in the order of its permanent random number."""
 
     __tablename__ = "label_items"
-    __table_args__ = (UniqueConstraint("task_id", "item"), UniqueConstraint("task_id", "position"))
+    __table_args__ = (
+        UniqueConstraint("task_id", "item"),
+        UniqueConstraint("task_id", "position"),
+        Index("ix_label_items_next", "task_id", "state", "position"),
+    )
 
     id: Mapped[Id]
     task_id: Mapped[int] = mapped_column(ForeignKey("label_tasks.id"))

@@ -6,19 +6,22 @@ somebody leaves open returns to the others after a while, and their answer count
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supersede.errors import ConflictError, InputError, NotFoundError
 from supersede.evaluate import Plan
 from supersede.table.table import Table
-from supersede.web.database import Assignment, Job, Label, LabelItem, LabelTask
+from supersede.web.database import Assignment, Label, LabelItem, LabelTask
+from supersede.web.files import register
 from supersede.web.jobs.queue import enqueue
-from supersede.web.labels.contents import contents
+from supersede.web.labels.contents import Contents, contents
 from supersede.web.labels.plans import option_list, packed, replacements, unpacked
+from supersede.web.labels.queries import ASKED, FREE, HELD, LOCKED
 from supersede.web.ledger import append
 from supersede.web.names import check_name, check_text
 from supersede.web.site import Site
@@ -27,10 +30,13 @@ __all__ = [
     "LOOK",
     "MOST_ITEMS",
     "MOST_PER_ITEM",
+    "Draft",
     "answer",
+    "draft",
     "labels_of",
     "locked",
     "next_item",
+    "next_of",
     "open_task",
     "plan_of",
     "set_state",
@@ -44,15 +50,54 @@ MOST_PER_ITEM = 9
 _OPEN = "open"
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A task that can be opened: what takes long is done, without the database.
+
+    Attributes:
+        plan: The plan.
+        shown: Columns that annotators see.
+        contents: What is in them.
+        fingerprint: That of the table.
+    """
+
+    plan: Plan
+    shown: tuple[str, ...]
+    contents: Contents
+    fingerprint: str
+
+
+def draft(site: Site, plan: Plan, table: Table, shown: Sequence[str]) -> Draft:
+    """Read what is shown of a plan's items.
+
+    Args:
+        site: The installation.
+        plan: The plan.
+        table: Its table.
+        shown: Columns that annotators see.
+
+    Raises:
+        InputError: There are too many items, or a column is a model's.
+        MissingColumnError: A column is not in the table.
+    """
+    if len(plan.items) > MOST_ITEMS:
+        msg = f"the plan has {len(plan.items):,} items; open at most {MOST_ITEMS:,} at once"
+        raise InputError.of(msg, "budget")
+    models = {model for e in plan.estimands for term in e.terms for model in term.models}
+    if seen := models & set(shown):
+        msg = f"{', '.join(sorted(seen))} would show what a model says, and sway the answers"
+        raise InputError.of(msg, "shown")
+    found = contents(site, table, plan.items["item"].to_pylist(), shown)
+    return Draft(plan, tuple(shown), found, table.fingerprint or "")
+
+
 def open_task(
     site: Site,
     db: Session,
-    plan: Plan,
-    table: Table,
+    made: Draft,
     *,
     title: str,
     question: str,
-    shown: Sequence[str],
     limits: Mapping[str, float],
     made_by: int,
     per_item: int = 1,
@@ -63,11 +108,9 @@ def open_task(
     Args:
         site: The installation.
         db: A session of `Database.write`.
-        plan: The plan.
-        table: Its table, from which the items are shown.
+        made: The items, and what is shown of them.
         title: The task's name.
         question: The question about each item.
-        shown: Columns that they see.
         limits: For some estimands the value that decides: the task ends when the interval excludes
             it. Others end when they are as narrow as planned.
         made_by: Who opens it.
@@ -75,43 +118,37 @@ def open_task(
         review_id: The review that waits for it.
 
     Raises:
-        InputError: A text is refused, or there are too many items.
-        MissingColumnError: A column is not in the table.
+        InputError: A text is refused, or a number is out of range.
     """
     if not 1 <= per_item <= MOST_PER_ITEM:
         msg = f"{per_item} annotators per item; expected 1 to {MOST_PER_ITEM}"
         raise InputError.of(msg, "per_item")
-    if len(plan.items) > MOST_ITEMS:
-        msg = f"the plan has {len(plan.items):,} items; open at most {MOST_ITEMS:,} at once"
-        raise InputError.of(msg, "budget")
-    models = {model for e in plan.estimands for term in e.terms for model in term.models}
-    if seen := models & set(shown):
-        msg = f"{', '.join(sorted(seen))} would show what a model says, and sway the answers"
-        raise InputError.of(msg, "shown")
+    plan, now = made.plan, site.now()
     task = LabelTask(
         title=check_name("title", title), question=check_text("question", question, 500),
-        state=_OPEN, table_hash=table.fingerprint or "", design=packed(plan),
-        design_hash=plan.design, options=option_list(plan), shown={"columns": list(shown)},
+        state=_OPEN, table_hash=made.fingerprint, design=packed(plan),
+        design_hash=plan.design, options=option_list(plan), shown={"columns": list(made.shown)},
         aims={"limits": dict(limits)}, per_item=per_item, review_id=review_id, made_by=made_by,
-        created=site.now(), decided=None,
+        created=now, decided=None,
     )  # fmt: skip
     db.add(task)
     db.flush()
+    for kept, kind in made.contents.media:
+        register(db, kept, kind, None, now)
     rows = plan.items.to_pylist()
-    fields = contents(site, db, table, [row["item"] for row in rows], shown)
     order = sorted(range(len(rows)), key=lambda r: (rows[r]["reserve"], rows[r]["order"]))
     db.add_all(
         LabelItem(
-            task_id=task.id, item=str(rows[row]["item"]), position=place,
-            pattern=str(rows[row]["pattern"]), content={"fields": fields.get(str(rows[row]["item"]), [])},
+            task_id=task.id, item=str(rows[row]["item"]), position=place, pattern=str(rows[row]["pattern"]),
+            content={"fields": made.contents.fields.get(str(rows[row]["item"]), [])},
             state="spare" if rows[row]["reserve"] else "waiting",
         )
         for place, row in enumerate(order)
     )  # fmt: skip
     db.flush()
     append(
-        db, f"labels/{task.id}",
-        {"event": "task opened", "design": plan.design, "items": plan.size, "by": made_by}, site.now(),
+        db, _about(task.id),
+        {"event": "task opened", "design": plan.design, "items": plan.size, "by": made_by}, now,
     )  # fmt: skip
     return task
 
@@ -131,8 +168,7 @@ def locked(db: Session, task_id: int) -> LabelTask:
     Raises:
         NotFoundError: There is no such task.
     """
-    query = select(LabelTask).where(LabelTask.id == task_id).with_for_update()
-    task = db.execute(query).scalar_one_or_none()
+    task: LabelTask | None = db.execute(LOCKED, {"task": task_id}).scalar_one_or_none()
     if task is None:
         msg = f"there is no labelling task {task_id}"
         raise NotFoundError(msg)
@@ -145,47 +181,26 @@ def next_item(db: Session, task_id: int, user_id: int, now: datetime) -> LabelIt
     Raises:
         NotFoundError: There is no such task.
     """
-    task = locked(db, task_id)
+    return next_of(db, locked(db, task_id), user_id, now)
+
+
+def next_of(db: Session, task: LabelTask, user_id: int, now: datetime) -> LabelItem | None:
+    """As `next_item`, of a task that is `locked` already."""
     if task.state != _OPEN:
         return None
-    held = (
-        select(LabelItem, Assignment)
-        .join(Assignment, Assignment.item_id == LabelItem.id)
-        .where(
-            LabelItem.task_id == task_id, Assignment.user_id == user_id, Assignment.state == "held"
-        )
-        .order_by(Assignment.given.desc())
-    )
-    for item, own in db.execute(held).all():
-        if item.state == "waiting" and _others(db, item.id, user_id, now) < task.per_item:
+    given = {"task": task.id, "user": user_id, "now": now}
+    item: LabelItem
+    for item, own, taken in db.execute(HELD, given).all():
+        if item.state == "waiting" and taken < task.per_item:
             own.expires = now + _HELD
             return item
         own.state = "released"  # somebody else has answered meanwhile
-    mine = select(Assignment.item_id).where(
-        Assignment.user_id == user_id, Assignment.state.in_(("labelled", "skipped"))
-    )
-    taken = (
-        select(func.count())
-        .where(
-            Assignment.item_id == LabelItem.id, Assignment.user_id != user_id,
-            Assignment.state.in_(("labelled", "skipped"))
-            | ((Assignment.state == "held") & (Assignment.expires > now)),
-        )
-        .scalar_subquery()
-    )  # fmt: skip
-    free = (
-        select(LabelItem)
-        .where(
-            LabelItem.task_id == task_id, LabelItem.state == "waiting", LabelItem.id.not_in(mine),
-            taken < task.per_item,
-        )
-        .order_by(LabelItem.position)
-        .limit(1)
-    )  # fmt: skip
-    found: LabelItem | None = db.execute(free).scalar_one_or_none()
-    if found is not None:
-        _hold(db, found.id, user_id, now)
-    return found
+    found = db.execute(FREE, given).one_or_none()
+    if found is None:
+        return None
+    item = found[0]
+    _hold(db, item.id, user_id, now, found[1])
+    return item
 
 
 def answer(
@@ -196,7 +211,7 @@ def answer(
     form: str,
     value: str | None,
     now: datetime,
-) -> None:
+) -> LabelTask:
     """Keep an annotator's answer; the same form again changes nothing.
 
     Args:
@@ -208,17 +223,21 @@ def answer(
         value: One of the task's options; None to skip the item.
         now: The time.
 
+    Returns:
+        The task, locked.
+
     Raises:
         ConflictError: The task is not open, or the item was answered elsewhere meanwhile.
         InputError: It is not one of the options.
         NotFoundError: There is no such item in the task.
     """
     task = locked(db, task_id)
-    before = select(Label).where(Label.user_id == user_id, Label.form == form)
-    if db.execute(before).scalar_one_or_none() is not None:
-        return
-    item = db.get(LabelItem, item_id)
-    if item is None or item.task_id != task_id:
+    given = {"task": task_id, "user": user_id, "now": now, "item": item_id, "form": form}
+    given |= {"kind": LOOK, "about": _about(task_id)}
+    item, own, taken, kept, looking = db.execute(ASKED, given).one()
+    if kept:
+        return task
+    if item is None:
         msg = "this item is not part of the task"
         raise NotFoundError(msg)
     if task.state != _OPEN:
@@ -230,21 +249,22 @@ def answer(
     if not 8 <= len(form) <= 200:
         msg = "the form has no number; load the page again"
         raise InputError(msg)
-    own = _assignment(db, item_id, user_id)
     if own is None:
         msg = "this item was not given to you; load the page again"
         raise ConflictError(msg)
     if own.state in {"labelled", "skipped"}:
         msg = "you have answered this item already, in another tab; undo that to change it"
         raise ConflictError(msg)
-    if item.state != "waiting" or _others(db, item_id, user_id, now) >= task.per_item:
+    if item.state != "waiting" or taken >= task.per_item:
         msg = "somebody else has answered this item meanwhile; here is the next one"
         raise ConflictError(msg)
     db.add(Label(item_id=item_id, user_id=user_id, form=form, value=value, given=now, undone=None))
     own.state = "skipped" if value is None else "labelled"
     db.flush()
-    _settle(db, task, item)
-    _look_soon(db, task, now)
+    _settle(db, task, item, value)
+    if not looking:
+        enqueue(db, LOOK, _about(task_id), {"task": task_id}, now)
+    return task
 
 
 def undo(db: Session, task_id: int, user_id: int, now: datetime) -> LabelItem | None:
@@ -278,7 +298,10 @@ def undo(db: Session, task_id: int, user_id: int, now: datetime) -> LabelItem | 
     ).scalars():
         other.state = "released"
     item.state = "waiting"
-    _hold(db, item.id, user_id, now)
+    query_own = select(Assignment).where(
+        Assignment.item_id == item.id, Assignment.user_id == user_id
+    )
+    _hold(db, item.id, user_id, now, db.execute(query_own).scalar_one_or_none())
     db.flush()
     return item
 
@@ -298,11 +321,10 @@ def set_state(db: Session, task_id: int, state: str, by: int, now: datetime) -> 
         msg = f"this task is {task.state}; open a new one for more labels"
         raise ConflictError(msg)
     task.state = state
-    append(db, f"labels/{task_id}", {"event": f"task {state}", "by": by}, now)
+    append(db, _about(task_id), {"event": f"task {state}", "by": by}, now)
 
 
-def _hold(db: Session, item_id: int, user_id: int, now: datetime) -> None:
-    own = _assignment(db, item_id, user_id)
+def _hold(db: Session, item_id: int, user_id: int, now: datetime, own: Assignment | None) -> None:
     if own is None:
         own = Assignment(item_id=item_id, user_id=user_id, state="held", given=now, expires=now)
         db.add(own)
@@ -310,25 +332,10 @@ def _hold(db: Session, item_id: int, user_id: int, now: datetime) -> None:
     db.flush()
 
 
-def _assignment(db: Session, item_id: int, user_id: int) -> Assignment | None:
-    query = select(Assignment).where(Assignment.item_id == item_id, Assignment.user_id == user_id)
-    return db.execute(query).scalar_one_or_none()
-
-
-def _others(db: Session, item_id: int, user_id: int, now: datetime) -> int:
-    """How many others have answered an item, or have it in front of them."""
-    query = select(func.count()).where(
-        Assignment.item_id == item_id, Assignment.user_id != user_id,
-        Assignment.state.in_(("labelled", "skipped"))
-        | ((Assignment.state == "held") & (Assignment.expires > now)),
-    )  # fmt: skip
-    return int(db.execute(query).scalar_one())
-
-
-def _settle(db: Session, task: LabelTask, item: LabelItem) -> None:
+def _settle(db: Session, task: LabelTask, item: LabelItem, value: str | None) -> None:
     """Close an item that has all its answers; without any label it is replaced by the next in line."""
     query = select(Label.value).where(Label.item_id == item.id, Label.undone.is_(None))
-    values = list(db.execute(query).scalars())
+    values = [value] if task.per_item == 1 else list(db.execute(query).scalars())
     if len(values) < task.per_item:
         return
     votes = sorted((values.count(v) for v in set(values) if v is not None), reverse=True)
@@ -349,14 +356,8 @@ def _settle(db: Session, task: LabelTask, item: LabelItem) -> None:
         found.state = "waiting"
 
 
-def _look_soon(db: Session, task: LabelTask, now: datetime) -> None:
-    """Have the estimates brought up to date, unless that is due already."""
-    about = f"labels/{task.id}"
-    waiting = select(func.count()).where(
-        Job.kind == LOOK, Job.about == about, Job.state == "queued"
-    )
-    if not db.execute(waiting).scalar_one():
-        enqueue(db, LOOK, about, {"task": task.id}, now)
+def _about(task_id: int) -> str:
+    return f"labels/{task_id}"
 
 
 def labels_of(db: Session, task_id: int) -> list[dict[str, Any]]:

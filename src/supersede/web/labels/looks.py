@@ -110,6 +110,8 @@ def look(site: Site, held: Claim, report: Report) -> None:
                 "agreement": seen.estimates.agreement, "disputed": len(seen.estimates.disputed),
                 "skipped": seen.estimates.skipped,
             }  # fmt: skip
+            aims = aims_of(plan, limits, record)
+            record["more"] = max((one.more for one in aims if one.more is not None), default=None)
             row = db.execute(known).scalar_one_or_none()
             if row is None:
                 row = Look(task_id=task_id, labels=seen.labels, estimates={}, decided=False, at=now)

@@ -11,12 +11,12 @@ from supersede.errors import InputError
 from supersede.evaluate import Estimand, accuracy, plan, precision, recall
 from supersede.table.read import read
 from supersede.table.table import Table
-from supersede.web.bounties.tables import read_kept
+from supersede.web.bounties.tables import kept_table
 from supersede.web.database import LabelTask
-from supersede.web.labels.actions import MOST_ITEMS, MOST_PER_ITEM, open_task
+from supersede.web.labels.actions import MOST_ITEMS, MOST_PER_ITEM, Draft, draft, open_task
 from supersede.web.site import Site
 
-__all__ = ["MOST_LABELS", "Wanted", "open_from_file", "opened"]
+__all__ = ["MOST_LABELS", "Wanted", "drafted", "open_drafted", "opened"]
 
 MOST_LABELS = 2000  # of a task whose question is decided long before, as a rule
 _MEASURES = {"accuracy": accuracy, "precision": precision, "recall": recall}
@@ -94,11 +94,11 @@ class Wanted:
 
 def opened(site: Site, table: str, models: tuple[str, ...], item: str) -> Table:
     """A kept table, read for a plan."""
-    return read(read_kept(site.files, table), models=list(models), item=item, labelled=False)
+    return read(kept_table(site.files, table), models=list(models), item=item, labelled=False)
 
 
-def open_from_file(site: Site, db: Session, table: str, wanted: Wanted, made_by: int) -> LabelTask:
-    """Plan, and open the task.
+def drafted(site: Site, table: str, wanted: Wanted) -> Draft:
+    """Plan which items to label, and read them.
 
     Raises:
         SupersedeError: The table does not fit the question.
@@ -107,10 +107,20 @@ def open_from_file(site: Site, db: Session, table: str, wanted: Wanted, made_by:
     made = plan(
         found, wanted.estimand, margin=wanted.margin, budget=wanted.budget, method="coordinated"
     )
-    limits = {} if wanted.limit is None else {made.estimands[0].name: wanted.limit}
+    return draft(site, made, found, wanted.shown)
+
+
+def open_drafted(site: Site, db: Session, made: Draft, wanted: Wanted, made_by: int) -> LabelTask:
+    """Open the task.
+
+    Raises:
+        InputError: A text is refused.
+    """
+    name = made.plan.estimands[0].name
     return open_task(
-        site, db, made, found, title=wanted.title, question=wanted.question, shown=wanted.shown,
-        limits=limits, made_by=made_by, per_item=wanted.per_item,
+        site, db, made, title=wanted.title, question=wanted.question,
+        limits={} if wanted.limit is None else {name: wanted.limit},
+        made_by=made_by, per_item=wanted.per_item,
     )  # fmt: skip
 
 

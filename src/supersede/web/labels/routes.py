@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session
 from supersede.errors import ConflictError, InputError, NotFoundError, SupersedeError
 from supersede.look.figures import Dot, dot_plot
 from supersede.look.numbers import share
-from supersede.web.database import Label, LabelItem, LabelTask, StoredFile, User
+from supersede.web.bounties.tables import kept_columns
+from supersede.web.database import Label, LabelItem, LabelTask, Look, StoredFile, User
 from supersede.web.labels import actions
 from supersede.web.labels.contents import MEDIA
 from supersede.web.labels.looks import Aim, aims_of, latest
-from supersede.web.labels.opening import Wanted, open_from_file
+from supersede.web.labels.opening import Wanted, drafted, open_drafted
+from supersede.web.labels.queries import STANDING
 from supersede.web.pages import again, page, part, see_other
 from supersede.web.security import SignedIn, SiteOf, Visitor, needs
 from supersede.web.security.forms import once
@@ -71,9 +73,7 @@ def question_form(request: Request, site: SiteOf, who: Judge, table: str) -> Res
 
 
 def _question(request: Request, site: Site, who: Visitor, table: str, **values: Any) -> Response:
-    from supersede.web.bounties.tables import read_kept
-
-    columns = read_kept(site.files, table).column_names
+    columns = kept_columns(site.files, table)
     return page(request, "web.labels/question.html", who, table=table, columns=columns, **values)
 
 
@@ -104,10 +104,11 @@ def open_task(
     }  # fmt: skip
     try:
         wanted = Wanted.of(typed)
+        made = drafted(site, table, wanted)  # this may last long, so nobody waits for it
         with site.database.write() as db:
             at = once(
                 db, who.user_id, form, site.now(),
-                lambda: f"/labels/{open_from_file(site, db, table, wanted, who.user_id).id}",
+                lambda: f"/labels/{open_drafted(site, db, made, wanted, who.user_id).id}",
             )  # fmt: skip
     except SupersedeError as error:
         return _question(request, site, who, table, **again(error, typed))
@@ -161,7 +162,8 @@ def item_page(request: Request, site: SiteOf, who: Annotator, task_id: int) -> R
     """The item that is to be answered now."""
     with site.database.write() as db:
         found = actions.next_item(db, task_id, who.user_id, site.now())
-    return page(request, "web.labels/item.html", who, **_asked(site, task_id, who, found))
+        values = _asked(db, task_id, who, found)
+    return page(request, "web.labels/item.html", who, **values)
 
 
 @router.post("/labels/{task_id}/item")
@@ -175,22 +177,22 @@ def give_answer(
     act: Text = "",
 ) -> Response:
     """Keep an answer, or take the last one back, and show what comes next."""
-    now, problem, found = site.now(), "", None
+    now, problem = site.now(), ""
     try:
         with site.database.write() as db:
             if act == "undo":
                 found = actions.undo(db, task_id, who.user_id, now)
                 problem = "" if found else "there is no answer of yours to take back"
             else:
-                value = _value(act)
-                actions.answer(db, task_id, item_id, who.user_id, number, value, now)
-                found = actions.next_item(db, task_id, who.user_id, now)
+                task = actions.answer(db, task_id, item_id, who.user_id, number, _value(act), now)
+                found = actions.next_of(db, task, who.user_id, now)
+            values = _asked(db, task_id, who, found)
     except ConflictError as error:
         problem = str(error)
     if problem:
         with site.database.write() as db:
             found = actions.next_item(db, task_id, who.user_id, now)
-    values = _asked(site, task_id, who, found)
+            values = _asked(db, task_id, who, found)
     if "hx-request" not in request.headers:
         if not problem:
             return see_other(f"/labels/{task_id}/item")
@@ -230,19 +232,11 @@ def _task(db: Session, task_id: int) -> LabelTask:
     return task
 
 
-def _asked(site: Site, task_id: int, who: Visitor, item: LabelItem | None) -> dict[str, Any]:
-    """What the page of one item shows; read when the task is no longer locked for others."""
-    mine = (
-        select(func.count())
-        .select_from(Label)
-        .join(LabelItem, LabelItem.id == Label.item_id)
-        .where(LabelItem.task_id == task_id, Label.user_id == who.user_id, Label.undone.is_(None))
-    )
-    with site.database.read() as db:
-        task = _task(db, task_id)
-        given = int(db.execute(mine).scalar_one())
-        more = _more(db, task)
-    return {"task": task, "item": item, "given": given, "more": more, "said": ""}
+def _asked(db: Session, task_id: int, who: Visitor, item: LabelItem | None) -> dict[str, Any]:
+    """What the page of one item shows."""
+    given, seen = db.execute(STANDING, {"task": task_id, "user": who.user_id}).one()
+    task = db.get_one(LabelTask, task_id)  # which the session has
+    return {"task": task, "item": item, "given": given, "more": _more(seen), "said": ""}
 
 
 def _counts(db: Session, tasks: list[int]) -> dict[int, tuple[int, int]]:
@@ -260,13 +254,12 @@ def _counts(db: Session, tasks: list[int]) -> dict[int, tuple[int, int]]:
     return done
 
 
-def _more(db: Session, task: LabelTask) -> int | None:
+def _more(seen: Look | None) -> int | None:
     """How many more labels the task needs about; None before the first look."""
-    seen = latest(db, task.id)
     if seen is None or seen.decided:
         return None
-    aims = aims_of(actions.plan_of(task), task.aims.get("limits", {}), seen.estimates)
-    return max((aim.more for aim in aims if aim.more is not None), default=None)
+    more: int | None = seen.estimates.get("more")
+    return more
 
 
 def _facts(db: Session, task_id: int, who: Visitor) -> dict[str, Any]:
@@ -287,7 +280,7 @@ def _facts(db: Session, task_id: int, who: Visitor) -> dict[str, Any]:
         .order_by(func.count().desc())
     )
     return {
-        "task": task, "seen": seen, "done": done, "of": of, "aims": aims, "more": _more(db, task),
+        "task": task, "seen": seen, "done": done, "of": of, "aims": aims, "more": _more(seen),
         "people": db.execute(people).all() if aims else [], "picture": _picture(aims, seen),
     }  # fmt: skip
 

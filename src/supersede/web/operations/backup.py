@@ -7,16 +7,25 @@ file against its hash and the ledger against the head that the backup names, in 
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Date, DateTime, func, insert, select, text
 from sqlalchemy import Table as SqlTable
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from supersede.errors import ConflictError, DatabaseError, InputError, ReportError
+from supersede.errors import (
+    ConflictError,
+    DatabaseError,
+    InputError,
+    ReportError,
+    SupersedeError,
+)
 from supersede.web.database import LedgerHead, StoredFile, Table, User
 from supersede.web.database.columns import UtcTime
 from supersede.web.database.migrate import head as schema_version
@@ -26,6 +35,11 @@ from supersede.web.site import Site
 
 __all__ = ["back_up", "restore"]
 
+# what reading an archive raises that somebody has altered
+_DAMAGED = (
+    OSError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, SQLAlchemyError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 _FORMAT = 1
 _ROWS = 500  # at a time
 
@@ -95,6 +109,7 @@ def restore(site: Site, path: Path) -> Head:
     try:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read("backup.json"))
+            Ed25519PrivateKey.from_private_bytes(archive.read("key"))  # before anything is kept
             if (about["format"], about["schema"]) != (_FORMAT, schema_version()):
                 msg = (
                     f"the backup has schema {about['schema']}, and this program {schema_version()};"
@@ -108,8 +123,10 @@ def restore(site: Site, path: Path) -> Head:
                 _restore_files(db, site.files, archive)
                 found = verify(db, Head(**about["head"]))
             _restore_key(site, archive.read("key"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, ConflictError | DatabaseError | InputError | ReportError):
+    except OperationalError:
+        raise
+    except _DAMAGED as error:
+        if isinstance(error, SupersedeError):
             raise
         msg = f"{path} is not a backup: {error}"
         raise InputError(msg) from error

@@ -11,11 +11,11 @@ from supersede.errors import ConflictError, InputError, NotFoundError, TooFewLab
 from supersede.evaluate import Estimand, accuracy, for_each_group, plan
 from supersede.review.slice_checks import MIN_ITEMS
 from supersede.table.read import read
-from supersede.table.source import collect
+from supersede.table.source import collect, open_source
 from supersede.table.table import Table
 from supersede.web.database import Approval, Candidate, LabelTask, Review
 from supersede.web.jobs.queue import enqueue
-from supersede.web.labels.actions import open_task
+from supersede.web.labels.actions import Draft, draft, open_task
 from supersede.web.labels.opening import MOST_LABELS
 from supersede.web.ledger import append
 from supersede.web.names import check_name, check_text, folded
@@ -104,46 +104,76 @@ def ask(
     return review
 
 
-def review_of(db: Session, review_id: int) -> Review:
-    """A review.
+def review_of(db: Session, review_id: int, *, lock: bool = False) -> Review:
+    """A review, locked for this transaction if wanted.
 
     Raises:
         NotFoundError: There is none of this number.
     """
-    found = db.get(Review, review_id)
+    found = db.get(Review, review_id, with_for_update=lock or None)
     if found is None:
         msg = f"there is no review {review_id}"
         raise NotFoundError(msg)
     return found
 
 
-def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
-    """Open a task with the items whose labels decide an undecided review.
+def label_task(site: Site, review_id: int, by: int) -> int:
+    """Open a task with the items whose labels decide an undecided review; the task's number.
 
     The task has only items on which the two models differ, in an order by which their answers
     can be looked at after each label. The review runs again when they decide, overall and in each
     group that the review judges.
 
     Raises:
-        ConflictError: The review is not undecided, or waits for a task already.
+        ConflictError: The review is not undecided.
         InputError: The table has no item ids, or no other columns to show.
+        NotFoundError: There is no such review.
         TooFewLabelsError: No label can decide it.
     """
-    query = select(LabelTask).where(LabelTask.review_id == review.id)
-    if (known := db.execute(query).scalars().first()) is not None:
-        return known
+    with site.database.read() as db:
+        review = review_of(db, review_id)
+        if (known := _task_of(db, review_id)) is not None:
+            return known
+        title, settings = review.title, review.settings
+        _check_undecided(review)
+        source = source_of(site, review.source)
+    made, limits = _drafted(site, source, settings)  # this may last long, so nobody waits for it
+    with site.database.write() as db:
+        review = review_of(db, review_id, lock=True)
+        if (known := _task_of(db, review_id)) is not None:  # somebody else was faster
+            return known
+        _check_undecided(review)
+        words = settings["label"] or "the right answer"
+        return open_task(
+            site, db, made, title=f"Review {review_id} of {title}"[:80],
+            question=f"What is {words} of this item?", limits=limits, made_by=by,
+            review_id=review_id,
+        ).id  # fmt: skip
+
+
+def _task_of(db: Session, review_id: int) -> int | None:
+    query = select(LabelTask.id).where(LabelTask.review_id == review_id)
+    found: int | None = db.execute(query).scalars().first()
+    return found
+
+
+def _check_undecided(review: Review) -> None:
     if review.kind != "review" or review.state != "undecided":
         msg = f"this {review.kind} is {review.state}; only an undecided review needs labels"
         raise ConflictError(msg)
-    settings = review.settings
-    if not settings["item"]:
+    if not review.settings["item"]:
         msg = "the review names no column of item ids; ask for it again with one"
         raise InputError.of(msg, "item")
-    source = source_of(site, review.source)
+
+
+def _drafted(
+    site: Site, source: str, settings: Mapping[str, Any]
+) -> tuple[Draft, dict[str, float]]:
+    """The items to label, and the limit of each gain."""
     models = [settings["old"], settings["new"]]
     found = read(source, models=models, item=settings["item"], labelled=False)
     hidden = {*models, settings["label"], settings["item"]}
-    shown = [c for c in columns_of(source) if c not in hidden and not _leaks(c, models)]
+    shown = [c for c in open_source(source).columns if c not in hidden and not _leaks(c, models)]
     if not shown:
         msg = "the table has nothing that an annotator could look at"
         raise InputError.of(msg, "table")
@@ -158,13 +188,8 @@ def label_task(site: Site, db: Session, review: Review, by: int) -> LabelTask:
     if not made.size:
         msg = "the models give the same answer everywhere, so no label can distinguish them"
         raise TooFewLabelsError(msg)
-    words = settings["label"] or "the right answer"
-    return open_task(
-        site, db, made, found, title=f"Review {review.id} of {review.title}"[:80],
-        question=f"What is {words} of this item?", shown=shown,
-        limits={e.name: settings["limit"] if e.name == gain.name else -WORST_SLICE for e in asked},
-        made_by=by, review_id=review.id,
-    )  # fmt: skip
+    limits = {e.name: settings["limit"] if e.name == gain.name else -WORST_SLICE for e in asked}
+    return draft(site, made, found, shown), limits
 
 
 def _by_group(gain: Estimand, table: Table, columns: Sequence[str]) -> list[Estimand]:
@@ -176,15 +201,6 @@ def _by_group(gain: Estimand, table: Table, columns: Sequence[str]) -> list[Esti
         every = for_each_group(gain, table, column)
         found += [e for e in every if e.terms[0].where[-1].value in large]
     return found
-
-
-def columns_of(source: Any) -> list[str]:
-    """The columns of a table, or of a file."""
-    from supersede.table.source import open_source
-
-    if isinstance(source, str):
-        return list(open_source(source).columns)
-    return list(source.column_names)
 
 
 def _leaks(column: str, models: list[str]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from supersede.errors import MissingExtraError
-from supersede.web.database import Review
+from supersede.web.database import LabelTask, Review
 from supersede.web.files import register
 from supersede.web.jobs.worker import work_once
 from supersede.web.labels.looks import HANDLERS as LOOKS
@@ -101,9 +101,11 @@ def fill(site: Site, people: Mapping[str, Visitor]) -> None:
         number = review.id
     while work_once(site, {**HANDLERS, **LOOKS}, "demonstration"):
         pass
-    with site.database.write() as db:
-        found = db.get_one(Review, number)
-        if found.state == "undecided":
-            task = actions.label_task(site, db, found, owner)
+    with site.database.read() as db:
+        undecided = db.get_one(Review, number).state == "undecided"
+    if undecided:
+        opened = actions.label_task(site, number, owner)
+        with site.database.write() as db:
+            task = db.get_one(LabelTask, opened)
             task.title = "Who is employed?"
             task.question = "Is this person employed? (In this demonstration the record says so.)"

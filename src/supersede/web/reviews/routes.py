@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supersede.errors import NotFoundError, SupersedeError
 from supersede.look.figures import Dot, dot_plot
 from supersede.look.numbers import points, share
-from supersede.web.bounties.tables import read_kept
+from supersede.web.bounties.tables import kept_columns
 from supersede.web.database import Approval, Candidate, Job, LabelTask, Review, User
 from supersede.web.labels.actions import plan_of
 from supersede.web.labels.looks import aims_of, latest
@@ -40,7 +40,8 @@ def reviews(request: Request, site: SiteOf, who: SignedIn) -> Response:
     with site.database.read() as db:
         query = select(Candidate).order_by(Candidate.id.desc()).limit(200)
         candidates = list(db.execute(query).scalars())
-        every = select(Review).order_by(Review.id)
+        latest_ids = select(func.max(Review.id)).group_by(Review.candidate_id)
+        every = select(Review).where(Review.id.in_(latest_ids))
         last = {review.candidate_id: review for review in db.execute(every).scalars()}
         rows = [(candidate, last.get(candidate.id)) for candidate in candidates]
         return page(request, "web.reviews/reviews.html", who, rows=rows, may=True)
@@ -82,7 +83,7 @@ def settings_form(
 
 
 def _settings(request: Request, site: Site, who: Visitor, table: str, **values: Any) -> Response:
-    columns = read_kept(site.files, table).column_names
+    columns = kept_columns(site.files, table)
     return page(request, "web.reviews/settings.html", who, table=table, columns=columns, **values)
 
 
@@ -153,9 +154,7 @@ def report(site: SiteOf, who: Reader, review_id: int) -> Response:
 @router.post("/reviews/{review_id}/labels")
 def open_labels(site: SiteOf, who: Judge, review_id: int) -> Response:
     """Have labelled what decides an undecided review."""
-    with site.database.write() as db:
-        task = actions.label_task(site, db, actions.review_of(db, review_id), who.user_id)
-        return see_other(f"/labels/{task.id}")
+    return see_other(f"/labels/{actions.label_task(site, review_id, who.user_id)}")
 
 
 @router.post("/reviews/{review_id}/sign")

@@ -12,7 +12,7 @@ from supersede.look.numbers import level, points
 from supersede.review import MinGain, NoSliceWorse, compare
 from supersede.review.finding import combined
 from supersede.table.read import read
-from supersede.web.bounties.tables import path_on_server, read_kept
+from supersede.web.bounties.tables import kept_table, path_on_server
 from supersede.web.site import Site
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Outcome:
     labels: int
 
 
-def source_of(site: Site, source: Mapping[str, Any]) -> Any:
-    """The table of a review: a kept file, or a path on the server.
+def source_of(site: Site, source: Mapping[str, Any]) -> str:
+    """The path of a review's table: a kept file, or a path on the server.
 
     Raises:
         NotFoundError: The kept file is gone or was changed.
@@ -52,7 +52,7 @@ def source_of(site: Site, source: Mapping[str, Any]) -> Any:
     """
     if "path" in source:
         return str(path_on_server(site.settings, source["path"]))
-    return read_kept(site.files, source["file"])
+    return kept_table(site.files, source["file"])
 
 
 def run(

@@ -4,7 +4,11 @@
 - A request that changes something must come from our own pages, unless it carries a token, which
   no browser adds by itself. Browsers say where a request comes from in ``Sec-Fetch-Site`` or
   ``Origin``; without either it is refused.
-- The body must not exceed the limit of its path, whether or not its length is stated.
+- Requests that change something take turns once their body is here, a few at a time, and need no thread
+  while they wait, so that many of them at once do not hold up pages. Large ones do not take turns: what
+  is done with a file may last long.
+- The body must not exceed the limit of its path, whether or not its length is stated; only people who
+  are known send more than a form without a file.
 """
 
 import time
@@ -13,6 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
+from anyio.lowlevel import RunVar
+from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
@@ -44,6 +52,9 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_AT_ONCE = 4  # requests that change something
+_turns_of_loop: RunVar[anyio.Semaphore] = RunVar("supersede_turns")
 
 
 @dataclass(frozen=True)
@@ -54,11 +65,13 @@ class Guard:
         app: The application.
         settings: The installation's settings.
         measures: Counts requests.
+        known: Whether the visitor of a request has an account; reads the database.
     """
 
     app: App
     settings: Settings
     measures: Measures
+    known: Callable[[MutableMapping[str, Any]], bool]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -66,16 +79,22 @@ class Guard:
             await self.app(scope, receive, send)
             return
         started, status = time.monotonic(), 500
-        most, read, over = self._most(scope["path"]), 0, False
+        most, read, over = _SMALL, 0, False
+        turn: anyio.Semaphore | None = None
 
         async def limited() -> Message:
-            nonlocal over, read
+            nonlocal over, read, turn
             message = await receive()
             read += len(message.get("body", b""))
             if read > most:
                 over = True
                 msg = "the body is too large"
                 raise SizeError(msg)
+            whole = message["type"] == "http.request" and not message.get("more_body", False)
+            if whole and turn is None and read <= _SMALL and scope["method"] not in _SAFE:
+                turns = _turns()
+                await turns.acquire()
+                turn = turns
             return message
 
         async def answer(message: Message) -> None:
@@ -93,14 +112,20 @@ class Guard:
 
         try:
             refused = self._refused(scope)
+            if refused is None:
+                most = await self._allowed(scope)
+                stated = _length(Headers(scope=scope))
+                refused = _too_large(most) if stated is not None and stated > most else None
             if refused is not None:
                 await refused(scope, receive, answer)
             else:
                 await self.app(scope, limited, answer)
             if over:
                 over = False
-                await self._too_large(scope["path"])(scope, receive, answer)
+                await _too_large(most)(scope, receive, answer)
         finally:
+            if turn is not None:
+                turn.release()
             seconds = time.monotonic() - started
             route = getattr(scope.get("route"), "path", "none")
             self.measures.request(scope["method"], route, status, seconds)
@@ -109,24 +134,31 @@ class Guard:
     def _refused(self, scope: MutableMapping[str, Any]) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        own = urlsplit(self.settings.origin).netloc
-        name = urlsplit(f"//{host}").hostname or ""
-        if host != own and not (name in _LOOPBACK and not self.settings.address):
+        if host != urlsplit(self.settings.origin).netloc and not (
+            _host_of(f"//{host}") in _LOOPBACK and not self.settings.address
+        ):
             return PlainTextResponse("this server does not serve that host\n", 421)
-        stated = headers.get("content-length", "0")
-        if not stated.isdecimal() or int(stated) > self._most(scope["path"]):
-            return self._too_large(scope["path"])
-        if scope["method"] in {"GET", "HEAD", "OPTIONS"} or headers.get("authorization"):
+        if scope["method"] in _SAFE or headers.get("authorization"):
             return None
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         same = site == "same-origin" if site else origin is not None
-        if not same or (origin is not None and urlsplit(origin).netloc != host):
+        if not same or (origin is not None and origin.partition("://")[2] != host):
             message = (
                 "this request comes from another site, or does not say where from; use our own"
                 " pages, or a token\n"
             )
             return PlainTextResponse(message, 403)
         return None
+
+    async def _allowed(self, scope: MutableMapping[str, Any]) -> int:
+        """The most bytes that the body of a request may have."""
+        most, stated = self._most(scope["path"]), _length(Headers(scope=scope))
+        if most <= _SMALL or scope["method"] == "GET" or (stated is not None and stated <= _SMALL):
+            return _SMALL
+        try:
+            return most if await run_in_threadpool(self.known, scope) else _SMALL
+        except OperationalError:  # the database is away; whoever handles the request will say so
+            return most
 
     def _most(self, path: str) -> int:
         if path.endswith("/upload"):
@@ -137,5 +169,31 @@ class Guard:
             return self.settings.artefact_mb * 1_000_000 + _SMALL
         return _SMALL
 
-    def _too_large(self, path: str) -> PlainTextResponse:
-        return PlainTextResponse(f"the request is larger than {self._most(path) / 1e6:g} MB\n", 413)
+
+def _turns() -> anyio.Semaphore:
+    """Whose turn it is, in the event loop that runs."""
+    try:
+        return _turns_of_loop.get()
+    except LookupError:
+        made = anyio.Semaphore(_AT_ONCE)
+        _turns_of_loop.set(made)
+        return made
+
+
+def _length(headers: Headers) -> int | None:
+    """The stated length of a body; None if there is none, or if it is not a number."""
+    stated = headers.get("content-length", "")
+    return int(stated) if stated.isdecimal() and len(stated) < 20 else None
+
+
+def _host_of(address: str) -> str:
+    """The host in an address; empty if it is not an address."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _too_large(most: int) -> PlainTextResponse:
+    unknown = "; sign in first to send a file" if most == _SMALL else ""
+    return PlainTextResponse(f"the request is larger than {most / 1e6:g} MB{unknown}\n", 413)

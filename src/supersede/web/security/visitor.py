@@ -1,12 +1,13 @@
 """Who asks: by a session's cookie in a browser, or by a token of the API."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import bindparam, select
+from starlette.requests import HTTPConnection
 
 from supersede.errors import AccessError
 from supersede.web.database import Role, RoleGrant, SignIn, TeamMember, Token, User
@@ -22,8 +23,10 @@ __all__ = [
     "Visitor",
     "Who",
     "cookie_name",
+    "is_known",
     "needs",
     "network_address",
+    "visitor_of",
 ]
 
 _SEEN_EVERY = timedelta(minutes=5)  # how exactly the last use of a session is recorded
@@ -85,21 +88,39 @@ def network_address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def _site(request: Request) -> Site:
+async def _site(request: Request) -> Site:  # not a thread of its own for what takes no time
+    return _site_of(request)
+
+
+def _site_of(request: Request) -> Site:
     found: Site = request.app.state.site
     return found
 
 
+def visitor_of(site: Site, request: HTTPConnection) -> Visitor:
+    """Who sends a request.
+
+    Raises:
+        SignInNeeded: Its token is unknown or was revoked.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        return _by_token(site, token if scheme.lower() == "bearer" else "")
+    cookie = request.cookies.get(cookie_name(site))
+    return _by_cookie(site, cookie) if cookie else NOBODY
+
+
+def is_known(site: Site, request: HTTPConnection) -> bool:
+    """Whether a request comes from somebody with an account."""
+    try:
+        return bool(visitor_of(site, request).user_id)
+    except SignInNeeded:
+        return False
+
+
 def _visitor(request: Request) -> Visitor:
     """Who asks; counts the request."""
-    site = _site(request)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    cookie = request.cookies.get(cookie_name(site))
-    found = NOBODY
-    if scheme:
-        found = _by_token(site, token if scheme.lower() == "bearer" else "")
-    elif cookie:
-        found = _by_cookie(site, cookie)
+    found = visitor_of(_site_of(request), request)
     request.state.visitor = found  # for the page of an error
     key = f"user {found.user_id}" if found.user_id else f"at {network_address(request)}"
     limits = request.app.state.limits
@@ -159,17 +180,17 @@ SiteOf = Annotated[Site, Depends(_site)]
 Who = Annotated[Visitor, Depends(_visitor)]
 
 
-def needs(*roles: Role) -> Callable[[Visitor], Visitor]:
+def needs(*roles: Role) -> Callable[[Visitor], Awaitable[Visitor]]:
     """A dependency: a visitor with one of these roles, or an error."""
 
-    def checked(who: Who) -> Visitor:
+    async def checked(who: Who) -> Visitor:
         who.check(*roles)
         return who
 
     return checked
 
 
-def _signed_in(who: Who) -> Visitor:
+async def _signed_in(who: Who) -> Visitor:
     if not who.user_id:
         msg = "sign in first"
         raise SignInNeeded(msg)
