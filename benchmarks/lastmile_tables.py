@@ -164,7 +164,9 @@ def run_case(table, metric, first_model):
     repairs = [Reweighted(fit, STRENGTHS, f"reweighting {i}") for i in range(1, 4)]
     if first_model == "either":  # another kind of model is a repair too
         repairs[1:] = [
-            Reweighted(lambda *rows: trees(*rows, kinds), (1, *STRENGTHS[:5]), "boosted trees", LIFTS)
+            Reweighted(
+                lambda *rows: trees(*rows, kinds), (1, *STRENGTHS[:5]), "boosted trees", LIFTS
+            )
         ]
     target = GapTarget(sex, metric=metric, watch=(race,))
     return repair_until(first, train, fresh, target, repairs, choose=CHOOSE, progress=lambda text: print(text, flush=True))  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from supersede.bounty import Passport, Sample
-from supersede.errors import AnswerError, ArgumentError, MissingColumnError
+from supersede.errors import AnswerError, ArgumentError
 from supersede.lastmile.loop import (
     Constrained,
     GapTarget,
@@ -78,6 +78,21 @@ def test_rows_that_have_judged_are_refused():
         )
     with pytest.raises(ArgumentError, match="not fresh"):
         repair_until(FIRST, TRAIN, [TRAIN], TARGET, [Reweighted(fit)])
+
+
+def test_reserved_rows_never_judge():
+    first, second = fresh(2)
+    with pytest.raises(ArgumentError, match="not fresh"):  # before anything is trained or judged
+        repair_until(FIRST, TRAIN, [first, second], TARGET, [Targeted(fit, second)])
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [{"protected": ["Sex"]}, {"protected": "sex"}, {"allow": ["Race"]}, {"allow": "sex"}],
+)
+def test_a_protected_column_that_does_not_exist_is_refused(guard):
+    with pytest.raises(ArgumentError, match="expected a list of"):
+        repair_until(FIRST, TRAIN, fresh(1), TARGET, [Reweighted(fit)], **guard)
 
 
 def test_a_model_that_needs_the_protected_column_does_not_get_it():
@@ -230,5 +245,9 @@ def test_mistakes_are_refused():
         repair_until(FIRST, TRAIN, fresh(1), TARGET, [Reweighted(fit)], choose=1)
     with pytest.raises(ArgumentError, match="expected shares"):
         GapTarget("sex", gap=3)
-    with pytest.raises(MissingColumnError):
+    with pytest.raises(ArgumentError, match=r"protected=.*'gender'"):
         repair_until(FIRST, TRAIN, fresh(1), GapTarget("gender"), [Reweighted(fit)])
+    with pytest.raises(ArgumentError, match="tuple of columns"):
+        GapTarget("sex", watch="race")
+    with pytest.raises(ArgumentError, match="finite factors"):
+        Reweighted(fit, (-1.0,))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from supersede.bounty import Passport, Sample
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.lastmile.loop.evaluation import Evaluation, GapTarget, evaluate_gap
-from supersede.lastmile.loop.repairs import ModelRepair, Predictor, seen
+from supersede.lastmile.loop.repairs import ModelRepair, Predictor, Targeted, seen
 from supersede.lastmile.loop.risk import planned_risks
 from supersede.lastmile.loop.stacked import stacked
 from supersede.look.numbers import count, items, points
@@ -187,7 +187,8 @@ def repair_until(
         progress: Called with a line of text before each step.
 
     Raises:
-        ArgumentError: There is no repair or no fresh sample, a sample is not fresh, or a share is none.
+        ArgumentError: There is no repair or no fresh sample, a sample is not fresh, a protected column
+            does not exist, or ``choose`` is not a share.
 
     References:
         Berger (1982), Multiparameter hypothesis testing and acceptance sampling, Technometrics 24.
@@ -201,9 +202,12 @@ def repair_until(
     if not 0 < choose < 1:
         msg = f"choose={choose}: expected a share of the training rows, between 0 and 1"
         raise ArgumentError(msg)
-    guarded = (target.group, *target.watch) if protected is None else protected
-    blind = frozenset(guarded) - set(allow)
+    blind = _blind(train, target, protected, allow)
     passport = (spent or Passport()).with_sample(train)
+    for repair in repairs:
+        if isinstance(repair, Targeted):
+            passport = passport.with_sample(repair.reserve)
+    _refuse_spent(fresh, passport)
     say = progress or (lambda _: None)
     choosing, learning = _parted(train, choose, seed)
 
@@ -216,9 +220,6 @@ def repair_until(
     repaired_times, look = 0, 1
     unspent, risks = 1 - target.confidence, []  # type: float, list[float]
     for number, sample in enumerate(fresh):
-        if passport.knows(sample):
-            msg = f"sample {sample.name!r} is not fresh: its rows were used for training or in an earlier round; bring rows that were never used"
-            raise ArgumentError(msg)
         passport = passport.with_sample(sample)
         judges.append(sample)
         rows = stacked(judges, sample.name) if len(judges) > 1 else sample
@@ -254,6 +255,28 @@ def repair_until(
         target, tuple(found), "passed" if passed else "did not pass",
         () if passed else _needed(found, left, len(fresh)), current, passport, synthetic,
     )  # fmt: skip
+
+
+def _blind(
+    train: Sample, target: GapTarget, protected: Sequence[str] | None, allow: Sequence[str]
+) -> frozenset[str]:
+    """The columns that no model reads; a name that is not a column would leave one readable."""
+    guarded = (target.group, *target.watch) if protected is None else protected
+    for flag, names, known in (("protected", guarded, train.columns), ("allow", allow, guarded)):
+        wrong = next((name for name in names if name not in known), None)
+        if isinstance(names, str) or wrong is not None:
+            msg = f"{flag}={names!r}: expected a list of {'columns' if flag == 'protected' else 'protected columns'}, some of {', '.join(map(repr, known))}"
+            raise ArgumentError(msg)
+    return frozenset(guarded) - set(allow)
+
+
+def _refuse_spent(fresh: Sequence[Sample], passport: Passport) -> None:
+    """Refuse samples that overlap with training rows or with each other before anything is trained."""
+    for sample in fresh:
+        if passport.knows(sample):
+            msg = f"sample {sample.name!r} is not fresh: its rows were used for training, in another sample or in an earlier round; bring rows that were never used"
+            raise ArgumentError(msg)
+        passport = passport.with_sample(sample)
 
 
 @dataclass(frozen=True)

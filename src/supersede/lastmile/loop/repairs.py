@@ -61,6 +61,11 @@ class Reweighted:
     name: str = "reweighting"
     lifts: tuple[float, ...] = (1.0,)
 
+    def __post_init__(self) -> None:
+        if not all(0 < factor < np.inf for factor in (*self.strengths, *self.lifts)):
+            msg = f"Reweighted(strengths={self.strengths}, lifts={self.lifts}): expected finite factors above 0"
+            raise ArgumentError(msg)
+
     def candidates(
         self, model: Predictor, train: Sample, target: GapTarget, blind: frozenset[str]
     ) -> Sequence[tuple[str, Predictor]]:
