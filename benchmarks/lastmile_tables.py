@@ -100,7 +100,10 @@ def matrix(columns, kinds):
         if categories is None:
             out.append(np.nan_to_num(columns[name].numbers()))
         else:
-            codes = [*(categories.get(t, -1) for t in columns[name].categories), -1]  # -1 is missing
+            codes = [
+                *(categories.get(t, -1) for t in columns[name].categories),
+                -1,
+            ]  # -1 is missing
             out.append(np.array(codes, float)[columns[name].values])
     return np.column_stack(out)
 
