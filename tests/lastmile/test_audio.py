@@ -12,6 +12,7 @@ from supersede.lastmile.audio import (
     RATE,
     Clip,
     Clipped,
+    Dither,
     Noise,
     Notch,
     Reverberation,
@@ -100,11 +101,17 @@ def test_conditions_follow_from_their_seed_and_keep_the_level():
         (lambda: Tone(9000).apply(CLIPS[0]), "below 8000 Hz"),
         (lambda: Tone(0), "above 0"),
         (lambda: Tone(1000, 0.6, 0.5), "0 < on <= period"),
-        (lambda: Noise("white", float("-inf")), "finite number of decibels"),
+        (lambda: Noise("white", float("-inf")), "snr=-inf: expected a finite number"),
+        (lambda: Tone(float("inf")), "frequency=inf"),
+        (lambda: Tone(1000, 0.1, float("inf")), "period=inf"),
+        (lambda: Dither(float("nan")), "level=nan"),
+        (lambda: Reverberation(float("inf")), "0.01 to 60 seconds"),
+        (lambda: Reverberation(1e-9), "0.01 to 60 seconds"),
+        (lambda: describe_site([*CLIPS[:3], Clip(np.zeros(RATE), name="hush")]), "hush is silent"),
         (lambda: Noise("green"), "white, pink, brown or babble"),
         (lambda: Telephone(300, 9000).apply(CLIPS[0]), "needs more than"),
         (lambda: Clipped(1.5), "share"),
-        (lambda: Reverberation(0), "above 0"),
+        (lambda: Reverberation(0), "0.01 to 60"),
         (lambda: Noise().apply(Clip(np.zeros(RATE))), "silent"),
         (lambda: find_tones(CLIPS[:2]), "three or more"),
     ],
@@ -186,6 +193,10 @@ def test_silence_and_missing_files_are_refused(tmp_path):
         read_clip(tmp_path / "nowhere.wav")
     with pytest.raises(AudioError, match="not finite"):
         Clip(np.full(RATE, np.nan))
+    with pytest.raises(AudioError, match="0 samples per second"):
+        Clip(np.ones(RATE), 0)
+    with pytest.raises(AudioError, match="rate=0"):
+        read_clip(tmp_path / "null.wav", rate=0)
 
 
 def test_other_rates_channels_and_depths_are_read(tmp_path):
@@ -243,3 +254,8 @@ def test_groups_may_be_unknown_or_called_all():
 def test_references_without_words_are_refused():
     with pytest.raises(ArgumentError, match="needs words"):
         repair_clips(CLIPS, ["…"] * 10, Counted())
+
+
+def test_references_in_another_script_are_refused():
+    with pytest.raises(ArgumentError, match="in another script"):
+        repair_clips(CLIPS, ["один два три"] * 10, Counted())

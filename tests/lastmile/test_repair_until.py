@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from supersede.bounty import Passport, Sample
-from supersede.errors import AnswerError, ArgumentError, MissingColumnError
+from supersede.errors import AnswerError, ArgumentError
 from supersede.lastmile.loop import (
     Constrained,
     GapTarget,
@@ -17,6 +17,7 @@ from supersede.lastmile.loop import (
     evaluate_gap,
     repair_until,
 )
+from supersede.lastmile.loop.risk import planned_risks
 
 
 def people(n, seed, *, noise=0.0):
@@ -77,6 +78,21 @@ def test_rows_that_have_judged_are_refused():
         )
     with pytest.raises(ArgumentError, match="not fresh"):
         repair_until(FIRST, TRAIN, [TRAIN], TARGET, [Reweighted(fit)])
+
+
+def test_reserved_rows_never_judge():
+    first, second = fresh(2)
+    with pytest.raises(ArgumentError, match="not fresh"):  # before anything is trained or judged
+        repair_until(FIRST, TRAIN, [first, second], TARGET, [Targeted(fit, second)])
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [{"protected": ["Sex"]}, {"protected": "sex"}, {"allow": ["Race"]}, {"allow": "sex"}],
+)
+def test_a_protected_column_that_does_not_exist_is_refused(guard):
+    with pytest.raises(ArgumentError, match="expected a list of"):
+        repair_until(FIRST, TRAIN, fresh(1), TARGET, [Reweighted(fit)], **guard)
 
 
 def test_a_model_that_needs_the_protected_column_does_not_get_it():
@@ -184,14 +200,54 @@ def test_rows_that_judged_join_the_training_rows_and_an_undecided_model_is_judge
     assert "look 2" in str(run)
     assert [r.evaluation.rows for r in run.rounds] == [2000, 3000, 63_000]  # both judge the second
     risks = [(1 - r.evaluation.confidence) / 2 for r in run.rounds]  # of one side
-    assert sum(risks) == pytest.approx(0.05)
-    assert risks[2] == pytest.approx(0.05 * 60 / 65)
+    first = planned_risks(0.05, [2000, 3000, 60_000], promising=False, last=False)
+    assert risks[0] == pytest.approx(first[0])
+    assert sum(first) == pytest.approx(0.005)
+    # no repair is left: the second model gets the rest, most of it for its look at all rows
+    assert risks[1:] == pytest.approx([0.045 * (3 / 63) ** 2, 0.045 * (1 - (3 / 63) ** 2)])
+
+
+def test_risks_of_all_tests_that_can_occur_add_up_to_the_risk_of_the_run():
+    sizes, left, spent = [500, 1000, 2000, 4000], 0.05, 0.0
+    for number, promising in enumerate((False, True, True, True)):
+        plan = planned_risks(left, sizes[number:], promising=promising, last=number == 3)
+        assert len(plan) == 4 - number
+        left -= sum(plan)
+        spent += sum(plan)
+    assert spent == pytest.approx(0.05)
+    assert left == pytest.approx(0.0)
+
+
+def test_rows_still_judge_a_model_that_no_repair_improves():
+    samples = [people(n, 300 + i) for i, n in enumerate((2000, 3000, 4000))]
+    same = Patched(lambda model: model, "as it is")
+    run = repair_until(FIRST, TRAIN, samples, replace(TARGET, gap=0.16), [same])
+    assert [r.look for r in run.rounds] == [1, 2, 3][: len(run.rounds)]
+    assert [r.evaluation.rows for r in run.rounds] == [2000, 5000, 9000][: len(run.rounds)]
+    assert len(run.rounds) > 1
+
+
+def test_a_lift_for_all_groups_makes_none_of_them_worse():
+    rows = people(30_000, 11)
+    made = dict(Reweighted(fit, (2.0,), lifts=(1.0, 1.5)).candidates(FIRST, TRAIN, TARGET, frozenset()))  # fmt: skip
+    (_, alone), (name, lifted) = made.items()
+    assert name == "reweighting, × 2, all groups × 1.5"
+    men = rows.columns["sex"].texts() == "m"
+    rates = [np.mean(model(rows.columns)[men & (rows.labels == 1)] == 0) for model in (FIRST, alone, lifted)]  # fmt: skip
+    assert rates[2] < rates[0]
+    assert rates[2] < rates[1]
 
 
 def test_mistakes_are_refused():
     with pytest.raises(ArgumentError, match="at least one"):
         repair_until(FIRST, TRAIN, [], TARGET, [Reweighted(fit)])
+    with pytest.raises(ArgumentError, match="choose="):
+        repair_until(FIRST, TRAIN, fresh(1), TARGET, [Reweighted(fit)], choose=1)
     with pytest.raises(ArgumentError, match="expected shares"):
         GapTarget("sex", gap=3)
-    with pytest.raises(MissingColumnError):
+    with pytest.raises(ArgumentError, match=r"protected=.*'gender'"):
         repair_until(FIRST, TRAIN, fresh(1), GapTarget("gender"), [Reweighted(fit)])
+    with pytest.raises(ArgumentError, match="tuple of columns"):
+        GapTarget("sex", watch="race")
+    with pytest.raises(ArgumentError, match="finite factors"):
+        Reweighted(fit, (-1.0,))

@@ -41,16 +41,18 @@ class PocketSphinx:
             msg = "PocketSphinx takes words= or grammar=, not both"
             raise ArgumentError(msg)
         try:
-            from pocketsphinx import Decoder
+            from pocketsphinx import Decoder, get_model_path
         except ImportError as error:
             raise MissingExtraError.of(package="pocketsphinx", extra="speech", purpose="recognising speech") from error  # fmt: skip
         if self.words is None and self.grammar is None:
             self._decoder = Decoder(samprate=RATE, loglevel="FATAL", cmn="batch")
             return
-        self._decoder = Decoder(samprate=RATE, lm=None, loglevel="FATAL", cmn="batch")
         if self.words is not None:
-            self._load_words(sorted({word.lower() for word in self.words}))
+            words = sorted({word.lower() for word in self.words})
+            dictionary = Path(get_model_path("en-us/cmudict-en-us.dict"))
+            self._decoder = _closed(words, dictionary.read_text(encoding="utf-8"), Decoder)
         else:
+            self._decoder = Decoder(samprate=RATE, lm=None, loglevel="FATAL", cmn="batch")
             try:
                 self._decoder.add_jsgf_string("closed", self.grammar)
             except ValueError as error:
@@ -83,22 +85,26 @@ class PocketSphinx:
         found = self._decoder.hyp()
         return found.hypstr if found else ""
 
-    def _load_words(self, words: Sequence[str]) -> None:
-        unknown = [word for word in words if self._decoder.lookup_word(word) is None]
-        if not words or unknown:
-            listed = ", ".join(map(repr, unknown[:5])) or "none given"
-            msg = f"words without a pronunciation: {listed}; use words of the CMU dictionary"
-            raise ArgumentError(msg)
-        chance = log10(1 / (len(words) + 1))
-        lines = ["\\data\\", f"ngram 1={len(words) + 2}", "", "\\1-grams:", "-99 <s>"]
-        lines += [
-            f"{chance:.4f} </s>",
-            *(f"{chance:.4f} {word}" for word in words),
-            "",
-            "\\end\\",
-            "",
-        ]
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "closed.arpa"
-            path.write_text("\n".join(lines), encoding="utf-8")
-            self._decoder.add_lm_file("closed", str(path))
+
+def _closed(words: Sequence[str], dictionary: str, decoder: Any) -> Any:
+    """A decoder of one vocabulary; with these pronunciations alone it is ready in no time."""
+    spoken: dict[str, list[str]] = {}
+    for line in dictionary.splitlines():
+        word = line.split(" ", 1)[0].split("(")[0]  # further pronunciations are word(2), word(3)
+        spoken.setdefault(word, []).append(line)
+    unknown = [word for word in words if word not in spoken]
+    if not words or unknown:
+        listed = ", ".join(map(repr, unknown[:5])) or "none given"
+        msg = f"words without a pronunciation: {listed}; use words of the CMU dictionary"
+        raise ArgumentError(msg)
+    chance = log10(1 / (len(words) + 1))
+    lines = ["\\data\\", f"ngram 1={len(words) + 2}", "", "\\1-grams:", "-99 <s>"]
+    lines += [*(f"{chance:.4f} {word}" for word in ("</s>", *words)), "", "\\end\\", ""]
+    with TemporaryDirectory() as folder:
+        model, pronounced = Path(folder) / "closed.arpa", Path(folder) / "closed.dict"
+        model.write_text("\n".join(lines), encoding="utf-8")
+        known = [line for word in words for line in spoken[word]]
+        pronounced.write_text("\n".join([*known, ""]), encoding="utf-8")
+        made = decoder(samprate=RATE, lm=None, dict=str(pronounced), loglevel="FATAL", cmn="batch")
+        made.add_lm_file("closed", str(model))
+    return made

@@ -20,7 +20,7 @@ from supersede.table.condition import where as rows_where
 from supersede.table.source import collect, open_source
 from supersede.table.table import Missing, Table
 
-__all__ = ["Transcripts", "read_transcripts"]
+__all__ = ["Transcripts", "read_transcripts", "refuse_other_script"]
 
 _ALIEN = 0.5  # share of utterances in another script from which a comparison is refused
 
@@ -109,7 +109,7 @@ def read_transcripts(
             " insertions, out of no words."
         )
     for column in hypotheses:
-        notes += _scripts(said, heard[column], reference, column)
+        notes += refuse_other_script(said, heard[column], reference, column)
     others = {c: data[c] for c in keep}
     return Transcripts(said, heard, others, normaliser.label, tuple(notes), name)
 
@@ -149,7 +149,9 @@ def _complete(
     return left, [f"{items(int(lost.sum()), 'utterance')} without a hypothesis left out."]
 
 
-def _scripts(said: list[str], heard: list[str], reference: str, column: str) -> list[str]:
+def refuse_other_script(
+    said: Sequence[str], heard: Sequence[str], reference: str, column: str
+) -> list[str]:
     """Refuse transcripts in another script than the references; note single ones."""
     both = [(a, b) for a, b in ((_script(s), _script(h)) for s, h in zip(said, heard, strict=True)) if a and b]  # fmt: skip
     foreign = [(a, b) for a, b in both if a != b]

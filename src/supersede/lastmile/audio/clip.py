@@ -31,7 +31,7 @@ class Clip:
         notes: How the file was brought into this form.
 
     Raises:
-        AudioError: It has no samples, or some that are not finite.
+        AudioError: It has no samples, or some that are not finite, or a rate that no recorder has.
     """
 
     samples: Floats
@@ -40,6 +40,9 @@ class Clip:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not _SLOWEST <= self.rate <= _FASTEST:
+            msg = f"{self.name}: {self.rate} samples per second; expected {_SLOWEST} to {_FASTEST}"
+            raise AudioError(msg)
         samples = np.asarray(self.samples, float)
         if samples.ndim != 1 or len(samples) < _SHORTEST * self.rate:
             msg = (
@@ -78,6 +81,9 @@ def read_clip(path: str | Path, rate: int = RATE) -> Clip:
     """
     soundfile = _soundfile()
     path = Path(path)
+    if not _SLOWEST <= rate <= _FASTEST:
+        msg = f"rate={rate}: expected {_SLOWEST} to {_FASTEST} samples per second"
+        raise AudioError(msg)
     if not path.is_file():
         msg = f"{path}: no such file; paths are relative to the table's folder"
         raise AudioError(msg)

@@ -13,6 +13,7 @@ __all__ = ["Clipped", "Dither", "Noise", "Reverberation", "SoundCondition", "Tel
 
 Floats = npt.NDArray[np.float64]
 NoiseKind = Literal["white", "pink", "brown", "babble"]
+_SHORTEST_ROOM, _LONGEST_ROOM = 0.01, 60.0  # seconds
 _QUIET = 1e-9  # mean square below which a clip is silence
 
 
@@ -47,7 +48,8 @@ class Tone:
     snr: float = 0.0
 
     def __post_init__(self) -> None:
-        _finite("snr", self.snr)
+        for name in ("frequency", "on", "period", "snr"):
+            _finite(name, getattr(self, name))
         if not self.frequency > 0 or not 0 < self.on <= self.period:
             msg = f"Tone(frequency={self.frequency}, on={self.on}, period={self.period}): expected a frequency above 0 and 0 < on <= period"
             raise ArgumentError(msg)
@@ -190,8 +192,8 @@ class Reverberation:
     wet: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.seconds > 0 or not self.wet > 0:
-            msg = f"Reverberation({self.seconds}, {self.wet}): both must be above 0"
+        if not _SHORTEST_ROOM <= self.seconds <= _LONGEST_ROOM or not 0 < self.wet < np.inf:
+            msg = f"Reverberation({self.seconds}, {self.wet}): expected {_SHORTEST_ROOM:g} to {_LONGEST_ROOM:g} seconds, and a finite energy above 0"
             raise ArgumentError(msg)
 
     @property
@@ -220,6 +222,9 @@ class Dither:
 
     level: float = -60.0
 
+    def __post_init__(self) -> None:
+        _finite("level", self.level)
+
     @property
     def name(self) -> str:
         """The level."""
@@ -243,5 +248,5 @@ def _level(clip: Clip, snr: float) -> float:
 
 def _finite(name: str, value: float) -> None:
     if not np.isfinite(value):
-        msg = f"{name}={value}: expected a finite number of decibels"
+        msg = f"{name}={value}: expected a finite number"
         raise ArgumentError(msg)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from supersede.audit import audit_losses
 from supersede.audit.speech import PLAIN, EditCounts, Normaliser, count_edits
+from supersede.audit.speech.transcripts import refuse_other_script
 from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.lastmile.audio.clip import Clip
 from supersede.lastmile.audio.site import SiteReport, describe_site
@@ -168,7 +169,7 @@ def repair_clips(
         progress: Called with a line of text before each step.
 
     Raises:
-        ArgumentError: Lengths differ, or no reference has a word.
+        ArgumentError: Lengths differ, no reference has a word, or the recogniser writes another script.
         TooFewLabelsError: Fewer than six clips have a reference.
 
     Assumes: clips are independent draws from the site.
@@ -230,7 +231,9 @@ class _Job:
 
     def edits(self, clips: Sequence[Clip], said: Sequence[str]) -> EditCounts:
         heard = [self.normaliser(self.recogniser.transcribe(clip)) for clip in clips]
-        return count_edits([self.normaliser(text) for text in said], heard)
+        spoken = [self.normaliser(text) for text in said]
+        refuse_other_script(spoken, heard, "the references", self.recogniser.name)
+        return count_edits(spoken, heard)
 
     def rows(
         self, clips: Sequence[Clip], said: Sequence[str], groups: Sequence[str],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from supersede.errors import ArgumentError
 from supersede.lastmile.audio.clip import Clip
 from supersede.lastmile.audio.tones import FoundTone, find_tones, mean_spectrum
 
@@ -62,10 +63,14 @@ def describe_site(clips: Sequence[Clip]) -> SiteReport:
         clips: Three or more recordings of speech, at one rate.
 
     Raises:
-        ArgumentError: There are fewer than three clips, or their rates differ.
+        ArgumentError: There are fewer than three clips, their rates differ, or one is silent.
 
     Assumes: clips contain speech with short pauses. Thresholds were set on synthetic voices.
     """
+    silent = next((clip.name for clip in clips if not clip.samples.any()), None)
+    if silent is not None:
+        msg = f"{silent} is silent: every sample is zero; leave it out"
+        raise ArgumentError(msg)
     tones = tuple(find_tones(clips))
     levels = [_levels(clip) for clip in clips]
     snr = float(np.median([np.quantile(v, 0.95) - np.quantile(v, 0.05) for v in levels]))

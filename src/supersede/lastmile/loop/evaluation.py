@@ -20,6 +20,7 @@ __all__ = ["Evaluation", "GapTarget", "evaluate_gap"]
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
 Verdict = Literal["pass", "fail", "undecided"]
+_FEWEST = 2
 Metric = Literal["false negative rate", "false positive rate", "error rate"]
 
 
@@ -61,6 +62,9 @@ class GapTarget:
             or not 0.5 < self.confidence < 1
         ):
             msg = f"GapTarget(gap={self.gap}, accuracy_loss={self.accuracy_loss}, worsening={self.worsening}, confidence={self.confidence}): expected shares, the gap above 0 and the confidence above 0.5"
+            raise ArgumentError(msg)
+        if isinstance(self.watch, str) or self.min_rows < _FEWEST:
+            msg = f"GapTarget(watch={self.watch!r}, min_rows={self.min_rows}): expected a tuple of columns, and at least {_FEWEST} rows per group"
             raise ArgumentError(msg)
         if self.metric not in {"false negative rate", "false positive rate", "error rate"}:
             msg = f"GapTarget(metric={self.metric!r}): expected false negative rate, false positive rate or error rate"

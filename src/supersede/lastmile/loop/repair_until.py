@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.bounty import Passport, Sample
-from supersede.errors import ArgumentError
+from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.lastmile.loop.evaluation import Evaluation, GapTarget, evaluate_gap
-from supersede.lastmile.loop.repairs import ModelRepair, Predictor, seen
+from supersede.lastmile.loop.repairs import ModelRepair, Predictor, Targeted, seen
+from supersede.lastmile.loop.risk import planned_risks
 from supersede.lastmile.loop.stacked import stacked
 from supersede.look.numbers import count, items, points
 from supersede.look.result import ResultMixin, frame_of
@@ -144,27 +145,29 @@ def repair_until(
     protected: Sequence[str] | None = None,
     allow: Sequence[str] = (),
     spent: Passport | None = None,
+    choose: float = 0.25,
     synthetic: bool = False,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> RepairRun:
     """Repair a model until it meets a target on fresh rows, or until there is nothing left to try.
 
-    A quarter of the training rows is held out to choose among candidates. Every evaluation spends a
+    Some of the training rows are held out to choose among candidates. Every evaluation spends a
     fresh sample. What happens next depends on the verdict:
 
     - Undecided, with estimates within the limits, and the next sample is large enough to show it if
       they stay where they are: the same model is judged again, on all rows that have judged it and
       the next sample. Rows are spent to show a pass, not to be sure of a failure.
-    - Otherwise the model is repaired. Rows that have judged never judge again, which the passport
-      enforces; half of them join the training rows, half the validation rows.
+    - Otherwise the model is repaired. Rows that have judged never judge a repaired model, which the
+      passport enforces; half of them join the training rows, half the validation rows.
     - Undecided, with nothing left to try: it is judged again likewise.
 
-    The risk that the target's confidence leaves is divided among the looks by the rows of their fresh
-    samples, and whatever model a sample judges was chosen without it. A pass needs the ends of intervals
-    on one side only, and all of them at once, so each end may be wrong with all of a look's risk (Berger
-    1982). So over a whole run the chance that a model passes although it misses the target is at most
-    ``1 - confidence``.
+    Whatever model a sample judges was chosen without it. The risk that the target's confidence leaves is
+    divided among models and looks (`planned_risks`): a model that misses the target on validation rows
+    gets a tenth of what is left, another three quarters, and one that no repair can follow all of it. A
+    pass needs the ends of intervals on one side only, and all of them at once, so each end may be wrong
+    with all of a look's risk (Berger 1982). So over a whole run the chance that a model passes although
+    it misses the target is at most ``1 - confidence``.
 
     Args:
         model: The model in service: columns in, answers out.
@@ -177,12 +180,15 @@ def repair_until(
         protected: Columns that no model may read at prediction; by default those of the target.
         allow: Protected columns that it may read after all, on your decision.
         spent: Passport of rows that are not fresh any more, from earlier runs.
+        choose: Share of the training rows that is held out to choose among candidates, in (0, 1). Where
+            groups are small, a larger one finds candidates with a small gap more often.
         synthetic: Whether rows were made up; the result is then marked.
         seed: Seed of the split into training and validation rows.
         progress: Called with a line of text before each step.
 
     Raises:
-        ArgumentError: There is no repair or no fresh sample, or a sample is not fresh.
+        ArgumentError: There is no repair or no fresh sample, a sample is not fresh, a protected column
+            does not exist, or ``choose`` is not a share.
 
     References:
         Berger (1982), Multiparameter hypothesis testing and acceptance sampling, Technometrics 24.
@@ -193,11 +199,17 @@ def repair_until(
     if not repairs or not fresh or rounds < 1:
         msg = f"{len(repairs)} repairs, {len(fresh)} fresh samples, {rounds} rounds; expected at least one of each"
         raise ArgumentError(msg)
-    guarded = (target.group, *target.watch) if protected is None else protected
-    blind = frozenset(guarded) - set(allow)
+    if not 0 < choose < 1:
+        msg = f"choose={choose}: expected a share of the training rows, between 0 and 1"
+        raise ArgumentError(msg)
+    blind = _blind(train, target, protected, allow)
     passport = (spent or Passport()).with_sample(train)
+    for repair in repairs:
+        if isinstance(repair, Targeted):
+            passport = passport.with_sample(repair.reserve)
+    _refuse_spent(fresh, passport)
     say = progress or (lambda _: None)
-    choosing, learning = _parted(train, 1 / 4, seed)
+    choosing, learning = _parted(train, choose, seed)
 
     def answers(predict: Predictor, rows: Sample) -> Array:
         return np.asarray(predict(seen(rows.columns, blind)), object)
@@ -205,35 +217,34 @@ def repair_until(
     current, applied, tried = model, "", {}  # type: Predictor, str, dict[str, float]
     found: list[Round] = []
     left, judges = list(repairs), []  # type: list[ModelRepair], list[Sample]
-    total = sum(map(len, fresh))
     repaired_times, look = 0, 1
+    unspent, risks = 1 - target.confidence, []  # type: float, list[float]
     for number, sample in enumerate(fresh):
-        if passport.knows(sample):
-            msg = f"sample {sample.name!r} is not fresh: its rows were used for training or in an earlier round; bring rows that were never used"
-            raise ArgumentError(msg)
         passport = passport.with_sample(sample)
         judges.append(sample)
         rows = stacked(judges, sample.name) if len(judges) > 1 else sample
         say(f"judging on {count(len(rows))} rows, {count(len(sample))} of them fresh")
-        risk = (1 - target.confidence) * len(sample) / total
-        judged = evaluate_gap(answers(current, rows), answers(model, rows), rows, target, confidence=1 - 2 * risk)  # fmt: skip
+        more = number + 1 < len(fresh) and repaired_times < rounds and bool(left)
+        if not risks:  # a model that was not judged before
+            promising = _promising(answers(current, choosing), choosing, target)
+            risks = list(planned_risks(unspent, [len(s) for s in fresh[number:]], promising=promising, last=not more))  # fmt: skip
+            unspent -= sum(risks)
+        both = answers(current, rows), answers(model, rows)
+        judged = evaluate_gap(*both, rows, target, confidence=1 - 2 * risks.pop(0))
         found.append(Round(applied, judged, tried, look))
         if judged.verdict == "pass" or number + 1 == len(fresh):
             break
+        again = evaluate_gap(*both, rows, target, confidence=1 - 2 * risks[0])
         better = None
-        if (
-            left
-            and repaired_times < rounds
-            and not _passes_with(fresh[number + 1], judges, judged, target)
-        ):
+        if more and not _passes_with(len(fresh[number + 1]), again, target):
             say(f"repairing, round {repaired_times + 1} of {rounds}")
             parts = [_parted(s, 1 / 2, seed + 1 + number) for s in judges]
-            choosing = stacked([choosing, *(part[0] for part in parts)], "validation")
-            learning = stacked([learning, *(part[1] for part in parts)], "train")
-            judges = []
-            better = _repaired(current, model, learning, choosing, target, left, blind, answers)
+            to_choose = stacked([choosing, *(part[0] for part in parts)], "validation")
+            to_learn = stacked([learning, *(part[1] for part in parts)], "train")
+            better = _repaired(current, model, to_learn, to_choose, target, left, blind, answers)
         if better is not None:
             current, applied, tried, left = better.model, better.name, better.tried, better.left
+            choosing, learning, judges, risks = to_choose, to_learn, [], []
             repaired_times, look = repaired_times + 1, 1
         elif judged.verdict == "fail":
             break
@@ -244,6 +255,28 @@ def repair_until(
         target, tuple(found), "passed" if passed else "did not pass",
         () if passed else _needed(found, left, len(fresh)), current, passport, synthetic,
     )  # fmt: skip
+
+
+def _blind(
+    train: Sample, target: GapTarget, protected: Sequence[str] | None, allow: Sequence[str]
+) -> frozenset[str]:
+    """The columns that no model reads; a name that is not a column would leave one readable."""
+    guarded = (target.group, *target.watch) if protected is None else protected
+    for flag, names, known in (("protected", guarded, train.columns), ("allow", allow, guarded)):
+        wrong = next((name for name in names if name not in known), None)
+        if isinstance(names, str) or wrong is not None:
+            msg = f"{flag}={names!r}: expected a list of {'columns' if flag == 'protected' else 'protected columns'}, some of {', '.join(map(repr, known))}"
+            raise ArgumentError(msg)
+    return frozenset(guarded) - set(allow)
+
+
+def _refuse_spent(fresh: Sequence[Sample], passport: Passport) -> None:
+    """Refuse samples that overlap with training rows or with each other before anything is trained."""
+    for sample in fresh:
+        if passport.knows(sample):
+            msg = f"sample {sample.name!r} is not fresh: its rows were used for training, in another sample or in an earlier round; bring rows that were never used"
+            raise ArgumentError(msg)
+        passport = passport.with_sample(sample)
 
 
 @dataclass(frozen=True)
@@ -261,14 +294,19 @@ def _parted(rows: Sample, part: float, seed: int) -> tuple[Sample, Sample]:
     return rows.take(np.sort(order[:cut]), "validation"), rows.take(np.sort(order[cut:]), "train")
 
 
-def _passes_with(
-    following: Sample, judges: Sequence[Sample], judged: Evaluation, target: GapTarget
-) -> bool:
-    """Whether an undecided model would pass with the next sample too, if its estimates stay."""
+def _promising(answers: Array, choosing: Sample, target: GapTarget) -> bool:
+    """Whether a model meets the target on validation rows; not if these are too few to say."""
+    try:
+        return evaluate_gap(answers, answers, choosing, target).gap <= target.gap
+    except TooFewLabelsError:
+        return False
+
+
+def _passes_with(following: int, judged: Evaluation, target: GapTarget) -> bool:
+    """Whether an undecided model would pass with so many more rows, if its estimates stay."""
     within = judged.gap <= target.gap and -judged.accuracy_change <= target.accuracy_loss
     undecided = judged.verdict == "undecided" and judged.needed is not None
-    rows = sum(map(len, judges)) + len(following)
-    return within and undecided and rows >= (judged.needed or 0)
+    return within and undecided and judged.rows + following >= (judged.needed or 0)
 
 
 def _repaired(
@@ -279,10 +317,13 @@ def _repaired(
     as_first = answers(first, choosing)
 
     def cost(judged: Evaluation) -> float:
-        """The gap, and by how much accuracy and watched groups exceed their limits, in shares."""
+        """The gap, and by how much accuracy and watched groups exceed their limits, in shares.
+
+        Fresh samples are larger: what is likely here, a change beyond half its interval, is shown there.
+        """
         lost = max(-judged.accuracy_change - target.accuracy_loss, 0.0)
-        hurt = max((w.change - w.allowed for w in judged.watched if w.worse), default=0.0)
-        return judged.gap + 2 * (lost + hurt)
+        hurt = max(((w.change + w.low) / 2 - w.allowed for w in judged.watched), default=0.0)
+        return judged.gap + 2 * (lost + max(hurt, 0.0))
 
     best: tuple[float, int, str, Predictor] | None = None
     tried: dict[str, float] = {}

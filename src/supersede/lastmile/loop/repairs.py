@@ -51,23 +51,37 @@ class Reweighted:
     Attributes:
         fit: How a model is trained.
         strengths: Factors of weight to try for these rows.
+        lifts: Factors of weight to try beside each strength, for the rows of all groups that the metric
+            counts. Where accuracy allows errors of the other kind, a lift above 1 brings groups together
+            without making any of them worse.
     """
 
     fit: Fit
     strengths: tuple[float, ...] = (1.5, 2.0, 3.0, 4.0, 6.0)
     name: str = "reweighting"
+    lifts: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if not all(0 < factor < np.inf for factor in (*self.strengths, *self.lifts)):
+            msg = f"Reweighted(strengths={self.strengths}, lifts={self.lifts}): expected finite factors above 0"
+            raise ArgumentError(msg)
 
     def candidates(
         self, model: Predictor, train: Sample, target: GapTarget, blind: frozenset[str]
     ) -> Sequence[tuple[str, Predictor]]:
-        """One model per strength."""
+        """One model per strength and lift."""
         failed = _failed(model, train, target, blind)
+        counted = target.counted(np.asarray(train.labels, object))
         weight = np.ones(len(train)) if train.weight is None else train.weight
         columns = seen(train.columns, blind)
-        return [
-            (f"{self.name}, × {s:g}", self.fit(columns, train.labels, np.where(failed, s * weight, weight)))
-            for s in self.strengths
-        ]  # fmt: skip
+        found: list[tuple[str, Predictor]] = []
+        for lift in self.lifts:
+            lifted = np.where(counted, lift * weight, weight)
+            all_groups = "" if lift == 1 else f", all groups × {lift:g}"
+            for s in self.strengths:
+                made = self.fit(columns, train.labels, np.where(failed, s * lifted, lifted))
+                found.append((f"{self.name}, × {s:g}{all_groups}", made))
+        return found
 
 
 @dataclass(frozen=True)

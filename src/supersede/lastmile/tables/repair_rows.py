@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.audit import audit_losses
-from supersede.bounty.artefacts import Column, columns_of
-from supersede.bounty.sample import as_columns
+from supersede.bounty.artefacts import Column
 from supersede.errors import ArgumentError
+from supersede.lastmile.tables.readable import readable
 from supersede.lastmile.tables.suspects import Suspect, find_suspects
 from supersede.look.numbers import worded
 from supersede.look.result import ResultMixin, frame_of
@@ -150,8 +150,8 @@ def repair_rows(
     Assumes: what moved is an error of the data, not a difference of the people; without labels
     nothing here can distinguish these.
     """
-    rows = columns_of(as_columns(site))
-    suspects = find_suspects(reference, rows)
+    rows, _ = readable(site)
+    suspects = find_suspects(reference, site)
     mendable = [s for s in suspects if s.repairable and s.column not in keep]
     if labels is None:
         fixed = dict(rows)
