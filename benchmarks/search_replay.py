@@ -43,6 +43,7 @@ from supersede.search.architecture.search import IDLE
 from supersede.search.architecture.space import Space
 from supersede.search.architecture.strategies.combined import assembled
 from supersede.search.architecture.strategies.view import View
+from supersede.search.architecture.transfer import guarded
 from supersede.search.architecture.zero_shot.expected import described
 
 RUNS = Path(os.environ.get("SUPERSEDE_REPLAY_RUNS", "search_replay.jsonl"))
@@ -136,7 +137,7 @@ def curated(world: World) -> Space:
     return replace(cell_space(), only=undominated(pool(world)))
 
 
-def run(world: World, space: Space, strategy, most: int, seed: int, start=()) -> list[Evaluated]:
+def run(world: World, space: Space, strategy, most: int, seed: int, prior=()) -> list[Evaluated]:
     """What `search` does, without its database: copies and unconnected cells cost nothing."""
     settled: list[Evaluated] = []
     trained, known, idle = 0, {}, 0
@@ -144,10 +145,8 @@ def run(world: World, space: Space, strategy, most: int, seed: int, start=()) ->
     while trained < min(most, there) and idle < IDLE:
         turn = len(settled)
         rng = np.random.default_rng(np.random.SeedSequence([seed, turn]))
-        if turn < len(start):
-            params = dict(start[turn])
-        else:
-            params = strategy.propose(View(space, GOALS, tuple(settled)), rng)
+        view = View(space, GOALS, tuple(settled))
+        params = dict(guarded(prior, view, turn) or strategy.propose(view, rng))
         candidate = Candidate(space, params)
         before = known.get(candidate.key)
         idle += 1

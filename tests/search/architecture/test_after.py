@@ -117,6 +117,44 @@ def test_files_are_read_back_and_the_card_says_what_they_cost(tmp_path):
     assert len(to_tflite(plain)) > 0
 
 
+def test_exported_files_answer_like_the_torch_module_in_their_own_runtimes(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    import torch
+
+    from supersede.hardware import run_quantised, to_torch
+
+    trained = random_parameters(NETWORK)
+    export(trained, tmp_path, IMAGES)
+    module = to_torch(trained).eval()
+    module.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(IMAGES.transpose(0, 3, 1, 2))).numpy().reshape(12, -1)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    given = session.get_inputs()[0]
+    many = 12 if not isinstance(given.shape[0], int) else given.shape[0]
+    told = np.concatenate(
+        [
+            session.run(None, {given.name: rows.transpose(0, 3, 1, 2)})[0].reshape(len(rows), -1)
+            for rows in np.split(IMAGES, 12 // many)
+        ]
+    )
+    np.testing.assert_allclose(told, wanted, rtol=1e-3, atol=1e-4)
+
+    runtime = litert.Interpreter(str(tmp_path / "model_int8.tflite"))
+    runtime.allocate_tensors()
+    into, out = runtime.get_input_details()[0], runtime.get_output_details()[0]
+    scale, zero = into["quantization"]
+    again = quantised_from_tflite(tmp_path / "model_int8.tflite")
+    ours = run_quantised(again, IMAGES)[again.network.outputs[0]].reshape(12, -1)
+    for image, own in zip(IMAGES, ours, strict=True):
+        whole = np.clip(np.rint(image[None] / scale + zero), -128, 127).astype(np.int8)
+        runtime.set_tensor(into["index"], whole)
+        runtime.invoke()
+        answer = runtime.get_tensor(out["index"]).ravel().astype(int)
+        assert abs(answer - own.ravel()).max() <= 1
+
+
 def test_a_front_is_carried_to_another_task():
     chip = Declared(lanes=256, clock=1e9, bandwidth=4e9, granule=16)
     space = seven_blocks(channels=(16, 64), step=16)
