@@ -22,6 +22,7 @@ from supersede.search.architecture import RandomSearch, Reward, search, seven_bl
 from supersede.search.architecture.after.clustering import cluster, clustered
 from supersede.search.architecture.after.export import export, measure_trained
 from supersede.search.architecture.after.pruning import keep_channels, prune
+from supersede.search.architecture.tasks.training import Recipe, train
 from supersede.search.architecture.transfer import transferred
 
 NETWORK = mobile_net(
@@ -71,6 +72,23 @@ def test_nothing_is_removed_below_the_granule():
     assert "nothing" in str(pruned)
     with pytest.raises(ArgumentError, match="share must be"):
         prune(random_parameters(NETWORK), 1.0)
+
+
+def test_training_on_starts_from_the_function_that_the_weights_compute():
+    import torch
+    from torch.nn import functional
+
+    rng = np.random.default_rng(1)
+    weights = random_parameters(NETWORK, 3)
+    for parameters in weights.parameters.values():
+        parameters.bias[:] = rng.normal(0, 1, len(parameters.bias))
+    images = torch.from_numpy(rng.standard_normal((64, 3, 16, 16)).astype(np.float32))
+    targets = torch.zeros(64, dtype=torch.long)
+    still = Recipe(epochs=1, batch=64, rate=1e-12)
+    after = train(NETWORK, images, targets, functional.cross_entropy, still, 0, start=weights)
+    some = images.numpy().transpose(0, 2, 3, 1)
+    before, now = (run(net, some)["classes"] for net in (weights, after.network))
+    np.testing.assert_allclose(now, before, rtol=1e-3, atol=1e-3 * abs(before).max())
 
 
 def test_what_cannot_lose_channels_says_so():

@@ -1,7 +1,7 @@
 """A space without what its target has no use for: channels off the granule, dominated choices.
 
-Two things are removed. Channels off the target's granule cost as much as the
-next multiple above, which has more of them. And a value is dominated where another one of the same
+Two things are removed. Channels off the target's granule cost about as much as the next multiple
+above, which has more of them; at times they cost more, which makes latency rough to search. And a value is dominated where another one of the same
 choice has at least its capacity and is faster in every network that was looked at: for instance an
 inverted bottleneck where the fused one is faster.
 

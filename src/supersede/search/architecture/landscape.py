@@ -96,7 +96,8 @@ class Landscape(ResultMixin, named="a landscape"):
         title = f"Latency falls in {share(self.falling)} of the steps"
         if self.after is not None:
             title += f" before curation, and in {share(self.after.falling)} after"
-        return figure_page(title, f"{self}.", landscape_figure(self))
+        lead = str(self)
+        return figure_page(title, f"{lead[0].upper()}{lead[1:]}.", landscape_figure(self))
 
 
 def landscape(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from supersede.search.architecture.found import Found
     from supersede.search.architecture.tasks.training import Supervised, Trained
 
-__all__ = ["Trains", "write_winner"]
+__all__ = ["Int8Module", "Trains", "nhwc", "write_winner"]
 
 CALIBRATION = 200
 """Images from which the steps of the int8 file are taken."""
@@ -50,13 +50,18 @@ class Trains(Protocol):
         ...
 
 
-class _Int8:
-    """A network in whole numbers with the face of a torch module."""
+class Int8Module:
+    """A network in whole numbers with the face of a torch module, for a task's `error`.
+
+    Args:
+        quantised: The network.
+    """
 
     def __init__(self, quantised: QuantisedNetwork) -> None:
         self.quantised, self.network = quantised, quantised.network
 
     def __call__(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Outputs in real numbers, as the torch module gives them."""
         import torch
 
         from supersede.hardware.formats.reference import from_steps, run_quantised
@@ -127,7 +132,7 @@ def _exported(
     again, (test, spread) = task.error(trained)[0], task.error(trained, "test")
     weights = trained.network
     images = nhwc(task.supervised(network).images[:CALIBRATION])
-    whole = Trained(_Int8(quantise(weights, images)), trained.seconds, trained.loss)  # type: ignore[arg-type]
+    whole = Trained(Int8Module(quantise(weights, images)), trained.seconds, trained.loss)  # type: ignore[arg-type]
     figures = {
         "error on validation data, in the search": best.error,
         "error on validation data, trained again": again,
