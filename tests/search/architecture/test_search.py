@@ -146,6 +146,16 @@ def test_limits_hold_for_all_that_is_trained():
     assert found.at(latency=limit) == found.front[0]
 
 
+def test_evolution_goes_where_the_limits_are_met_although_few_networks_meet_them():
+    free = search(SPACE, TASK, TARGET, strategy=RandomSearch(), evaluations=60)
+    tight = Limits(weights=int(0.9 * min(e.weights for e in free.trained)))
+    looked = {}
+    for strategy in (RandomSearch(), Evolution(12, 4)):
+        found = search(SPACE, TASK, TARGET, strategy=strategy, evaluations=6, limits=tight)
+        looked[type(strategy)] = len(found.evaluated) / max(len(found.trained), 1)
+    assert looked[Evolution] < 0.5 * looked[RandomSearch]
+
+
 def test_a_limit_of_what_the_target_does_not_say_is_refused():
     class Silent:
         def fingerprint(self):
