@@ -42,7 +42,7 @@ KEPT = Path(os.environ.get("SUPERSEDE_TRAINED", "search_trained.jsonl"))
 ACCELERATOR = "u85-1024"
 SEEDS = {"classification": 10, "detection": 5, "segmentation": 5}
 MARGIN = {"classification": 0.01, "detection": 0.02, "segmentation": 0.01}
-BUDGET, SEARCHED = 0.4, 40
+BUDGET, SEARCHED = 0.4, 20
 """Share of the baseline's weights and of its memory, and trainings of the search within it."""
 TASKS = {
     "classification": Digits(),
