@@ -24,8 +24,12 @@ from supersede.evaluate import Plan, accuracy, estimate, negative_flips, open_qu
 from supersede.review import Check, MaxNFR, MaxSliceNFR, MinGain, NoSliceWorse, Review
 
 GROUPS = ["sex", "race", "age_band"]
-SLICES: tuple[Check, ...] = (MaxSliceNFR(0.05, min_items=100), NoSliceWorse(0.05, min_items=100))
-MARGIN, ROUNDS = 0.004, 3  # of the first plan; looks at most
+LARGE = 5000  # items of a group that holds up the verdict, as in the demonstration
+SLICES: tuple[Check, ...] = (
+    MaxSliceNFR(0.05, min_items=LARGE),
+    NoSliceWorse(0.05, min_items=LARGE),
+)
+ROUNDS = 3  # looks at most
 LOOKS = 0.984  # confidence of each
 GROWTH, RANDOM_SEEDS = 1.25, 20
 DOC = Path("docs/benchmarks/life.md")
@@ -33,17 +37,26 @@ DOC = Path("docs/benchmarks/life.md")
 
 @dataclass(frozen=True)
 class Question:
-    """A decision: may this candidate replace the deployed model, by these limits?"""
+    """A decision: may this candidate replace the old model, by these limits?
+
+    The margin is that of the first plan.
+    """
 
     name: str
     new: str
     checks: tuple[Check, ...]
+    old: str = "deployed"
+    margin: float = 0.004
 
 
 QUESTIONS = (
     Question(
-        "the demonstration's: right answers lost ≤ 2.5 %, accuracy ≥ −1 pp, each group ≤ 5 %",
+        "the demonstration's first: right answers lost ≤ 2.5 %, accuracy ≥ −1 pp, each group ≤ 5 %",
         "congruent", (MinGain(-0.01), MaxNFR(0.025), *SLICES),
+    ),
+    Question(
+        "its second, the patched model: right answers lost ≤ 0.5 %, accuracy ≥ 0, each group ≥ −5 pp",
+        "patched", (MinGain(0.0), MaxNFR(0.005), SLICES[1]), old="congruent", margin=0.001,
     ),
     Question("stricter, for usual training: right answers lost ≤ 1.5 %", "new", (MaxNFR(0.015),)),
 )  # fmt: skip
@@ -74,7 +87,7 @@ class Life:
         """The review with the labels of the items asked for."""
         column = pa.array(self.truth, mask=~np.isin(self.ids, asked))
         return supersede.compare(
-            self.today.append_column("employed", column), old="deployed", new=question.new,
+            self.today.append_column("employed", column), old=question.old, new=question.new,
             label="employed", item="id", groups=GROUPS, checks=question.checks, labels=labels,
             confidence=LOOKS,
         )  # fmt: skip
@@ -82,13 +95,17 @@ class Life:
     def planned(self, question: Question, seed: int) -> Outcome:
         """Three rounds at most, as in the demonstration."""
         table = supersede.read(
-            self.today, models=["deployed", question.new], item="id", groups=GROUPS, labelled=False
+            self.today,
+            models=[question.old, question.new],
+            item="id",
+            groups=GROUPS,
+            labelled=False,
         )
         asked = [
-            negative_flips("deployed", question.new),
-            accuracy(question.new) - accuracy("deployed"),
+            negative_flips(question.old, question.new),
+            accuracy(question.new) - accuracy(question.old),
         ]
-        options: dict[str, object] = {"margin": MARGIN}
+        options: dict[str, object] = {"margin": question.margin}
         separate = 0
         for number in range(1, ROUNDS + 1):
             made = plan(table, asked, seed=seed, confidence=LOOKS, **options)
@@ -152,8 +169,8 @@ def _page(rows: list[str], items: int, seeds: int) -> str:
 `python -m benchmarks.life out`, after `make demo`. {items:,} people of 2018, {seeds} seeds of the
 plan, {min(seeds, RANDOM_SEEDS)} random samples.
 
-Each seed plans labels for the loss of right answers and the change in accuracy, to ±0.4 points, and
-reviews. If that is undecided, the next round plans the labels that the open checks lack, and keeps
+Each seed plans labels for the loss of right answers and the change in accuracy, to ±0.4 points
+(±0.1 for the patched model), and reviews; groups of fewer than {LARGE:,} people hold up no verdict. If that is undecided, the next round plans the labels that the open checks lack, and keeps
 those of the round before. Each of at most three reviews is at 98.4 %.
 
 {head}

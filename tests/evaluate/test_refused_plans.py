@@ -59,6 +59,7 @@ def test_labels_of_two_phases_in_one_file(tmp_path):
     ("arguments", "message"),
     [
         ({"margin": "5%"}, r"margin='5%' .*write margin=0\.05"),
+        ({"margin": "5"}, r"margin='5' .*labels everything\)$"),
         ({"margin": "wide"}, "must be a number in"),
         ({"margin": float("nan")}, "must be a number in"),
         ({"margin": -0.1}, "must be a number in"),

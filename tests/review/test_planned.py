@@ -141,13 +141,19 @@ def test_labels_that_came_back_are_joined_by_item(frame, tmp_path):
     joined = supersede.compare(some, **arguments)
     file = tmp_path / "plan.csv"
     given.assign(label=given["y"].astype(int), item=given["id"]).to_csv(file, index=False)
-    other = rows.drop(columns="y").assign(y=1 - rows["y"])  # labels from elsewhere are not used
-    for table, returned in (
-        (rows.drop(columns="y"), file),
-        (other, {"item": given["id"][::-1], "label": given["y"].astype(int)[::-1]}),
+    empty = rows.assign(y=None)  # a column that is waiting for labels
+    backwards = {"item": given["id"][::-1], "label": given["y"].astype(int)[::-1]}
+    for table, returned, label in (
+        (rows.drop(columns="y"), file, None),
+        (rows, backwards, None),  # a column that nobody named is not taken for labels
+        (empty, file, "y"),
     ):
-        review = supersede.compare(table, returned=returned, **arguments)
+        review = supersede.compare(table, returned=returned, label=label, **arguments)
         assert review.candidate.findings == joined.candidate.findings
+    with pytest.raises(errors.ArgumentError, match="two places: column 'y' holds 5"):
+        supersede.compare(rows, returned=file, label="y", **arguments)
+    with pytest.raises(errors.MissingColumnError, match="'yy'"):
+        supersede.compare(rows, returned=file, label="yy", **arguments)
     with pytest.raises(errors.ArgumentError, match="labels that the plan asked for are missing"):
         supersede.compare(rows, returned={"item": [0], "label": [1]}, **arguments)
     with pytest.raises(errors.LabelError, match="yes"):

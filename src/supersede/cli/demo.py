@@ -1,4 +1,4 @@
-"""``supersede demo``: the life of one model on real data, or two versions of an application."""
+"""``supersede demo``: the life of one model, two versions of an application, or a network on a device."""
 
 import os
 import sys
@@ -9,7 +9,9 @@ from typing import Literal
 __all__ = ["demo"]
 
 
-def demo(which: Literal["life", "answers"] = "life", /, *, folder: Path = Path("out")) -> int:
+def demo(
+    which: Literal["life", "answers", "vision"] = "life", /, *, folder: Path = Path("out")
+) -> int:
     """Live through the life of one model on census records, and write one page about it.
 
     The task: is a person in Massachusetts employed? A search finds the next model and stops itself;
@@ -20,15 +22,20 @@ def demo(which: Literal["life", "answers"] = "life", /, *, folder: Path = Path("
     `supersede demo answers` decides about two versions of a language-model application, from generated
     logs: a must-not-break list, a judge, a label plan and a review, in seconds.
 
+    `supersede demo vision` searches a small network for an accelerator whose queries find their image in
+    a gallery that a large network has indexed, and ends with the file to deploy, in a few minutes.
+
     Exit codes: 0 done, 2 a usage or data error.
 
     Args:
-        which: What is shown: the life of a model, or two versions of an application.
+        which: What is shown: the life of a model, two versions of an application, or a network on a
+            device.
         folder: Folder of what is written: the page index.html, and what each command reads and
             writes.
     """
     from supersede.demo.answers import decide_answers
     from supersede.demo.life import live
+    from supersede.demo.vision import deploy
 
     begin = time.monotonic()
 
@@ -36,7 +43,7 @@ def demo(which: Literal["life", "answers"] = "life", /, *, folder: Path = Path("
         told = text if text.startswith(" ") else f"[{time.monotonic() - begin:3.0f} s] $ {text}"
         print(told, file=sys.stderr, flush=True)
 
-    shown = live if which == "life" else decide_answers
+    shown = {"life": live, "answers": decide_answers, "vision": deploy}[which]
     print(shown(folder, progress=progress))
     programs = os.path.dirname(sys.executable)  # noqa: PTH120  # a link into the environment stays one
     print(

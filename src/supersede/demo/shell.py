@@ -13,6 +13,7 @@ from supersede.errors import SourceError
 __all__ = ["Shell", "Step", "Told", "spent"]
 
 _UNDECIDED = 3
+_JUDGES = ("supersede review", "supersede hunt", "supersede compatibility")
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Shell:
             shlex.split(command), cwd=self.folder, env=alone, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
-        verdict = command.startswith(("supersede review", "supersede hunt"))
+        verdict = command.startswith(_JUDGES)
         if done.returncode and not (verdict and done.returncode in {1, _UNDECIDED}):
             msg = f"in {self.folder}, {command!r} ended with {done.returncode}:\n{done.stderr}"
             raise SourceError(msg)

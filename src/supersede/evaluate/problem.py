@@ -187,6 +187,7 @@ def margins(estimands: Sequence[Estimand], margin: float) -> Floats:
 def _share(text: str) -> float | None:
     """The share that a text such as 5% or 0.05 names; None if it names none."""
     try:
-        return float(f"{float(text.removesuffix('%')) / (100 if '%' in text else 1):.12g}")
+        share = float(f"{float(text.removesuffix('%')) / (100 if '%' in text else 1):.12g}")
     except ValueError:
         return None
+    return share if 0 <= share <= 1 else None

@@ -91,7 +91,7 @@ def compare(
             `supersede.evaluate.Plan` by which they were. Where that is not said, the review speaks
             of the labelled items only and never passes.
         returned: With a plan, the labels that came back: the filled file, or anything else that
-            `supersede.evaluate.estimate` takes. They stand in place of the label column.
+            `supersede.evaluate.estimate` takes. A label column must then be empty.
         chosen: The candidate whose verdict is the review's; the first by default.
         confidence: Two-sided confidence of every interval, in (0, 1).
         metric: Of runs: the metric, or the column of grades, that says whether an item is right.

@@ -17,6 +17,7 @@ import pyarrow as pa
 from supersede.errors import ArgumentError, ItemError
 from supersede.look.numbers import count
 from supersede.table.internal import internal
+from supersede.table.outcomes import plain
 from supersede.table.source import collect
 from supersede.table.table import Table
 
@@ -31,7 +32,7 @@ RETURNED = "label that came back"  # its name shows in notes
 
 
 def with_returned(table: Table, plan: "Plan", returned: object) -> Table:
-    """The table with the labels that came back for a plan, in place of a label column.
+    """The table with the labels that came back for a plan.
 
     Args:
         table: Predictions, with item ids.
@@ -39,7 +40,7 @@ def with_returned(table: Table, plan: "Plan", returned: object) -> Table:
         returned: The labels, as `supersede.evaluate.estimate` takes them.
 
     Raises:
-        ArgumentError: The table has no item ids, or the models have no classes.
+        ArgumentError: The table has no item ids or has labels, or the models have no classes.
         LabelError: The labels are for another plan, are not classes, or contradict each other.
     """
     import ibis
@@ -55,6 +56,7 @@ def with_returned(table: Table, plan: "Plan", returned: object) -> Table:
             " to the table, a column a model"
         )
         raise ArgumentError(msg)
+    _refuse_two_labels(table)
     settled = settle(plan, read_labels(returned), same=table.same)
     classes, at = plan.patterns.classes, np.flatnonzero(settled.labelled)
     key = internal("item")
@@ -66,6 +68,20 @@ def with_returned(table: Table, plan: "Plan", returned: object) -> Table:
     )
     rows = table.rows.left_join(ibis.memtable(labels), [(table.item, key)]).drop(key)
     return replace(table, rows=rows, label=RETURNED)
+
+
+def _refuse_two_labels(table: Table) -> None:
+    """Refuse labels in the table beside those that came back: nothing says which are right."""
+    if table.label is None:
+        return
+    held = collect(table.rows.aggregate(labels=plain(table.rows[table.label]).count()))
+    if number := held["labels"][0].as_py():
+        msg = (
+            f"labels are in two places: column {table.label!r} holds {count(number)}, and the plan's"
+            " file is filled, too. To use the file, leave the column out; to use the column, pass the"
+            " plan as it was written, without labels"
+        )
+        raise ArgumentError(msg)
 
 
 def planned_table(table: Table, plan: "Plan", old: str, candidates: Sequence[str]) -> Table:

@@ -184,7 +184,7 @@ def read(
         source=opened.name,
         notes=tuple(notes),
     )
-    table = validate(table, fingerprint=labelled)  # plans have a design hash instead
+    table = validate(table, labelled=labelled)
     return replace(table, reading=_reading(table))
 
 

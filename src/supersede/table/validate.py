@@ -62,15 +62,16 @@ def refuse_summary_rows(rows: "ir.Table", item: str | None, source: str) -> None
         raise ItemError(msg)
 
 
-def validate(table: Table, *, fingerprint: bool = True) -> Table:
+def validate(table: Table, *, labelled: bool = True) -> Table:
     """Check ids, answers, weights and costs, and fill in size, notes and fingerprint.
 
     Args:
         table: The table to check.
-        fingerprint: Whether to hash the rows, the most expensive part on large tables.
+        labelled: Whether there must be labels. Where they are still to come there is no fingerprint,
+            the most expensive part on large tables: plans have a design hash instead.
 
     Returns:
-        The table with its size and, where asked for, its fingerprint.
+        The table with its size and, where there are labels, its fingerprint.
 
     Raises:
         EmptyTableError: There are no rows.
@@ -81,7 +82,7 @@ def validate(table: Table, *, fingerprint: bool = True) -> Table:
     """
     for use in ("weight", "cost"):
         _check_number(table, use, getattr(table, use))
-    facts = _facts(table, fingerprint=fingerprint)
+    facts = _facts(table, fingerprint=labelled)
     size = int(facts["size"])
     if size == 0:
         msg = f"{table.source} has no rows; nothing can be reviewed"
@@ -90,7 +91,7 @@ def validate(table: Table, *, fingerprint: bool = True) -> Table:
     for model in table.models:
         _check_answers(table, model, facts, size)
     _check_amounts(table, facts, size)
-    if table.label is not None and facts["unlabelled"] == size:
+    if labelled and table.label is not None and facts["unlabelled"] == size:
         msg = f"label column {table.label!r} is empty: none of the {size:,} items has a label"
         raise EmptyTableError(msg)
     notes = _missing_notes(table, facts, size)
