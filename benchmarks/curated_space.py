@@ -135,7 +135,13 @@ def tables() -> tuple[list[tuple[str, ...]], str]:
         ))  # fmt: skip
     ratio = float(np.median(shares)) / EVALUATIONS
     verdict = "met" if ratio <= GOAL else "**missed**"
-    words = f"The median seed needs {ratio:.2f} of the evaluations (goal: {GOAL}): {verdict}."
+    if len(seeds) < SEEDS:
+        verdict += f" so far, but only {len(seeds)} of {SEEDS} seeds have run"
+    each = ", ".join(f"{share / EVALUATIONS:.2f}" for share in shares)
+    words = (
+        f"Curated, the seeds need {each} of the evaluations, {ratio:.2f} in the median (goal: {GOAL}):"
+        f" {verdict}."
+    )
     return rows, words
 
 

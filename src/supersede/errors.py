@@ -26,6 +26,7 @@
     ├── HardwareError              (ValueError)   a network's cost cannot be determined
     │   ├── TargetError                           a target's description is impossible
     │   ├── MeasurementError                      a target rejects a network; a file has no measurement
+    │   │   └── CacheError         (OSError)      kept measurements cannot be read or written
     │   └── EstimateError                         an estimator cannot be fitted, read or applied
     ├── LinearizationError         (ValueError)   a network cannot be expanded at its weights
     ├── MissingExtraError          (ImportError)  an optional dependency is not installed
@@ -73,6 +74,7 @@ __all__ = [
     "AudioError",
     "BountyError",
     "BudgetSpentError",
+    "CacheError",
     "ColumnTypeError",
     "ConflictError",
     "ConvergenceError",
@@ -251,6 +253,10 @@ class TargetError(HardwareError):
 
 class MeasurementError(HardwareError):
     """The target rejected the network, or the file contains no measurements."""
+
+
+class CacheError(MeasurementError, OSError):
+    """The file of kept measurements cannot be read or written; the network is not the cause."""
 
 
 class EstimateError(HardwareError):

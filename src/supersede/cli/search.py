@@ -1,12 +1,15 @@
 """``supersede search``: which network suits a target?"""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from supersede.cli.common import Quiet, outputs
+from supersede.errors import SearchError, SupersedeError
 
 if TYPE_CHECKING:
-    from supersede.search.architecture import Space, Task
+    from supersede.search.architecture import Candidate, Score, Space, Task
+    from supersede.search.architecture.candidates import Objective
 
 __all__ = ["search"]
 
@@ -16,7 +19,7 @@ def search(
     target: str,
     task: str = "digits",
     space: str | None = None,
-    strategy: Literal["evolution", "nsga2", "reinforce", "random"] = "evolution",
+    strategy: Literal["evolution", "nsga2", "reinforce", "random", "combined"] = "evolution",
     evaluations: int = 50,
     max_latency: float | None = None,
     max_weights: str | None = None,
@@ -24,6 +27,7 @@ def search(
     most_accurate: bool = False,
     curate: bool = True,
     stop: bool = True,
+    prior: Path | None = None,
     seed: int = 0,
     store: str | None = None,
     memory: str | None = None,
@@ -40,7 +44,8 @@ def search(
     The flags may stand in a file: supersede search --config search.toml. With --store, the same command
     continues a search that was interrupted, at any moment.
 
-    Exit codes: 0 done, 1 no network is within the limits, 2 a usage or data error.
+    Exit codes: 0 done, 1 no network was found (none is within the limits, or all trainings failed), 2 a
+    usage or data error.
 
     Example: supersede search --target ethos-u85-512 --task digits --evaluations 30 --store runs/digits
 
@@ -49,7 +54,8 @@ def search(
         task: digits (classification), detection or segmentation (composed scenes), or a task of your own:
             file.py:name.
         space: A space of your own: file.py:name; by default one that suits the task.
-        strategy: How candidates are chosen.
+        strategy: How candidates are chosen. combined measures a hundred networks, screens two thousand by
+            estimates, and learns from each that is trained; the others train what they propose.
         evaluations: Trainings at most.
         max_latency: Most milliseconds.
         max_weights: Most memory for weights, likewise.
@@ -57,6 +63,8 @@ def search(
         most_accurate: Minimise the error alone, within the limits, instead of error and latency.
         curate: Remove channels off the target's granule and dominated choices first.
         stop: End when further search is not worth it, rather than after all evaluations.
+        prior: The --json of a search on another task, over the same choices: its front is tried first, and
+            dropped if it does not help.
         seed: Seed of all random choices.
         store: A folder, or postgresql://… for several workers.
         memory: Memory mode of an Ethos-U.
@@ -65,42 +73,70 @@ def search(
         cache: File of kept measurements; in the user's folder for caches if left out.
         out: Write the page here, as HTML in one file.
         json: Write the result here, as JSON.
-        winner: Folder for the most accurate network of the front: its description and its picture.
+        winner: Folder for the most accurate network of the front: it is trained once more and written as
+            torch weights, ONNX and int8 TensorFlow Lite, with a card of its figures and a picture.
         quiet: Do not show progress.
     """
     from supersede.cli.for_targets import byte_count, cache_file, open_target
     from supersede.cli.progress import Progress
-    from supersede.search.architecture import Limits, Stop, TargetCosts
+    from supersede.look.page import check_output
+    from supersede.search.architecture import Limits, Stop, TargetCosts, read_front
     from supersede.search.architecture import search as find
+    from supersede.search.architecture.candidates import whole_number
+    from supersede.search.architecture.store import open_store
 
     written = outputs(out=out, json=json)
+    whole_number("--evaluations", evaluations, least=1)
+    whole_number("--seed", seed, least=0)
     limits = Limits(
         None if max_latency is None else max_latency / 1000,
         byte_count(max_weights, "--max-weights"),
         byte_count(max_sram, "--max-sram"),
     )
-    opened = open_target(target, memory, system, vela_config, 8)
+    opened, kept = open_target(target, memory, system, vela_config, 8), cache_file(cache)
     chosen_task, chosen_space = _task(task), _space(space, task)
+    if winner is not None:
+        check_output(winner / "network.html", "the winner", [".html"])
+    if prior is not None:
+        read_front(prior, chosen_space)
+    goals: tuple[Objective, ...] = ("error",) if most_accurate else ("error", "latency")
+    with open_store(store, len(goals)):  # a place that cannot be used is refused before the work
+        pass
     with Progress(quiet=quiet) as say:
         if curate:
-            curated = chosen_space.curate(opened, seed=seed, progress=say)
+            curated = chosen_space.curate(opened, seed=seed, cache=kept, progress=say)
             print(curated)
             chosen_space = curated.space
         found = find(
-            chosen_space, chosen_task, TargetCosts(opened, cache_file(cache)),
-            objectives=("error",) if most_accurate else ("error", "latency"),
-            limits=limits, strategy=_strategy(strategy), evaluations=evaluations,
+            chosen_space, _Foreign(chosen_task, task) if ":" in task else chosen_task,
+            TargetCosts(opened, kept), objectives=goals, limits=limits,
+            strategy=_strategy(strategy, chosen_space, opened, limits, seed, kept, say),
+            evaluations=evaluations, prior=read_front(prior, chosen_space) if prior else (),
             stop=Stop() if stop else None, seed=seed, store=store, progress=say,
         )  # fmt: skip
-    print(found)
-    written.write(found)
-    if winner is not None and found.front:
-        _write_winner(found, winner, opened)
+        print(found)
+        written.write(found)
+        if winner is not None and found.best is not None:
+            from supersede.search.architecture.after.winner import write_winner
+
+            say("training the winner once more, and writing it")
+            files = write_winner(found, chosen_task, winner, opened, seed=seed)
+            print(f"{winner}: {', '.join(files)}")
     return 0 if found.front else 1
 
 
-def _strategy(name: str) -> Any:
-    from supersede.search.architecture import EXPERT, NSGA2, Evolution, RandomSearch, Reinforce
+def _strategy(
+    name: str, space: "Space", target: Any, limits: Any, seed: int, cache: Path, say: Any
+) -> Any:
+    from supersede.search.architecture import (
+        EXPERT,
+        NSGA2,
+        Combined,
+        Evolution,
+        RandomSearch,
+        Reinforce,
+        screened,
+    )
 
     match name:
         case "nsga2":
@@ -109,8 +145,40 @@ def _strategy(name: str) -> Any:
             return Reinforce()
         case "random":
             return RandomSearch()
+        case "combined":
+            pool = screened(space, target, limits=limits, seed=seed, cache=cache, progress=say)
+            return Combined(pool)
         case _:
             return Evolution(population=20, entrants=5, mutations=EXPERT)
+
+
+@dataclass(frozen=True)
+class _Foreign:
+    """A task of the user's: its own errors end the search, with the line that raised them."""
+
+    task: "Task"
+    name: str
+
+    def evaluate(self, candidate: "Candidate", seed: int) -> "Score":
+        try:
+            return self.task.evaluate(candidate, seed)
+        except (SupersedeError, FloatingPointError):
+            raise
+        except Exception as error:
+            raise _raised(self.name, error) from error
+
+    def fingerprint(self) -> str:
+        return self.task.fingerprint()
+
+
+def _raised(name: str, error: Exception) -> SearchError:
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return SearchError(
+        f"{name} raised {type(error).__name__}: {error} ({frame.filename}, line {frame.lineno}). What"
+        " was finished before is kept in --store: fix it, and run the same command again"
+    )
 
 
 def _task(name: str) -> "Task":
@@ -126,9 +194,10 @@ def _task(name: str) -> "Task":
         case "segmentation":
             return Segmentation()
     task: Task = _own(name, "--task", "digits, detection, segmentation")
-    if not callable(getattr(task, "evaluate", None)):
-        msg = f"--task {name} has no method evaluate(candidate, seed); see the protocol Task"
-        raise ArgumentError(msg)
+    for method in ("evaluate(candidate, seed)", "fingerprint()"):
+        if not callable(getattr(task, method.partition("(")[0], None)):
+            msg = f"--task {name} has no method {method}; see the protocol Task, or use Reward"
+            raise ArgumentError(msg)
     return task
 
 
@@ -161,21 +230,13 @@ def _own(name: str, flag: str, known: str) -> Any:
     if not path.endswith(".py") or not Path(path).is_file():
         msg = f"{flag} {name!r}: expected {known}, or file.py:name of a file that exists"
         raise ArgumentError(msg)
-    values = runpy.run_path(path)
+    try:
+        values = runpy.run_path(path)
+    except SupersedeError:
+        raise
+    except Exception as error:
+        raise _raised(name, error) from error
     if attribute not in values:
         msg = f"{flag}: {path} defines no {attribute!r}"
         raise ArgumentError(msg)
     return values[attribute]
-
-
-def _write_winner(found: Any, folder: Path, target: Any) -> None:
-    from supersede.look.page import figure_page, write_whole
-    from supersede.search.architecture.picture import drawn_network
-
-    best = min(found.front, key=lambda e: e.error)
-    network = found.candidate(best).network
-    write_whole(folder / "network.json", network.to_json())
-    cost = target.measure(network)
-    page = figure_page("The most accurate network", f"{best}.", drawn_network(network, cost))
-    write_whole(folder / "network.html", page)
-    print(f"{folder}: network.json, network.html")

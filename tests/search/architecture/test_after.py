@@ -22,6 +22,7 @@ from supersede.search.architecture import RandomSearch, Reward, search, seven_bl
 from supersede.search.architecture.after.clustering import cluster, clustered
 from supersede.search.architecture.after.export import export, measure_trained
 from supersede.search.architecture.after.pruning import keep_channels, prune
+from supersede.search.architecture.tasks.training import Recipe, train
 from supersede.search.architecture.transfer import transferred
 
 NETWORK = mobile_net(
@@ -73,6 +74,23 @@ def test_nothing_is_removed_below_the_granule():
         prune(random_parameters(NETWORK), 1.0)
 
 
+def test_training_on_starts_from_the_function_that_the_weights_compute():
+    import torch
+    from torch.nn import functional
+
+    rng = np.random.default_rng(1)
+    weights = random_parameters(NETWORK, 3)
+    for parameters in weights.parameters.values():
+        parameters.bias[:] = rng.normal(0, 1, len(parameters.bias))
+    images = torch.from_numpy(rng.standard_normal((64, 3, 16, 16)).astype(np.float32))
+    targets = torch.zeros(64, dtype=torch.long)
+    still = Recipe(epochs=1, batch=64, rate=1e-12)
+    after = train(NETWORK, images, targets, functional.cross_entropy, still, 0, start=weights)
+    some = images.numpy().transpose(0, 2, 3, 1)
+    before, now = (run(net, some)["classes"] for net in (weights, after.network))
+    np.testing.assert_allclose(now, before, rtol=1e-3, atol=1e-3 * abs(before).max())
+
+
 def test_what_cannot_lose_channels_says_so():
     trained = random_parameters(NETWORK)
     with pytest.raises(NetworkError, match="same shape"):
@@ -115,6 +133,44 @@ def test_files_are_read_back_and_the_card_says_what_they_cost(tmp_path):
     assert "u55-128" in (tmp_path / "w" / "card.md").read_text()
     plain = quantise(trained, IMAGES)
     assert len(to_tflite(plain)) > 0
+
+
+def test_exported_files_answer_like_the_torch_module_in_their_own_runtimes(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    import torch
+
+    from supersede.hardware import run_quantised, to_torch
+
+    trained = random_parameters(NETWORK)
+    export(trained, tmp_path, IMAGES)
+    module = to_torch(trained).eval()
+    module.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(IMAGES.transpose(0, 3, 1, 2))).numpy().reshape(12, -1)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    given = session.get_inputs()[0]
+    many = 12 if not isinstance(given.shape[0], int) else given.shape[0]
+    told = np.concatenate(
+        [
+            session.run(None, {given.name: rows.transpose(0, 3, 1, 2)})[0].reshape(len(rows), -1)
+            for rows in np.split(IMAGES, 12 // many)
+        ]
+    )
+    np.testing.assert_allclose(told, wanted, rtol=1e-3, atol=1e-4)
+
+    runtime = litert.Interpreter(str(tmp_path / "model_int8.tflite"))
+    runtime.allocate_tensors()
+    into, out = runtime.get_input_details()[0], runtime.get_output_details()[0]
+    scale, zero = into["quantization"]
+    again = quantised_from_tflite(tmp_path / "model_int8.tflite")
+    ours = run_quantised(again, IMAGES)[again.network.outputs[0]].reshape(12, -1)
+    for image, own in zip(IMAGES, ours, strict=True):
+        whole = np.clip(np.rint(image[None] / scale + zero), -128, 127).astype(np.int8)
+        runtime.set_tensor(into["index"], whole)
+        runtime.invoke()
+        answer = runtime.get_tensor(out["index"]).ravel().astype(int)
+        assert abs(answer - own.ravel()).max() <= 1
 
 
 def test_a_front_is_carried_to_another_task():

@@ -11,8 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from supersede.errors import ArgumentError, ConvergenceError, SearchError, SpaceError, StudyError
-from supersede.hardware import Declared
+from supersede.errors import (
+    ArgumentError,
+    CacheError,
+    ConvergenceError,
+    HistoryError,
+    MeasurementError,
+    MissingExtraError,
+    SearchError,
+    SpaceError,
+    StudyError,
+)
+from supersede.hardware import Declared, Measurement
 from supersede.search.architecture import (
     EXPERT,
     NSGA2,
@@ -23,9 +33,13 @@ from supersede.search.architecture import (
     Reward,
     Score,
     Stop,
+    TargetCosts,
+    read_front,
     search,
     seven_blocks,
+    transferred,
 )
+from supersede.search.architecture.transfer import spread
 
 TARGET = Declared(lanes=256, clock=1e9, bandwidth=4e9, granule=16)
 SPACE = seven_blocks(channels=(16, 64), step=16)
@@ -61,9 +75,9 @@ def test_a_search_that_is_continued_is_the_search_that_was_not_interrupted(strat
 
 PROGRAM = """
 import os, sys, time
-from tests.search.architecture.test_search import SPACE, TARGET, Reward, search, Evolution
+from tests.search.architecture.test_search import EXPERT, SPACE, TARGET, Reward, search, Evolution
 slow = Reward("capacity", lambda net, seed: (time.sleep(0.02), 1e5 / net.parameters)[1])
-search(SPACE, slow, TARGET, strategy=Evolution(8, 3), evaluations=30, store=sys.argv[1],
+search(SPACE, slow, TARGET, strategy=Evolution(8, 3, EXPERT), evaluations=30, store=sys.argv[1],
        progress=lambda words: print(words, flush=True))
 """
 
@@ -80,8 +94,10 @@ def test_killed_at_any_moment_it_ends_with_the_same_front(tmp_path):
             for _ in range(lines):
                 assert process.stdout.readline()
             process.send_signal(signal.SIGKILL)
-    resumed = search(SPACE, TASK, TARGET, strategy=Evolution(8, 3), evaluations=30, store=folder)
-    whole = search(SPACE, TASK, TARGET, strategy=Evolution(8, 3), evaluations=30)
+    resumed = search(
+        SPACE, TASK, TARGET, strategy=Evolution(8, 3, EXPERT), evaluations=30, store=folder
+    )
+    whole = search(SPACE, TASK, TARGET, strategy=Evolution(8, 3, EXPERT), evaluations=30)
     assert [v[1:] for v in values(resumed)] == [v[1:] for v in values(whole)]
     assert [e.key for e in resumed.front] == [e.key for e in whole.front]
 
@@ -112,6 +128,7 @@ def test_limits_that_nothing_meets_are_named_with_the_distance():
     found = search(SPACE, TASK, TARGET, evaluations=5, limits=Limits(latency=1e-6, peak=10**9))
     assert not found.trained
     assert "nearest exceeds latency by" in found.shortfall
+    assert "against a limit of 0.001 ms" in found.shortfall
     assert "no network was closer to the limit of latency than" in found.shortfall
     assert "peak" not in found.shortfall
     with pytest.raises(SearchError, match="no trained network is within"):
@@ -129,14 +146,22 @@ def test_limits_hold_for_all_that_is_trained():
     assert found.at(latency=limit) == found.front[0]
 
 
+def test_evolution_goes_where_the_limits_are_met_although_few_networks_meet_them():
+    free = search(SPACE, TASK, TARGET, strategy=RandomSearch(), evaluations=60)
+    tight = Limits(weights=int(0.9 * min(e.weights for e in free.trained)))
+    looked = {}
+    for strategy in (RandomSearch(), Evolution(12, 4)):
+        found = search(SPACE, TASK, TARGET, strategy=strategy, evaluations=6, limits=tight)
+        looked[type(strategy)] = len(found.evaluated) / max(len(found.trained), 1)
+    assert looked[Evolution] < 0.5 * looked[RandomSearch]
+
+
 def test_a_limit_of_what_the_target_does_not_say_is_refused():
     class Silent:
         def fingerprint(self):
             return "silent"
 
         def measure(self, network):
-            from supersede.hardware import Measurement
-
             return Measurement(0.001)
 
     with pytest.raises(ArgumentError, match="target does not say it"):
@@ -225,11 +250,134 @@ def test_a_full_disk_is_named_and_what_was_finished_is_kept(tmp_path):
         ({"objectives": ["latency"]}, "expected error"),
         ({"objectives": ["error", "speed"]}, "expected error"),
         ({"evaluations": 0}, "at least 1"),
+        ({"evaluations": 2.5}, "whole number"),
+        ({"evaluations": float("nan")}, "whole number"),
+        ({"seed": -1}, "at least 0"),
     ],
 )
 def test_mistakes_are_named(options, words):
     with pytest.raises(ArgumentError, match=words):
         search(SPACE, TASK, TARGET, **options)
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
+def test_a_limit_that_limits_nothing_is_refused(limit):
+    with pytest.raises(ArgumentError, match="above zero and finite"):
+        Limits(latency=limit)
+
+
+class Refusing:
+    """A target that refuses every network."""
+
+    def fingerprint(self):
+        return "refusing"
+
+    def measure(self, network):
+        msg = "13 channels do not fit"
+        raise MeasurementError(msg)
+
+
+def test_a_target_that_refuses_everything_is_not_a_missed_limit():
+    found = search(SPACE, TASK, Refusing(), evaluations=2)
+    assert found.shortfall.endswith("could be measured: 13 channels do not fit")
+    assert found.headline == "No network was found"
+
+
+def test_failed_trainings_are_not_a_missed_limit():
+    found = search(SPACE, Reward("nothing", lambda net, seed: float("nan")), TARGET, evaluations=3)
+    assert found.headline == "All of 3 trainings failed"
+    assert not found.shortfall
+
+
+def test_a_file_that_keeps_no_measurements_is_no_property_of_the_networks(tmp_path):
+    (tmp_path / "c.db").write_text("not a database, and longer than a header of one would be" * 20)
+    with pytest.raises(CacheError, match="name a new file"):
+        search(SPACE, TASK, TargetCosts(TARGET, tmp_path / "c.db"), evaluations=2)
+
+
+def test_an_error_of_ours_that_says_nothing_of_the_candidate_stops_the_search():
+    def wants_more(net, seed):
+        raise MissingExtraError.of(package="pycocotools", extra="search", purpose="precision")
+
+    with pytest.raises(MissingExtraError, match="pycocotools"):
+        search(SPACE, Reward("more", wants_more), TARGET, evaluations=3)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (0.5, "expected a Score"),
+        (None, "expected a Score"),
+        (Score(0.5, standard_error=-1.0), "standard error is -1.0"),
+        (Score(0.5, standard_error=float("nan")), "standard error is nan"),
+    ],
+)
+def test_a_task_that_returns_something_else_is_told(told, words):
+    class Odd:
+        def evaluate(self, candidate, seed):
+            return told
+
+        def fingerprint(self):
+            return "odd"
+
+    with pytest.raises(ArgumentError, match=words):
+        search(SPACE, Odd(), TARGET, evaluations=2)
+
+
+def test_an_objective_that_the_target_does_not_say_is_refused():
+    class Silent:
+        def fingerprint(self):
+            return "silent"
+
+        def measure(self, network):
+            return Measurement(0.001)
+
+    with pytest.raises(ArgumentError, match="weights is an objective"):
+        search(SPACE, TASK, Silent(), objectives=("error", "weights"), evaluations=2)
+
+
+@pytest.mark.parametrize("place", ["mysql://u:secret@h/x", "sqlite:///x.db"])
+def test_only_databases_that_hold_workers_apart_are_shared(place):
+    with pytest.raises(StudyError, match="name a folder, or postgresql") as caught:
+        search(SPACE, TASK, TARGET, evaluations=1, store=place)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_changed_start_or_strategy_is_refused(tmp_path):
+    one = SPACE.sample(np.random.default_rng(0))
+    search(SPACE, TASK, TARGET, evaluations=2, start=[one], store=tmp_path)
+    with pytest.raises(StudyError, match="start was"):
+        search(SPACE, TASK, TARGET, evaluations=3, store=tmp_path)
+    with pytest.raises(StudyError, match="strategy was"):
+        search(SPACE, TASK, TARGET, evaluations=3, start=[one], strategy=NSGA2(), store=tmp_path)
+
+
+def ends(reverse):
+    """The front of a task, best or worst first, as a prior."""
+    sign = -1 if reverse else 1
+    task = Reward("sign", lambda net, seed: 10 + sign * 1e5 / net.parameters)
+    return transferred(search(SPACE, task, TARGET, evaluations=60), SPACE, most=8)
+
+
+def test_a_prior_that_helps_is_used_and_one_that_misleads_costs_three_trainings():
+    good, bad = ends(reverse=False), ends(reverse=True)
+    found = search(SPACE, TASK, TARGET, prior=good, strategy=RandomSearch(), evaluations=14)
+    taken = [e.key for e in found.evaluated]
+    assert {SPACE.key(p) for p in good} <= set(taken)
+    assert taken[:3] == [SPACE.key(good[i]) for i in spread(len(good), 3)]
+    assert taken[3] not in {SPACE.key(p) for p in good}
+    misled = search(SPACE, TASK, TARGET, prior=bad, strategy=RandomSearch(), evaluations=14)
+    assert len({e.key for e in misled.evaluated} & {SPACE.key(p) for p in bad}) == 3
+
+
+def test_a_front_is_read_from_the_file_of_a_search(tmp_path):
+    found = search(SPACE, TASK, TARGET, evaluations=12)
+    found.save(tmp_path / "found.json")
+    assert read_front(tmp_path / "found.json", SPACE) == transferred(found, SPACE)
+    (tmp_path / "other.json").write_text('{"front": [1]}')
+    for name in ("other.json", "nowhere.json"):
+        with pytest.raises(HistoryError, match="not the record of a search"):
+            read_front(tmp_path / name, SPACE)
 
 
 def test_results_are_saved_and_read_back(tmp_path):

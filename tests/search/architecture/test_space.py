@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from supersede.errors import SpaceError
+from supersede.errors import ArgumentError, SpaceError
+from supersede.hardware import Declared
 from supersede.search.architecture import (
     Choice,
     Classifier,
@@ -11,10 +12,17 @@ from supersede.search.architecture import (
     Segmenter,
     Space,
     Stage,
+    TargetCosts,
+    TargetRules,
     block_space,
     cell_space,
+    landscape,
     seven_blocks,
 )
+from supersede.search.architecture.rules import aligned_channels
+from supersede.search.architecture.space import lasting
+
+CHIP = Declared(lanes=256, clock=1e9, bandwidth=4e9, granule=16)
 
 
 def small(head=None, **options):
@@ -133,3 +141,39 @@ def test_no_neighbours_in_a_space_of_one():
     assert one.size == 1
     with pytest.raises(SpaceError, match="one candidate"):
         one.neighbour(one.sample(np.random.default_rng(0)), np.random.default_rng(0))
+
+
+def test_a_space_with_few_networks_is_curated_by_measuring_them():
+    stage = Stage((16, 24, 32), ("ibn", "fused"), (3,), (4,))
+    space = block_space([stage], Classifier(4), resolutions=(16,))
+    curated = space.curate(CHIP, granule=16, samples=40)
+    assert curated.space.choice("block0.channels").values == (16, 32)
+    assert 0 < curated.queries <= 12
+
+
+def test_a_landscape_before_and_after_has_the_same_sweeps_and_fewer_steps(tmp_path):
+    space = seven_blocks(channels=(16, 48))
+    found = landscape(space.curate(CHIP, samples=20), CHIP, sweeps=2)
+    assert [s[0] for s in found.sweeps] == [s[0] for s in found.after.sweeps]
+    assert found.after.sweeps[0][1] == (16, 32, 48)
+    assert found.after.rising > found.rising  # steps within a granule are free
+    assert set(found.to_frame()["curation"].to_pylist()) == {"before", "after"}
+    found.save(tmp_path / "l.html")
+    page = (tmp_path / "l.html").read_text()
+    assert page.count("svg.landscape") == 1
+    assert page.count('class="new"') == 6
+    with pytest.raises(ArgumentError, match="no landscape"):
+        landscape(cell_space(), CHIP)
+
+
+def test_rules_align_channels_and_ask_the_target():
+    space, rng = seven_blocks(), np.random.default_rng(0)
+    params = space.sample(rng)
+    aligned = aligned_channels(space, params, rng)
+    assert all(aligned[f"block{i}.channels"] % 16 == 0 for i in range(7))
+    assert aligned_channels(space, aligned, rng) == aligned
+    rules = TargetRules(TargetCosts(CHIP))
+    edited = rules(space, params, rng)
+    before, after = (CHIP.measure(space.network(p)).seconds for p in (params, edited))
+    assert after < before
+    assert " at 0x" not in lasting(rules)

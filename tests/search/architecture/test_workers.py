@@ -71,7 +71,7 @@ from supersede.search.architecture.store import open_store
 from tests.search.architecture.test_search import SPACE
 print("ready", flush=True)
 sys.stdin.readline()
-with open_store(sys.argv[1], SPACE, 2):
+with open_store(sys.argv[1], 2):
     pass
 """
 

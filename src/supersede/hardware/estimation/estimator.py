@@ -10,6 +10,7 @@ target on which it does not hold is refused.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -249,10 +250,15 @@ class Estimator:
 
     def fingerprint(self) -> str:
         """The target's fingerprint, marked as an estimate, with a digest of what was learnt from."""
+        return f"estimate of {self.target} {self._digest}"
+
+    @cached_property
+    def _digest(self) -> str:
+        """Caches ask for it twice per network, and it takes far longer than an estimate."""
         import hashlib
 
         text = json.dumps(self.to_dict(), sort_keys=True)
-        return f"estimate of {self.target} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def check(
         self,

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supersede.errors import ArgumentError, MeasurementError, SupersedeError
+from supersede.errors import ArgumentError, CacheError, SupersedeError
 from supersede.hardware.targets.measurement import Measurement, Target
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Cache:
         path: The file; made when it is not there. ":memory:" keeps them as long as this object.
 
     Raises:
-        MeasurementError: The file is not a cache, or cannot be written.
+        CacheError: The file is not a cache, or cannot be read or written, now or later.
 
     Example:
         >>> from supersede.hardware import EthosU, Layer, Network, Shape
@@ -63,36 +63,48 @@ class Cache:
             table = self._connection.execute("pragma table_info(measurement)").fetchall()
         except (OSError, sqlite3.Error) as error:
             msg = f"cannot keep measurements in {path}: {error}; name a new file or delete this one"
-            raise MeasurementError(msg) from error
+            raise CacheError(msg) from error
         if [column[1] for column in table] != ["target", "network", "record"]:
             self.close()
             msg = f"{path} is a database of something else, not kept measurements; name a new file"
-            raise MeasurementError(msg)
+            raise CacheError(msg)
 
     def get(self, target: Target, network: "Network") -> Measurement | None:
         """The measurement kept for these two; None where there is none.
 
         Raises:
-            MeasurementError: The record is damaged.
+            CacheError: The record is damaged.
         """
-        row = self._connection.execute(
-            "select record from measurement where target = ? and network = ?",
-            (target.fingerprint(), network.fingerprint()),
-        ).fetchone()
+        try:
+            row = self._connection.execute(
+                "select record from measurement where target = ? and network = ?",
+                (target.fingerprint(), network.fingerprint()),
+            ).fetchone()
+        except sqlite3.Error as error:
+            msg = f"cannot read kept measurements from {self.path}: {error}; name a new file"
+            raise CacheError(msg) from error
         if row is None:
             return None
         try:
             return Measurement.from_dict(json.loads(row[0]))
         except ValueError as error:  # not JSON, or not a measurement
             msg = f"{self.path} holds a damaged record: {error}; delete the file and measure anew"
-            raise MeasurementError(msg) from error
+            raise CacheError(msg) from error
 
     def put(self, target: Target, network: "Network", measurement: Measurement) -> None:
-        """Keep a measurement; it is on disk when this returns."""
-        self._connection.execute(
-            "insert or replace into measurement values (?, ?, ?)",
-            (target.fingerprint(), network.fingerprint(), json.dumps(measurement.to_dict())),
-        )
+        """Keep a measurement; it is on disk when this returns.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        try:
+            self._connection.execute(
+                "insert or replace into measurement values (?, ?, ?)",
+                (target.fingerprint(), network.fingerprint(), json.dumps(measurement.to_dict())),
+            )
+        except sqlite3.Error as error:
+            msg = f"cannot keep a measurement in {self.path}: {error}; free some space or name a new file"
+            raise CacheError(msg) from error
 
     def measure(self, target: Target, network: "Network") -> Measurement:
         """The kept measurement, or a new one, which is then kept."""

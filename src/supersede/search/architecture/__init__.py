@@ -31,16 +31,22 @@ from supersede.search.architecture.curate import Curated, Removed, curate, undom
 from supersede.search.architecture.found import Found
 from supersede.search.architecture.front import hypervolume, nondominated
 from supersede.search.architecture.landscape import Landscape, landscape
-from supersede.search.architecture.rules import EXPERT
+from supersede.search.architecture.rules import EXPERT, TargetRules
 from supersede.search.architecture.search import search
 from supersede.search.architecture.space import Choice, Space
 from supersede.search.architecture.stop import Stop
-from supersede.search.architecture.strategies.combined import Combined, Pool, make_pool, shortlist
+from supersede.search.architecture.strategies.combined import (
+    Combined,
+    Pool,
+    make_pool,
+    screened,
+    shortlist,
+)
 from supersede.search.architecture.strategies.evolution import Evolution
 from supersede.search.architecture.strategies.nsga2 import NSGA2
 from supersede.search.architecture.strategies.random_search import RandomSearch
 from supersede.search.architecture.strategies.reinforce import Reinforce
-from supersede.search.architecture.transfer import transferred
+from supersede.search.architecture.transfer import read_front, transferred
 
 __all__ = [
     "EXPERT",
@@ -68,6 +74,7 @@ __all__ = [
     "Stage",
     "Stop",
     "TargetCosts",
+    "TargetRules",
     "Task",
     "block_space",
     "cell_space",
@@ -76,6 +83,8 @@ __all__ = [
     "landscape",
     "make_pool",
     "nondominated",
+    "read_front",
+    "screened",
     "search",
     "seven_blocks",
     "shortlist",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -20,10 +21,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Candidate", "Costs", "Evaluated", "Limits", "Objective", "Reward", "Score", "TargetCosts", "Task",
+    "whole_number",
 ]  # fmt: skip
 
 Objective = Literal["error", "latency", "weights", "peak"]
 """What may be minimised: the task's error, seconds, bytes of weights, bytes of activations."""
+
+
+def whole_number(name: str, value: int, *, least: int) -> None:
+    """Refuse what is not a whole number, or too small.
+
+    Raises:
+        ArgumentError: It is neither.
+    """
+    if not isfinite(value) or value != int(value) or value < least:
+        msg = f"{name} is {value}; it must be a whole number of at least {least}"
+        raise ArgumentError(msg)
 
 
 @dataclass(frozen=True)
@@ -153,7 +166,7 @@ class Limits:
         peak: Bytes of activations.
 
     Raises:
-        ArgumentError: A limit is not above zero.
+        ArgumentError: A limit is not above zero, or not finite.
 
     Example:
         >>> Limits(latency=0.001, peak=256 * 1024).named
@@ -166,8 +179,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, limit in self.named.items():
-            if not limit > 0:
-                msg = f"the limit of {name} is {limit}; it must be above zero"
+            if not 0 < limit < inf:
+                msg = f"the limit of {name} is {limit}; it must be above zero and finite"
                 raise ArgumentError(msg)
 
     @property

@@ -1,7 +1,7 @@
 """A space without what its target has no use for: channels off the granule, dominated choices.
 
-Two things are removed. Channels off the target's granule cost as much as the
-next multiple above, which has more of them. And a value is dominated where another one of the same
+Two things are removed. Channels off the target's granule cost about as much as the next multiple
+above, which has more of them; at times they cost more, which makes latency rough to search. And a value is dominated where another one of the same
 choice has at least its capacity and is faster in every network that was looked at: for instance an
 inverted bottleneck where the fused one is faster.
 
@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from supersede.errors import ArgumentError
 from supersede.hardware.estimation.estimator import Estimator
+from supersede.hardware.targets.cache import measure_all
 from supersede.hardware.targets.granule import find_granule
 from supersede.look.numbers import count
 from supersede.look.result import ResultMixin, frame_of
@@ -27,6 +30,7 @@ from supersede.look.result import ResultMixin, frame_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from supersede.hardware.description.network import Network
     from supersede.hardware.targets.measurement import Target
     from supersede.search.architecture.space import Choice, Space, Value
     from supersede.search.architecture.strategies.combined import Pool
@@ -41,6 +45,11 @@ ESTIMATED = 0.02
 """A value is dominated only if the other one is faster by this share: estimates have an error."""
 
 CONTEXTS, LEARN = 12, 60
+DRAWS = 8
+"""Draws per network that an estimator needs; where they give too few, the space is small."""
+
+Latencies = Callable[[list["Network"]], NDArray[np.float64] | None]
+"""Seconds of networks; None where not all of them are known."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,7 @@ def curate(
     granule: int | None = None,
     samples: int = LEARN,
     seed: int = 0,
+    cache: str | Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Curated:
     """Remove channels off the target's granule and choices that are dominated on it.
@@ -138,8 +148,10 @@ def curate(
         target: Hardware, or an `Estimator` that was fitted to the space.
         granule: The channel multiple; found by probing the target if left out. An estimator cannot
             be probed, so give it then.
-        samples: Networks to measure, to learn an estimator from, where the target is not one.
+        samples: Networks to measure, to learn an estimator from, where the target is not one. A space
+            with fewer different networks is measured itself.
         seed: Of the contexts in which choices are compared.
+        cache: File of kept measurements, see `measure_all`.
         progress: Called with a line on how far the work is.
 
     Raises:
@@ -162,17 +174,24 @@ def curate(
         found = find_granule(target)
         granule, queries = found.channels, found.queries
     smaller, removed = _on_granule(space, granule)
-    if any(choice.role in {"kind", *GROWING} for choice in smaller.choices):
+    if any(any(_comparable(choice)) for choice in smaller.choices):
+        known: dict[str, float] = {}
+        rng = np.random.default_rng([seed, 3])
+        drawn = (smaller.key(smaller.sample(rng)) for _ in range(DRAWS * samples))
         if isinstance(target, Estimator):
-            estimator = target
+            latencies = _estimated(target)
+        elif len(set(drawn)) < samples:
+            latencies = _measured(target, known, cache)
         else:
             estimator = Estimator.fit(
                 target, lambda rng: smaller.network(smaller.sample(rng)),
-                budget=samples, seed=seed, progress=progress,
+                budget=samples, seed=seed, cache=cache, progress=progress,
             )  # fmt: skip
+            latencies = _estimated(estimator)
             queries += samples
-        smaller, dominated = _without_dominated(smaller, estimator, seed)
+        smaller, dominated = _without_dominated(smaller, latencies, seed)
         removed += dominated
+        queries += len(known)
     return Curated(smaller, space, target.fingerprint(), granule, tuple(removed), queries)
 
 
@@ -216,14 +235,34 @@ def _on_granule(space: Space, granule: int) -> tuple[Space, list[Removed]]:
     return space, removed
 
 
+def _estimated(estimator: Estimator) -> Latencies:
+    def seconds(networks: list[Network]) -> NDArray[np.float64] | None:
+        estimates = estimator.predict(networks)
+        if any(estimate.outside for estimate in estimates):
+            return None
+        return np.array([estimate.seconds for estimate in estimates])
+
+    return seconds
+
+
+def _measured(target: Target, known: dict[str, float], cache: str | Path | None) -> Latencies:
+    def seconds(networks: list[Network]) -> NDArray[np.float64]:
+        fresh = {n.fingerprint(): n for n in networks if n.fingerprint() not in known}
+        costs = measure_all(target, list(fresh.values()), cache=cache)
+        known.update(zip(fresh, (cost.seconds for cost in costs), strict=True))
+        return np.array([known[network.fingerprint()] for network in networks])
+
+    return seconds
+
+
 def _without_dominated(
-    space: Space, estimator: Estimator, seed: int
+    space: Space, latencies: Latencies, seed: int
 ) -> tuple[Space, list[Removed]]:
     rng = np.random.default_rng(seed)
     contexts = [space.sample(rng) for _ in range(CONTEXTS)]
     removed = []
     for choice in space.choices:
-        while pair := next(_dominations(space, choice.name, contexts, estimator), None):
+        while pair := next(_dominations(space, choice.name, contexts, latencies), None):
             worse, better, gain = pair
             left = tuple(v for v in space.choice(choice.name).values if v != worse)
             space = space.with_choice(replace(space.choice(choice.name), values=left))
@@ -240,7 +279,7 @@ def _without_dominated(
 
 
 def _dominations(
-    space: Space, name: str, contexts: list[dict[str, Value]], estimator: Estimator
+    space: Space, name: str, contexts: list[dict[str, Value]], latencies: Latencies
 ) -> Iterator[tuple[Value, Value, float]]:
     """Pairs of a value and one that dominates it, with the smallest gain."""
     for worse, better in _comparable(space.choice(name)):
@@ -249,11 +288,11 @@ def _dominations(
             for context in contexts
             for value in (worse, better)
         ]
-        estimates = estimator.predict(pairs)
-        if any(estimate.outside for estimate in estimates):
+        seconds = latencies(pairs)
+        if seconds is None:
             continue
-        seconds = np.array([e.seconds for e in estimates]).reshape(-1, 2)
-        gain = 1 - seconds[:, 1] / seconds[:, 0]
+        slow, fast = seconds.reshape(-1, 2).T
+        gain = 1 - fast / slow
         if gain.min() > ESTIMATED:
             yield worse, better, float(gain.min())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from supersede.errors import SearchError
 from supersede.hardware.picture import milliseconds
-from supersede.look.numbers import items
+from supersede.look.numbers import count, items, share
 from supersede.look.result import ResultMixin, frame_of
 from supersede.search.architecture.candidates import Candidate, Evaluated, Limits, Objective
 from supersede.search.architecture.front import hypervolume, nondominated
@@ -15,6 +15,7 @@ from supersede.search.architecture.front import hypervolume, nondominated
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from supersede.hardware.targets.measurement import Measurement
     from supersede.search.architecture.space import Space
 
 __all__ = ["Found"]
@@ -33,6 +34,7 @@ class Found(ResultMixin, named="a search for networks"):
         evaluated: Everything that was looked at, in order.
         reason: Why the search ended.
         target: Fingerprint of what measured.
+        cost: What the most accurate network of the front costs, by layer where the target says so.
     """
 
     space: Space
@@ -41,6 +43,12 @@ class Found(ResultMixin, named="a search for networks"):
     evaluated: tuple[Evaluated, ...]
     reason: str
     target: str
+    cost: Measurement | None = None
+
+    @property
+    def best(self) -> Evaluated | None:
+        """The most accurate network of the front; None where nothing was trained."""
+        return min(self.front, key=lambda e: (e.values(("error",)), e.number), default=None)
 
     @property
     def trained(self) -> tuple[Evaluated, ...]:
@@ -61,19 +69,28 @@ class Found(ResultMixin, named="a search for networks"):
 
     @property
     def shortfall(self) -> str:
-        """Where nothing was within the limits: which limit was missed, and by how much at least."""
+        """Where nothing could be trained: which limit was missed, by how much at least; or why not."""
         beyond = [e for e in self.evaluated if e.state == "infeasible"]
-        if self.trained or not beyond:
+        if self.trained or self.failed or not beyond:
             return ""
-        nearest = min(beyond, key=lambda e: e.violation)
-        over = [f"{name} by {value:.0%}" for name, value in nearest.excess.items() if value > 0]
-        words = f"none of {len(beyond)} networks is within the limits; the nearest exceeds " + (
-            " and ".join(over)
-        )
-        for name in self.limits.named:
-            least = min((e.excess[name] for e in beyond if name in e.excess), default=0.0)
+        costed = [e for e in beyond if e.excess.keys() <= self.limits.named.keys()]
+        if not costed:
+            return f"none of {items(len(beyond), 'network')} could be measured: {beyond[0].why}"
+        nearest = min(costed, key=lambda e: e.violation)
+        over = [
+            f"{name} by {share(value)} ({_amount(name, getattr(nearest, name))} against a limit of"
+            f" {_amount(name, self.limits.named[name])})"
+            for name, value in nearest.excess.items()
+            if value > 0
+        ]
+        words = f"none of {items(len(costed), 'network')} is within the limits; the nearest exceeds"
+        words = f"{words} {' and '.join(over)}"
+        for name in self.limits.named if len(self.limits.named) > 1 else ():
+            least = min(e.excess[name] for e in costed)
             if least > 0:
-                words += f"; no network was closer to the limit of {name} than {least:.0%} above it"
+                words += (
+                    f"; no network was closer to the limit of {name} than {share(least)} above it"
+                )
         return words
 
     def at(self, *, latency: float | None = None, weights: int | None = None) -> Evaluated:
@@ -150,8 +167,12 @@ class Found(ResultMixin, named="a search for networks"):
     def headline(self) -> str:
         """The finding in one sentence."""
         front = self.front
+        if not front and self.failed:
+            return f"All of {items(len(self.failed), 'training')} failed"
         if not front:
-            return "No network is within the limits"
+            return (
+                "No network is within the limits" if self.limits.named else "No network was found"
+            )
         if len(front) == 1 or "latency" not in self.objectives:
             best = min(front, key=lambda e: e.error or 0.0)
             return f"The best network has an error of {best.error:.3f}"
@@ -166,3 +187,7 @@ class Found(ResultMixin, named="a search for networks"):
         from supersede.search.architecture.picture import found_page
 
         return found_page(self)
+
+
+def _amount(name: str, value: float) -> str:
+    return milliseconds(value) if name == "latency" else f"{count(round(value))} bytes"

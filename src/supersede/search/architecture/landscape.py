@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from supersede.errors import ArgumentError
 from supersede.hardware.targets.cache import measure_all
-from supersede.look.figures import Line, line_plot
 from supersede.look.numbers import share
 from supersede.look.page import figure_page
 from supersede.look.result import ResultMixin, frame_of
+from supersede.search.architecture.candidates import whole_number
+from supersede.search.architecture.curate import Curated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +36,11 @@ class Landscape(ResultMixin, named="a landscape"):
 
     Args:
         sweeps: For each sweep, the name of the choice, its values, and the latencies in seconds.
+        after: The same sweeps in the curated space, where there is one.
     """
 
     sweeps: tuple[tuple[str, tuple[Value, ...], tuple[float, ...]], ...]
+    after: Landscape | None = None
 
     @property
     def falling(self) -> float:
@@ -61,74 +65,94 @@ class Landscape(ResultMixin, named="a landscape"):
                 {"choice": name, "values": list(values), "seconds": list(seconds)}
                 for name, values, seconds in self.sweeps
             ],
+            "after": None if self.after is None else self.after.to_dict(),
         }
 
     def to_frame(self) -> pa.Table:
         """One row per network."""
+        parts = [("before", self), ("after", self.after)] if self.after else [("", self)]
         return frame_of(
             [
-                {"sweep": i, "choice": name, "value": str(value), "seconds": cost}
-                for i, (name, values, seconds) in enumerate(self.sweeps)
-                for value, cost in zip(values, seconds, strict=True)
+                {"curation": when, "sweep": i, "choice": name, "value": str(v), "seconds": cost}
+                for when, part in parts
+                for i, (name, values, seconds) in enumerate(part.sweeps)
+                for v, cost in zip(values, seconds, strict=True)
             ],
-            ("sweep", "choice", "value", "seconds"),
+            ("curation", "sweep", "choice", "value", "seconds"),
         )
 
     def __str__(self) -> str:
         steps = sum(len(values) - 1 for _, values, _ in self.sweeps)
-        return (
+        words = (
             f"{steps} steps to more channels: latency falls in {share(self.falling)} of them and"
             f" rises in {share(self.rising)}"
         )
+        return words if self.after is None else f"before curation, {words}; after it, {self.after}"
 
     def to_html(self) -> str:
-        """A page with the first sweeps as lines, each relative to its first value."""
-        _, values, _ = max(self.sweeps, key=lambda sweep: len(sweep[1]))
-        same = [sweep for sweep in self.sweeps if sweep[1] == values][:4]
-        lines = [
-            Line(
-                f"network {i + 1}: {label.partition('.')[0]}",
-                [s / seconds[0] for s in seconds],
-                "quiet",
-            )
-            for i, (label, _, seconds) in enumerate(same)
-        ]
-        figure = line_plot(
-            lines, [str(value) for value in values], zero=False,
-            title="Latency along the channels of one block, relative to the fewest",
-            y_name="latency",
-        )  # fmt: skip
-        return figure_page(
-            f"Latency falls in {share(self.falling)} of the steps", f"{self}.", figure
-        )
+        """A page with one panel per sweep: latency along the channels, after curation on top."""
+        from supersede.search.architecture.picture import landscape_figure
+
+        title = f"Latency falls in {share(self.falling)} of the steps"
+        if self.after is not None:
+            title += f" before curation, and in {share(self.after.falling)} after"
+        lead = str(self)
+        return figure_page(title, f"{lead[0].upper()}{lead[1:]}.", landscape_figure(self))
 
 
 def landscape(
-    space: Space, target: Target, *, sweeps: int = 4, seed: int = 0, cache: str | Path | None = None
+    space: Space | Curated,
+    target: Target,
+    *,
+    sweeps: int = 4,
+    seed: int = 0,
+    cache: str | Path | None = None,
 ) -> Landscape:
     """Measure latency along channel choices, in networks drawn at random.
 
     Args:
-        space: A space with choices of channels that have more than one value.
+        space: A space with choices of channels that have more than one value; or what `curate` gave,
+            for the same sweeps before and after.
         target: What to measure on.
-        sweeps: How many choices are swept, each in a network of its own.
-        seed: Of the networks and choices; the same seed sweeps the same blocks of a curated space.
+        sweeps: How many choices are swept, each in a network of its own; they are drawn among those
+            with the most values.
+        seed: Of the networks and choices.
         cache: File of kept measurements, see `measure_all`.
+
+    Raises:
+        ArgumentError: The number of sweeps is below 1, or no choice of channels has several values.
+        MeasurementError: The target refuses a network.
 
     Example:
         >>> from supersede.hardware import Declared
         >>> from supersede.search.architecture import seven_blocks
         >>> target = Declared(lanes=256, clock=1e9, bandwidth=4e9, granule=16)
-        >>> landscape(seven_blocks(channels=(16, 40)), target, sweeps=1).falling < 0.2
+        >>> curated = seven_blocks(channels=(16, 64)).curate(target, samples=20)
+        >>> found = landscape(curated, target, sweeps=1)
+        >>> found.rising < found.after.rising
         True
     """
+    whole_number("sweeps", sweeps, least=1)
+    smaller = space.space if isinstance(space, Curated) else space
+    before = space.before if isinstance(space, Curated) else space
+    able = [c for c in smaller.choices if c.role == "channels" and len(c.values) > 1]
+    most = max((len(before.choice(c.name).values) for c in able), default=0)
+    swept = [c.name for c in able if len(before.choice(c.name).values) == most]
+    if not swept:
+        msg = "no choice of channels has more than one value, so there is no landscape"
+        raise ArgumentError(msg)
     rng = np.random.default_rng(seed)
-    swept = [c for c in space.choices if c.role == "channels" and len(c.values) > 1]
-    found = []
-    for _ in range(sweeps if swept else 0):
-        choice = swept[int(rng.integers(len(swept)))]
-        params = space.sample(rng)
-        networks = [space.network({**params, choice.name: value}) for value in choice.values]
-        costs = measure_all(target, networks, cache=cache)
-        found.append((choice.name, choice.values, tuple(cost.seconds for cost in costs)))
-    return Landscape(tuple(found))
+    drawn = [(swept[int(rng.integers(len(swept)))], smaller.sample(rng)) for _ in range(sweeps)]
+
+    def measured(one: Space) -> Landscape:
+        found = []
+        for name, params in drawn:
+            values = one.choice(name).values
+            networks = [one.network({**params, name: value}) for value in values]
+            costs = measure_all(target, networks, cache=cache)
+            found.append((name, values, tuple(cost.seconds for cost in costs)))
+        return Landscape(tuple(found))
+
+    if not isinstance(space, Curated):
+        return measured(space)
+    return replace(measured(before), after=measured(smaller))

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from supersede.errors import ArgumentError, EstimateError, MeasurementError, SupersedeError
+from supersede.errors import (
+    ArgumentError,
+    CacheError,
+    ConvergenceError,
+    EstimateError,
+    MeasurementError,
+    NetworkError,
+    SpaceError,
+)
 from supersede.hardware.targets.measurement import Target
 from supersede.search.architecture.candidates import (
     Candidate,
@@ -25,15 +33,19 @@ from supersede.search.architecture.candidates import (
     Evaluated,
     Limits,
     Objective,
+    Score,
     TargetCosts,
     Task,
+    whole_number,
 )
 from supersede.search.architecture.found import Found
 from supersede.search.architecture.optuna_sampler import distributions, given
+from supersede.search.architecture.space import lasting
 from supersede.search.architecture.stop import Stop
 from supersede.search.architecture.store import KEY, STOPPED, Store, open_store
 from supersede.search.architecture.strategies.evolution import Evolution
 from supersede.search.architecture.strategies.view import Proposes, Strategy, View
+from supersede.search.architecture.transfer import guarded
 
 if TYPE_CHECKING:
     import optuna
@@ -41,6 +53,9 @@ if TYPE_CHECKING:
     from supersede.search.architecture.space import Params, Space
 
 __all__ = ["search"]
+
+REFUSALS = (MeasurementError, EstimateError, NetworkError, SpaceError, ArgumentError)
+"""What a space or a target raises for one candidate, which others may be free of."""
 
 IDLE = 400
 """Candidates in a row that need no training (copies, or beyond the limits) until a search ends."""
@@ -56,6 +71,7 @@ def search(
     strategy: Strategy | None = None,
     evaluations: int = 100,
     start: Sequence[Params] = (),
+    prior: Sequence[Params] = (),
     stop: Stop | None = None,
     seed: int = 0,
     store: str | Path | None = None,
@@ -72,8 +88,9 @@ def search(
         limits: What a network may cost; what exceeds them is never trained.
         strategy: How candidates are chosen; regularised evolution if left out.
         evaluations: Trainings at most. Copies and candidates beyond the limits do not count.
-        start: Candidates that come first, such as a baseline, edits by hand, or the front of another
-            task.
+        start: Candidates that come first, such as a baseline, or edits by hand.
+        prior: The front of another task, see `transferred`. Three of its networks come first; the rest
+            only if those beat the strategy's own first three.
         stop: The rule by which the search ends itself; see `Stop`. Without it, all evaluations are done.
         seed: Of everything.
         store: A folder, or a database (``postgresql://…``) that several workers share. The same call
@@ -82,7 +99,8 @@ def search(
 
     Raises:
         ArgumentError: An argument is out of range.
-        SpaceError: A start candidate is not in the space.
+        SpaceError: A candidate of `start` or `prior` is not in the space.
+        CacheError: The file of kept measurements cannot be used.
         StudyError: The store cannot be used, or holds a search for something else.
         MissingExtraError: Optuna is not installed.
 
@@ -100,11 +118,10 @@ def search(
     if not goals or any(goal not in get_args(Objective) for goal in goals) or "error" not in goals:
         msg = f"objectives are {goals}; expected error, and any of latency, weights and peak"
         raise ArgumentError(msg)
-    if evaluations < 1:
-        msg = f"evaluations is {evaluations}; it must be at least 1"
-        raise ArgumentError(msg)
+    whole_number("evaluations", evaluations, least=1)
+    whole_number("seed", seed, least=0)
     known_costs = TargetCosts(costs) if isinstance(costs, Target) else costs
-    first = [space.check(params) for params in start]
+    first, before = ([space.check(params) for params in some] for some in (start, prior))
     chosen = strategy or Evolution()
     bounds = limits or Limits()
     contract = {
@@ -113,16 +130,21 @@ def search(
         "target": known_costs.fingerprint(),
         "objectives": list(goals),
         "limits": bounds.named,
-        "strategy": repr(chosen) if len(repr(chosen)) < 2000 else type(chosen).__name__,
+        "start": first,
+        "prior": before,
+        "strategy": lasting(chosen),
         "seed": seed,
     }
-    with open_store(store, space, len(goals)) as opened:
+    with open_store(store, len(goals)) as opened:
         opened.agree(contract)
         opened.take_up(alone=not opened.shared)
-        run = _Run(space, task, known_costs, goals, bounds, chosen, first, seed, opened)
+        run = _Run(space, task, known_costs, goals, bounds, chosen, first, before, seed, opened)
         reason = run.until(evaluations, stop, progress)
         settled, _ = opened.read()
-    return Found(space, goals, bounds, tuple(settled), reason, known_costs.fingerprint())
+    found = Found(space, goals, bounds, tuple(settled), reason, known_costs.fingerprint())
+    if found.best is None:
+        return found
+    return replace(found, cost=known_costs.cost(found.candidate(found.best)))
 
 
 @dataclass
@@ -134,6 +156,7 @@ class _Run:
     limits: Limits
     strategy: Strategy
     start: list[dict[str, int | float | str]]
+    prior: list[dict[str, int | float | str]]
     seed: int
     store: Store
 
@@ -211,6 +234,8 @@ class _Run:
         seeds = np.random.SeedSequence([self.seed, turn])
         if turn < len(self.start):
             study.sampler = given(self.start[turn])
+        elif (params := guarded(self.prior, view, turn - len(self.start))) is not None:
+            study.sampler = given(params)
         elif isinstance(self.strategy, Proposes):
             study.sampler = given(self.strategy.propose(view, np.random.default_rng(seeds)))
         else:
@@ -231,17 +256,24 @@ class _Run:
             return replace(blank, state="infeasible", excess={"space": 1.0}, why="not in the space")
         try:
             cost = self.costs.cost(candidate)
-        except (MeasurementError, EstimateError, SupersedeError) as error:
+        except CacheError:
+            raise
+        except REFUSALS as error:
             return replace(blank, state="infeasible", excess={"target": 1.0}, why=str(error)[:300])
         sizes = {"latency": cost.seconds, "weights": cost.weight_bytes, "peak": cost.peak_bytes}
+        for goal in self.goals:
+            if sizes.get(goal, 0) is None:
+                msg = f"{goal} is an objective, but this target does not say it; leave it out"
+                raise ArgumentError(msg)
         blank = replace(blank, **sizes, excess=self.limits.excess(sizes))  # type: ignore[arg-type]
         if blank.violation > 0:
             over = ", ".join(f"{n} by {v:.0%}" for n, v in blank.excess.items() if v > 0)
             return replace(blank, state="infeasible", why=f"beyond the limit of {over}")
         try:
             score = self.task.evaluate(candidate, self.seed)
-        except (SupersedeError, FloatingPointError) as error:
+        except (ConvergenceError, FloatingPointError) as error:
             return replace(blank, why=str(error)[:300])
+        _check_score(score)
         if not isfinite(score.error):
             why = f"the training diverged: its error is {score.error}"
             return replace(blank, seconds=score.seconds, why=why)
@@ -249,6 +281,16 @@ class _Run:
             blank, state="trained", error=float(score.error), seconds=score.seconds,
             standard_error=score.standard_error,
         )  # fmt: skip
+
+
+def _check_score(score: Score) -> None:
+    if not isinstance(score, Score):
+        msg = f"the task's evaluate returned {score!r}; expected a Score, such as Score(error=0.1)"
+        raise ArgumentError(msg)
+    spread = score.standard_error
+    if isfinite(score.error) and spread is not None and not (isfinite(spread) and spread >= 0):
+        msg = f"the task's standard error is {spread}; expected a number of at least 0, or None"
+        raise ArgumentError(msg)
 
 
 def _counts(evaluated: Evaluated) -> bool:

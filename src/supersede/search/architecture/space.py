@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -20,6 +21,8 @@ from supersede.errors import SpaceError
 from supersede.hardware.description.network import Network
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from supersede.hardware.targets.measurement import Target
     from supersede.search.architecture.curate import Curated
 
@@ -33,6 +36,17 @@ TRIES = 10_000
 """Random candidates that are tried for one that belongs to a space."""
 
 Role = Literal["channels", "width", "kind", "kernel", "expansion", "depth", "size", "other"]
+
+
+def lasting(thing: object) -> str:
+    """The `repr` of an object without addresses in memory, which differ from process to process.
+
+    Example:
+        >>> def mutation(): ...
+        >>> lasting((mutation, 3))
+        '(<function mutation>, 3)'
+    """
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(thing))
 
 
 class Builder(Protocol):
@@ -255,7 +269,7 @@ class Space:
 
     def fingerprint(self) -> str:
         """Hexadecimal digest of choices and builder: studies of different spaces are kept apart."""
-        text = json.dumps([[c.name, list(c.values)] for c in self.choices]) + repr(self.builder)
+        text = json.dumps([[c.name, list(c.values)] for c in self.choices]) + lasting(self.builder)
         text += "" if self.only is None else " ".join(sorted(self.only))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -277,9 +291,18 @@ class Space:
         granule: int | None = None,
         samples: int = 40,
         seed: int = 0,
+        cache: str | Path | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> Curated:
         """Remove what a target has no use for; see `curate.curate`."""
         from supersede.search.architecture.curate import curate
 
-        return curate(self, target, granule=granule, samples=samples, seed=seed, progress=progress)
+        return curate(
+            self,
+            target,
+            granule=granule,
+            samples=samples,
+            seed=seed,
+            cache=cache,
+            progress=progress,
+        )

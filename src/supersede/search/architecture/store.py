@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from supersede.search.architecture.space import Space
-
 __all__ = ["Store", "open_store"]
 
 STUDY, FILE, LOCK = "architecture", "study.db", "worker.lock"
@@ -167,12 +165,11 @@ class Store:
 
 
 @contextmanager
-def open_store(place: str | Path | None, space: Space, directions: int) -> Iterator[Store]:
+def open_store(place: str | Path | None, directions: int) -> Iterator[Store]:
     """Open or begin a study.
 
     Args:
         place: A folder, a database (``postgresql://…``), or None for memory.
-        space: The space, for messages.
         directions: How many objectives there are.
 
     Raises:
@@ -190,6 +187,10 @@ def open_store(place: str | Path | None, space: Space, directions: int) -> Itera
     where = "memory" if place is None else str(place)
     if url is not None:
         where = url.rpartition("@")[2]  # without the password
+        if not url.startswith(("postgresql://", "postgresql+psycopg://")):
+            kind = url.partition("://")[0]
+            msg = f"no study can be kept in {kind}://…; name a folder, or postgresql://user@host/database"
+            raise StudyError(msg)
     broken = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
     with quiet_optuna(), nullcontext() if place is None or url else _locked(Path(str(place))):
         try:

@@ -23,17 +23,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from supersede.errors import ArgumentError, EstimateError, MeasurementError
-from supersede.search.architecture.candidates import Candidate
+from supersede.errors import ArgumentError, CacheError, EstimateError, MeasurementError
+from supersede.hardware.estimation.estimator import Estimator
+from supersede.search.architecture.candidates import Candidate, TargetCosts
 from supersede.search.architecture.front import nondominated
 from supersede.search.architecture.strategies.view import View, fresh
 from supersede.search.architecture.zero_shot.expected import PARAMETERS, SYNFLOW, ability
 
 if TYPE_CHECKING:
-    from supersede.search.architecture.candidates import Costs
+    from pathlib import Path
+
+    from supersede.hardware.targets.measurement import Target
+    from supersede.search.architecture.candidates import Costs, Limits
     from supersede.search.architecture.space import Space, Value
 
-__all__ = ["Combined", "Pool", "assembled", "make_pool", "shortlist"]
+__all__ = ["Combined", "Pool", "assembled", "make_pool", "screened", "shortlist"]
 
 Floats = NDArray[np.float64]
 LENGTHS = (1.0, 2.0, 4.0, 8.0)
@@ -41,6 +45,8 @@ NOISES = (0.01, 0.1)
 BEYOND, CLIPPED = 0.3, 2.0
 CHOICES, RANK = 0.2, 3.0
 """Weight of what was chosen against what it makes, and of the untrained rank, in the features."""
+SLACK = 0.05
+"""By what share a latency that is estimated may exceed a limit."""
 QUANTILES = np.array([-1.28, -0.67, -0.25, 0.25, 0.67, 1.28])
 
 
@@ -76,6 +82,7 @@ def make_pool(
     *,
     size: int = 10_000,
     ranks: Callable[[Candidate], float] | None = None,
+    limits: Limits | None = None,
     seed: int = 0,
 ) -> Pool:
     """Draw different candidates and describe them without training any.
@@ -86,34 +93,101 @@ def make_pool(
         size: Draws; equal candidates are one.
         ranks: Scores a candidate, larger is better, such as a supernet's accuracy; the mean rank of
             expected synflow and parameters if left out.
+        limits: Candidates whose latency exceeds its limit by more than estimates are off are left
+            out; the other limits are the search's own.
         seed: Of the draws.
 
     Raises:
         ArgumentError: Fewer than two candidates are left.
     """
-    from supersede.search.architecture.zero_shot.expected import described
+    drawn = _drawn(space, size, seed)
+    return _pool(drawn, [_seconds(costs, candidate) for candidate in drawn], size, ranks, limits)
 
+
+def _drawn(space: Space, size: int, seed: int) -> list[Candidate]:
+    """Different candidates."""
     rng = np.random.default_rng([seed, 7])
     drawn: dict[str, Candidate] = {}
     for _ in range(size):
         candidate = Candidate(space, space.sample(rng))
         drawn.setdefault(candidate.key, candidate)
-    kept, seconds, rows, given = [], [], [], []
-    for candidate in drawn.values():
-        try:
-            cost = costs.cost(candidate)
-        except (EstimateError, MeasurementError):
-            continue
-        kept.append(candidate)
-        seconds.append(cost.seconds)
-        rows.append(described(candidate.network))
-        given.append(0.0 if ranks is None else ranks(candidate))
-    if len(kept) < 2:
-        msg = f"only {len(kept)} of {size} draws have costs; the pool needs two"
+    return list(drawn.values())
+
+
+def _seconds(costs: Costs, candidate: Candidate) -> float | None:
+    """Latency; None where the candidate is refused."""
+    try:
+        return costs.cost(candidate).seconds
+    except CacheError:
+        raise
+    except (EstimateError, MeasurementError):
+        return None
+
+
+def _pool(
+    drawn: Sequence[Candidate], seconds: Sequence[float | None], size: int,
+    ranks: Callable[[Candidate], float] | None, limits: Limits | None,
+) -> Pool:  # fmt: skip
+    """The pool of those that have costs within the limits."""
+    from supersede.search.architecture.zero_shot.expected import described
+
+    most = limits.latency * (1 + SLACK) if limits and limits.latency else np.inf
+    able = [(c, s) for c, s in zip(drawn, seconds, strict=True) if s is not None and s <= most]
+    if len(able) < 2:
+        msg = (
+            f"only {len(able)} of {size} draws have costs within the limits; the pool needs two: relax"
+            " the limits, or use another strategy"
+        )
         raise ArgumentError(msg)
-    return assembled(
-        kept, np.array(seconds), np.array(rows), None if ranks is None else np.array(given)
-    )
+    kept = [candidate for candidate, _ in able]
+    rows = np.array([described(candidate.network) for candidate in kept])
+    scores = None if ranks is None else np.array([ranks(candidate) for candidate in kept])
+    return assembled(kept, np.array([s for _, s in able]), rows, scores)
+
+
+def screened(
+    space: Space,
+    target: Target,
+    *,
+    size: int = 2000,
+    budget: int = 100,
+    limits: Limits | None = None,
+    seed: int = 0,
+    cache: str | Path | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Pool:
+    """A pool whose latencies come from an estimator that is learnt from the target first.
+
+    Args:
+        space: The space.
+        target: What the estimator learns from.
+        size: Draws; equal candidates are one.
+        budget: Networks to measure; a space with fewer is measured itself.
+        limits: See `make_pool`.
+        seed: Of the draws and of the estimator.
+        cache: File of kept measurements, see `measure_all`.
+        progress: Called with a line on how far the work is.
+
+    Raises:
+        ArgumentError: Fewer than two candidates are left.
+        EstimateError: The target's latencies cannot be learnt.
+        MeasurementError: The target refuses a network.
+    """
+    rng = np.random.default_rng([seed, 5])
+    some = {space.key(space.sample(rng)) for _ in range(8 * budget)}
+    if len(some) < budget:
+        costs = TargetCosts(target, cache or ":memory:")
+        return make_pool(space, costs, size=size, limits=limits, seed=seed)
+    estimator = Estimator.fit(
+        target, lambda rng: space.network(space.sample(rng)), budget=budget, seed=seed,
+        cache=cache, progress=progress,
+    )  # fmt: skip
+    drawn = _drawn(space, size, seed)
+    estimates = estimator.predict(
+        [candidate.network for candidate in drawn]
+    )  # faster than one by one
+    seconds = [None if e.outside else e.seconds for e in estimates]
+    return _pool(drawn, seconds, size, None, limits)
 
 
 def assembled(
@@ -192,7 +266,14 @@ class Combined:
     first: int = 3
 
     def propose(self, view: View, rng: np.random.Generator) -> dict[str, Value]:
-        """The candidate with the largest expected gain; a random one once the pool is used up."""
+        """The candidate with the largest expected gain; a random one once the pool is used up.
+
+        Raises:
+            ArgumentError: The objectives are others than error and latency, or error alone.
+        """
+        if view.objectives not in {("error", "latency"), ("error",)}:
+            msg = f"the combination minimises error and latency, or error alone, not {view.objectives}"
+            raise ArgumentError(msg)
         pool = self.pool
         free = np.array([key not in view.known for key in pool.keys])
         if not free.any():
@@ -207,7 +288,10 @@ class Combined:
         tamed = np.log(np.clip(errors, 1e-6, CLIPPED * useful))
         mean, spread = _learnt(pool.features, at, tamed)
         guesses = np.exp(mean[:, None] + spread[:, None] * QUANTILES)
-        gain = _gains(guesses, pool.latency, errors, pool.latency[at]).mean(axis=1)
+        if view.objectives == ("error",):
+            gain = np.clip(errors.min() - guesses, 0, None).mean(axis=1)
+        else:
+            gain = _gains(guesses, pool.latency, errors, pool.latency[at]).mean(axis=1)
         gain[~free] = -1.0
         return dict(pool.params[int(gain.argmax())])
 
@@ -224,7 +308,8 @@ class Combined:
     def __repr__(self) -> str:
         import hashlib
 
-        digest = hashlib.sha256(" ".join(self.pool.keys).encode()).hexdigest()[:12]
+        told = " ".join(self.pool.keys).encode() + self.pool.features.tobytes()
+        digest = hashlib.sha256(told).hexdigest()[:12]
         return f"Combined(pool of {len(self.pool.keys)}, {digest}, first={self.first})"
 
 

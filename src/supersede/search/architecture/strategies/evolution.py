@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Evolution", "Mutation", "tournament"]
 
 
+PATIENCE = 4
+"""Random candidates for each one that should be trained first, at most."""
+
+
 class Mutation(Protocol):
     """Changes a candidate, or returns it as it is where it has nothing to change."""
 
@@ -59,9 +63,15 @@ class Evolution:
             raise ArgumentError(msg)
 
     def propose(self, view: View, rng: np.random.Generator) -> dict[str, Value]:
-        """A mutated winner, or a random candidate while the population is not full."""
+        """A mutated winner, or a random candidate while too few are trained.
+
+        Where hardly anything is within the limits, it does not wait for that: tournaments among those
+        that exceed them lead there.
+        """
         living = view.settled[-self.population :]
-        if len(view.trained) < min(self.population, 2 * self.entrants) or len(living) < 2:
+        wanted = min(self.population, 2 * self.entrants)
+        waiting = len(view.trained) < wanted and len(view.settled) < PATIENCE * wanted
+        if waiting or len(living) < 2:
             return fresh(view, view.space.sample, rng)
 
         def child(rng: np.random.Generator) -> dict[str, Value]:

@@ -21,7 +21,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from supersede.errors import ArgumentError, ConvergenceError, EstimateError, MeasurementError
+from supersede.errors import (
+    ArgumentError,
+    CacheError,
+    ConvergenceError,
+    EstimateError,
+    MeasurementError,
+)
 from supersede.search.architecture.candidates import Candidate
 from supersede.search.architecture.supernet.shared import SharedWeights
 from supersede.search.architecture.supernet.training import (
@@ -180,6 +186,8 @@ class _Spent:
         if candidate.key not in self.known:
             try:
                 self.known[candidate.key] = math.log(self.costs.cost(candidate).seconds)
+            except CacheError:
+                raise
             except (EstimateError, MeasurementError):
                 self.known[candidate.key] = None
         return self.known[candidate.key]

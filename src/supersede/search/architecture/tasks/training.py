@@ -24,6 +24,8 @@ __all__ = ["Recipe", "Supervised", "Trained", "train"]
 
 Loss = Callable[[Any, Tensor], Tensor]
 FORMAT = 1
+CALIBRATION = 256
+"""Images from which normalisation is set where a training starts from weights."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def train(
     torch.manual_seed(seed)
     module = to_torch(start or random_parameters(network, seed), batch_norm=True)
     module.to(recipe.device)
+    if start is not None:
+        _keep_function(module, images[:CALIBRATION].to(recipe.device))
     optimiser = torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     steps = max(1, math.ceil(len(images) / recipe.batch))
     cycle = torch.optim.lr_scheduler.OneCycleLR(
@@ -139,6 +143,33 @@ def train(
             raise ConvergenceError(msg)
         state.save(checkpoint, epoch + 1)
     return Trained(module.eval(), spent, mean)
+
+
+def _keep_function(module: nn.Module, images: Tensor) -> None:
+    """Set normalisation to the statistics of images, without a change of what the module computes.
+
+    Otherwise the first batch would be normalised by its own, and trained scales would be lost.
+    """
+
+    def keep(norm: nn.Module, given: tuple[Tensor, ...]) -> None:
+        if not isinstance(norm, nn.BatchNorm2d):
+            return
+        mean_before, variance_before = norm.running_mean, norm.running_var
+        if mean_before is None or variance_before is None:
+            return
+        variance, mean = torch.var_mean(given[0], dim=(0, 2, 3), correction=0)
+        factor = norm.weight / (variance_before + norm.eps).sqrt()
+        norm.bias.add_(factor * (mean - mean_before))
+        norm.weight.copy_(factor * (variance + norm.eps).sqrt())
+        mean_before.copy_(mean)
+        variance_before.copy_(variance)
+
+    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+    hooks = [norm.register_forward_pre_hook(keep) for norm in norms]
+    with torch.no_grad():
+        module.eval()(images)
+    for hook in hooks:
+        hook.remove()
 
 
 def _epoch(
