@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -43,8 +44,12 @@ def demo(
         told = text if text.startswith(" ") else f"[{time.monotonic() - begin:3.0f} s] $ {text}"
         print(told, file=sys.stderr, flush=True)
 
-    shown = {"life": live, "answers": decide_answers, "vision": deploy}[which]
-    print(shown(folder, progress=progress))
+    shown: dict[str, Callable[..., object]] = {
+        "life": live,
+        "answers": decide_answers,
+        "vision": deploy,
+    }
+    print(shown[which](folder, progress=progress))
     programs = os.path.dirname(sys.executable)  # noqa: PTH120  # a link into the environment stays one
     print(
         f"\nopen {folder}/index.html in a browser; to type the commands yourself:\n"
