@@ -152,14 +152,20 @@ def named(ids: Sequence[str], versions: Any = None) -> tuple[list[str], npt.NDAr
     return names, given.astype(np.int64)
 
 
-def asked(index: VectorIndex, queries: Any, k: int) -> Floats:
-    """Queries of length one, checked before a search.
+class _Sized(Protocol):
+    stamp: str
+    dimensions: int
+
+
+def asked(index: _Sized, queries: Any, k: int, *, unit_length: bool = True) -> Floats:
+    """Queries, of length one unless it is declined, checked before a search.
 
     Raises:
         VectorError: They are broken or of another dimension than the index.
         ArgumentError: k is not a whole number above 0.
     """
-    made = unit(checked(queries, "queries"))
+    given = checked(queries, "queries", metric="cosine" if unit_length else "euclidean")
+    made = unit(given) if unit_length else np.asarray(given, np.float32)
     if made.shape[1] != index.dimensions:
         msg = f"queries of {made.shape[1]} dimensions; the index of {index.stamp!r} holds {index.dimensions}"
         raise VectorError(msg)
