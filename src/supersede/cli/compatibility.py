@@ -167,7 +167,7 @@ def _no_query_inside(queries: "VectorSet", gallery: "VectorSet", rows: dict[str,
     from supersede.embeddings.relevance import text_of
     from supersede.errors import ItemError
 
-    if queries.values.shape[1:] != gallery.values.shape[1:] or queries.numbered or gallery.numbered:
+    if queries.numbered is not None or gallery.numbered is not None:
         return
     names = map(text_of, queries.ids.tolist())
     pairs = [(at, rows[name]) for at, name in enumerate(names) if name in rows]

@@ -143,3 +143,6 @@ def test_an_hnsw_index_returns_as_many_as_asked_for(vector_postgres):
     index.build()
     index._run("SET enable_seqscan = off")
     assert len(index.search(rng.normal(size=(1, 6)), 90).ids[0]) == 90
+    index._run("SET hnsw.ef_search = 200")  # a deployment's own setting is not lowered
+    index.search(rng.normal(size=(1, 6)), 3)
+    assert index._run("SHOW hnsw.ef_search").fetchone() == ("200",)

@@ -392,6 +392,6 @@ def test_a_rollback_names_what_was_written_past_it(setting):
     migration.new.write(["past"], made.gallery_new[:1], [10**6], stamp="new")
     migration.new.remove(["3"], [10**6])
     told = migration.rollback()
-    assert "1 items are in the new index only, such as 'past'" in str(told)
-    assert "1 items were deleted from the new index only" in told.to_html()
+    assert "1 written to the new index only, such as 'past'" in str(told)
+    assert "1 deleted from the new index only" in told.to_html()
     migration.close()

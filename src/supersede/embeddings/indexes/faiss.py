@@ -67,9 +67,11 @@ class FaissIndex:
         self._versions: dict[str, tuple[int, bool]] = {}
         self._number: dict[str, int] = {}
         self._names: list[str] = []
-        if self._path.is_dir() or not self._path.absolute().parent.is_dir():
-            msg = f"{path} cannot be a log of vectors: {'it' if self._path.is_dir() else 'its parent'} is "
-            msg += "a folder; name a file" if self._path.is_dir() else "no folder; make it first"
+        if self._path.is_dir():
+            msg = f"{path} is a folder; name a file in it"
+            raise IndexAccessError(msg)
+        if not self._path.absolute().parent.is_dir():
+            msg = f"there is no folder for {path}; make it first"
             raise IndexAccessError(msg)
         if not self._path.exists():
             if stamp is None or dimensions is None:
@@ -83,8 +85,9 @@ class FaissIndex:
         weakref.finalize(self, self._log.close)
         if self._log.readline() != MAGIC:
             msg = (
-                f"{path} is not a log of vectors that supersede wrote; an index of faiss.write_index keeps no ids"
-                " of text and no stamp: write its vectors to a new one with FaissIndex(…, stamp=…).write(…)"
+                f"{path} is not a log of vectors that supersede wrote. An index of faiss.write_index keeps no ids"
+                " of text and no stamp: search it as DeployedFaiss(path, ids, stamp=…), or write its vectors to a"
+                " new one with FaissIndex(…, stamp=…, dimensions=…).write(…)"
             )
             raise IndexAccessError(msg)
         kept = json.loads(self._log.readline())

@@ -22,7 +22,7 @@ from supersede.errors import IndexAccessError, MissingExtraError
 __all__ = ["PgIndex"]
 
 MODELS = "supersede_models"  # which table is of which model
-EF = 40  # candidates of an HNSW search, as pgvector's default
+EF, MOST = 40, 1000  # candidates of an HNSW search: pgvector's default, and the most it allows
 
 
 class PgIndex:
@@ -136,7 +136,9 @@ class PgIndex:
         with self._link.transaction():
             # HNSW returns no more than ef_search results, by default 40
             self._link.execute(
-                "SELECT set_config('hnsw.ef_search', %s, true)", (str(min(max(k, EF), 1000)),)
+                "SELECT set_config('hnsw.ef_search', greatest(%s, coalesce(nullif("
+                "current_setting('hnsw.ef_search', true), '')::int, %s))::text, true)",
+                (min(k, MOST), EF),
             )
             for query in asked(self, queries, k):
                 got = self._run(

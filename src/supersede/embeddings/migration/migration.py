@@ -432,11 +432,10 @@ class Migration:
         """Writes to the new index alone, which a rollback does not bring back."""
         old, new = set(self.old.ids()), set(self.new.ids())
         return tuple(
-            f"{len(items):,} items {where}, such as {min(items)!r}: written past the migration, so the"
-            f" rollback does not {what}"
+            f"Past the migration, {len(items):,} {where}, such as {min(items)!r}; the rollback does not {what}."
             for items, where, what in (
-                (new - old, "are in the new index only", "serve them"),
-                (old - new, "were deleted from the new index only", "delete them"),
+                (new - old, "written to the new index only", "serve them"),
+                (old - new, "deleted from the new index only", "delete them"),
             )
             if items
         )
