@@ -17,6 +17,7 @@ import numpy as np
 
 from supersede.embeddings.indexes.index import Neighbours, VectorIndex, named
 from supersede.embeddings.migration.drift import Drift, drift, seen
+from supersede.embeddings.migration.in_the_way import against_cutover, written_past
 from supersede.embeddings.migration.journal import Journal, Progress
 from supersede.embeddings.migration.plan import check_prices, embed_each
 from supersede.embeddings.migration.serving import ScoreCalibration
@@ -351,45 +352,7 @@ class Migration:
 
     def check(self) -> list[str]:
         """What stands against the cutover, in sentences; empty if nothing does."""
-        return [*self._counted(), *self._drifted()]
-
-    def _counted(self) -> list[str]:
-        progress = self.journal.progress()
-        found = []
-        if progress.open:
-            found.append(f"{progress.open:,} items are not embedded yet; run the backfill")
-        if progress.failures:
-            item, why = next(iter(progress.failed.items()))
-            found.append(
-                f"{progress.failures:,} items could not be embedded, such as {item!r}: {why}; fix them, then"
-                " supersede migrate run FOLDER --retry"
-            )
-        if progress.intents:
-            found.append(
-                f"{progress.intents:,} live writes were cut off; run the backfill, which repeats them"
-            )
-        old, new = set(self.old.ids()), set(self.new.ids())
-        lacking, extra = old - new - self.journal.with_state("failed"), new - old
-        if lacking and not progress.open:
-            found.append(
-                f"{len(lacking):,} items are in the old index only, such as {min(lacking)!r}; run the"
-                " backfill, which embeds them"
-            )
-        if extra:
-            found.append(
-                f"{len(extra):,} items are in the new index only, such as {min(extra)!r}; run the backfill,"
-                " which removes them"
-            )
-        for name, index in (("old", self.old), ("new", self.new)):
-            held = index.contents()
-            if held.rows != held.distinct:
-                found.append(
-                    f"{held.rows - held.distinct:,} rows of the {name} index are there twice"
-                )
-            foreign = {s: n for s, n in held.stamps.items() if s != index.stamp}
-            if foreign:
-                found.append(f"vectors of other models are in the {name} index: {foreign}")
-        return found
+        return [*against_cutover(self.old, self.new, self.journal), *self._drifted()]
 
     def _drifted(self) -> list[str]:
         changed = self.drift().changed
@@ -411,7 +374,7 @@ class Migration:
         self.recover()
         drifted = self._drifted()  # reads all vectors: not while live writes wait
         with self._writing():  # no live write between the check and the cutover
-            against = [*self._counted(), *drifted]
+            against = [*against_cutover(self.old, self.new, self.journal), *drifted]
             if against:
                 msg = "no cutover: " + "; ".join(against)
                 raise MigrationError(msg)
@@ -426,18 +389,8 @@ class Migration:
         self.recover()
         cut = self.journal.phase() == "cut over"
         self.journal.phase("rolled back")
-        return replace(self.journal.progress(), notes=self._past() if cut else ())
-
-    def _past(self) -> tuple[str, ...]:
-        """Writes to the new index alone, which a rollback does not bring back."""
-        old, new = set(self.old.ids()), set(self.new.ids())
-        return tuple(
-            f"Past the migration, {len(items):,} {where}, such as {min(items)!r}; the rollback does not {what}."
-            for items, where, what in (
-                (new - old, "written to the new index only", "serve them"),
-                (old - new, "deleted from the new index only", "delete them"),
-            )
-            if items
+        return replace(
+            self.journal.progress(), notes=written_past(self.old, self.new) if cut else ()
         )
 
     def close(self) -> None:
