@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.embeddings_mnist import DATA, Split, compared, network, rows_of, targets
+from benchmarks.embeddings_mnist import DATA, WAYS, Split, compared, network, rows_of, targets
 from benchmarks.measure import half_width, write
 
 WHERE = Path(os.environ.get("SUPERSEDE_BACKBONES", "backbones"))
@@ -83,7 +83,9 @@ def one_seed(seed: int, *, where: str, weights: bool) -> dict:
         return network((128,), 1280, seed=3000 + seed)
 
     training = {"epochs": 5, "rate": 1e-3} if weights else {}
-    found, _ = compared(split, lambda: network((), 1280, seed=1000 + seed), make, seed, **training)
+    found, _ = compared(
+        split, lambda: network((), 1280, seed=1000 + seed), make, seed, ways=WAYS, **training
+    )
     return {"seed": seed, "weights": weights, "rows": found}
 
 

@@ -170,3 +170,35 @@ def test_a_gallery_no_longer_than_the_list_is_told(small, capsys):
     new = _write(tmp_path / "fn.parquet", (gallery @ turn)[:8], id=names[:8])
     _told(files, tmp_path, go=few, gn=new)
     assert "recall@10 says nothing: the gallery has 8 items" in capsys.readouterr().out
+
+
+def test_queries_that_are_gallery_items_must_be_named(small, capsys):
+    tmp_path, files, gallery, turn, names = small
+    right = [names[(i + 1) % 90] for i in range(40)]
+    asked = {
+        "qo": _write(tmp_path / "a.parquet", gallery[:40], id=names[:40], right=right),
+        "qn": _write(tmp_path / "b.parquet", (gallery @ turn)[:40], id=names[:40]),
+    }
+    assert _told(files, tmp_path, **asked)[0] == 2
+    assert "40 of 40 queries are gallery items" in capsys.readouterr().err
+    four = [asked["qo"], asked["qn"], files["go"], files["gn"]]
+    assert main(["compatibility", *four, "--relevant", "right", "--same-items"]) in {1, 3}
+
+
+def test_two_models_carry_two_stamps(small, capsys):
+    tmp_path, files, gallery, turn, _ = small
+    ids = [f"q{i}" for i in range(40)]
+    same = _write(tmp_path / "s.parquet", (gallery @ turn)[:40], id=ids, stamp=["old"] * 40)
+    assert _told(files, tmp_path, qn=same)[0] == 2
+    assert "same stamp 'old'" in capsys.readouterr().err
+
+
+def test_answers_that_nulls_made_floats_are_found(small):
+    tmp_path, files, gallery, *_ = small
+    ids = [f"q{i}" for i in range(40)]
+    right = [float("nan") if i < 4 else float(i) for i in range(40)]
+    numbers = list(range(90))
+    odd = _write(tmp_path / "n.parquet", gallery[:40] + 0.1, id=ids, right=right)
+    held = {n: _write(tmp_path / f"{n}9.parquet", gallery, id=numbers) for n in ("go", "gn")}
+    code, told = _told(files, tmp_path, qo=odd, **held)
+    assert (code != 2, told["skipped"]) == (True, 4)

@@ -152,3 +152,44 @@ def test_a_column_of_stamps_names_one_model():
     assert _set(np.eye(30), stamp=[f"2026-01-{i}" for i in range(30)]).stamp is None
     with pytest.raises(StampError, match="several models"):
         _ = _set(np.eye(2), stamp=["a", "b"]).stamp
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_npz_is_refused(tmp_path, damage):
+    path = tmp_path / "v.npz"
+    np.savez(path, vectors=np.ones((50, 8)), id=np.arange(50))
+    held = bytearray(path.read_bytes())
+    if damage == "cut":
+        del held[len(held) // 2 :]
+    else:
+        held[400] ^= 255
+    path.write_bytes(held)
+    with pytest.raises(SourceError, match="cannot read vectors"):
+        read_vectors(path)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"id": ["a", "b"], "v": [[[1.0, 2.0]], [[3.0, 4.0]]]},
+        {"id": ["a", "b"], "v": [{"e": [1.0]}, {"e": [2.0]}]},
+        {"d0": [1.0, 2.0], "d1": [3.0, 4.0]},
+    ],
+)
+def test_a_table_without_a_column_of_lists_of_numbers_says_so(tmp_path, columns):
+    pq.write_table(pa.table(columns), tmp_path / "v.parquet")
+    with pytest.raises(ArgumentError, match="is a column of lists of numbers"):
+        read_vectors(tmp_path / "v.parquet")
+
+
+def test_own_columns_of_the_reader_are_not_shown(tmp_path):
+    pq.write_table(pa.table({"v": [[1.0], [2.0]]}), tmp_path / "v.parquet")
+    with pytest.raises(MissingColumnError) as told:
+        read_vectors(tmp_path / "v.parquet", item="row number in the file")
+    assert "rows of the file" not in str(told.value)
+
+
+def test_stamps_on_some_vectors_only_are_refused():
+    half = VectorSet(np.eye(2), np.arange(2), {"stamp": np.array(["m1", None], object)})
+    with pytest.raises(StampError, match="1 of 2 vectors have no value"):
+        _ = half.stamp

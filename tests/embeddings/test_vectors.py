@@ -15,6 +15,8 @@ from supersede.errors import ArgumentError, ItemError, VectorError
         ([["a", "b"]], "expected floats or int8"),
         (np.empty((0, 4)), "nothing in it"),
         (np.empty((4, 0)), "nothing in it"),
+        (np.ones((2, 2), "V2"), "how bfloat16 is kept"),
+        (np.ma.masked_array(np.ones((2, 2)), np.eye(2)), "masked array"),
     ],
 )
 def test_broken_vectors_are_refused(values, said):
@@ -26,6 +28,19 @@ def test_int8_needs_the_cosine():
     assert checked(np.ones((2, 3), np.int8), "q").dtype == np.int8
     with pytest.raises(VectorError, match="without a scale"):
         checked(np.ones((2, 3), np.int8), "q", metric="dot")
+
+
+def test_vectors_that_score_nothing_with_everything_are_refused():
+    with pytest.raises(VectorError, match="row 1 is all zeros"):
+        checked([[1.0, 0.0], [0.0, 0.0]], "queries_old", metric="dot")
+    assert len(checked([[1.0, 0.0], [0.0, 0.0]], "queries_old", metric="euclidean")) == 2
+
+
+def test_tensors_that_numpy_cannot_read_name_the_remedy():
+    torch = pytest.importorskip("torch")
+    for tensor in (torch.ones(2, 2, requires_grad=True), torch.ones(2, 2).bfloat16()):
+        with pytest.raises(VectorError, match="detach"):
+            checked(tensor, "queries_new")
 
 
 def test_an_unknown_metric_is_refused():

@@ -82,7 +82,8 @@ def compatibility(
 
     from supersede.embeddings import compatibility as compare
     from supersede.embeddings import load_map, read_vectors
-    from supersede.errors import ArgumentError, ItemError
+    from supersede.embeddings.relevance import text_of
+    from supersede.errors import ArgumentError, ItemError, StampError
 
     written = outputs(out=out, json=json)
     if (label is None) == (relevant is None):
@@ -101,7 +102,15 @@ def compatibility(
         _one_model(old, held, "old")
         if renewed is not None:
             _one_model(new, renewed, "new")
-        rows = {str(name): row for row, name in enumerate(held.ids)}
+        if old.stamp is not None and old.stamp in {
+            new.stamp,
+            None if renewed is None else renewed.stamp,
+        }:
+            msg = (
+                f"old and new vectors carry the same stamp {old.stamp!r}; give those of two models"
+            )
+            raise StampError(msg)
+        rows = {text_of(name): row for row, name in enumerate(held.ids.tolist())}
         right: dict[str, Any] = {}
         notes: list[str] = []
         if label is not None:
@@ -111,13 +120,15 @@ def compatibility(
             right["pairs"], notes = _answers(old.column(relevant or "", "the answers"), rows)
         own = None
         if same_items:
-            own = np.array([rows.get(str(name), -1) for name in old.ids])
+            own = np.array([rows.get(text_of(name), -1) for name in old.ids.tolist()])
             if (own < 0).all():
                 msg = (
                     f"--same-items: no query is in the gallery; query ids look like {str(old.ids[0])!r}, ids in the"
                     f" gallery like {str(held.ids[0])!r}"
                 )
                 raise ItemError(msg)
+        else:
+            _no_query_inside(old, held, rows)
         progress("searching the galleries")
         found = compare(
             old.values, new.values, held.values, None if renewed is None else renewed.values,
@@ -149,6 +160,26 @@ def _matched(
     return matched(first, second, what=what, common=common)
 
 
+def _no_query_inside(queries: "VectorSet", gallery: "VectorSet", rows: dict[str, int]) -> None:
+    """Refuse queries that are gallery items, by id and vector: each would find itself."""
+    import numpy as np
+
+    from supersede.embeddings.relevance import text_of
+    from supersede.errors import ItemError
+
+    if queries.numbered is not None or gallery.numbered is not None:
+        return
+    names = map(text_of, queries.ids.tolist())
+    pairs = [(at, rows[name]) for at, name in enumerate(names) if name in rows]
+    same = sum(np.array_equal(queries.values[a], gallery.values[b]) for a, b in pairs)
+    if same:
+        msg = (
+            f"{same:,} of {len(queries.ids):,} queries are gallery items, by id and by vector, so that each finds"
+            " itself; leave an item out of its own results with --same-items"
+        )
+        raise ItemError(msg)
+
+
 def _one_model(queries: "VectorSet", gallery: "VectorSet", side: str) -> None:
     """Refuse queries and a gallery whose stamps name different models."""
     from supersede.errors import StampError
@@ -163,11 +194,13 @@ def _answers(named: Any, rows: dict[str, int]) -> tuple[Any, list[str]]:
     """Rows of queries and of the gallery items that answer them, and what was left out."""
     import numpy as np
 
+    from supersede.embeddings.relevance import text_of
+
     pairs: set[tuple[int, int]] = set()
     unknown: list[str] = []
     for query, answer in enumerate(named.tolist()):
         several = answer if isinstance(answer, list | tuple) else [answer]
-        names = [str(one) for one in several if one is not None and one == one]
+        names = [text_of(one) for one in several if one is not None and one == one]
         pairs.update((query, rows[name]) for name in names if name in rows)
         unknown += [name for name in names if name not in rows]
     notes = []

@@ -1,5 +1,7 @@
 """Vectors with ids and columns, out of files: NumPy, Parquet; and out of indexes."""
 
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from supersede.errors import (
     MissingColumnError,
     SourceError,
     StampError,
+    SupersedeError,
     VectorError,
 )
 
@@ -54,7 +57,7 @@ class VectorSet:
         column = self.columns.get(STAMP)
         if column is None or column.dtype.kind not in "OU":
             return None
-        counts = Counter(str(name) for name in column if name is not None)
+        counts = Counter(str(name) for name in column if name is not None and name == name)
         if len(counts) > FEW:  # a time, perhaps
             return None
         if len(counts) > 1:
@@ -63,6 +66,13 @@ class VectorSet:
                 f"the column {STAMP!r} names vectors of several models ({shown} rows), which cannot be compared"
                 " with each other; `diagnose` counts and names them. Keep each model's vectors in a file of"
                 " their own"
+            )
+            raise StampError(msg)
+        bare = len(column) - counts.total()
+        if counts and bare:
+            msg = (
+                f"{bare:,} of {len(column):,} vectors have no value in the column {STAMP!r}, so it is not known"
+                f" whether they are of {next(iter(counts))!r} as well; stamp them or leave them out"
             )
             raise StampError(msg)
         return next(iter(counts), None)
@@ -130,14 +140,15 @@ def read_vectors(
                 raise VectorError(msg)
             return VectorSet(values, np.arange(len(values)), numbered=len(values))
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as stored:
+            # opened here: numpy leaves a damaged file open
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return _from_arrays(
                     {name: stored[name] for name in stored.files}, path, vector, item
                 )
         if path.suffix == ".parquet":
             return _from_arrays(_parquet(path, vector), path, vector, item)
-    except (OSError, ValueError, EOFError) as error:
-        if isinstance(error, VectorError | ArgumentError | ItemError | MissingColumnError):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, SupersedeError):
             raise
         msg = f"cannot read vectors from {path}: {error}"
         raise SourceError(msg) from error
@@ -176,7 +187,7 @@ def _parquet(path: Path, vector: str | None) -> dict[str, npt.NDArray[Any]]:
     try:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
-        msg = f"cannot read vectors from {path}: {error}"
+        msg = f"cannot read vectors from {path}: {str(error).splitlines()[0]}"
         raise SourceError(msg) from error
     found: dict[str, npt.NDArray[Any]] = {}
     lists = [name for name in table.column_names if _is_list(table[name].type)]
@@ -244,15 +255,22 @@ def _from_arrays(
         values = arrays.pop("q").astype(np.float32) * arrays.pop("scale").reshape(-1, 1)
     else:
         wide = [name for name, array in arrays.items() if array.ndim == 2]
+        shown = [name for name in arrays if name not in {ROW, TOTAL}]
+        if vector is None and not wide:
+            msg = (
+                f"{path.name}: none of {shown} is a column of lists of numbers (or a two-dimensional array),"
+                " one list per item; put the numbers of each vector into one list"
+            )
+            raise ArgumentError(msg)
         if vector is None and len(wide) != 1:
-            msg = f"{path.name}: which of {wide or sorted(arrays)} holds the vectors? say so with --vector (vector=…)"
+            msg = f"{path.name}: which of {wide} holds the vectors? say so with --vector (vector=…)"
             raise ArgumentError(msg)
         name = wide[0] if vector is None else vector
-        if name not in arrays:
-            raise MissingColumnError.of(name, arrays, "the vectors")
+        if name not in shown:
+            raise MissingColumnError.of(name, shown, "the vectors")
         values = arrays.pop(name)
-    if item is not None and item not in arrays:
-        raise MissingColumnError.of(item, arrays, "the ids")
+    if item is not None and item not in set(arrays) - {ROW, TOTAL}:
+        raise MissingColumnError.of(item, sorted(set(arrays) - {ROW, TOTAL}), "the ids")
     ids, rows = arrays.pop(item or "id", None), arrays.pop(ROW, None)
     total = arrays.pop(TOTAL, None)
     n = len(values)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from supersede.errors import ArgumentError, ItemError, TooFewLabelsError
 
-__all__ = ["Relevance", "alike", "relevance_of"]
+__all__ = ["Relevance", "alike", "missing", "relevance_of", "text_of"]
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -117,14 +117,17 @@ def relevance_of(
 
 
 def _own(own: Any, n_queries: int, n_gallery: int) -> Rows:
-    rows = np.asarray(own, np.intp)
-    if rows.shape != (n_queries,) or rows.max(initial=-1) >= n_gallery:
+    rows = np.asarray(own)
+    inside = (
+        rows.dtype.kind in "iu" and rows.min(initial=0) >= -1 and rows.max(initial=-1) < n_gallery
+    )
+    if rows.shape != (n_queries,) or not inside:
         msg = (
-            f"own must name a row of the gallery (0 to {n_gallery - 1}), or −1, for each of the"
-            f" {n_queries} queries; its shape is {rows.shape}"
+            f"own must name a row of the gallery (a whole number, 0 to {n_gallery - 1}), or −1, for each of the"
+            f" {n_queries} queries; it has shape {rows.shape} and type {rows.dtype}"
         )
         raise ArgumentError(msg)
-    return rows
+    return rows.astype(np.intp)
 
 
 def _from_labels(
@@ -138,24 +141,45 @@ def _from_labels(
         if labels.shape != (n,):
             msg = f"{name} has shape {labels.shape}; expected one label for each of {n} vectors"
             raise ArgumentError(msg)
-        missing = labels == None if labels.dtype == object else labels != labels  # noqa: E711
-        if np.any(missing):
-            msg = f"{name}: {int(np.sum(missing))} labels are missing, first in row {int(np.argmax(missing))}"
+        absent = missing(labels)
+        if absent.any():
+            msg = f"{name}: {int(absent.sum())} labels are missing, first in row {int(absent.argmax())}"
             raise ArgumentError(msg)
     asked, held = alike(asked, held)
     _, codes = np.unique(np.concatenate([asked, held]), return_inverse=True)
     return _ByLabel(codes[:n_queries], codes[n_queries:], own)
 
 
+def missing(values: npt.NDArray[Any]) -> Mask:
+    """Which values are None, NaN, NaT or pandas' NA.
+
+    Example:
+        >>> missing(np.array(["a", None, float("nan")], object)).tolist()
+        [False, True, True]
+    """
+    if values.dtype != object:
+        return np.asarray(values != values, bool)
+    return np.array([_absent(value) for value in values.tolist()], bool)
+
+
+def _absent(value: Any) -> bool:
+    same = value == value
+    if value is None or not isinstance(same, bool | np.bool_):  # NA equals nothing, and says NA
+        return True
+    return not same
+
+
 def alike(first: Any, second: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Labels of both sides in one type: as text where one side is text.
+    """Labels of both sides in one type: as text where one side is text, or where numbers would be rounded.
 
     Example:
         >>> alike([1, 2], ["1", "2"])[0].tolist()
         ['1', '2']
     """
     one, other = np.asarray(first), np.asarray(second)
-    if {one.dtype.kind, other.dtype.kind} & set("OUS"):
+    kinds = {one.dtype.kind, other.dtype.kind}
+    rounded = kinds & set("iu") and kinds <= set("iuf") and np.result_type(one, other).kind == "f"
+    if kinds & set("OUS") or rounded:
         return _as_text(one), _as_text(other)
     return one, other
 
@@ -164,10 +188,11 @@ def _as_text(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Labels as text; numbers that are whole are written as such, and bytes are decoded."""
     if labels.dtype.kind == "S":
         return np.char.decode(labels, "utf-8")
-    return np.array([_written(label) for label in labels.tolist()], str)
+    return np.array([text_of(label) for label in labels.tolist()], str)
 
 
-def _written(label: Any) -> str:
+def text_of(label: Any) -> str:
+    """A label or id as text; a number that is whole as such, however it is stored."""
     if isinstance(label, bytes):
         return label.decode()
     if isinstance(label, float) and label.is_integer():
@@ -176,7 +201,11 @@ def _written(label: Any) -> str:
 
 
 def _from_pairs(pairs: Any, n_queries: int, n_gallery: int, own: Rows | None) -> Relevance:
-    given = np.asarray(pairs)
+    try:
+        given = np.asarray(pairs)
+    except ValueError as error:
+        msg = f"pairs are ragged: {error}; give one row (query row, gallery row) for each right answer"
+        raise ArgumentError(msg) from error
     if given.ndim == 1 and len(given) == n_queries and given.dtype.kind in "iu":
         asked = np.flatnonzero(given >= 0)
         given = np.stack([asked, given[asked]], 1)

@@ -40,8 +40,8 @@ def checked(values: Any, what: str, *, metric: Metric = "cosine") -> Array:
         metric: ``"cosine"``, ``"dot"`` or ``"euclidean"``.
 
     Raises:
-        VectorError: Not two-dimensional, empty, NaN or infinite, not numbers; or, with the cosine,
-            a vector of length zero.
+        VectorError: Not two-dimensional, empty, NaN or infinite, not numbers; or, unless the metric
+            is ``"euclidean"``, a vector of length zero.
         ArgumentError: The metric is not one of the three.
 
     Example:
@@ -74,16 +74,15 @@ def checked(values: Any, what: str, *, metric: Metric = "cosine") -> Array:
             )
             raise VectorError(msg)
         squares = np.square(block, dtype=np.float64).sum(1)
-        if metric == "cosine":
-            zero = squares == 0
-            if zero.any():
-                row = start + int(zero.argmax())
-                msg = (
-                    f"{what}: row {row} is all zeros, so it has no direction (an empty text?); leave that"
-                    " item out"
-                )
-                raise VectorError(msg)
-        elif (squares > LONGEST**2).any():
+        zero = squares == 0
+        if metric != "euclidean" and zero.any():
+            row = start + int(zero.argmax())
+            msg = (
+                f"{what}: row {row} is all zeros, so it has no direction (an empty text?); leave that"
+                " item out"
+            )
+            raise VectorError(msg)
+        if metric != "cosine" and (squares > LONGEST**2).any():
             row = start + int(squares.argmax())
             msg = (
                 f"{what}: row {row} has the length {squares.max() ** 0.5:.3g}, which is too large for"
@@ -96,9 +95,18 @@ def checked(values: Any, what: str, *, metric: Metric = "cosine") -> Array:
 def _plain(values: Any, what: str) -> Array:
     try:
         array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    except (TypeError, ValueError) as error:
-        msg = f"{what} cannot be read as an array of numbers: {error}; expected shape (n, d)"
+    except (TypeError, ValueError, RuntimeError) as error:  # torch raises any of them
+        msg = (
+            f"{what} cannot be read as an array of numbers: {error}; expected shape (n, d), of a torch tensor"
+            " .detach().float().numpy()"
+        )
         raise VectorError(msg) from error
+    if isinstance(array, np.ma.MaskedArray):
+        msg = f"{what} is a masked array; fill it or leave masked rows out: a mask says nothing about distances"
+        raise VectorError(msg)
+    if array.dtype.name == "bfloat16" or array.dtype == "V2":
+        msg = f"{what} holds {array.dtype}, which is how bfloat16 is kept; convert it with .astype(np.float32) before it is saved"
+        raise VectorError(msg)
     if array.dtype == np.uint8:
         msg = (
             f"{what} holds uint8: packed bits, codes around a zero point, or plain numbers? Decode them"

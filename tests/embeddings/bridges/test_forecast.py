@@ -124,3 +124,29 @@ def test_recall_is_carried_to_the_gallerys_size():
         recall_in(20_000, np.zeros(20, int), 20, 10)
     with pytest.raises(ArgumentError, match="cannot have"):
         recall_in(100, np.zeros(200, int), 200, 10)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"k": 0}, "k=0"),
+        ({"k": float("nan")}, "k=nan"),
+        ({"k": 900}, "from 1 to 899"),
+        ({"confidence": 1.5}, "confidence=1.5"),
+    ],
+)
+def test_a_forecast_of_nothing_is_refused(how, said):
+    made = world()
+    new = made.gallery_new[made.answers]
+    sample = PairedSample(made.queries_old, made.queries_new, new, made.answers, made.gallery_old)
+    with pytest.raises(ArgumentError, match=said):
+        forecast_paths(sample, **how)
+
+
+@pytest.mark.parametrize(
+    "how", [{"gallery": -1}, {"training": {"x": float("nan")}}, {"per_embedding": "1"}]
+)
+def test_a_price_is_a_number(how):
+    given = {"per_embedding": 1, "per_old_query": 0, "per_new_query": 0, "per_found_search": 0, "queries": 0}  # fmt: skip
+    with pytest.raises(ArgumentError, match="finite number"):
+        Prices(**(given | how))

@@ -57,8 +57,21 @@ def test_wrong_stamps_and_broken_batches_are_refused(address, vectors):
         index.write(["a"], vectors[:1] * np.nan, [1], stamp="m1")
     with pytest.raises(ItemError, match="repeat"):
         index.write(["a", "a"], vectors[:2], [1, 2], stamp="m1")
-    with pytest.raises(ItemError, match="one of each"):
+    with pytest.raises(ItemError, match=r"one of each|one whole number"):
         index.write(["a"], vectors[:2], [1, 2], stamp="m1")
+    with pytest.raises(ItemError, match="one whole number"):
+        index.write(["a"], vectors[:1], [1.5], stamp="m1")
+    with pytest.raises(ItemError, match="is one text"):
+        index.write("ab", vectors[:2], [1, 2], stamp="m1")
+    for ids, versions in ((["a", "a"], [1, 2]), (["a", "b"], [1])):
+        with pytest.raises(ItemError):
+            index.remove(ids, versions)
+    with pytest.raises(VectorError, match="queries of 5 dimensions"):
+        index.search(vectors[:1, :5], 3)
+    with pytest.raises(ArgumentError, match="k=0"):
+        index.search(vectors[:1], 0)
+    with pytest.raises(VectorError, match="of 6 dimensions, not of 9"):
+        open_index(address, stamp="m1", dimensions=9)
     with pytest.raises(StampError, match="not of 'm2'"):
         open_index(address, stamp="m2", dimensions=6)
     assert index.contents().rows == 0
@@ -68,7 +81,7 @@ def test_addresses(tmp_path):
     with pytest.raises(ArgumentError, match="expected lancedb:"):
         open_index("chroma:db")
     for address in (f"lancedb:{tmp_path}/db/none", f"faiss:{tmp_path}/none"):
-        with pytest.raises(IndexAccessError, match="give stamp and dimensions"):
+        with pytest.raises(IndexAccessError, match=r"no folder|creates one"):
             open_index(address)
     with pytest.raises(IndexAccessError, match="is the server up"):
         open_index("postgresql://127.0.0.1:1/none#t")
@@ -102,3 +115,34 @@ def test_approximate_indexes_find_nearly_all(tmp_path, vector_postgres):
         found = index.search(vectors[::50], 10)
         same = [len({*map(int, f)} & {*r.tolist()}) for f, r in zip(found.ids, rows, strict=True)]
         assert np.mean(same) > 8
+
+
+def test_nothing_is_made_where_nothing_is_to_be_made(tmp_path):
+    with pytest.raises(IndexAccessError, match="no folder"):
+        open_index(f"lancedb:{tmp_path}/none/t")
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(IndexAccessError, match="name a file"):
+        open_index(f"faiss:{tmp_path}")
+    with pytest.raises(IndexAccessError, match="make it first"):
+        open_index(f"faiss:{tmp_path}/no/such", stamp="m1", dimensions=3)
+
+
+def test_a_table_of_somebody_else_is_left_alone(vector_postgres):
+    import psycopg
+
+    with psycopg.connect(vector_postgres, autocommit=True) as link:
+        link.execute("CREATE TABLE theirs (id int)")
+    with pytest.raises(IndexAccessError, match="did not make"):
+        open_index(f"{vector_postgres}#theirs", stamp="m1", dimensions=6)
+
+
+def test_an_hnsw_index_returns_as_many_as_asked_for(vector_postgres):
+    rng = np.random.default_rng(0)
+    index = open_index(f"{vector_postgres}#many", stamp="m1", dimensions=6)
+    index.write([str(i) for i in range(300)], rng.normal(size=(300, 6)), np.zeros(300), stamp="m1")
+    index.build()
+    index._run("SET enable_seqscan = off")
+    assert len(index.search(rng.normal(size=(1, 6)), 90).ids[0]) == 90
+    index._run("SET hnsw.ef_search = 200")  # a deployment's own setting is not lowered
+    index.search(rng.normal(size=(1, 6)), 3)
+    assert index._run("SHOW hnsw.ef_search").fetchone() == ("200",)

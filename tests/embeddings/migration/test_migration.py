@@ -15,6 +15,7 @@ from supersede.embeddings.migration.serving import calibrate
 from supersede.embeddings.vectors import unit
 from supersede.errors import (
     ArgumentError,
+    ItemError,
     MigrationError,
     SpendCapError,
     StampError,
@@ -322,3 +323,75 @@ def test_too_few_pairs_to_calibrate():
             made.answers,
             made.gallery_old,
         )
+
+
+def test_a_write_that_is_refused_leaves_no_intent(setting):
+    _, begin, _ = setting
+    _, migration = begin()
+    for ids, contents in ((["1", "1"], ["2", "3"]), (["1"], ["2", "3"]), ("1", ["2"])):
+        with pytest.raises(ItemError):
+            migration.put(ids, contents)
+    with pytest.raises(ItemError):
+        migration.delete(["1", "1"])
+    assert migration.journal.intents() == []
+    migration.put([], [])
+    migration.close()
+
+
+def test_two_runs_at_once_are_refused(setting):
+    _, begin, _ = setting
+    _, migration = begin()
+    said = []
+
+    def again(_):
+        with pytest.raises(MigrationError, match="being run already"):
+            migration.run()
+        said.append(True)
+
+    migration.run(batch=300, limit=300, progress=again)
+    assert said
+    migration.run()
+    migration.close()
+
+
+@pytest.mark.parametrize("how", [{"batch": 1.5}, {"batch": float("nan")}, {"limit": 2.0}])
+def test_a_batch_is_a_whole_number(setting, how):
+    _, begin, _ = setting
+    _, migration = begin()
+    with pytest.raises(ArgumentError, match="whole number"):
+        migration.run(**how)
+    migration.close()
+
+
+def test_the_cap_holds_for_two_who_pay_at_once(setting):
+    _, begin, _ = setting
+    _, migration = begin(price_per_embedding=1.0, cap=100.0)
+    migration.journal.pay(36, 36.0, capped=True)
+    with pytest.raises(SpendCapError, match="100 of the cap of 100"):
+        migration.journal.pay(1, 1.0, capped=True)
+    migration.journal.pay(1, 1.0)  # a live write is not held up
+    assert migration.status().spent == 101
+    migration.close()
+
+
+def test_planning_twice_embeds_nothing(setting):
+    _, begin, after = setting
+    _, migration = begin()
+    calls = after.calls
+    with pytest.raises(MigrationError, match="exists already"):
+        begin()
+    assert after.calls == calls
+    migration.close()
+
+
+def test_a_rollback_names_what_was_written_past_it(setting):
+    made, begin, _ = setting
+    _, migration = begin()
+    migration.run()
+    migration.cutover()
+    migration.new.write(["past"], made.gallery_new[:1], [10**6], stamp="new")
+    migration.new.remove(["3"], [10**6])
+    told = migration.rollback()
+    assert "1 written to the new index only, such as 'past'" in str(told)
+    assert "1 deleted from the new index only" in told.to_html()
+    migration.close()

@@ -163,3 +163,72 @@ def test_the_result_is_written_in_every_form(tmp_path, digits):
     assert "<svg" in page
     with pytest.raises(ArgumentError, match="must end in"):
         found.save(tmp_path / "c.pdf")
+
+
+def test_missing_labels_are_refused_whatever_they_are_written_as(digits):
+    old, _, better, y = digits
+    import pandas as pd
+
+    for absent in (None, float("nan"), pd.NA):
+        labels = np.array([str(v) for v in y[:500]], object)
+        labels[3] = absent
+        with pytest.raises(ArgumentError, match="1 labels are missing, first in row 3"):
+            compatibility(
+                old[:500], better[:500], old[500:], query_labels=labels, gallery_labels=y[500:]
+            )
+
+
+def test_labels_too_large_for_a_float_stay_apart():
+    from supersede.embeddings.relevance import relevance_of
+
+    found = relevance_of(
+        1, 2, query_labels=np.array([2**60 + 1], np.uint64), gallery_labels=[2**60, 2**60 + 1]
+    )
+    assert found.counts().tolist() == [1]
+    assert found.rows(0, 1).tolist() == [[False, True]]
+
+
+def test_clusters_that_are_missing_are_refused(digits):
+    old, _, better, y = digits
+    clusters = np.array(["x", None] * 250, object)
+    with pytest.raises(ArgumentError, match="250 of 500 queries have none"):
+        _digits(old, better, y, clusters=clusters)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"ks": 5}, "ks=5"),
+        ({"ks": "10"}, "ks='10'"),
+        ({"ks": (True,)}, "ks="),
+        ({"own": np.full(500, 1.7)}, "own must name a row"),
+        ({"own": np.full(500, -5)}, "own must name a row"),
+        ({"paragon": (np.eye(2),)}, "two sets of vectors"),
+        ({"bridge": object()}, "without a method apply"),
+        ({"bridge": fit_procrustes(np.eye(8), np.eye(8)), "metric": "euclidean"}, "length one"),
+        ({"head": Head(np.full((10, 8), np.nan), None, range(10))}, "finite"),
+        ({"head": Head(np.ones((10, 8)), np.ones(2), range(10))}, "bias has shape"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(digits, how, said):
+    old, _, better, y = digits
+    with pytest.raises(ArgumentError, match=said):
+        _digits(old, better, y, **how)
+
+
+def test_a_head_of_text_knows_classes_that_are_numbers(digits):
+    old, _, better, y = digits
+    head = Head(np.eye(10, 8), None, [str(v) for v in range(10)])
+    assert _digits(old, better, y, head=head).head.unknown == 0
+
+
+def test_queries_that_are_gallery_items_and_files_given_twice_are_noted(digits):
+    old, _, better, y = digits
+    found = compatibility(old, better, old, old, query_labels=y, gallery_labels=y)
+    said = " ".join(found.notes)
+    assert f"{len(old)} of {len(old)} queries have an exact copy" in said
+    assert "gallery_old and gallery_new are the same vectors" in said
+    alone = compatibility(
+        old, better, old, better, query_labels=y, gallery_labels=y, own=np.arange(len(y))
+    )
+    assert not alone.notes

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from supersede.embeddings.indexes.deployed import DeployedFaiss
 from supersede.embeddings.indexes.opening import open_index
 from supersede.embeddings.report.through_index import through_index
-from supersede.errors import IndexAccessError, ItemError
+from supersede.embeddings.vectors import unit
+from supersede.errors import ArgumentError, IndexAccessError, ItemError
 from tests.embeddings.made import world
 
 
@@ -34,3 +36,63 @@ def test_an_index_that_changed_is_refused(tmp_path):
         through_index(index, made.queries_old, made.gallery_old, ids, made.answers)
     with pytest.raises(ItemError, match="answers for 10 queries"):
         through_index(index, made.queries_old, made.gallery_old, ids, made.answers[1:])
+
+
+def _built(faiss, kind, vectors, metric):
+    d, code = (
+        vectors.shape[1],
+        {"euclidean": faiss.METRIC_L2}.get(metric, faiss.METRIC_INNER_PRODUCT),
+    )
+    described = {"flat": "Flat", "ivf": "IVF8,Flat", "hnsw": "HNSW16", "sq8": "SQ8", "map": "IDMap2,Flat",
+                 "ivfsq": "IVF4,SQ8"}[kind]  # fmt: skip
+    index = faiss.index_factory(d, described, code)
+    index.train(vectors)
+    if kind in {"ivf", "map"}:  # numbers of its own
+        index.add_with_ids(vectors, 7 * np.arange(len(vectors)) + 3)
+    else:
+        index.add(vectors)
+    return index
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw", "sq8", "map", "ivfsq"])
+def test_a_faiss_index_that_somebody_else_built(kind, metric, tmp_path):
+    faiss = pytest.importorskip("faiss")
+    made = world(n=100, gallery=600)
+    stretch = np.random.default_rng(1).uniform(1, 2, (600, 1))
+    held = unit(made.gallery_old) if metric == "cosine" else made.gallery_old * stretch
+    built = _built(faiss, kind, np.ascontiguousarray(held, np.float32), metric)
+    faiss.write_index(built, str(tmp_path / "f.index"))
+    ids = [f"d{i}" for i in range(600)]
+    numbered = {7 * i + 3: name for i, name in enumerate(ids)} if kind in {"ivf", "map"} else ids
+    how = {"metric": metric} if metric == "cosine" else {}
+    index = DeployedFaiss(tmp_path / "f.index", numbered, stamp="m", **how)
+    answers = [ids[a] for a in made.answers]
+    found = through_index(index, made.queries_old, held, ids, answers, k=5, metric=metric)
+    if kind in {"flat", "map"}:
+        assert (found.change.value, found.agreement) == (0, 1)
+    assert found.agreement > (0.3 if kind in {"ivf", "ivfsq"} else 0.9)
+    scores = index.search(made.queries_old[:3], 5).scores
+    assert all((np.diff(s) <= 0).all() for s in scores)
+
+
+def test_a_faiss_index_is_not_taken_for_another(tmp_path):
+    faiss = pytest.importorskip("faiss")
+    long = np.full((300, 4), 3.0, np.float32) + np.eye(300, 4, dtype=np.float32)
+    built = _built(faiss, "flat", long, "dot")
+    with pytest.raises(ArgumentError, match="does not rank by the cosine"):
+        DeployedFaiss(built, stamp="m", metric="cosine")
+    with pytest.raises(ArgumentError, match="built for dot"):
+        DeployedFaiss(built, stamp="m", metric="euclidean")
+    with pytest.raises(ItemError, match="3 ids for 300"):
+        DeployedFaiss(built, ["a", "b", "c"], stamp="m")
+    with pytest.raises(ItemError, match="299 numbers of the index have no id, such as 1"):
+        DeployedFaiss(built, {0: "a"}, stamp="m")
+    (tmp_path / "x").write_bytes(b"hello")
+    for name in ("x", "none"):
+        with pytest.raises(IndexAccessError, match="cannot read a FAISS index"):
+            DeployedFaiss(tmp_path / name, stamp="m")
+    ids = [str(i) for i in range(300)]
+    index = DeployedFaiss(built, stamp="m")
+    with pytest.raises(ArgumentError, match="compares by 'dot'"):
+        through_index(index, long[:5], long, ids, ids[:5])

@@ -74,3 +74,24 @@ def test_own_room_leaves_the_ranking_in_the_old_space_alone(residual):
         fit_own_room(head, documents, weight=1)
     with pytest.raises(VectorError, match="takes 12 dimensions"):
         fit_own_room(head, made.gallery_old)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"versions": ["a"]}, "2 different names"),
+        ({"versions": ["a", "a"]}, "2 different names"),
+        ({"confidence": 2}, "confidence=2"),
+        ({"independent": {"v9": (np.eye(6), np.eye(6))}}, "independent names 'v9'"),
+        ({"independent": {"v2": (np.eye(6)[:3], np.eye(6))}}, "the same queries"),
+    ],
+)
+def test_a_chain_that_does_not_fit_is_refused(how, said):
+    with pytest.raises(ArgumentError, match=said):
+        chain_report([np.eye(6)] * 2, [np.eye(6)] * 2, range(6), range(6), **how)
+
+
+@pytest.mark.parametrize("cost", [float("nan"), 0, -1])
+def test_a_cost_is_above_zero(cost):
+    with pytest.raises(ArgumentError, match="above 0"):
+        cross_reward(np.eye(3), np.eye(3), range(3), range(3), cost={"p": cost})

@@ -152,6 +152,12 @@ def held_out(
         found.append(held)
     for name, (queries, gallery) in (others or {}).items():
         asked, searched = checked(queries, name), sample.gallery_old if gallery is None else gallery
+        if len(asked) != len(sample) or len(searched) != len(sample.gallery_old):
+            msg = f"{name!r} has {len(asked)} queries and {len(searched)} gallery items; expected those of the sample"
+            raise VectorError(msg)
+        if name in fits.taken:
+            msg = f"others names {name!r}, which is a path of its own; choose another name"
+            raise ArgumentError(msg)
         comparable(
             asked, checked(searched, name), f"queries of {name!r}", "the gallery it searches"
         )

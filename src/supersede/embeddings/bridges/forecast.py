@@ -228,6 +228,8 @@ def forecast_paths(
     Raises:
         VectorError: Vectors are broken, or counts and dimensions do not fit.
         TooFewLabelsError: There are too few pairs.
+        ArgumentError: k, the confidence or the number of folds is out of range, or another candidate
+            has a path's name.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -240,6 +242,12 @@ def forecast_paths(
 
     Assumes: pairs are a random draw of the searches to come, their documents of the gallery.
     """
+    if not (isinstance(k, int | np.integer) and 0 < k < len(sample.gallery_old)):
+        msg = f"k={k!r}; it must be a whole number from 1 to {len(sample.gallery_old) - 1}, fewer than the gallery's items"
+        raise ArgumentError(msg)
+    if not 0 < confidence < 1:
+        msg = f"confidence={confidence!r} must be between 0 and 1, such as 0.95"
+        raise ArgumentError(msg)
     held = held_out(
         sample, folds=folds, network=network, others=others, seed=seed, progress=progress
     )

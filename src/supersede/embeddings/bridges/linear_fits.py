@@ -132,10 +132,13 @@ def fit_clusters(
 
 def _sums(source: Array, target: Array, *, squares: bool = True) -> tuple[Wide, Wide]:
     """Sums of x xᵀ and of y xᵀ over unit vectors, in double precision."""
-    if len(source) != len(target):
-        msg = (
-            f"{len(source)} source vectors and {len(target)} target vectors; a pair is one of each"
-        )
+    if len(source) != len(target) or len(source) < 2:
+        msg = f"{len(source)} source vectors and {len(target)} target vectors; a pair is one of each, and a map needs 2"
+        raise VectorError(msg)
+    # of files only the shape: blocks are checked as they are read
+    source, target = (np.asanyarray(v) for v in (source, target))
+    if source.ndim != 2 or target.ndim != 2:
+        msg = f"source has shape {source.shape} and target {target.shape}; expected (n, d)"
         raise VectorError(msg)
     own = np.zeros((source.shape[1],) * 2)
     cross = np.zeros((target.shape[1], source.shape[1]))

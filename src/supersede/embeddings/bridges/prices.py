@@ -36,16 +36,13 @@ class Prices:
     training: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in (
-            "per_embedding",
-            "per_old_query",
-            "per_new_query",
-            "per_found_search",
-            "queries",
-            "per_rewrite",
-        ):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
+        given = {name: value for name, value in vars(self).items() if name != "training"}
+        given |= {f"training[{path!r}]": value for path, value in self.training.items()}
+        for name, value in given.items():
+            if name == "gallery" and value is None:
+                continue
+            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if not (number and np.isfinite(value) and value >= 0):
                 msg = f"{name}={value!r}; it must be a finite number, 0 or more"
                 raise ArgumentError(msg)
 

@@ -18,9 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.indexes.index import Contents, Neighbours, Stored, ready
-from supersede.embeddings.vectors import Floats, checked, unit
-from supersede.errors import IndexAccessError, MissingExtraError, StampError
+from supersede.embeddings.indexes.index import (
+    Contents,
+    Neighbours,
+    Stored,
+    asked,
+    named,
+    ready,
+    same_model,
+)
+from supersede.embeddings.vectors import Floats
+from supersede.errors import IndexAccessError, MissingExtraError
 
 __all__ = ["FaissIndex"]
 
@@ -42,6 +50,7 @@ class FaissIndex:
         MissingExtraError: faiss is not installed.
         IndexAccessError: The file is missing, or no log of this kind.
         StampError: The log is of another model.
+        VectorError: It holds vectors of other dimensions.
     """
 
     def __init__(
@@ -58,9 +67,15 @@ class FaissIndex:
         self._versions: dict[str, tuple[int, bool]] = {}
         self._number: dict[str, int] = {}
         self._names: list[str] = []
+        if self._path.is_dir():
+            msg = f"{path} is a folder; name a file in it"
+            raise IndexAccessError(msg)
+        if not self._path.absolute().parent.is_dir():
+            msg = f"there is no folder for {path}; make it first"
+            raise IndexAccessError(msg)
         if not self._path.exists():
             if stamp is None or dimensions is None:
-                msg = f"no log {path}; give stamp and dimensions to create it"
+                msg = f"no index at {path}; FaissIndex(…, stamp=…, dimensions=…) creates one"
                 raise IndexAccessError(msg)
             head = MAGIC + json.dumps({"stamp": stamp, "dimensions": dimensions}).encode() + b"\n"
             scratch = self._path.with_suffix(".part")
@@ -69,12 +84,14 @@ class FaissIndex:
         self._log = self._path.open("r+b")
         weakref.finalize(self, self._log.close)
         if self._log.readline() != MAGIC:
-            msg = f"{path} is not a log of vectors; choose another file"
+            msg = (
+                f"{path} is not a log of vectors that supersede wrote. An index of faiss.write_index keeps no ids"
+                " of text and no stamp: search it as DeployedFaiss(path, ids, stamp=…), or write its vectors to a"
+                " new one with FaissIndex(…, stamp=…, dimensions=…).write(…)"
+            )
             raise IndexAccessError(msg)
         kept = json.loads(self._log.readline())
-        if stamp not in {None, kept["stamp"]}:
-            msg = f"the log {path} is of {kept['stamp']!r}, not of {stamp!r}"
-            raise StampError(msg)
+        same_model(f"the log {path}", (kept["stamp"], kept["dimensions"]), stamp, dimensions)
         self.stamp, self.dimensions = str(kept["stamp"]), int(kept["dimensions"])
         self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(self.dimensions))
         self._replay()
@@ -135,15 +152,15 @@ class FaissIndex:
 
     def remove(self, ids: Sequence[str], versions: Any) -> None:
         """Mark items as deleted."""
+        names, numbers = named(ids, versions)
         none = np.zeros((0, self.dimensions), np.float32)
-        numbers = np.asarray(versions, np.int64).tolist()
-        self._append([str(name) for name in ids], none, numbers, deleted=True)
+        self._append(names, none, numbers.tolist(), deleted=True)
 
     def search(self, queries: Any, k: int) -> Neighbours:
         """The nearest items of each query by cosine."""
-        asked = unit(checked(queries, "queries"))
+        made = asked(self, queries, k)
         with self._turn:
-            score, number = self._index.search(asked, k)
+            score, number = self._index.search(made, k)
         ids = tuple(tuple(self._names[n] for n in row if n >= 0) for row in number)
         return Neighbours(ids, tuple(s[n >= 0] for s, n in zip(score, number, strict=True)))
 

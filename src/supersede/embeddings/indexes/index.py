@@ -6,6 +6,7 @@ read an item before it changed never overwrites the change; a deleted item stays
 reason. Searching leaves marks out.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,9 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from supersede.embeddings.vectors import Floats, checked, unit
-from supersede.errors import ItemError, StampError, VectorError
+from supersede.errors import ArgumentError, ItemError, StampError, VectorError
 
-__all__ = ["Contents", "Neighbours", "Stored", "VectorIndex", "ready"]
+__all__ = [
+    "Contents",
+    "Neighbours",
+    "Stored",
+    "VectorIndex",
+    "asked",
+    "named",
+    "ready",
+    "same_model",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +123,68 @@ def ready(
     if made.shape[1] != index.dimensions:
         msg = f"vectors of {made.shape[1]} dimensions; the index of {index.stamp!r} holds {index.dimensions}"
         raise VectorError(msg)
-    names, numbers = [str(name) for name in ids], np.asarray(versions, np.int64)
-    if len(names) != len(made) or numbers.shape != (len(names),):
-        msg = f"{len(names)} ids, {len(made)} vectors and {numbers.shape} versions; expected one of each per item"
-        raise ItemError(msg)
-    if len(set(names)) < len(names):
-        msg = "ids repeat within one batch; write each item once"
+    names, numbers = named(ids, versions)
+    if len(names) != len(made):
+        msg = f"{len(names)} ids for {len(made)} vectors; expected one of each per item"
         raise ItemError(msg)
     return names, made, numbers
+
+
+def named(ids: Sequence[str], versions: Any = None) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Ids of a batch as text, with their versions.
+
+    Raises:
+        ItemError: Ids repeat or are one text in place of a sequence, or versions are not one whole
+            number per id.
+    """
+    if isinstance(ids, str | bytes):
+        msg = f"ids={ids!r} is one text; give a sequence of ids, such as [{ids!r}]"
+        raise ItemError(msg)
+    names = [str(name) for name in ids]
+    if len(set(names)) < len(names):
+        twice, _ = Counter(names).most_common(1)[0]
+        msg = f"ids repeat within one batch, such as {twice!r}; name each item once"
+        raise ItemError(msg)
+    given = np.zeros(len(names)) if versions is None else np.asarray(versions)
+    if given.shape != (len(names),) or (given != np.floor(given)).any():
+        msg = f"{given.shape} versions for {len(names)} ids; expected one whole number per item"
+        raise ItemError(msg)
+    return names, given.astype(np.int64)
+
+
+class _Sized(Protocol):
+    stamp: str
+    dimensions: int
+
+
+def asked(index: _Sized, queries: Any, k: int, *, unit_length: bool = True) -> Floats:
+    """Queries, of length one unless it is declined, checked before a search.
+
+    Raises:
+        VectorError: They are broken or of another dimension than the index.
+        ArgumentError: k is not a whole number above 0.
+    """
+    given = checked(queries, "queries", metric="cosine" if unit_length else "euclidean")
+    made = unit(given) if unit_length else np.asarray(given, np.float32)
+    if made.shape[1] != index.dimensions:
+        msg = f"queries of {made.shape[1]} dimensions; the index of {index.stamp!r} holds {index.dimensions}"
+        raise VectorError(msg)
+    if k != int(k) or k < 1:
+        msg = f"k={k!r}; it must be a whole number above 0"
+        raise ArgumentError(msg)
+    return made
+
+
+def same_model(what: str, kept: tuple[str, int], stamp: str | None, dimensions: int | None) -> None:
+    """Refuse to open an index as one of another model.
+
+    Raises:
+        StampError: Its stamp is another one.
+        VectorError: Its vectors have other dimensions.
+    """
+    if stamp not in {None, kept[0]}:
+        msg = f"{what} is of {kept[0]!r}, not of {stamp!r}"
+        raise StampError(msg)
+    if dimensions not in {None, kept[1]}:
+        msg = f"{what} holds vectors of {kept[1]} dimensions, not of {dimensions}"
+        raise VectorError(msg)

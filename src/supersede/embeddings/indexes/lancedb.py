@@ -9,9 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from supersede.embeddings.indexes.index import Contents, Neighbours, Stored, ready
-from supersede.embeddings.vectors import Floats, checked, unit
-from supersede.errors import ArgumentError, IndexAccessError, MissingExtraError, StampError
+from supersede.embeddings.indexes.index import (
+    Contents,
+    Neighbours,
+    Stored,
+    asked,
+    named,
+    ready,
+    same_model,
+)
+from supersede.embeddings.vectors import Floats
+from supersede.errors import ArgumentError, IndexAccessError, MissingExtraError
 
 __all__ = ["LanceIndex"]
 
@@ -33,6 +41,7 @@ class LanceIndex:
         IndexAccessError: The table is not there (and no stamp and dimensions were given), or was
             not made by `supersede`.
         StampError: The table is of another model.
+        VectorError: It holds vectors of other dimensions.
     """
 
     def __init__(
@@ -50,6 +59,10 @@ class LanceIndex:
             raise MissingExtraError.of(
                 package="lancedb", extra="lancedb", purpose="a LanceDB index"
             ) from error
+        create = stamp is not None and dimensions is not None
+        if not create and not Path(folder).is_dir():  # connecting would make the folder
+            msg = f"no folder {folder}, so no table {table!r} in it; check the address"
+            raise IndexAccessError(msg)
         base: Any = lancedb.connect(str(folder))
         if table in base.list_tables().tables:
             self._table = base.open_table(table)
@@ -61,11 +74,12 @@ class LanceIndex:
                 )
                 raise IndexAccessError(msg)
             kept = json.loads(meta)
-            if stamp not in {None, kept["stamp"]}:
-                msg = f"the table {table!r} is of {kept['stamp']!r}, not of {stamp!r}"
-                raise StampError(msg)
-        elif stamp is None or dimensions is None:
-            msg = f"no table {table!r} in {folder}; give stamp and dimensions to create it"
+            same_model(
+                f"the table {table!r}", (kept["stamp"], kept["dimensions"]), stamp, dimensions
+            )
+        elif not create:
+            there = ", ".join(map(repr, base.list_tables().tables)) or "none"
+            msg = f"no table {table!r} in {folder} (tables: {there}); LanceIndex(…, stamp=…, dimensions=…) creates one"
             raise IndexAccessError(msg)
         else:
             kept = {"stamp": stamp, "dimensions": dimensions}
@@ -92,9 +106,9 @@ class LanceIndex:
 
     def remove(self, ids: Sequence[str], versions: Any) -> None:
         """Mark items as deleted."""
-        names = [str(name) for name in ids]
+        names, numbers = named(ids, versions)
         none = np.zeros((len(names), self.dimensions), np.float32)
-        self._merge(names, none, np.asarray(versions, np.int64), deleted=True)
+        self._merge(names, none, numbers, deleted=True)
 
     def _merge(
         self, names: list[str], made: Floats, numbers: npt.NDArray[np.int64], *, deleted: bool
@@ -125,12 +139,12 @@ class LanceIndex:
 
     def search(self, queries: Any, k: int) -> Neighbours:
         """The nearest items of each query by cosine."""
-        asked = unit(checked(queries, "queries"))
+        made = asked(self, queries, k)
         self._table.checkout_latest()
-        if not len(asked) or not self._table.count_rows("deleted = false"):
-            return Neighbours(((),) * len(asked), (np.zeros(0, np.float32),) * len(asked))
+        if not self._table.count_rows("deleted = false"):
+            return Neighbours(((),) * len(made), (np.zeros(0, np.float32),) * len(made))
         got = (
-            self._table.search(asked)
+            self._table.search(made)
             .distance_type("cosine")
             .where("deleted = false", prefilter=True)
             .select(["id", "_distance"])
@@ -145,7 +159,7 @@ class LanceIndex:
             else np.zeros(len(names))
         )
         ids, scores = [], []
-        for query in range(len(asked)):
+        for query in range(len(made)):
             rows = np.flatnonzero(whose == query)
             rows = rows[np.argsort(-score[rows], kind="stable")]
             ids.append(tuple(names[row] for row in rows))

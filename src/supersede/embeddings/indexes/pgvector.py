@@ -7,13 +7,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from supersede.embeddings.indexes.index import Contents, Neighbours, Stored, ready
-from supersede.embeddings.vectors import Floats, checked, unit
-from supersede.errors import IndexAccessError, MissingExtraError, StampError
+from supersede.embeddings.indexes.index import (
+    Contents,
+    Neighbours,
+    Stored,
+    asked,
+    named,
+    ready,
+    same_model,
+)
+from supersede.embeddings.vectors import Floats
+from supersede.errors import IndexAccessError, MissingExtraError
 
 __all__ = ["PgIndex"]
 
 MODELS = "supersede_models"  # which table is of which model
+EF, MOST = 40, 1000  # candidates of an HNSW search: pgvector's default, and the most it allows
 
 
 class PgIndex:
@@ -29,6 +38,7 @@ class PgIndex:
         MissingExtraError: psycopg is not installed.
         IndexAccessError: The server cannot be reached, lacks the extension, or has no such table.
         StampError: The table is of another model.
+        VectorError: It holds vectors of other dimensions.
     """
 
     def __init__(
@@ -61,22 +71,30 @@ class PgIndex:
         ).fetchone()
         if kept is None:
             if stamp is None or dimensions is None:
-                msg = f"no table {table!r} of supersede at this address; give stamp and dimensions to create it"
+                msg = f"no table {table!r} of supersede at this address; PgIndex(…, stamp=…, dimensions=…) creates one"
                 raise IndexAccessError(msg)
             kept = (stamp, dimensions)
-            with self._link.transaction():
-                self._run(
-                    "CREATE TABLE {} (id text PRIMARY KEY, vector vector({}), stamp text NOT NULL,"
-                    " version bigint NOT NULL, deleted bool NOT NULL)",
-                    sql.Literal(int(dimensions)),
-                )
-                self._link.execute(
-                    sql.SQL("INSERT INTO {} VALUES (%s, %s, %s)").format(models), (table, *kept)
-                )
-        if stamp not in {None, kept[0]}:
-            msg = f"the table {table!r} is of {kept[0]!r}, not of {stamp!r}"
-            raise StampError(msg)
+            try:
+                self._create(table, *kept)
+            except psycopg.errors.DuplicateTable as error:
+                msg = f"there is a table {table!r} that supersede did not make; choose another name"
+                raise IndexAccessError(msg) from error
+        same_model(f"the table {table!r}", (str(kept[0]), int(kept[1])), stamp, dimensions)
         self.stamp, self.dimensions = str(kept[0]), int(kept[1])
+
+    def _create(self, table: str, stamp: str, dimensions: int) -> None:
+        with self._link.transaction():
+            self._run(
+                "CREATE TABLE {} (id text PRIMARY KEY, vector vector({}), stamp text NOT NULL,"
+                " version bigint NOT NULL, deleted bool NOT NULL)",
+                self._sql.Literal(int(dimensions)),
+            )
+            self._link.execute(
+                self._sql.SQL("INSERT INTO {} VALUES (%s, %s, %s)").format(
+                    self._sql.Identifier(MODELS)
+                ),
+                (table, stamp, dimensions),
+            )
 
     def _run(self, text: str, *parts: Any, values: Sequence[Any] = ()) -> Any:
         """Run a statement; the first ``{}`` is the table."""
@@ -89,9 +107,9 @@ class PgIndex:
 
     def remove(self, ids: Sequence[str], versions: Any) -> None:
         """Mark items as deleted."""
-        names = [str(name) for name in ids]
+        names, numbers = named(ids, versions)
         none = np.zeros((len(names), self.dimensions), np.float32)
-        self._merge(names, none, np.asarray(versions, np.int64), deleted=True)
+        self._merge(names, none, numbers, deleted=True)
 
     def _merge(
         self, names: list[str], made: Floats, numbers: npt.NDArray[np.int64], *, deleted: bool
@@ -115,13 +133,20 @@ class PgIndex:
     def search(self, queries: Any, k: int) -> Neighbours:
         """The nearest items of each query by cosine."""
         ids, scores = [], []
-        for query in unit(checked(queries, "queries")):
-            got = self._run(
-                "SELECT id, 1 - (vector <=> %s) FROM {} WHERE NOT deleted ORDER BY vector <=> %s LIMIT %s",
-                values=(_text(query), _text(query), k),
-            ).fetchall()
-            ids.append(tuple(row[0] for row in got))
-            scores.append(np.array([row[1] for row in got], np.float32))
+        with self._link.transaction():
+            # HNSW returns no more than ef_search results, by default 40
+            self._link.execute(
+                "SELECT set_config('hnsw.ef_search', greatest(%s, coalesce(nullif("
+                "current_setting('hnsw.ef_search', true), '')::int, %s))::text, true)",
+                (min(k, MOST), EF),
+            )
+            for query in asked(self, queries, k):
+                got = self._run(
+                    "SELECT id, 1 - (vector <=> %s) FROM {} WHERE NOT deleted ORDER BY vector <=> %s LIMIT %s",
+                    values=(_text(query), _text(query), k),
+                ).fetchall()
+                ids.append(tuple(row[0] for row in got))
+                scores.append(np.array([row[1] for row in got], np.float32))
         return Neighbours(tuple(ids), tuple(scores))
 
     def read(self, ids: Sequence[str]) -> Stored:

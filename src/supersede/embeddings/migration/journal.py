@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from supersede.errors import MigrationError
+from supersede.errors import MigrationError, SpendCapError
 from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Progress(ResultMixin, named="the progress of a migration", height="20rem")
         intents: Live writes that a crash cut off; they are repeated when the migration is opened.
         embeddings: Embeddings paid for so far, repeats after crashes included.
         spent: Their price.
+        notes: What the last step leaves to be known, in sentences.
     """
 
     phase: str
@@ -60,10 +61,13 @@ class Progress(ResultMixin, named="the progress of a migration", height="20rem")
     intents: int
     embeddings: int
     spent: float
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> "pa.Table":
         """One row: counts and price, without the reasons of failures."""
-        return frame_of([{name: v for name, v in self.to_dict().items() if name != "failed"}])
+        return frame_of(
+            [{name: v for name, v in self.to_dict().items() if name not in {"failed", "notes"}}]
+        )
 
     def to_html(self) -> str:
         """A page with the counts, and what could not be embedded."""
@@ -79,6 +83,7 @@ class Progress(ResultMixin, named="the progress of a migration", height="20rem")
             f"{self.embeddings:,} embeddings paid for, {self.spent:,.2f} spent",
         ]
         lines += [f"failed: {item}: {why}" for item, why in list(self.failed.items())[:10]]
+        lines += self.notes
         return "\n".join(lines)
 
 
@@ -236,16 +241,36 @@ class Journal:
         self._write(("UPDATE items SET state = 'open', why = NULL WHERE state = 'failed'", ()))
         return failed
 
-    def pay(self, embeddings: int, cost: float) -> None:
-        """Add to what was spent; before the embeddings are made, so that a crash cannot hide them."""
-        add = (
-            "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
-            " json(CAST(value AS NUMERIC) + CAST(excluded.value AS NUMERIC))"
-        )
-        # one statement each: two processes may pay at a time
-        self._write(
-            (add, ("embeddings", json.dumps(embeddings))), (add, ("spent", json.dumps(cost)))
-        )
+    def pay(self, embeddings: int, cost: float, *, capped: bool = False) -> None:
+        """Add to what was spent; before the embeddings are made, so that a crash cannot hide them.
+
+        Args:
+            embeddings: Their number.
+            cost: Their price.
+            capped: Whether the spend cap applies, as it does to a backfill and not to live writes.
+
+        Raises:
+            SpendCapError: It would exceed the cap; nothing is added.
+        """
+        with self._lock:
+            self._base.execute("BEGIN IMMEDIATE")  # before reading: two processes may pay at a time
+            try:
+                cap, spent = self.fact("cap") if capped else None, self.fact("spent", 0.0)
+                if cap is not None and spent + cost > cap * (1 + 1e-12):
+                    msg = (
+                        f"{spent:g} of the cap of {cap:g} are spent and the next {embeddings} embeddings cost"
+                        f" {cost:g}; raise it to continue: supersede migrate run FOLDER --cap …"
+                    )
+                    raise SpendCapError(msg)
+                now = {"embeddings": self.fact("embeddings", 0) + embeddings, "spent": spent + cost}
+                self._base.executemany(
+                    "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                    [(name, json.dumps(value)) for name, value in now.items()],
+                )
+            except BaseException:
+                self._base.execute("ROLLBACK")
+                raise
+            self._base.execute("COMMIT")
 
     def intend(self, ids: Sequence[str], kind: str) -> list[int]:
         """State the intent to write or delete items; their versions, larger than all before."""

@@ -8,22 +8,24 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import numpy as np
 
-from supersede.embeddings.indexes.index import Neighbours, VectorIndex
+from supersede.embeddings.indexes.index import Neighbours, VectorIndex, named
 from supersede.embeddings.migration.drift import Drift, drift, seen
+from supersede.embeddings.migration.in_the_way import against_cutover, written_past
 from supersede.embeddings.migration.journal import Journal, Progress
 from supersede.embeddings.migration.plan import check_prices, embed_each
 from supersede.embeddings.migration.serving import ScoreCalibration
 from supersede.embeddings.migration.sources import Embedder, Items
 from supersede.errors import (
     ArgumentError,
+    ItemError,
     MigrationError,
-    SpendCapError,
     StampError,
     VectorError,
 )
@@ -108,13 +110,31 @@ class Migration:
 
         Raises:
             SpendCapError: The next batch would exceed the cap. What is done stays done.
-            MigrationError: The migration is cut over or rolled back, or the new index did not keep
-                what was written.
-            ArgumentError: The batch is smaller than 1, or the limit negative.
+            MigrationError: The migration is cut over or rolled back, another run is under way, or
+                the new index did not keep what was written.
+            ArgumentError: The batch must be a whole number of at least 1, and the limit one of at least 0.
         """
-        if batch < 1 or (limit is not None and limit < 0):
-            msg = f"batch={batch!r} must be 1 or more and limit={limit!r} 0 or more"
-            raise ArgumentError(msg)
+        for name, value, least in (("batch", batch, 1), ("limit", limit, 0)):
+            if value is not None and not (isinstance(value, int) and value >= least):
+                msg = f"{name}={value!r}; it must be a whole number, {least} or more"
+                raise ArgumentError(msg)
+        with self._alone():
+            return self._run(batch, limit, progress)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One backfill at a time: two would embed, and pay for, the same items."""
+        with (self.folder / "running.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                msg = f"the backfill of {self.folder} is being run already, by another process or thread; wait for it or stop it"
+                raise MigrationError(msg) from error
+            yield
+
+    def _run(
+        self, batch: int, limit: int | None, progress: Callable[[str], None] | None
+    ) -> Progress:
         phase = self.journal.phase()
         if phase not in {"planned", "running", "complete"}:
             msg = f"the migration is {phase}; plan a new one in another folder to embed again"
@@ -122,7 +142,7 @@ class Migration:
         self.recover()
         if phase == "planned":
             self.journal.phase("running")
-        price, rate, cap = (self.journal.fact(name) for name in ("price", "rate", "cap"))
+        price, rate = self.journal.fact("price"), self.journal.fact("rate")
         began, made, left = time.monotonic(), 0, limit
         while left is None or left > 0:
             ids = self.journal.following(batch if left is None else min(batch, left))
@@ -130,14 +150,6 @@ class Migration:
                 continue
             if not ids:
                 break
-            cost = price * len(ids)
-            spent = self.journal.fact("spent", 0.0)
-            if cap is not None and spent + cost > cap * (1 + 1e-12):
-                msg = (
-                    f"{spent:g} of the cap of {cap:g} are spent and the next {len(ids)} embeddings cost {cost:g};"
-                    " raise it to continue: supersede migrate run FOLDER --cap …"
-                )
-                raise SpendCapError(msg)
             self._batch(ids, price)
             made += len(ids)
             left = None if left is None else left - len(ids)
@@ -166,7 +178,7 @@ class Migration:
         version = {item: number for item, (number, _) in before.items()}
         contents = self.items.fetch(ids)
         live = {item: c for item, c in zip(ids, contents, strict=True) if item in version}
-        self.journal.pay(len(live), price * len(live))
+        self.journal.pay(len(live), price * len(live), capped=True)
         good, failed = embed_each(self.embedder, live)
         names = list(good)
         if names:
@@ -230,9 +242,15 @@ class Migration:
 
         Raises:
             MigrationError: There is no old embedder.
+            ItemError: Ids repeat, or contents are not one per id.
             VectorError: An item cannot be embedded by one of the models; nothing is written.
         """
-        names = [str(name) for name in ids]
+        names, _ = named(ids)
+        if len(contents) != len(names) or isinstance(contents, str | bytes):
+            msg = f"{len(names)} ids for {len(contents)} contents; expected one content per id"
+            raise ItemError(msg)
+        if not names:
+            return
         vectors = self._both(names, contents)
         with self._writing():
             versions = self.journal.intend(names, "write")
@@ -259,8 +277,12 @@ class Migration:
         self.journal.settle(names, versions, "write")
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete items from both indexes."""
-        names = [str(name) for name in ids]
+        """Delete items from both indexes.
+
+        Raises:
+            ItemError: Ids repeat.
+        """
+        names, _ = named(ids)
         with self._writing():
             versions = self.journal.intend(names, "delete")
             self._delete(names, versions)
@@ -330,45 +352,7 @@ class Migration:
 
     def check(self) -> list[str]:
         """What stands against the cutover, in sentences; empty if nothing does."""
-        return [*self._counted(), *self._drifted()]
-
-    def _counted(self) -> list[str]:
-        progress = self.journal.progress()
-        found = []
-        if progress.open:
-            found.append(f"{progress.open:,} items are not embedded yet; run the backfill")
-        if progress.failures:
-            item, why = next(iter(progress.failed.items()))
-            found.append(
-                f"{progress.failures:,} items could not be embedded, such as {item!r}: {why}; fix them, then"
-                " supersede migrate run FOLDER --retry"
-            )
-        if progress.intents:
-            found.append(
-                f"{progress.intents:,} live writes were cut off; run the backfill, which repeats them"
-            )
-        old, new = set(self.old.ids()), set(self.new.ids())
-        lacking, extra = old - new - self.journal.with_state("failed"), new - old
-        if lacking and not progress.open:
-            found.append(
-                f"{len(lacking):,} items are in the old index only, such as {min(lacking)!r}; run the"
-                " backfill, which embeds them"
-            )
-        if extra:
-            found.append(
-                f"{len(extra):,} items are in the new index only, such as {min(extra)!r}; run the backfill,"
-                " which removes them"
-            )
-        for name, index in (("old", self.old), ("new", self.new)):
-            held = index.contents()
-            if held.rows != held.distinct:
-                found.append(
-                    f"{held.rows - held.distinct:,} rows of the {name} index are there twice"
-                )
-            foreign = {s: n for s, n in held.stamps.items() if s != index.stamp}
-            if foreign:
-                found.append(f"vectors of other models are in the {name} index: {foreign}")
-        return found
+        return [*against_cutover(self.old, self.new, self.journal), *self._drifted()]
 
     def _drifted(self) -> list[str]:
         changed = self.drift().changed
@@ -390,7 +374,7 @@ class Migration:
         self.recover()
         drifted = self._drifted()  # reads all vectors: not while live writes wait
         with self._writing():  # no live write between the check and the cutover
-            against = [*self._counted(), *drifted]
+            against = [*against_cutover(self.old, self.new, self.journal), *drifted]
             if against:
                 msg = "no cutover: " + "; ".join(against)
                 raise MigrationError(msg)
@@ -398,10 +382,16 @@ class Migration:
         return self.journal.progress()
 
     def rollback(self) -> Progress:
-        """Serve from the old index again; it has had every live write."""
+        """Serve from the old index again; it has had every live write through `put` and `delete`.
+
+        What other programs wrote to the new index alone is not in the old one: the notes count it.
+        """
         self.recover()
+        cut = self.journal.phase() == "cut over"
         self.journal.phase("rolled back")
-        return self.journal.progress()
+        return replace(
+            self.journal.progress(), notes=written_past(self.old, self.new) if cut else ()
+        )
 
     def close(self) -> None:
         """Close the journal."""

@@ -31,6 +31,7 @@ def progress_page(found: "Progress") -> str:
     lines = [f"The migration is {found.phase}."]
     if found.intents:
         lines.append("Live writes that were cut off are repeated by the next run.")
+    lines += found.notes
     title = f"{share(part)} of {count(total)} items are embedded again"
     return _page(title, lines, numbers, found.failed, found.failures)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MigrationPlan", "check_prices", "embed_each", "plan_migration"]
 
+JOURNAL = "migration.db"  # in the migration's folder
 SAMPLE = 64  # items embedded to measure time and tokens
 
 
@@ -133,6 +134,12 @@ def plan_migration(
         SpendCapError: The sample alone would exceed the cap.
     """
     check_prices(price_per_embedding, price_per_token, rate, cap)
+    path = Path(folder)
+    if (path / JOURNAL).exists():  # before anything is embedded
+        msg = (
+            f"{path / JOURNAL} exists already: a migration was planned here; choose another folder"
+        )
+        raise MigrationError(msg)
     if new.stamp != embedder.stamp or new.dimensions != embedder.dimensions:
         msg = (
             f"the new index is of {new.stamp!r} ({new.dimensions} dimensions) and the embedder of"
@@ -164,9 +171,8 @@ def plan_migration(
     start = time.perf_counter()
     made, failed = embed_each(embedder, dict(zip(sample, contents, strict=True)))
     seconds = (time.perf_counter() - start) / max(len(made), 1)
-    path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
-    journal = Journal(path / "migration.db", create=True)
+    journal = Journal(path / JOURNAL, create=True)
     plan = MigrationPlan(
         old.stamp, new.stamp, len(names), len(sample), seconds, tokens, each, failed, rate, cap
     )
@@ -293,6 +299,7 @@ def check_prices(
         ("cap", cap, 0),
         ("rate", rate, 1e-9),
     ):
-        if value is not None and not (np.isfinite(value) and value >= least):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and np.isfinite(value) and value >= least):
             msg = f"{name}={value!r}; it must be a finite number, {'above 0' if least else '0 or more'}"
             raise ArgumentError(msg)

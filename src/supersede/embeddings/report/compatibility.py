@@ -18,6 +18,7 @@ from supersede.embeddings.report.paired import PairedEstimate, gain_ratio, mean,
 from supersede.embeddings.report.ranking import Ranks, rank
 from supersede.embeddings.report.result import Compatibility, Test, Threshold, Verdict
 from supersede.embeddings.report.searches import lost_and_found
+from supersede.embeddings.report.sides import Queries, Sides
 from supersede.embeddings.report.verification import accepted_at, threshold_at
 from supersede.embeddings.vectors import Array, Metric, checked, comparable
 from supersede.errors import ArgumentError, TooFewLabelsError, VectorError
@@ -102,7 +103,7 @@ def compatibility(
     Assumes: as for `supersede.embeddings.report.paired`.
     """
     _check_arguments(ks, measure, confidence)
-    parts = _Sides.read(queries_old, queries_new, gallery_old, gallery_new, metric)
+    parts = Sides.read(queries_old, queries_new, gallery_old, gallery_new, metric)
     relevance = relevance_of(
         len(parts.queries_old),
         len(parts.gallery_old),
@@ -111,11 +112,11 @@ def compatibility(
         pairs=pairs,
         own=own,
     )
-    by_query = _Queries(
+    by_query = Queries(
         n=len(parts.queries_old), labels=query_labels, groups=groups, clusters=clusters, names=names
     )
     search = _Search(relevance, None if own is None else np.asarray(own, np.intp), metric)
-    crossing = _crossing(parts, bridge, cross=cross)
+    crossing = _crossing(parts, bridge, metric, cross=cross)
 
     ranks = {"old": search(parts.queries_old, parts.gallery_old)}
     if crossing is not None:
@@ -124,7 +125,10 @@ def compatibility(
         ranks["self"] = search(parts.queries_new, parts.gallery_new)
     if paragon is not None:
         ranks["paragon"] = search(*_paragon(paragon, parts, metric))
-    notes = _notes(crossing is not None, parts.gallery_new is not None, bridge)
+    notes = (
+        *_notes(crossing is not None, parts.gallery_new is not None, bridge),
+        *parts.doubts(search.own),
+    )
     idle = [k for k in ks if k >= len(parts.gallery_old)]
     if idle:
         notes = (
@@ -198,59 +202,6 @@ def compatibility(
 
 
 @dataclass(frozen=True, eq=False)
-class _Sides:
-    queries_old: Array
-    queries_new: Array
-    gallery_old: Array
-    gallery_new: Array | None
-
-    @classmethod
-    def read(
-        cls, queries_old: Any, queries_new: Any, gallery_old: Any, gallery_new: Any, metric: Metric
-    ) -> "_Sides":
-        made = cls(
-            checked(queries_old, "queries_old", metric=metric),
-            checked(queries_new, "queries_new", metric=metric),
-            checked(gallery_old, "gallery_old", metric=metric),
-            None if gallery_new is None else checked(gallery_new, "gallery_new", metric=metric),
-        )
-        comparable(made.queries_old, made.gallery_old, "queries_old", "gallery_old")
-        for first, second, a, b in (
-            ("queries_old", "queries_new", made.queries_old, made.queries_new),
-            ("gallery_old", "gallery_new", made.gallery_old, made.gallery_new),
-        ):
-            if b is not None and len(a) != len(b):
-                msg = (
-                    f"{first} has {len(a)} rows and {second} {len(b)}; both models must embed the same items"
-                    " in the same order (match them by id with supersede.embeddings.aligned)"
-                )
-                raise VectorError(msg)
-        if made.gallery_new is not None:
-            comparable(made.queries_new, made.gallery_new, "queries_new", "gallery_new")
-        return made
-
-
-@dataclass(frozen=True, eq=False)
-class _Queries:
-    """What is known of each query, checked for its length."""
-
-    n: int
-    labels: Any
-    groups: Any
-    clusters: Any
-    names: Any
-
-    def __post_init__(self) -> None:
-        columns = {"labels": self.labels, "clusters": self.clusters, "names": self.names}
-        for name, column in {**columns, **dict(self.groups or {})}.items():
-            if column is not None and np.shape(column) != (self.n,):
-                msg = f"{name} has shape {np.shape(column)}; expected one value for each of {self.n} queries"
-                raise ArgumentError(msg)
-            if name in columns:
-                object.__setattr__(self, name, None if column is None else np.asarray(column))
-
-
-@dataclass(frozen=True, eq=False)
 class _Search:
     relevance: Relevance
     own: npt.NDArray[np.intp] | None
@@ -261,8 +212,11 @@ class _Search:
 
 
 def _check_arguments(ks: Sequence[int], measure: str, confidence: float) -> None:
-    if not ks or any(k < 1 or k != int(k) for k in ks):
-        msg = f"ks={list(ks)!r}; they must be whole numbers of at least 1, such as (1, 10)"
+    whole = isinstance(ks, Sequence) and all(
+        isinstance(k, int | np.integer) and not isinstance(k, bool) and k >= 1 for k in ks
+    )
+    if not whole or not ks:
+        msg = f"ks={ks!r}; they must be whole numbers of at least 1, such as (1, 10)"
         raise ArgumentError(msg)
     known = [*(f"recall@{k}" for k in ks), "mrr", "map"]
     if measure not in known:
@@ -273,19 +227,28 @@ def _check_arguments(ks: Sequence[int], measure: str, confidence: float) -> None
         raise ArgumentError(msg)
 
 
-def _crossing(parts: _Sides, bridge: Bridge | None, *, cross: bool) -> Array | None:
+def _crossing(parts: Sides, bridge: Bridge | None, metric: Metric, *, cross: bool) -> Array | None:
     """New queries in the old space."""
     if not cross:
         return None
     if bridge is None:
         comparable(parts.queries_new, parts.gallery_old, "queries_new", "gallery_old")
         return parts.queries_new
+    if not hasattr(bridge, "apply"):
+        msg = f"bridge is a {type(bridge).__name__} without a method apply; fit one (fit_ridge) or load_map(path)"
+        raise ArgumentError(msg)
+    if metric != "cosine":
+        msg = f"a bridge's vectors have length one, so {metric!r} cannot compare them with the gallery; use the cosine"
+        raise ArgumentError(msg)
     made = checked(bridge.apply(parts.queries_new), "the bridge's queries")
     comparable(made, parts.gallery_old, "the bridge's queries", "gallery_old")
     return made
 
 
-def _paragon(given: tuple[Any, Any], parts: _Sides, metric: Metric) -> tuple[Array, Array]:
+def _paragon(given: tuple[Any, Any], parts: Sides, metric: Metric) -> tuple[Array, Array]:
+    if not (isinstance(given, tuple) and len(given) == 2):
+        msg = "paragon must be two sets of vectors: (queries, gallery)"
+        raise ArgumentError(msg)
     queries = checked(given[0], "the paragon's queries", metric=metric)
     gallery = checked(given[1], "the paragon's gallery", metric=metric)
     if len(queries) != len(parts.queries_old) or len(gallery) != len(parts.gallery_old):
@@ -350,7 +313,7 @@ def _test(
 
 
 def _threshold(
-    far: float, parts: _Sides, crossing: Array, search: _Search, judged: dict[str, Any]
+    far: float, parts: Sides, crossing: Array, search: _Search, judged: dict[str, Any]
 ) -> Threshold:
     if not 0 < far < 1:
         msg = f"far={far!r} must be between 0 and 1, such as 0.001"

@@ -4,12 +4,13 @@ Each is made of old vectors alone, as it is in service, and then fed with new qu
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from supersede.embeddings.relevance import alike
 from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.embeddings.vectors import Array, prepared, unit
 from supersede.errors import ArgumentError, VectorError
@@ -139,6 +140,10 @@ def by_head(
             f" {queries_old.shape[1]}): one row per class, one column per dimension of the old vectors"
         )
         raise ArgumentError(msg)
+    bias = np.zeros(len(weight)) if head.bias is None else np.asarray(head.bias)
+    if bias.shape != (len(weight),) or not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        msg = f"the head's bias has shape {bias.shape}; expected ({len(weight)},), and finite numbers in weight and bias"
+        raise ArgumentError(msg)
     return _held("head", head, queries_old, queries_new, query_labels, confidence, clusters)
 
 
@@ -151,7 +156,9 @@ def _held(
     confidence: float,
     clusters: npt.NDArray[Any] | None,
 ) -> Dependant:
-    known = np.isin(labels, np.asarray(head.classes))
+    labels, classes = alike(labels, head.classes)
+    head = replace(head, classes=classes)
+    known = np.isin(labels, classes)
     if not known.any():
         msg = f"the {name} know none of the queries' classes; are the labels written alike?"
         raise ArgumentError(msg)

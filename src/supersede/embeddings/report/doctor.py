@@ -1,11 +1,12 @@
 """Vectors of two models in one index: found by stamp, by length and dimension, by neighbourhood.
 
 Where some vectors are known to be of each model, a linear discriminant with a shrunk covariance
-separates them (Fisher 1936) and its own errors, cross-validated, correct the count
-(Rogan & Gladen 1978, Am. J. Epidemiol. 107, 71-76). Where nothing is known, the graph of nearest
+separates them (Fisher 1936) and its own errors, cross-validated, correct the count (Rogan & Gladen 1978,
+Am. J. Epidemiol. 107, 71-76; intervals joined as Zou & Donner 2008, Statist. Med. 27, 1693-1702). Where nothing is known, the graph of nearest
 neighbours is cut where it is thinnest: spaces of two models lie apart, so that hardly any vector has a
-neighbour on the other side. Topics can lie apart as well, so this alone raises a *suspicion*; and a
-few per cent of foreign vectors are not found this way.
+neighbour on the other side. Topics and classes can lie apart as well. Where the graph falls into more than
+two parts, they say nothing; two parts raise a *suspicion* only. A few per cent of foreign vectors are not
+found this way.
 """
 
 from collections import Counter
@@ -18,12 +19,12 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
+from supersede.embeddings.relevance import missing
 from supersede.embeddings.report.paired import PairedEstimate, mean
 from supersede.embeddings.report.ranking import nearest
 from supersede.embeddings.vectors import Array, Floats, checked, comparable, unit
-from supersede.errors import TooFewLabelsError
+from supersede.errors import ArgumentError, TooFewLabelsError
 from supersede.look.result import ResultMixin, frame_of
-from supersede.metrics.intervals import z
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +37,7 @@ SAMPLE = 20_000  # vectors that are looked at
 NEIGHBOURS = 10
 APART = 0.004  # conductance of a cut below which two spaces are suspected
 SMALLEST = 0.01  # share of the smaller part below which a split says nothing
-NEGLIGIBLE = 0.05  # largest share of foreign vectors that is still called one model
+NEGLIGIBLE = 0.01  # largest share of foreign vectors that is still called one model
 MIN_KNOWN = 30
 
 
@@ -102,6 +103,7 @@ def diagnose(
     Raises:
         VectorError: Vectors are broken.
         TooFewLabelsError: Fewer than 30 vectors are known of a model.
+        ArgumentError: Vectors of one model only are known, or stamps are not one per vector.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -111,9 +113,19 @@ def diagnose(
         >>> found.answer, round(found.foreign.value, 1)
         ('mixed', 0.2)
     """
-    array = checked(
-        vectors, "vectors", metric="dot" if np.asarray(vectors).dtype.kind == "f" else "cosine"
-    )
+    if (known_old is None) != (known_new is None):
+        msg = "known_old and known_new go together: a count needs vectors known of either model"
+        raise ArgumentError(msg)
+    sizes = _dimensions(vectors)
+    if len(sizes) > 1:
+        return _of_two_dimensions(sizes, [len(v) for v in vectors])
+    whole = getattr(vectors, "dtype", np.dtype(float)).kind in "iu"
+    # lengths are looked at, so that zeros pass; int8 has no lengths
+    array = checked(vectors, "vectors", metric="cosine" if whole else "euclidean")
+    named = None if stamps is None else np.asarray(stamps, object)
+    if named is not None and named.shape != (len(array),):
+        msg = f"stamps has shape {named.shape}; expected one for each of {len(array)} vectors"
+        raise ArgumentError(msg)
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(array))[:SAMPLE])
     taken = np.asarray(array[rows], np.float32)
@@ -126,7 +138,8 @@ def diagnose(
             f"{zero} vectors are all zeros: they were never embedded, or of an empty text."
         )
     live = length > 0
-    counted = {} if stamps is None else dict(Counter(str(s) for s in stamps))
+    absent = np.zeros(0, bool) if named is None else missing(named)
+    counted = {} if named is None else dict(Counter(str(s) for s in named[~absent]))
     foreign, suspects = None, np.zeros(0, np.intp)
     answer: Answer = "not decided"
     if known_old is not None and known_new is not None:
@@ -139,12 +152,19 @@ def diagnose(
             else "not decided"
         )
         reasons.append(
-            f"By vectors known of each model, {100 * foreign.value:.1f} % [{100 * foreign.low:.1f},"
+            "The vectors known of each model do not differ, so nothing can be counted: are they of one"
+            " model?"
+            if np.isnan(foreign.value)
+            else f"By vectors known of each model, {100 * foreign.value:.1f} % [{100 * foreign.low:.1f},"
             f" {100 * foreign.high:.1f}] are of the other."
         )
+        if answer == "not decided" and not np.isnan(foreign.value):
+            reasons.append(
+                f"That may be none, or more than {NEGLIGIBLE:.0%}: embed more items with each model."
+            )
     elif live.sum() >= 2 * MIN_KNOWN:
         near = np.flatnonzero(live)[: SAMPLE // 4]
-        part, across = _split(unit(taken[near]))
+        part, across = _two_parts(unit(taken[near]))
         if across < APART:
             answer = "suspected"
             suspects = rows[near][part]
@@ -162,6 +182,8 @@ def diagnose(
         answer = "mixed"
         listed = ", ".join(f"{stamp} {number}" for stamp, number in sorted(counted.items()))
         reasons.append(f"Vectors carry {len(counted)} stamps: {listed}.")
+    elif absent.any():
+        reasons.append(f"{int(absent.sum())} vectors carry no stamp.")
     elif len(counted) == 1 and answer == "not decided":
         answer = "one model"
         reasons.append(f"All vectors carry the stamp {next(iter(counted))}.")
@@ -175,6 +197,23 @@ def diagnose(
         lengths,
         len(array),
     )
+
+
+def _dimensions(vectors: Any) -> dict[int, int]:
+    """How many vectors there are of each dimension, where that can differ: in lists."""
+    if not isinstance(vectors, list | tuple):
+        return {}
+    return dict(Counter(len(v) for v in vectors if isinstance(v, Sequence | np.ndarray)))
+
+
+def _of_two_dimensions(sizes: dict[int, int], length: list[int]) -> Diagnosis:
+    most = max(sizes, key=lambda size: sizes[size])
+    listed = ", ".join(f"{size} ({number} vectors)" for size, number in sorted(sizes.items()))
+    rows = np.flatnonzero(np.array(length) != most)
+    nan = float("nan")
+    return Diagnosis(
+        "mixed", (f"Vectors have different dimensions: {listed}.",), {}, None, rows, (nan, nan, nan), len(length)
+    )  # fmt: skip
 
 
 def _known(
@@ -200,17 +239,28 @@ def _known(
         return PairedEstimate(float("nan"), 0.0, 1.0, len(array)), np.zeros(0, np.intp)
     raw = mean(called.astype(float), confidence=confidence)
     value = (raw.value - miss) / apart
-    # the errors are known from samples only: their spread is added (Rogan & Gladen, eq. 4),
-    # at Laplace's estimates, so that no error seen is not taken for no error
-    sides = [((np.sum(v) + 1) / (len(v) + 2), len(v)) for v in (guess[y], guess[~y])]
-    spread = [p * (1 - p) / n for p, n in sides]
-    half = (
-        z(confidence) * float(np.sqrt(value**2 * spread[0] + (1 - value) ** 2 * spread[1])) / apart
+    # the errors are known from samples only: their intervals are added in squares (MOVER)
+    hits, misses = (
+        mean(side.astype(float), confidence=confidence) for side in (guess[y], guess[~y])
     )
-    low = (raw.low - miss) / apart - half
-    high = (raw.high - miss) / apart + half
+    low = (
+        value
+        - _joined(
+            raw.value - raw.low, value * (hits.high - hit), (1 - value) * (misses.high - miss)
+        )
+        / apart
+    )
+    high = (
+        value
+        + _joined(raw.high - raw.value, value * (hit - hits.low), (1 - value) * (miss - misses.low))
+        / apart
+    )
     value, low, high = np.clip([value, low, high], 0, 1).tolist()
     return PairedEstimate(value, low, high, len(array)), np.flatnonzero(called)
+
+
+def _joined(*parts: float) -> float:
+    return float(np.sqrt(np.square(parts).sum()))
 
 
 def _discriminant(x: Floats, y: npt.NDArray[np.bool_]) -> Callable[[Floats], Floats]:
@@ -224,6 +274,22 @@ def _discriminant(x: Floats, y: npt.NDArray[np.bool_]) -> Callable[[Floats], Flo
     way = np.linalg.solve(within, means[1] - means[0])
     middle = float(way @ means.mean(0))
     return lambda given: np.asarray(given @ way.astype(np.float32) - middle, np.float32)
+
+
+def _two_parts(x: Floats) -> tuple[npt.NDArray[np.bool_], float]:
+    """The smaller side of the thinnest cut and its conductance; 1 where a side falls apart as well.
+
+    Copies are looked at once: many of one vector are neighbours of each other alone.
+    """
+    distinct, back = np.unique(x, axis=0, return_inverse=True)
+    if len(distinct) < 2 * MIN_KNOWN:
+        return np.zeros(len(x), bool), 1.0
+    part, across = _split(distinct)
+    if across < APART:
+        for side in (part, ~part):
+            if side.sum() > 2 * MIN_KNOWN and _split(distinct[side])[1] < APART:
+                return np.zeros(len(x), bool), 1.0
+    return part[back.ravel()], across
 
 
 def _split(x: Floats) -> tuple[npt.NDArray[np.bool_], float]:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from supersede.embeddings.report.paired import PairedEstimate, mean, mean_difference
 from supersede.embeddings.report.ranking import nearest
-from supersede.embeddings.vectors import checked
-from supersede.errors import IndexAccessError, ItemError
+from supersede.embeddings.vectors import Metric, checked
+from supersede.errors import ArgumentError, IndexAccessError, ItemError
 from supersede.look.result import ResultMixin, frame_of
 
 if TYPE_CHECKING:
@@ -83,24 +83,36 @@ def through_index(
     answers: Sequence[Sequence[Any]] | Sequence[Any],
     *,
     k: int = 10,
+    metric: Metric = "cosine",
     confidence: float = 0.95,
 ) -> IndexLoss:
     """Search exactly and through the index, on the same queries.
 
     Args:
-        index: The deployed index; anything of `supersede.embeddings.indexes`.
+        index: The deployed index; anything of `supersede.embeddings.indexes`, or an object of your own
+            with these two methods and a stamp. For a FAISS index: `DeployedFaiss`.
         queries: Queries embedded by the index's model, shape ``(q, d)``.
         gallery: The vectors that the index holds, shape ``(g, d)``.
         ids: Id of each gallery vector, as in the index.
         answers: For each query the id of its right answer, or a sequence of ids.
         k: Length of the result list.
+        metric: How the index compares vectors.
         confidence: Of the intervals.
 
     Raises:
         ItemError: Counts differ.
+        ArgumentError: The index says that it compares vectors in another way, or k is below 1.
         IndexAccessError: The index holds other items than the gallery: it has changed.
     """
-    asked, held = checked(queries, "queries"), checked(gallery, "gallery")
+    own = getattr(index, "metric", metric)
+    if own != metric:
+        msg = f"the index compares by {own!r} and metric={metric!r}; pass metric={own!r}"
+        raise ArgumentError(msg)
+    if k < 1:
+        msg = f"k={k!r}; it must be 1 or more"
+        raise ArgumentError(msg)
+    asked = checked(queries, "queries", metric=metric)
+    held = checked(gallery, "gallery", metric=metric)
     names = np.array([str(name) for name in ids])
     if len(names) != len(held) or len(answers) != len(asked):
         msg = f"{len(names)} ids for {len(held)} vectors and {len(answers)} answers for {len(asked)} queries"
@@ -113,7 +125,7 @@ def through_index(
             " the index has changed; read its items again"
         )
         raise IndexAccessError(msg)
-    rows, _ = nearest(asked, held, k)
+    rows, _ = nearest(asked, held, k, metric=metric)
     served = index.search(asked, k).ids
     right = [
         {str(a)} if isinstance(a, str | int | np.generic) else {str(x) for x in a} for a in answers

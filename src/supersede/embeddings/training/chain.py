@@ -96,7 +96,8 @@ def chain_report(
         confidence: Of the intervals.
 
     Raises:
-        ArgumentError: Fewer than two versions, or counts differ, or the measure is unknown.
+        ArgumentError: Fewer than two versions, or counts differ, names repeat or are unknown, or the
+            measure or confidence is none.
         VectorError: Vectors are broken, or a version is narrower than one before.
 
     Example:
@@ -115,9 +116,23 @@ def chain_report(
     if measure not in {"map", "recall@1"}:
         msg = f"measure={measure!r}; it must be 'map' or 'recall@1'"
         raise ArgumentError(msg)
+    if not 0 < confidence < 1:
+        msg = f"confidence={confidence!r} must be between 0 and 1, such as 0.95"
+        raise ArgumentError(msg)
     names = tuple(versions or (f"v{at + 1}" for at in range(len(queries))))
+    if len(names) != len(queries) or len(set(names)) < len(names):
+        msg = f"versions={names!r}; expected {len(queries)} different names"
+        raise ArgumentError(msg)
+    unknown = sorted(set(independent or {}) - set(names))
+    if unknown:
+        msg = f"independent names {unknown[0]!r}; the versions are {', '.join(names)}"
+        raise ArgumentError(msg)
     asked = [checked(q, f"queries of {name}") for q, name in zip(queries, names, strict=True)]
     held = [checked(g, f"gallery of {name}") for g, name in zip(galleries, names, strict=True)]
+    sets = [*zip(asked, held, strict=True), *(independent or {}).values()]
+    if any((len(q), len(g)) != (len(asked[0]), len(held[0])) for q, g in sets):
+        msg = "every version must embed the same queries and the same gallery, independent ones as well"
+        raise ArgumentError(msg)
     relevance = relevance_of(
         len(asked[0]), len(held[0]), query_labels=query_labels, gallery_labels=gallery_labels
     )

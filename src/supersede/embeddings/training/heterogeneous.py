@@ -37,7 +37,8 @@ class Device:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.budget) and self.budget > 0 and self.weight >= 0):
+        finite = np.isfinite([self.budget, self.weight]).all()
+        if not (finite and self.budget > 0 and self.weight >= 0):
             msg = f"budget={self.budget!r} must be above 0 and weight={self.weight!r} at least 0"
             raise ArgumentError(msg)
 
@@ -88,7 +89,7 @@ def cross_reward(
         devices: Budgets by device; each needs a cost.
 
     Raises:
-        ArgumentError: A device has a budget and no cost.
+        ArgumentError: A device has a budget and no cost, or a cost is not above 0.
         VectorError: Vectors are broken or dimensions differ.
 
     Example:
@@ -109,5 +110,9 @@ def cross_reward(
     if lacking:
         msg = f"no cost on {lacking[0]!r}; measure the network there (supersede.hardware) and pass cost={{…}}"
         raise ArgumentError(msg)
+    for device, value in known.items():
+        if not (np.isfinite(value) and value > 0):
+            msg = f"cost on {device!r} is {value!r}; it must be a finite number above 0"
+            raise ArgumentError(msg)
     factor = min((device.factor(known[name]) for name, device in budgets.items()), default=1.0)
     return CrossReward(precision, mean(ranks.found(1)), known, precision.value * factor)

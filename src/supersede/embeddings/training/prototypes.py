@@ -39,7 +39,7 @@ def prototypes(old_embeddings: Any, labels: Any, classes: Sequence[Any] | int) -
         classes: Names of all classes in the order of the new model's outputs, or their number.
 
     Raises:
-        ArgumentError: A class has no item.
+        ArgumentError: A class has no item, or labels are not one per item.
         VectorError: Vectors are broken, or those of a class cancel out.
 
     Example:
@@ -47,8 +47,11 @@ def prototypes(old_embeddings: Any, labels: Any, classes: Sequence[Any] | int) -
         [[1.0, 0.0], [0.0, 1.0]]
     """
     names = list(range(classes)) if isinstance(classes, int) else list(classes)
-    given = np.asarray(labels)
-    made, found = class_means(checked(old_embeddings, "old_embeddings"), given)
+    given, held = np.asarray(labels), checked(old_embeddings, "old_embeddings")
+    if given.shape != (len(held),):
+        msg = f"labels has shape {given.shape}; expected one for each of {len(held)} old embeddings"
+        raise ArgumentError(msg)
+    made, found = class_means(held, given)
     place = {name: row for row, name in enumerate(found.tolist())}
     lacking = [name for name in names if name not in place]
     if lacking:
