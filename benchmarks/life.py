@@ -179,7 +179,7 @@ the first aim, since a model that is far beyond a limit shows it to a random sam
 {head}
 {listed}
 
-A random sample of everybody is reviewed at growing sizes, by the same limits at 98.4 %, until it
+A random sample of all people is reviewed at growing sizes, by the same limits at 98.4 %, until it
 decides; it grows by a quarter each time, and is not charged for looking often. *Separate samples
 where the models differ* is a stricter rival: one sample for each of the two estimands, with the
 same margins, taken only from the items on which the two models disagree, which is most of what a
