@@ -68,6 +68,20 @@ def altered(path, name, change):
     return whole
 
 
+def test_a_backup_of_a_version_with_the_same_rows_is_restored(filled, tmp_path, clock):
+    path = tmp_path / "backup.zip"
+    kept = back_up(filled, path)
+    older = altered(
+        path, "backup.json", lambda b: b.replace(b'"schema": "0002"', b'"schema": "0001"')
+    )
+    other = opened(tmp_path / "other", clock)
+    try:
+        assert restore(other, older) == kept
+        other.database.check_version()
+    finally:
+        other.database.close()
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -75,6 +89,7 @@ def altered(path, name, change):
         ("tables/ledger.jsonl", lambda b: b"\n".join(b.splitlines()[:-1]) + b"\n"),
         ("files/", lambda b: b + b" "),
         ("backup.json", lambda b: b.replace(b'"format": 1', b'"format": 2')),
+        ("backup.json", lambda b: b.replace(b'"schema": "00', b'"schema": "99')),
         ("backup.json", lambda b: b"{}"),
         ("tables/users.jsonl", lambda b: b[:-5]),
         ("tables/users.jsonl", lambda b: b.replace(b'"name"', b'"no_such"')),

@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from supersede.errors import DatabaseError
 
-__all__ = ["OtherVersionError", "check_still_ours", "check_version", "head", "migrate"]
+__all__ = [
+    "OtherVersionError", "check_still_ours", "check_version", "head", "migrate", "same_rows",
+]  # fmt: skip
 
 _HERE = Path(__file__).parent
 _VERSION = text("SELECT version_num FROM alembic_version")
@@ -33,6 +35,17 @@ def head() -> str:
     found = _scripts().get_current_head()
     assert found is not None  # noqa: S101  # there is a first version
     return found
+
+
+@cache
+def same_rows() -> frozenset[str]:
+    """The versions whose rows are this version's: migrations since added only indexes or triggers."""
+    found = set()
+    for script in _scripts().walk_revisions():  # the newest first
+        found.add(script.revision)
+        if not getattr(script.module, "SAME_ROWS", False):
+            break
+    return frozenset(found)
 
 
 def migrate(connection: Connection, to: str = "head") -> None:

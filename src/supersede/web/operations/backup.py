@@ -29,6 +29,7 @@ from supersede.errors import (
 from supersede.web.database import LedgerHead, StoredFile, Table, User
 from supersede.web.database.columns import UtcTime
 from supersede.web.database.migrate import head as schema_version
+from supersede.web.database.migrate import same_rows
 from supersede.web.files import Files
 from supersede.web.ledger import Head, head, verify
 from supersede.web.site import Site
@@ -103,14 +104,14 @@ def restore(site: Site, path: Path) -> Head:
 
     Raises:
         ConflictError: The installation is not empty.
-        InputError: It is not a backup of this version, or it was damaged.
+        InputError: It is not a backup that this version reads, or it was damaged.
         LedgerError: The ledger in it was altered.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read("backup.json"))
             Ed25519PrivateKey.from_private_bytes(archive.read("key"))  # before anything is kept
-            if (about["format"], about["schema"]) != (_FORMAT, schema_version()):
+            if about["format"] != _FORMAT or about["schema"] not in same_rows():
                 msg = (
                     f"the backup has schema {about['schema']}, and this program {schema_version()};"
                     " restore it with the version that wrote it, and let supersede serve migrate it"

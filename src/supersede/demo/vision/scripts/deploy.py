@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from supersede.demo.vision.digits import TARGET, images, scans, vectors, write
 from supersede.hardware import EthosU, Network
 from supersede.hardware.description.trained import random_parameters
-from supersede.hardware.formats.reference import run_quantised
 from supersede.hardware.formats.tflite_reader import quantised_from_tflite
 from supersede.hardware.formats.torch_module import to_torch
 from supersede.search.architecture.after.export import export
+from supersede.search.architecture.after.winner import Int8Module
 
 
 def main() -> None:
@@ -29,11 +29,8 @@ def main() -> None:
     calibration = images("train")[0].transpose(0, 2, 3, 1)[:200]
     export(module.eval().trained(), "deployed", calibration, target=EthosU(TARGET))
     shown, right = images("test")
-    device = quantised_from_tflite(Path("deployed/model_int8.tflite"))
-    (last,) = device.network.outputs
-    whole = run_quantised(device, shown.transpose(0, 2, 3, 1))[last].reshape(len(shown), -1)
-    steps = device.steps[last]
-    write("queries-device.parquet", ((whole - steps.zero) * steps.scale).astype(np.float32), right)
+    device = Int8Module(quantised_from_tflite(Path("deployed/model_int8.tflite")))
+    write("queries-device.parquet", device(torch.from_numpy(shown)).numpy(), right)
     gallery, digits = vectors("gallery.parquet")
     answers = {"id": np.arange(len(right)), "digit": right, "scan": scans(len(right))}
     for name in ("large", "device"):

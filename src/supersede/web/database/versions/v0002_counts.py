@@ -6,6 +6,7 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+SAME_ROWS = True  # a backup of the version before is restored as it is
 
 
 def upgrade() -> None:
