@@ -184,7 +184,7 @@ def _trained(folder: Path) -> Told:
         folder,
     )  # fmt: skip
     return Told(
-        f"Of its queries, {share(_recall(small, 'cross')['value'])} find their digit; trained alone,"
+        f"of its queries, {share(_recall(small, 'cross')['value'])} find their digit; trained alone,"
         f" {share(_recall(alone, 'cross')['value'])} would",
         "The same network is trained twice: towards the class means of the large network’s gallery, and"
         " with directions of its own. Both recognise digits; only the first speaks the gallery’s language.",
@@ -200,7 +200,7 @@ def _deployed(folder: Path) -> Told:
     )
     size = (folder / "deployed/model_int8_vela.tflite").stat().st_size
     return Told(
-        f"The file has {count(size)} bytes, and a query takes {_ratio(folder):.0f} × fewer multiply-adds",
+        f"{count(size)} bytes, and {_ratio(folder):.0f} × fewer multiply-adds for a query",
         "The network is written in whole numbers of 8 bits, read back, and compiled by the vendor’s"
         f" compiler: {1000 * figures[_LATENCY]:.3f} ms,"
         f" {count(figures['activations, bytes'])} bytes of activations. The queries are embedded again with"
@@ -214,7 +214,7 @@ def _reviewed(folder: Path) -> Told:
     findings = found["candidates"][0]["findings"]
     rows = [
         Dot(_CHECKS[f["check"]], f["estimate"], f["low"], f["high"], 1, f["verdict"],
-            note=f"{f['verdict']}: {f['reason']}")
+            note=f"{f['verdict']}: {points(f['estimate'])}, limit {points(f['limit'])}")
         for f in findings
     ]  # fmt: skip
     figure = dot_plot(
