@@ -30,7 +30,8 @@ def main() -> None:
     export(module.eval().trained(), "deployed", calibration, target=EthosU(TARGET))
     shown, right = images("test")
     device = Int8Module(quantised_from_tflite(Path("deployed/model_int8.tflite")))
-    write("queries-device.parquet", device(torch.from_numpy(shown)).numpy(), right)
+    found = np.asarray(device(torch.from_numpy(shown)), np.float32)
+    write("queries-device.parquet", found, right)
     gallery, digits = vectors("gallery.parquet")
     answers = {"id": np.arange(len(right)), "digit": right, "scan": scans(len(right))}
     for name in ("large", "device"):

@@ -4,26 +4,34 @@ The error of a network is one less the mean average precision of the cross test:
 the large network has embedded the gallery.
 """
 
-from typing import TYPE_CHECKING
+import hashlib
+from pathlib import Path
 
 from supersede.demo.vision.digits import embedded, fitted, images, query_space, sizes, vectors
 from supersede.embeddings.training.heterogeneous import cross_reward
 from supersede.embeddings.training.prototypes import prototypes
-from supersede.search.architecture import Reward
+from supersede.search.architecture import Candidate, Score
 
-if TYPE_CHECKING:
-    from supersede.hardware.description.network import Network
-
-gallery, digits = vectors("gallery.parquet")
-means = prototypes(gallery, digits, 10)
-shown, right = images("validation")
+GALLERY = "gallery.parquet"
 
 
-def cross_error(network: "Network", seed: int) -> float:
+class CrossTest:
     """Train a network towards the gallery's class means, and let it search the gallery."""
-    made = fitted(network, means, epochs=sizes().short, seed=seed)
-    return 1 - cross_reward(embedded(made, shown), gallery, right, digits).value
+
+    def evaluate(self, candidate: Candidate, seed: int) -> Score:
+        """The error on validation images."""
+        gallery, digits = vectors(GALLERY)
+        shown, right = images("validation")
+        means = prototypes(gallery, digits, 10)
+        made = fitted(candidate.network, means, epochs=sizes().short, seed=seed)
+        found = cross_reward(embedded(made, shown), gallery, right, digits)
+        return Score(1 - found.value, seconds=made.seconds)
+
+    def fingerprint(self) -> str:
+        """Another gallery, or longer trainings, are another task."""
+        digest = hashlib.sha256(Path(GALLERY).read_bytes()).hexdigest()
+        return f"cross test, {sizes()}, gallery {digest}"
 
 
-task = Reward("cross test against gallery.parquet", cross_error)
+task = CrossTest()
 space = query_space()
