@@ -70,7 +70,9 @@ def round_of(seed: int, small: int) -> dict[str, tuple[str, int]]:
 
 
 def main(seeds: int) -> None:
-    print(f"*Printed by `python -m benchmarks.for_review {seeds}`.*\n\n# Plans for an undecided review\n")
+    print(
+        f"*Printed by `python -m benchmarks.for_review {seeds}`.*\n\n# Plans for an undecided review\n"
+    )
     print(" ".join((__doc__ or "").split("\n\n")[1].split("Run with")[0].split()) + "\n")
     print(
         "A margin of the table takes the items for all there are, as `plan` does without `for_review`.\n"
