@@ -3,7 +3,8 @@
 ``python -m benchmarks.search_trained [device] [minutes] [pixels]`` works through the queue of trainings
 until the minutes of CPU (or of the device) are over, and writes the table of those that are done. Each
 training is a line of the file that SUPERSEDE_TRAINED names, and continues from its last epoch when it was
-interrupted, so the same command continues on another day. ``cuda 600 96`` trains the scenes on a GPU, at 96
+interrupted, so the same command continues on another day; benchmarks/trained/search_trained.jsonl has
+those of the committed table. ``cuda 600 96`` trains the scenes on a GPU, at 96
 pixels instead of 48. The full size is ten seeds of classification, which is cheap, and five of the rest.
 
 Classification starts from inverted bottlenecks on 16 pixels; its finalist is the most accurate network
