@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from supersede.errors import SourceError
 
@@ -46,6 +47,11 @@ class Step:
     page: str
     seconds: float
     figure: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the picture, as JSON values."""
+        shown = ("name", "headline", "text", "page", "seconds")
+        return {"commands": list(self.commands), **{name: getattr(self, name) for name in shown}}
 
 
 @dataclass(frozen=True)

@@ -58,17 +58,13 @@ class Answers(ResultMixin, named="a decision on answers"):
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures, as JSON values."""
-        shown = ("name", "headline", "text", "page", "seconds")
         return {
             "listed": self.listed,
             "judged": self.judged,
             "verdict": self.verdict,
             "labels": self.labels,
             "items": self.items,
-            "steps": [
-                {**{name: getattr(s, name) for name in shown}, "commands": list(s.commands)}
-                for s in self.steps
-            ],
+            "steps": [step.to_dict() for step in self.steps],
         }
 
     def to_frame(self) -> "pa.Table":

@@ -131,17 +131,7 @@ class Life(ResultMixin, named="a life"):
             "patched": self.patched,
             "labels": self.labels,
             "items": self.items,
-            "steps": [
-                {
-                    "name": step.name,
-                    "commands": list(step.commands),
-                    "headline": step.headline,
-                    "text": step.text,
-                    "page": step.page,
-                    "seconds": step.seconds,
-                }
-                for step in self.steps
-            ],
+            "steps": [step.to_dict() for step in self.steps],
         }
 
     def to_frame(self) -> "pa.Table":

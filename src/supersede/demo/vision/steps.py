@@ -56,15 +56,11 @@ class Vision(ResultMixin, named="a network on a device"):
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures, as JSON values."""
-        shown = ("name", "headline", "text", "page", "seconds")
         return {
             "verdict": self.verdict,
             "deployed": self.deployed,
             "ratio": self.ratio,
-            "steps": [
-                {**{name: getattr(s, name) for name in shown}, "commands": list(s.commands)}
-                for s in self.steps
-            ],
+            "steps": [step.to_dict() for step in self.steps],
         }
 
     def to_frame(self) -> "pa.Table":

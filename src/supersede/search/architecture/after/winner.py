@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from supersede.hardware.description.network import Network
     from supersede.hardware.description.quantised import QuantisedNetwork
     from supersede.hardware.targets.measurement import Target
-    from supersede.search.architecture.candidates import Task
+    from supersede.search.architecture.candidates import Evaluated, Task
     from supersede.search.architecture.found import Found
     from supersede.search.architecture.tasks.training import Supervised, Trained
 
@@ -110,7 +110,7 @@ def write_winner(
     page = figure_page("The most accurate network", f"{best}.", drawn_network(network, cost))
     write_whole(folder / "network.html", page)
     if isinstance(task, Trains):
-        files = _exported(found, task, folder, target, seed)
+        files = _exported(best, network, task, folder, target, seed)
     else:
         write_whole(folder / "network.json", network.to_json())
         files = {"network.json": _digest(folder / "network.json")}
@@ -118,16 +118,12 @@ def write_winner(
 
 
 def _exported(
-    found: Found, task: Trains, folder: Path, target: Target, seed: int
+    best: Evaluated, network: Network, task: Trains, folder: Path, target: Target, seed: int
 ) -> dict[str, str]:
     from supersede.hardware import EthosU, quantise
     from supersede.search.architecture.after.export import export
     from supersede.search.architecture.tasks.training import Trained
 
-    best = found.best
-    if best is None:
-        raise AssertionError
-    network = found.candidate(best).network
     trained = task.train(network, seed)
     again, (test, spread) = task.error(trained)[0], task.error(trained, "test")
     weights = trained.network
